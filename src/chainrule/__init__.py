@@ -1,0 +1,56 @@
+"""chainrule: neural networks with the working shown.
+
+``Network`` trains by the equations of the notes (columns are examples); ``MLPClassifier`` and ``MLPRegressor`` are
+scikit-learn estimators (rows are examples). Heavy things load on first use, so that importing chainrule costs what
+importing NumPy costs.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chainrule import datasets as datasets
+    from chainrule import schedules as schedules
+    from chainrule.estimators import MLPClassifier as MLPClassifier
+    from chainrule.estimators import MLPRegressor as MLPRegressor
+    from chainrule.modelfile import load as load
+    from chainrule.modelfile import save as save
+    from chainrule.network import Network as Network
+    from chainrule.optimizers import LBFGS as LBFGS
+    from chainrule.optimizers import Adam as Adam
+    from chainrule.optimizers import AdamW as AdamW
+    from chainrule.optimizers import GradientDescent as GradientDescent
+    from chainrule.optimizers import HeavyBall as HeavyBall
+    from chainrule.optimizers import Momentum as Momentum
+    from chainrule.optimizers import Nesterov as Nesterov
+    from chainrule.optimizers import RMSProp as RMSProp
+    from chainrule.training import DivergenceError as DivergenceError
+    from chainrule.training import Step as Step
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Network": "network",
+    **dict.fromkeys(("Step", "DivergenceError"), "training"),
+    **dict.fromkeys(
+        ("GradientDescent", "Momentum", "HeavyBall", "Nesterov", "RMSProp", "Adam", "AdamW", "LBFGS"),
+        "optimizers",
+    ),
+    **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
+    **dict.fromkeys(("load", "save"), "modelfile"),
+}
+_ROOMS = ("activations", "datasets", "initializers", "losses", "optimizers", "schedules")
+
+__all__ = ["__version__", *_HOMES, "datasets", "schedules"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"chainrule.{_HOMES[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"chainrule.{name}")
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES, *_ROOMS])

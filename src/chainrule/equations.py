@@ -1,0 +1,79 @@
+"""The heart: everything a fully-connected network computes, in the symbols of the notes.
+
+One **column** is one example. Lists are 1-based, as on the blackboard: W[l], b[l], Z[l], g[l] for l = 1 … L; index 0 is
+unused, but A[0] = X. Nothing is changed in place, and the arrays bring their own functions: the same lines run on NumPy
+and on JAX.
+Dimensions: m examples, n[l] units in layer l. `d` + name is the derivative of J by that name; for dZ and dA that of
+J·m.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Array = Any  # (rows, columns) of numpy or jax.numpy; X may be a scipy.sparse array
+Layers = Sequence[Array]
+
+
+def forward(
+    X: Array, W: Layers, b: Layers, g: Sequence[Any], D: Layers | None = None
+) -> tuple[list[Array], list[Array]]:
+    """Z[l] = W[l] A[l-1] + b[l],  A[l] = g[l](Z[l])  from A[0] = X to A[L] = Ŷ.
+
+    D[l], if given, is the inverted dropout of layer l: 0 for a unit that is out, 1 / keep for one that stays.
+    """
+    Z, A = [None], [X]  # A[0]: (n[0], m)
+    for l in range(1, len(W)):
+        Z.append(W[l] @ A[l - 1] + b[l])  # (n[l], m)
+        A.append(g[l](Z[l]))  # (n[l], m)
+        if D is not None and D[l] is not None:
+            A[l] = A[l] * D[l]  # (n[l], m)
+    return Z, A
+
+
+def cost(
+    Z: Layers,
+    Y: Array,
+    W: Layers,
+    loss: Callable[[Array, Array], tuple[Array, Array]],
+    l2: float,
+    weights: Array | None,
+) -> tuple[Array, Array, Array]:
+    """J = (1/m) Σ 𝓛(ŷ, y) + (λ/2m) Σ ‖W[l]‖², and where the way back begins: dZ[L].
+
+    For the pairs that belong together (identity + half squared error, sigmoid + binary cross-entropy, softmax + cross-
+    entropy) dZ[L] = A[L] − Y. Example weights w multiply each 𝓛, and Σ w takes the place of m. Returns J, dZ[L], m.
+    """
+    losses, dZ = loss(Z[-1], Y)  # (1, m), (n[L], m)
+    m: Any = Y.shape[1]
+    if weights is not None:
+        losses, dZ, m = losses * weights, dZ * weights, weights.sum()  # weights: (1, m)
+    J = losses.sum() / m
+    if l2:
+        J = J + l2 / (2 * m) * sum((W[l] * W[l]).sum() for l in range(1, len(W)))
+    return J, dZ, m
+
+
+def backward(
+    dZ: Array,
+    Z: Layers,
+    A: Layers,
+    W: Layers,
+    slope: Sequence[Any],
+    m: Any,
+    l2: float,
+    D: Layers | None = None,
+) -> tuple[list[Array], list[Array]]:
+    """dW[l] = (1/m) dZ[l] A[l-1]ᵀ + (λ/m) W[l],  db[l] = (1/m) Σ dZ[l],  dZ[l-1] = W[l]ᵀ dZ[l] ∗ g[l-1]′(Z[l-1])."""
+    L = len(W) - 1
+    dW, db = [None] * (L + 1), [None] * (L + 1)
+    for l in range(L, 0, -1):
+        dW[l] = dZ @ A[l - 1].T / m  # (n[l], n[l-1])
+        if l2:
+            dW[l] = dW[l] + l2 / m * W[l]  # (n[l], n[l-1])
+        db[l] = dZ.sum(axis=1, keepdims=True) / m  # (n[l], 1)
+        if l > 1:
+            dA = W[l].T @ dZ  # (n[l-1], m)
+            if D is not None and D[l - 1] is not None:
+                dA = dA * D[l - 1]  # (n[l-1], m)
+            dZ = dA * slope[l - 1](Z[l - 1])  # (n[l-1], m)
+    return dW, db

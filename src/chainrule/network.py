@@ -1,0 +1,217 @@
+"""Network: sizes, activations, a loss, and the parameters as views on one flat vector."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy as np
+
+from chainrule import activations, equations, initializers, losses
+from chainrule.activations import Activation
+from chainrule.normalization import Normalizer
+
+if TYPE_CHECKING:
+    from chainrule.training import Step
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Views(list[Any]):
+    """W[1] … W[L] or b[1] … b[L]. Assigning to an entry writes into the network's vector instead of leaving it."""
+
+    def __setitem__(self, l: SupportsIndex | slice, value: Any) -> None:
+        if isinstance(l, slice):
+            raise TypeError("assign to one layer at a time: net.W[l] = …")
+        if self[l] is None:
+            raise IndexError("index 0 is unused: layers are counted from 1, as in W[1]")
+        self[l][...] = value
+
+
+class Network:
+    """A fully-connected network: Z[l] = W[l] A[l-1] + b[l], A[l] = g[l](Z[l]), for l = 1 … L.
+
+    sizes: [n[0], …, n[L]], inputs first; two numbers are a logistic, softmax or linear regression.
+    hidden: the activation of the hidden layers, one name or one for each. output: ``"sigmoid"`` (one or several
+    independent yes/no answers), ``"softmax"`` (one of several classes), ``"identity"``, ``"relu"``, ``"tanh"``
+    (numbers), ``"exp"`` (counts).
+    loss: by the output unless given (``"absolute"`` and ``"huber(δ)"`` go with identity).
+    init: ``"auto"``, ``"zeros"``, ``"small"``, ``"xavier"``, ``"glorot"``, ``"glorot_uniform"``, ``"he"``, ``"lecun"``
+    or a number s for s·N(0, 1).
+    seed: an int or a numpy.random.Generator. dtype: float64 or float32.
+
+    `W[l]` (n[l], n[l-1]) and `b[l]` (n[l], 1) are writable views on `parameters`, the flat vector W[1], b[1], W[2], ….
+    Examples are columns everywhere: X (n[0], m), Y (n[L], m); X may be a scipy.sparse array.
+    """
+
+    def __init__(
+        self,
+        sizes: Iterable[int],
+        *,
+        hidden: str | Activation | Sequence[str | Activation] = "relu",
+        output: str | Activation = "sigmoid",
+        loss: str | None = None,
+        init: str | float = "auto",
+        seed: int | np.random.Generator | None = None,
+        dtype: Any = np.float64,
+    ) -> None:
+        self.sizes = _check_sizes(sizes)
+        self.L = len(self.sizes) - 1
+        names = [hidden] * (self.L - 1) if isinstance(hidden, (str, Activation)) else list(hidden)
+        if len(names) != self.L - 1:
+            raise ValueError(
+                f"hidden: got {len(names)} activations for {self.L - 1} hidden layers of sizes {self.sizes[1:-1]}; "
+                "give one name for all of them or one for each"
+            )
+        self.g: list[Any] = [None, *(activations.get(name) for name in names), activations.get(output)]
+        for l in range(1, self.L):
+            if self.g[l].name in activations.OUTPUT_ONLY:
+                raise ValueError(f"hidden layer {l}: {self.g[l].name} can only be the output activation")
+        if self.g[-1].name == "softmax" and self.sizes[-1] == 1:
+            raise ValueError("softmax over one output is always 1: use output='sigmoid', or one output for each class")
+        self.loss = losses.get(loss, self.g[-1].name)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype: got {self.dtype}, wanted float32 or float64")
+        self.normalizer: Normalizer | None = None
+        self.parameters = np.zeros(
+            sum(n * (k + 1) for k, n in zip(self.sizes, self.sizes[1:], strict=False)), self.dtype
+        )
+        self.W, self.b = self.unpack(self.parameters)
+        rng = np.random.default_rng(seed)
+        for l in range(1, self.L + 1):
+            self.W[l][...] = initializers.get(init, self.g[l].name)(rng, self.W[l].shape)
+
+    # -- parameters --------------------------------------------------------------------------------------------------
+
+    def unpack(self, vector: Array) -> tuple[Views, Views]:
+        """(W, b) as views on any flat vector laid out as `parameters` is: a gradient, another state."""
+        W, b, start = Views([None]), Views([None]), 0
+        for rows, columns in zip(self.sizes[1:], self.sizes, strict=False):
+            end = start + rows * columns
+            W.append(vector[start:end].reshape(rows, columns))
+            b.append(vector[end : end + rows].reshape(rows, 1))
+            start = end + rows
+        return W, b
+
+    @staticmethod
+    def pack(dW: Sequence[Any], db: Sequence[Any]) -> Array:
+        """The flat vector of dW[1], db[1], dW[2], …: the inverse of `unpack`."""
+        return np.concatenate([part.ravel() for pair in zip(dW[1:], db[1:], strict=True) for part in pair])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("W", "b")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.W, self.b = self.unpack(self.parameters)
+
+    # -- computing ---------------------------------------------------------------------------------------------------
+
+    def forward(self, X: Any) -> Array:
+        """A[L] = Ŷ of the examples X (n[0], m), shape (n[L], m)."""
+        A: Array = equations.forward(self.inputs(X), self.W, self.b, self.g)[1][-1]
+        return A
+
+    def layers(self, X: Any) -> tuple[list[Any], list[Any]]:
+        """Z[0 … L] and A[0 … L] of the examples X (n[0], m): A[0] is the (normalized) input, Z[0] is None."""
+        return equations.forward(self.inputs(X), self.W, self.b, self.g)
+
+    def cost(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> float:
+        """J = (1/m) Σ 𝓛(ŷ, y) + (l2/2m) Σ ‖W[l]‖², a float."""
+        X, Y, w = self.examples(X, Y, weights)
+        Z, _ = equations.forward(X, self.W, self.b, self.g)
+        return float(equations.cost(Z, Y, self.W, self.loss, l2, w)[0])
+
+    def gradients(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> tuple[float, list[Any], list[Any]]:
+        """J, dW, db: the cost and its derivative by every W[l] (n[l], n[l-1]) and b[l] (n[l], 1); index 0 is None."""
+        X, Y, w = self.examples(X, Y, weights)
+        Z, A = equations.forward(X, self.W, self.b, self.g)
+        J, dZ, m = equations.cost(Z, Y, self.W, self.loss, l2, w)
+        return float(J), *equations.backward(dZ, Z, A, self.W, self.slope, m, l2)
+
+    @property
+    def slope(self) -> list[Any]:
+        """g[l]′ of the hidden layers, 1-based; None for the output, whose slope is in the loss."""
+        return [None, *(g.slope for g in self.g[1:-1]), None]
+
+    def train(self, X: Any, Y: Any, optimizer: Any, **options: Any) -> Iterator["Step"]:
+        """Train by mini-batches: a generator of Step records. See chainrule.training.train for all options."""
+        from chainrule.training import train  # a network can be used, and read, without the training room
+
+        return train(self, X, Y, optimizer, **options)
+
+    # -- checks ------------------------------------------------------------------------------------------------------
+
+    def normalize(self, X: Any, method: str | None = "standard") -> "Network":
+        """Measure a training set X (n[0], m) and normalize every later input by it; method None switches it off."""
+        self.normalizer = None
+        if method is not None:
+            self.normalizer = Normalizer.measure(self.inputs(X), method)
+        return self
+
+    def inputs(self, X: Any) -> Any:
+        """X checked, in the network's precision, normalized: (n[0], m). Not copied where none of this is needed."""
+        if not hasattr(X, "tocsr"):  # dense
+            X = np.asarray(X)
+        if X.ndim != 2 or X.shape[0] != self.sizes[0]:
+            hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == self.sizes[0] else ""
+            raise ValueError(f"X: got shape {X.shape}, wanted ({self.sizes[0]}, m), one column for each example.{hint}")
+        X = X.astype(self.dtype, copy=False)
+        return X if self.normalizer is None else self.normalizer(X)
+
+    def examples(self, X: Any, Y: Any, weights: Any = None) -> tuple[Any, Array, Array | None]:
+        """X (n[0], m), Y (n[L], m) and weights (1, m) or None, checked against each other and the loss."""
+        X, Y = self.inputs(X), np.asarray(Y)
+        m = X.shape[1]
+        if Y.ndim != 2 or Y.shape != (self.sizes[-1], m):
+            hint = " Make it a row: Y.reshape(1, -1)." if Y.shape == (m,) and self.sizes[-1] == 1 else ""
+            raise ValueError(
+                f"Y: got shape {Y.shape}, wanted ({self.sizes[-1]}, {m}), one column for each column of X.{hint}"
+            )
+        if m == 0:
+            raise ValueError("X: got no examples (0 columns), wanted at least one")
+        Y = Y.astype(self.dtype, copy=False)
+        for name, array in (("X", getattr(X, "data", X) if hasattr(X, "tocsr") else X), ("Y", Y)):
+            if not np.isfinite(array).all():
+                raise ValueError(
+                    f"{name}: got NaN or infinity, wanted finite numbers. Fill or drop the missing values first."
+                )
+        if not self.loss.accepts(Y):
+            raise ValueError(
+                f"Y: values from {Y.min():g} to {Y.max():g}; the {self.loss.name} loss wants {self.loss.wanted}"
+            )
+        if weights is None:
+            return X, Y, None
+        w = np.asarray(weights, self.dtype).reshape(1, -1)
+        if w.shape[1] != m or not np.isfinite(w).all() or w.min() < 0 or w.sum() == 0:
+            raise ValueError(
+                f"weights: wanted {m} finite numbers of 0 or more, not all 0; got shape {np.shape(weights)}"
+            )
+        return X, Y, w
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        hidden = [g.spec for g in self.g[1:-1]]
+        shown = repr(hidden[0] if len(set(hidden)) == 1 else hidden)
+        middle = f"hidden={shown}, " if hidden else ""
+        return (
+            f"Network({self.sizes}, {middle}output={self.g[-1].spec!r}, loss={self.loss.spec!r}, "
+            f"dtype={self.dtype.name})"
+        )
+
+    def __str__(self) -> str:
+        rows = [("layer", "units", "activation", "W", "b", "parameters")]
+        for l in range(1, self.L + 1):
+            W, b = self.W[l], self.b[l]
+            rows.append((str(l), str(len(W)), self.g[l].spec, str(W.shape), str(b.shape), f"{W.size + b.size:,}"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        total = f"{self.parameters.size:,} parameters ({self.dtype.name}), {self.sizes[0]} inputs, {self.loss.spec}"
+        return "\n".join([*lines, total])
+
+
+def _check_sizes(sizes: Iterable[int]) -> list[int]:
+    checked = [int(n) for n in sizes if int(n) == n and n >= 1]
+    if len(checked) < 2 or checked != list(sizes):
+        raise ValueError(f"sizes: got {sizes!r}, wanted at least [inputs, outputs], whole numbers of 1 or more")
+    return checked
