@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from chainrule import engines
+from chainrule import engines, equations
 from chainrule.engines import State
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, Optimizer
@@ -85,9 +86,11 @@ def train(
             "schedule": schedule,
             "clip_norm": clip_norm,
             "dropout": dropout or None,
+            "order": order,
         }
         if wrong := [name for name, value in given.items() if value is not None]:
             raise ValueError(f"LBFGS takes the full batch and chooses its own steps: leave out {', '.join(wrong)}")
+        _check_l2(l2)
         advance = _lbfgs_epochs(network, network.examples(X, Y, weights), l2, optimizer, epochs, chosen)
     else:
         state = prepare(
@@ -102,7 +105,7 @@ def train(
     try:
         for epoch, cost, rate in advance:
             looked = patience is not None or epoch % every == 0 or epoch == epochs - 1
-            validation_cost = _cost(network, watched) if watched is not None and looked else None
+            validation_cost = evaluate(network, watched)[0] if watched is not None and looked else None
             step = Step(epoch, cost, validation_cost, rate, chosen.name)
             if patience is not None and validation_cost is not None:
                 if validation_cost < best:
@@ -141,8 +144,7 @@ def prepare(
     if not hasattr(optimizer, "step"):
         raise TypeError(f"optimizer: got {optimizer!r}, wanted one such as chainrule.Adam(0.001)")
     _check(batch_size=batch_size)
-    if not 0 <= l2 < np.inf:
-        raise ValueError(f"l2: got {l2!r}, wanted a number of 0 or more")
+    _check_l2(l2)
     if clip_norm is not None and not clip_norm > 0:
         raise ValueError(f"clip_norm: got {clip_norm!r}, wanted a number above 0, or None")
     hidden = network.L - 1
@@ -247,12 +249,12 @@ def _lbfgs_epochs(
         thread.join()
 
 
-def _cost(network: Network, examples: tuple[Any, Array, Array | None]) -> float:
-    from chainrule import equations
-
+def evaluate(network: Network, examples: tuple[Any, Array, Array | None]) -> tuple[float, Array]:
+    """J without L2, and A[L] (n[L], m), of examples that were checked by `network.examples`."""
     X, Y, w = examples
-    Z, _ = equations.forward(X, network.W, network.b, network.g)
-    return float(equations.cost(Z, Y, network.W, network.loss, 0.0, w)[0])
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the cost
+        Z, A = equations.forward(X, network.W, network.b, network.g)
+        return float(equations.cost(Z, Y, network.W, network.loss, 0.0, w)[0]), A[-1]
 
 
 def _checked_order(order: Order, m: int, epoch: int) -> Array:
@@ -264,5 +266,10 @@ def _checked_order(order: Order, m: int, epoch: int) -> Array:
 
 def _check(**counts: int | None) -> None:
     for name, value in counts.items():
-        if value is not None and (int(value) != value or value < 1):
+        if value is not None and (not isinstance(value, Integral) or value < 1):
             raise ValueError(f"{name}: got {value!r}, wanted a whole number of 1 or more")
+
+
+def _check_l2(l2: float) -> None:
+    if not 0 <= l2 < np.inf:
+        raise ValueError(f"l2: got {l2!r}, wanted a number of 0 or more")

@@ -1,0 +1,180 @@
+"""Data sets that are computed on the spot or come with scikit-learn. Nothing is downloaded.
+
+Every function returns (X, Y) in float64, one column per example: X is (n, m); Y is (1, m) with 0/1 for two
+classes, (k, m) one-hot for k > 2 classes, and (1, m) with the values for regression. The same arguments give
+the same data. X.T is C-ordered, so the view that has rows = examples costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Data = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def flower(m: int = 400, seed: int = 1) -> Data:
+    """Two classes on the interleaved petals of a flower. X (2, m), Y (1, m), class 0 first.
+
+    radius = 4 sin 4t, at (radius sin t, radius cos t), with noise 0.2 on t and on the radius. With the
+    defaults these are, number by number, the "planar data" of deeplearning.ai's course 1, week 3.
+    """
+    sizes = _sizes("flower", m, 2)
+    r = np.random.RandomState(seed)  # the published points are draws of the legacy generator
+    petals = []
+    for j, size in enumerate(sizes):
+        t = np.linspace(3.12 * j, 3.12 * (j + 1), size) + 0.2 * r.randn(size)
+        radius = 4 * np.sin(4 * t) + 0.2 * r.randn(size)
+        petals.append(np.column_stack([radius * np.sin(t), radius * np.cos(t)]))
+    return _classes(np.vstack(petals), np.repeat([0, 1], sizes))
+
+
+def moons(m: int = 200, noise: float = 0.2, seed: int = 0) -> Data:
+    """Two interleaved half circles. X (2, m), Y (1, m). Source: sklearn.datasets.make_moons."""
+    from sklearn.datasets import make_moons
+
+    _sizes("moons", m, 2)
+    return _classes(*make_moons(m, noise=_noise("moons", noise), random_state=seed))
+
+
+def circles(m: int = 200, noise: float = 0.1, seed: int = 0) -> Data:
+    """A circle of radius 0.5 (class 1) inside one of radius 1. X (2, m), Y (1, m). Source: make_circles."""
+    from sklearn.datasets import make_circles
+
+    _sizes("circles", m, 2)
+    return _classes(*make_circles(m, noise=_noise("circles", noise), factor=0.5, random_state=seed))
+
+
+def spirals(m: int = 300, classes: int = 3, noise: float = 0.2, seed: int = 0) -> Data:
+    """One spiral arm per class, class 0 first. X (2, m), Y (1, m) for two classes, else (classes, m).
+
+    t = 2π j / classes + 4 radius + noise, radius from 0 to 1. Source: the CS231n notes, whose arms start
+    4 radians apart; here they are evenly spaced for any number of classes.
+    """
+    sizes = _sizes("spirals", m, classes)
+    radius = np.concatenate([np.linspace(0, 1, size) for size in sizes])
+    labels = np.repeat(np.arange(classes), sizes)
+    wobble = _noise("spirals", noise) * np.random.default_rng(seed).standard_normal(m)
+    t = 2 * np.pi * labels / classes + 4 * radius + wobble
+    return _classes(np.column_stack([radius * np.sin(t), radius * np.cos(t)]), labels)
+
+
+def xor(m: int = 200, noise: float = 0.05, seed: int = 0) -> Data:
+    """The four quadrants of the square [-1, 1]², class 1 where the signs differ. X (2, m), Y (1, m).
+
+    Quadrants take turns, so the classes are balanced; noise moves the points after they have a class.
+    """
+    _sizes("xor", m, 2)
+    rng = np.random.default_rng(seed)
+    signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])[np.arange(m) % 4]
+    points = signs * rng.uniform(size=(m, 2)) + _noise("xor", noise) * rng.standard_normal((m, 2))
+    return _classes(points, np.arange(m) % 2)
+
+
+def parity(bits: int = 3) -> Data:
+    """Every pattern of 0/1 bits, counting up; is its sum odd? X (bits, 2**bits), Y (1, 2**bits)."""
+    if not 1 <= bits <= 20:
+        raise ValueError(f"parity: bits = {bits}, wanted 1 to 20 (there are 2**bits examples)")
+    patterns = np.arange(2**bits)[:, None] >> np.arange(bits)[::-1] & 1
+    return _classes(patterns, patterns.sum(axis=1) % 2)
+
+
+def blobs(m: int = 200, classes: int = 3, seed: int = 0) -> Data:
+    """A round cloud per class. X (2, m), Y (1, m) for two, else (classes, m). Source: make_blobs."""
+    from sklearn.datasets import make_blobs
+
+    _sizes("blobs", m, classes)
+    return _classes(*make_blobs(m, centers=classes, random_state=seed))
+
+
+def quadratic(m: int = 100, noise: float = 0.05, seed: int = 0) -> Data:
+    """Regression: y = x² + noise, x uniform in [-1, 1]. X (1, m), Y (1, m)."""
+    return _curve("quadratic", np.square, 1.0, m, noise, seed)
+
+
+def sine(m: int = 100, noise: float = 0.1, seed: int = 0) -> Data:
+    """Regression: y = sin x + noise, x uniform in [-π, π]. X (1, m), Y (1, m)."""
+    return _curve("sine", np.sin, np.pi, m, noise, seed)
+
+
+def digits() -> Data:
+    """Handwritten digits of 8 by 8 pixels, pixels / 16. X (64, 1797), Y (10, 1797). Source: load_digits."""
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    return _classes(pixels / 16, labels)
+
+
+def iris() -> Data:
+    """Three species of iris by petals and sepals. X (4, 150), Y (3, 150). Source: load_iris."""
+    from sklearn.datasets import load_iris
+
+    return _classes(*load_iris(return_X_y=True))
+
+
+def wine() -> Data:
+    """Three cultivars of wine by chemical analysis. X (13, 178), Y (3, 178). Source: load_wine."""
+    from sklearn.datasets import load_wine
+
+    return _classes(*load_wine(return_X_y=True))
+
+
+def breast_cancer() -> Data:
+    """Tumors, malignant (0) or benign (1). X (30, 569), Y (1, 569). Source: load_breast_cancer."""
+    from sklearn.datasets import load_breast_cancer
+
+    return _classes(*load_breast_cancer(return_X_y=True))
+
+
+def diabetes() -> Data:
+    """Regression: diabetes after one year. X (10, 442), scaled, Y (1, 442). Source: load_diabetes."""
+    from sklearn.datasets import load_diabetes
+
+    return _columns(*load_diabetes(return_X_y=True))
+
+
+NAMES: dict[str, Callable[..., Data]] = {
+    f.__name__: f
+    for f in (
+        *(flower, moons, circles, spirals, xor, parity, blobs, quadratic, sine),
+        *(digits, iris, wine, breast_cancer, diabetes),
+    )
+}
+
+
+def _curve(name: str, f: Callable[[Any], Any], limit: float, m: int, noise: float, seed: int) -> Data:
+    if m < 1:
+        raise ValueError(f"{name}: m = {m}, wanted at least 1 example")
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-limit, limit, size=(m, 1))
+    return _columns(x, f(x) + _noise(name, noise) * rng.standard_normal((m, 1)))
+
+
+def _sizes(name: str, m: int, classes: int) -> list[int]:
+    """How many of the m examples each class gets: as even as can be, the first classes take what is over."""
+    if classes < 2:
+        raise ValueError(f"{name}: classes = {classes}, wanted 2 or more")
+    if m < classes:
+        raise ValueError(f"{name}: m = {m}, wanted at least {classes} (one example per class)")
+    return [m // classes + (j < m % classes) for j in range(classes)]
+
+
+def _noise(name: str, noise: float) -> float:
+    if not 0 <= noise < np.inf:
+        raise ValueError(f"{name}: noise = {noise}, wanted a finite number of at least 0")
+    return noise
+
+
+def _classes(rows: Any, labels: Any) -> Data:
+    """Rows with labels 0 … k-1 as columns: a 0/1 row for two classes, one-hot for more."""
+    k = int(labels.max()) + 1
+    return _columns(rows, labels if k == 2 else np.eye(k)[labels])
+
+
+def _columns(rows: Any, targets: Any) -> Data:
+    X = np.ascontiguousarray(rows, dtype=np.float64).T  # (n, m)
+    Y = np.ascontiguousarray(targets, dtype=np.float64).reshape(len(rows), -1).T  # (k, m)
+    return X, Y

@@ -1,0 +1,49 @@
+"""scikit-learn 1.9's callbacks, as our fits tell them."""
+
+from copy import deepcopy
+from typing import Any
+
+
+class Hooks:
+    """One task for the fit and one for each epoch, each with an estimator that could predict by then."""
+
+    def __init__(self, estimator: Any, given: tuple[Any, Any, Any], silent: bool = False) -> None:
+        X, y, sample_weight = given
+        self.estimator = estimator
+        self.shown = {"estimator": estimator, "X": X, "y": y}
+        if sample_weight is not None:
+            self.shown["metadata"] = {"sample_weight": sample_weight}
+        self.fit: Any = None
+        self.epoch: Any = None
+        self.left = estimator.max_iter if getattr(estimator, "_skl_callbacks", None) else 0
+        if not silent:
+            self.fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+            self.fit.call_on_fit_task_begin(**self.shown)
+
+    def epoch_begins(self) -> None:
+        """Open the task of the next epoch."""
+        if self.fit is not None and self.left:
+            self.left -= 1
+            self.epoch = self.fit.subcontext(task_name="epoch")
+            self.epoch.call_on_fit_task_begin(**self.shown)
+
+    def epoch_ends(self) -> bool:
+        """Close it; True if a callback wants to stop here."""
+        if self.epoch is None:
+            return False
+        stop = self.epoch.call_on_fit_task_end(**self.shown, reconstruction_attributes=self._now)
+        self.epoch = None
+        return bool(stop)
+
+    def fit_ends(self) -> None:
+        """Close the task of the fit."""
+        if self.fit is not None:
+            self.fit.call_on_fit_task_end(**self.shown, reconstruction_attributes=self._now)
+
+    def _now(self) -> dict[str, Any]:
+        network = deepcopy(self.estimator.network_)
+        return {
+            "network_": network,
+            "coefs_": [W.T for W in network.W[1:]],
+            "intercepts_": [b.reshape(-1) for b in network.b[1:]],
+        }

@@ -1,0 +1,192 @@
+"""MLPRegressor: numbers and counts behind scikit-learn's interface."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils.metaestimators import available_if
+
+from chainrule.estimators.base import Array, BaseMLP
+from chainrule.names import parse, unknown
+
+_LOSSES = {
+    "squared_error": "half_squared_error",
+    "absolute_error": "absolute",
+    "absolute": "absolute",
+    "huber": "huber",
+    "poisson": "poisson",
+}
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """A neural network that predicts numbers, a drop-in for scikit-learn's.
+
+    loss: 'squared_error' (½ (ŷ − y)²), 'poisson' (half the deviance, log link), and also 'absolute_error' and 'huber',
+    or 'huber(1.35)' with its δ. The loss of an example is the **sum** over its K outputs, and training steps along its
+    gradient. scikit-learn reports the mean over the outputs for the squared error but steps along the gradient of the
+    sum, which is K times the gradient of what it reports; here both are the sum, so `loss_` is K times scikit-learn's.
+    hidden_layer_sizes: units of each hidden layer; ``()`` is linear regression.
+    activation: of the hidden layers: 'identity', 'logistic' (or 'sigmoid'), 'tanh', 'relu', and also 'leaky_relu',
+    'elu', 'selu', 'softplus', 'gelu', 'silu', 'mish', 'leaky_relu(0.2)' with a constant, or a list with one for each
+    hidden layer.
+    solver: 'adam', 'sgd', 'lbfgs', and also 'adamw', 'rmsprop', 'momentum', 'nesterov', 'heavy_ball',
+    'gradient_descent', or an optimizer such as ``chainrule.Adam(0.01)``, which then brings its own constants.
+    alpha: λ of the L2 term (λ/2m) Σ‖W‖², m the examples of the batch.
+    batch_size, learning_rate, learning_rate_init, power_t, max_iter, shuffle, random_state, tol, verbose, warm_start,
+    momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change,
+    max_fun:
+    as in scikit-learn.
+
+    Beyond scikit-learn:
+
+    init: 'sklearn' for its uniform weights and biases, any initializer of chainrule.Network ('auto', 'he', …), or a
+    scale.
+    dropout: the share of hidden units left out in each step, one number or one for each hidden layer.
+    normalize: 'standard' (mean and deviation) or 'robust' (median and quartiles, smoothly clipped), measured in the
+    first fit and applied to every later X.
+    clip_norm: the longest gradient allowed. schedule: factor of the learning rate over max_iter epochs: 'cosine',
+    'coslog4', or a function epoch → factor.
+    scoring: what early stopping watches: None is the R², 'loss' the validation cost, or any scikit-learn scorer.
+    engine: who computes: 'auto' or 'numpy'. dtype: float32 or float64; None keeps that of X.
+    scale_target: standardize y inside: its mean and deviation are measured in the first fit, predictions come back in
+    its units, `loss_` is in the scaled ones.
+
+    Attributes beyond scikit-learn's: `network_`, the chainrule.Network that holds all parameters (coefs_ and
+    intercepts_ are views on it), and `history_`, a dict of lists with one entry an epoch: 'cost', and where there is a
+    validation set 'metric', 'validation_cost' and 'validation_metric' (the metric is the R²).
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "loss": [str],
+        **BaseMLP._parameter_constraints,
+        "scale_target": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        init: str | float = "sklearn",
+        dropout: Any = 0.0,
+        normalize: str | None = None,
+        clip_norm: float | None = None,
+        schedule: Any = None,
+        scoring: Any = None,
+        engine: str = "auto",
+        dtype: Any = None,
+        scale_target: bool = False,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.init = init
+        self.dropout = dropout
+        self.normalize = normalize
+        self.clip_norm = clip_norm
+        self.schedule = schedule
+        self.scoring = scoring
+        self.engine = engine
+        self.dtype = dtype
+        self.scale_target = scale_target
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
+        """Fit to X (m, n) and y (m,) or (m, outputs).
+
+        X_val, y_val: a validation set of your own: recorded in `history_`, and watched if `early_stopping`.
+        """
+        return self._fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
+
+    @available_if(lambda self: self._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """One epoch over X (m, n) and y (m,) or (m, outputs), from where the last call left off."""
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """The prediction for each row of X, (m,) or (m, outputs)."""
+        return self._decode(self._outputs(X))
+
+    # -- what BaseMLP asks -------------------------------------------------------------------------------------------
+
+    def _output(self) -> str:
+        return "exp" if parse(self.loss)[0] == "poisson" else "identity"
+
+    def _loss_name(self) -> str:
+        name, delta = parse(self.loss)
+        if name not in _LOSSES:
+            raise unknown("loss", name, _LOSSES)
+        return _LOSSES[name] if delta is None else f"{_LOSSES[name]}({delta})"
+
+    def _encode(self, y: Any, incremental: bool) -> Array:
+        y = y.reshape(len(y), -1)
+        fresh = not hasattr(self, "target_scale_") or (not self.warm_start and not incremental)
+        if self.scale_target and fresh:
+            if self._output() == "exp":
+                raise ValueError("scale_target: the Poisson loss needs counts as they are")
+            self.target_mean_ = y.mean(axis=0)
+            spread = y.std(axis=0)
+            self.target_scale_ = np.where(spread > 0, spread, 1.0)
+        return y  # type: ignore[no-any-return]
+
+    def _decode(self, outputs: Array) -> Array:
+        if self.scale_target:
+            outputs = (self.target_mean_ + self.target_scale_ * outputs).astype(outputs.dtype, copy=False)
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def _targets(self, targets: Array, smooth: bool = True) -> Array:
+        return (targets - self.target_mean_) / self.target_scale_ if self.scale_target else targets
+
+    def _weights(self, y: Any, sample_weight: Any, incremental: bool) -> Array | None:
+        return sample_weight  # type: ignore[no-any-return]
+
+    def _metric(self, A: Array, Y: Array, weights: Array | None) -> float:
+        """R²; scaling the target does not change it."""
+        if not np.isfinite(A).all():
+            return float("nan")
+        return float(r2_score(Y.T, A.T, sample_weight=None if weights is None else weights.ravel()))
