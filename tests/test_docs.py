@@ -1,0 +1,72 @@
+"""What the documents say is true: their examples run, and what is public is documented."""
+
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chainrule
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language):
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        for i, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)):
+            yield pytest.param(block, id=f"{document.name}-{i}")
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_examples_run(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "example", "exec"), {"__name__": "example"})
+
+
+@pytest.mark.parametrize("session", blocks("console"))
+def test_commands_run(session, tmp_path):
+    commands = [line[2:].split("#")[0] for line in session.splitlines() if line.startswith("$ ")]
+    assert commands
+    for command in commands:
+        words = shlex.split(command)
+        if words[0] == "make":  # run by whoever reads the README, and by CI; here: the target is there
+            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            continue
+        assert words[0] == "chainrule"
+        run = subprocess.run(
+            [sys.executable, "-m", "chainrule", *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert run.returncode == 0, run.stderr
+
+
+def test_every_link_of_the_readme_leads_to_a_file():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(chainrule.__all__) - {"__version__"}))
+def test_every_public_name_has_a_docstring(name):
+    thing = getattr(chainrule, name)
+    assert (inspect.getdoc(thing) or "").strip()
+    assert name in dir(chainrule)
+
+
+def test_every_command_of_the_command_line_explains_itself():
+    run = subprocess.run([sys.executable, "-m", "chainrule", "--help"], capture_output=True, text=True, timeout=60)
+    commands = re.findall(r"^\W*(train|predict|evaluate|inspect)\s+\S", run.stdout, re.MULTILINE)
+    assert sorted(commands) == ["evaluate", "inspect", "predict", "train"]
+
+
+def test_every_command_is_in_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [c for c in ("train", "predict", "evaluate", "inspect") if f"chainrule {c}" not in text] == []
+
+
+def test_the_changelog_and_the_package_agree_on_the_version():
+    assert chainrule.__version__ in (ROOT / "pyproject.toml").read_text()
