@@ -157,7 +157,7 @@ class Activation:
     @property
     def spec(self) -> str:
         """The name that gives this activation back: ``"leaky_relu(0.2)"``."""
-        return self.name if self.alpha is None else f"{self.name}({self.alpha:g})"
+        return self.name if self.alpha is None else f"{self.name}({float(self.alpha)!r})"
 
 
 ACTIVATIONS: dict[str, Activation] = {

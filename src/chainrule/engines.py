@@ -108,17 +108,18 @@ class Numpy:
         # An overflow shows in the cost, which is checked; underflow to zero is harmless.
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             while len(costs) < epochs:
-                cost, parameters = self._epoch(state)
+                cost, parameters, slots = self._epoch(state)
                 finite = np.isfinite(cost) and np.isfinite(parameters).all()
                 costs.append(cost if finite or not np.isfinite(cost) else float("inf"))
                 if not finite:
                     break
                 state.network.parameters[...] = parameters
+                state.slots = slots
                 state.epoch += 1
         return costs
 
-    def _epoch(self, state: State) -> tuple[float, Array]:
-        network, m, total = state.network, state.Y.shape[1], 0.0
+    def _epoch(self, state: State) -> tuple[float, Array, tuple[Any, ...]]:
+        network, m, total, seen = state.network, state.Y.shape[1], 0.0, 0
         parameters, slots, optimizer = network.parameters, state.slots, state.optimizer
         if state.schedule is not None:
             optimizer = replace(optimizer, learning_rate=optimizer.learning_rate * state.schedule(state.epoch))
@@ -138,16 +139,15 @@ class Numpy:
                 if state.clip_norm is not None:
                     gradient = clipped(gradient, state.clip_norm)
                 parameters, slots = optimizer.step(parameters, gradient, slots)
-                total += J * size
+                total, seen = total + J * size, seen + size
             state.step += 1
-        state.slots = slots
-        return total / m, parameters
+        return total / seen, parameters, slots
 
 
 def clipped(gradient: Array, norm: float) -> Array:
     """g · min(1, norm / ‖g‖): the whole gradient, shortened to a length (Pascanu et al. 2013, algorithm 1)."""
     length = float(np.linalg.norm(gradient))
-    return gradient if length <= norm else gradient * (norm / length)
+    return gradient if length <= norm else gradient * float(norm / length)
 
 
 ENGINES: dict[str, Engine] = {"numpy": Numpy()}

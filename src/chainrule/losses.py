@@ -7,10 +7,11 @@ that the two cannot drift apart and a certain, wrong prediction costs a large, f
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from chainrule.activations import Activation, sigmoid, softmax, softplus
 from chainrule.activations import get as get_activation
-from chainrule.activations import sigmoid, softmax, softplus
 from chainrule.names import parse, unknown
 
 Array = Any
@@ -30,14 +31,9 @@ def _cross_entropy(Z: Array, Y: Array) -> tuple[Array, Array]:
     return _sum(Y * (xp.log(_sum(xp.exp(S))) - S)), softmax(Z) - Y
 
 
-def _half_squared_error(output: str) -> Callable[[Array, Array], tuple[Array, Array]]:
-    g = get_activation(output)
-
-    def loss(Z: Array, Y: Array) -> tuple[Array, Array]:
-        E = g(Z) - Y  # (n, m)
-        return _sum(E**2) / 2, E * g.slope(Z)
-
-    return loss
+def _half_squared_error(g: Activation, Z: Array, Y: Array) -> tuple[Array, Array]:
+    E = g(Z) - Y  # (n, m)
+    return _sum(E**2) / 2, E * g.slope(Z)
 
 
 def _absolute(Z: Array, Y: Array) -> tuple[Array, Array]:
@@ -94,10 +90,9 @@ class Loss:
     @property
     def spec(self) -> str:
         """The name that gives this loss back: ``"huber(1.35)"``."""
-        return self.name if self.delta is None else f"{self.name}({self.delta:g})"
+        return self.name if self.delta is None else f"{self.name}({float(self.delta)!r})"
 
 
-_HALF_SQUARED = "½ Σ (a − y)²"
 _ROWS = (
     Loss(
         "binary_cross_entropy",
@@ -115,10 +110,10 @@ _ROWS = (
         _distribution,
         "one-hot columns (or probabilities with sum 1)",
     ),
-    Loss("half_squared_error", "identity", _half_squared_error("identity"), _HALF_SQUARED),
-    Loss("half_squared_error", "relu", _half_squared_error("relu"), _HALF_SQUARED),
-    Loss("half_squared_error", "tanh", _half_squared_error("tanh"), _HALF_SQUARED),
-    Loss("half_squared_error", "sigmoid", _half_squared_error("sigmoid"), _HALF_SQUARED),
+    *(
+        Loss("half_squared_error", output, partial(_half_squared_error, get_activation(output)), "½ Σ (a − y)²")
+        for output in ("identity", "relu", "tanh", "sigmoid")
+    ),
     Loss("absolute", "identity", _absolute, "Σ |a − y|"),
     Loss("huber", "identity", _huber, "Σ ½e² if |e| ≤ δ else δ(|e| − ½δ), e = a − y", delta=1.0),
     Loss("poisson", "exp", _poisson, "Σ a − y + y log(y/a)", _not_negative, "counts, 0 or more"),

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable
+from math import isfinite
 
 _SPEC = re.compile(r"\s*(\w+)\s*(?:\(\s*([^()]*?)\s*\))?\s*")
 
@@ -16,11 +17,12 @@ def parse(spec: str) -> tuple[str, float | None]:
     if number is None:
         return name, None
     try:
-        return name, float(number)
+        value = float(number)
     except ValueError:
-        raise ValueError(
-            f"{spec!r}: got {number!r} in the parentheses, wanted a number, as in 'leaky_relu(0.2)'"
-        ) from None
+        value = float("nan")
+    if not isfinite(value):
+        raise ValueError(f"{spec!r}: got {number!r} in the parentheses, wanted a number, as in 'leaky_relu(0.2)'")
+    return name, value
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> ValueError:

@@ -1,6 +1,8 @@
 """Network: sizes, activations, a loss, and the parameters as views on one flat vector."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -23,6 +25,8 @@ class Views(list[Any]):
             raise TypeError("assign to one layer at a time: net.W[l] = …")
         if self[l] is None:
             raise IndexError("index 0 is unused: layers are counted from 1, as in W[1]")
+        if np.shape(value) not in ((), self[l].shape):  # NumPy would stretch a row over the whole matrix
+            raise ValueError(f"layer {l}: got shape {np.shape(value)}, wanted {self[l].shape} or one number")
         self[l][...] = value
 
 
@@ -72,15 +76,35 @@ class Network:
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype: got {self.dtype}, wanted float32 or float64")
         self.normalizer: Normalizer | None = None
-        self.parameters = np.zeros(
-            sum(n * (k + 1) for k, n in zip(self.sizes, self.sizes[1:], strict=False)), self.dtype
-        )
-        self.W, self.b = self.unpack(self.parameters)
+        count = sum(n * (k + 1) for k, n in zip(self.sizes, self.sizes[1:], strict=False))
+        self._parameters = np.zeros(count, self.dtype)
+        self._W, self._b = self.unpack(self._parameters)
         rng = np.random.default_rng(seed)
         for l in range(1, self.L + 1):
             self.W[l][...] = initializers.get(init, self.g[l].name)(rng, self.W[l].shape)
 
     # -- parameters --------------------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Array:
+        """The flat vector W[1], b[1], W[2], …. Assigning to it writes into it: it stays the one vector."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, vector: Any) -> None:
+        if np.shape(vector) != self._parameters.shape:
+            raise ValueError(f"parameters: got shape {np.shape(vector)}, wanted {self._parameters.shape}")
+        self._parameters[...] = vector
+
+    @property
+    def W(self) -> Views:
+        """W[l] (n[l], n[l-1]), l = 1 … L: views on `parameters`."""
+        return self._W
+
+    @property
+    def b(self) -> Views:
+        """b[l] (n[l], 1), l = 1 … L: views on `parameters`."""
+        return self._b
 
     def unpack(self, vector: Array) -> tuple[Views, Views]:
         """(W, b) as views on any flat vector laid out as `parameters` is: a gradient, another state."""
@@ -98,11 +122,25 @@ class Network:
         return np.concatenate([part.ravel() for pair in zip(dW[1:], db[1:], strict=True) for part in pair])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("W", "b")}
+        """The network as names and numbers: what is stored does not depend on where functions live."""
+        listed = activations.ACTIVATIONS
+        known = [g.name in listed and replace(listed[g.name], alpha=g.alpha) == g for g in self.g[1:]]
+        g = [row.spec if named else row for row, named in zip(self.g[1:], known, strict=True)]
+        return {
+            "sizes": self.sizes,
+            "hidden": g[:-1],
+            "output": g[-1],
+            "loss": self.loss.spec,
+            "dtype": self.dtype.name,
+            "normalizer": self.normalizer,
+            "parameters": self._parameters,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.W, self.b = self.unpack(self.parameters)
+        names = ("hidden", "output", "loss", "dtype")
+        self.__init__(state["sizes"], init="zeros", **{name: state[name] for name in names})  # type: ignore[misc]
+        self.normalizer = state["normalizer"]
+        self.parameters = state["parameters"]
 
     # -- computing ---------------------------------------------------------------------------------------------------
 
@@ -119,14 +157,14 @@ class Network:
         """J = (1/m) Σ 𝓛(ŷ, y) + (l2/2m) Σ ‖W[l]‖², a float."""
         X, Y, w = self.examples(X, Y, weights)
         Z, _ = equations.forward(X, self.W, self.b, self.g)
-        return float(equations.cost(Z, Y, self.W, self.loss, l2, w)[0])
+        return float(equations.cost(Z, Y, self.W, self.loss, float(l2), w)[0])
 
     def gradients(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> tuple[float, list[Any], list[Any]]:
         """J, dW, db: the cost and its derivative by every W[l] (n[l], n[l-1]) and b[l] (n[l], 1); index 0 is None."""
         X, Y, w = self.examples(X, Y, weights)
         Z, A = equations.forward(X, self.W, self.b, self.g)
-        J, dZ, m = equations.cost(Z, Y, self.W, self.loss, l2, w)
-        return float(J), *equations.backward(dZ, Z, A, self.W, self.slope, m, l2)
+        J, dZ, m = equations.cost(Z, Y, self.W, self.loss, float(l2), w)
+        return float(J), *equations.backward(dZ, Z, A, self.W, self.slope, m, float(l2))
 
     @property
     def slope(self) -> list[Any]:
@@ -152,6 +190,8 @@ class Network:
         """X checked, in the network's precision, normalized: (n[0], m). Not copied where none of this is needed."""
         if not hasattr(X, "tocsr"):  # dense
             X = np.asarray(X)
+        elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns
+            X = X.tocsr()
         if X.ndim != 2 or X.shape[0] != self.sizes[0]:
             hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == self.sizes[0] else ""
             raise ValueError(f"X: got shape {X.shape}, wanted ({self.sizes[0]}, m), one column for each example.{hint}")
@@ -196,7 +236,7 @@ class Network:
         middle = f"hidden={shown}, " if hidden else ""
         return (
             f"Network({self.sizes}, {middle}output={self.g[-1].spec!r}, loss={self.loss.spec!r}, "
-            f"dtype={self.dtype.name})"
+            f"dtype={self.dtype.name!r})"
         )
 
     def __str__(self) -> str:
@@ -211,7 +251,9 @@ class Network:
 
 
 def _check_sizes(sizes: Iterable[int]) -> list[int]:
-    checked = [int(n) for n in sizes if int(n) == n and n >= 1]
-    if len(checked) < 2 or checked != list(sizes):
-        raise ValueError(f"sizes: got {sizes!r}, wanted at least [inputs, outputs], whole numbers of 1 or more")
-    return checked
+    given = list(sizes) if isinstance(sizes, Iterable) else []
+    if len(given) < 2 or not all(isinstance(n, Integral) and n >= 1 for n in given):
+        raise ValueError(
+            f"sizes: got {given or sizes!r}, wanted at least [inputs, outputs], whole numbers of 1 or more"
+        )
+    return [int(n) for n in given]

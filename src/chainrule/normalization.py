@@ -36,6 +36,8 @@ class Normalizer:
             )
         if X.shape[1] == 0:
             raise ValueError("normalization: got no examples to measure")
+        if not np.isfinite(X).all():
+            raise ValueError("normalization: got NaN or infinity in X. Fill or drop the missing values first.")
         wide = X.astype(np.float64, copy=False)  # a float32 mean of many examples loses digits
         if method == "standard":
             center, spread = wide.mean(axis=1), wide.std(axis=1)
@@ -44,7 +46,9 @@ class Normalizer:
             spread = np.where(high > low, high - low, np.ptp(wide, axis=1) / 2)
         # Rounding leaves a constant feature with a deviation of some ulps of its value, which must not be blown up to
         # 1.
-        constant = spread <= 10 * np.finfo(X.dtype).eps * np.abs(center)
+        # And one so small that 1 / deviation is no number of this precision is constant, too.
+        precision = np.finfo(X.dtype)
+        constant = spread <= np.maximum(10 * precision.eps * np.abs(center), precision.tiny)
         scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
         return cls(center[:, None].astype(X.dtype), scale[:, None].astype(X.dtype), clip=method == "robust")
 

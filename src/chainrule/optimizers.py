@@ -19,11 +19,15 @@ State = tuple[Any, ...]
 class _Checked:
     def __post_init__(self) -> None:
         for f in fields(self):
-            value, below = getattr(self, f.name), f.metadata.get("below", np.inf)
-            if not 0 <= value < below or (f.metadata.get("positive") and value == 0):
+            value: Any = getattr(self, f.name)
+            below = f.metadata.get("below", np.inf)
+            number = isinstance(value, (int, float, np.floating, np.integer))
+            if not number or not 0 <= value < below or (f.metadata.get("positive") and value == 0):
                 low = "above 0" if f.metadata.get("positive") else "0 or more"
                 high = "" if below == np.inf else f" and below {below}"
                 raise ValueError(f"{type(self).__name__}.{f.name}: got {value!r}, wanted a number {low}{high}")
+            if isinstance(value, np.generic):  # which would make float64 of float32 parameters
+                object.__setattr__(self, f.name, value.item())
 
 
 def _rate(default: float) -> Any:
@@ -175,7 +179,8 @@ class AdamW(Adam):
 class LBFGS(_Checked):
     """L-BFGS by SciPy (Liu & Nocedal 1989): full batch, curvature from the last `memory` steps, line search.
 
-    It ends when the largest |∂J/∂w| is below `tolerance`, or after `max_evaluations` of cost and gradient.
+    It ends when the largest |∂J/∂w| is below `tolerance`, when a step lowers J by less than 2.2e-9 of itself (SciPy's
+    ftol), or after `max_evaluations` of cost and gradient.
     """
 
     tolerance: float = 1e-5

@@ -1,0 +1,32 @@
+"""The strict world of the tests: warnings are errors (pyproject.toml), and NumPy's floating-point flags raise.
+
+Underflow alone does not: e⁻¹⁰⁰⁰ is 0 to the last digit of a double, and every stable formula here leans on that.
+"""
+
+from collections.abc import Iterator
+
+import hypothesis
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None, max_examples=50)
+hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def strict_floats() -> Iterator[None]:
+    with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    # pytest-xdist has a worker on every core already; a pool of threads in each makes them wait for one another.
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
