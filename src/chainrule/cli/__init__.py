@@ -1,0 +1,46 @@
+"""The command line: train, predict, evaluate, inspect. Errors are one line, with exit code 2."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from chainrule import __version__
+from chainrule.cli.train import train
+from chainrule.cli.use import evaluate, inspect, predict
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+for _command in (train, predict, evaluate, inspect):
+    app.command()(_command)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Train a fully-connected neural network on your data, and use it."""
+    if version:
+        print(f"chainrule {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0, 2 after an error (one line), 130 after Ctrl-C."""
+    try:
+        code = app(args=arguments, prog_name="chainrule", standalone_mode=False)
+    except (ValueError, ArithmeticError, OSError, MemoryError) as error:
+        _fail(str(error) or "not enough memory")
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # then it is not typer's, about an option, but a bug of ours
+            raise
+        _fail(error.format_message())
+    if code == 130:
+        print("stopped: nothing was saved", file=sys.stderr)
+    sys.exit(code)
+
+
+def _fail(message: str) -> NoReturn:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,192 @@
+"""What the command line shows: tables, the progress bar, and numbers in plain form."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from chainrule.tabular import Plan
+
+MANY = 20  # columns, from which they are shown by role
+_ROLES = {
+    "number": "number",
+    "boolean": "yes or no",
+    "category": "category",
+    "text": "text",
+    "date": "date",
+    "presence": "given or not",
+    "left out": "left out",
+}
+
+
+def table(*headers: str, right: Sequence[int] = ()) -> Table:
+    """A table without frills; `right` are the columns to align to the right."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, header in enumerate(headers):
+        made.add_column(header, justify="right" if i in right else "left", overflow="fold")
+    return made
+
+
+def number(value: float | None) -> str:
+    """A number as people write it: 49,812 and 0.8312; a dash where there is none."""
+    if value is None or isnan(value):
+        return "—"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if 0 < abs(value) < 1e-4 else f"{value:.4f}"
+
+
+def counted(count: int, what: str = "row") -> str:
+    """1 row, 2 rows."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def understood(console: Console, plan: "Plan", name: str) -> None:
+    """What was read, and how each part of it is used."""
+    if plan.image_shape is not None:
+        height, width, channels = plan.image_shape
+        content = f"images of {height} × {width} pixels, {'gray' if channels == 1 else 'color'}"
+    else:
+        content = counted(len(plan.columns), "column") if plan.columns else f"{plan.features} numbers in each"
+    what = "a number" if plan.task == "regression" else f"{len(plan.classes or ())} classes"
+    console.print(f"{name}: {counted(plan.rows)}, {content}")
+    console.print(f"To predict: {plan.target} ({what})")
+    if plan.untargeted:
+        console.print(f"Left out: {counted(plan.untargeted)} without {plan.target}")
+    if plan.rare:
+        console.print(
+            f"Left out: {counted(sum(plan.rare.values()))} of classes with too few rows to learn: "
+            + ", ".join(map(str, list(plan.rare)[:5]))
+            + (", …" if len(plan.rare) > 5 else "")
+        )
+    if plan.columns:
+        columns(console, [asdict(column) for column in plan.columns])
+    if plan.classes is not None:
+        classes(console, list(plan.classes.items()))
+
+
+def columns(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
+    """One line for each column, or for each role where there are many."""
+    if len(given) > MANY:
+        shown = table("used as", "columns", "", right=(1,))
+        for role, words in _ROLES.items():
+            names = [str(column["name"]) for column in given if column["role"] == role]
+            if names:
+                shown.add_row(words, str(len(names)), ", ".join(names[:8]) + (", …" if len(names) > 8 else ""))
+    else:
+        shown = table("column", "used as", "missing", "what is in it", right=(2,))
+        for column in given:
+            shown.add_row(
+                str(column["name"]),
+                _ROLES[column["role"]],
+                f"{column['missing']:,}" if column["missing"] else "",
+                column["note"],
+                style="dim" if column["role"] == "left out" else None,
+            )
+    console.print(shown)
+
+
+def classes(console: Console, counts: Sequence[tuple[Any, int]]) -> None:
+    """The classes with their rows, in one line or a few."""
+    total = sum(count for _, count in counts)
+    parts = [f"{label} {count:,} ({count / total:.0%})" for label, count in counts[:20]]
+    more = f", and {len(counts) - 20} more" if len(counts) > 20 else ""
+    console.print("Classes: " + ", ".join(parts) + more)
+
+
+def layers(console: Console, inputs: int, given: Sequence[Mapping[str, Any]]) -> None:
+    """The network as a table: each has units, activation, W, b, parameters."""
+    shown = table("layer", "units", "activation", "W", "b", "parameters", right=(1, 5))
+    shown.add_row("input", f"{inputs:,}", "", "", "", "")
+    for l, layer in enumerate(given, 1):
+        name = "output" if l == len(given) else str(l)
+        shape = {key: "{} × {}".format(*layer[key]) for key in ("W", "b")}
+        shown.add_row(
+            name, f"{layer['units']:,}", layer["activation"], shape["W"], shape["b"], f"{layer['parameters']:,}"
+        )
+    if len(given) > 1:
+        shown.add_section()
+        shown.add_row("total", "", "", "", "", f"{sum(layer['parameters'] for layer in given):,}")
+    console.print(shown)
+
+
+def scores(console: Console, given: Mapping[str, Mapping[str, float | None]], title: str) -> None:
+    """One line for each model, one column for each score."""
+    names = list(next(iter(given.values())))
+    shown = table("", *names, right=range(1, len(names) + 1))
+    console.print(title, style="bold")
+    for i, (model, values) in enumerate(given.items()):
+        shown.add_row(
+            model,
+            *(number(values[name]) for name in names),
+            style="bold" if i == 0 else None,
+        )
+    console.print(shown)
+
+
+def history(console: Console, given: Mapping[str, Sequence[float]], metric: str) -> None:
+    """How the training went, at some of its epochs."""
+    epochs = len(given["cost"])
+    shown = table(
+        "epoch", *(name.replace("metric", metric).replace("_", " ") for name in given), right=range(len(given) + 1)
+    )
+    for i in sorted({round(part * (epochs - 1) / 8) for part in range(9)}):
+        shown.add_row(str(i + 1), *(number(values[i]) for values in given.values()))
+    console.print(shown)
+
+
+def confusion(console: Console, labels: Sequence[Any], counts: Sequence[Sequence[int]]) -> None:
+    """Rows are what is true, columns what was predicted."""
+    shown = table("true \\ predicted", *map(str, labels), right=range(1, len(labels) + 1))
+    for label, row in zip(labels, counts, strict=True):
+        shown.add_row(str(label), *(f"{count:,}" if count else "·" for count in row))
+    console.print(shown)
+
+
+@dataclass
+class Watcher:
+    """A scikit-learn callback: a progress bar in a terminal, else a line for every tenth of the epochs."""
+
+    console: Console
+    epochs: int
+    metric: str
+    bar: Progress | None = None
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Show an empty bar."""
+        if self.console.is_terminal:
+            self.bar = Progress(
+                TextColumn("Training"),
+                BarColumn(bar_width=None),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[state]}"),
+                TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+                console=self.console,
+            )
+            self.bar.add_task("", total=self.epochs, state="")
+            self.bar.start()
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Nothing to show."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+        """One more epoch, or the end of all."""
+        done = len(estimator.history_["cost"])
+        state = f"cost {estimator.history_['cost'][-1]:.4f}"
+        if "validation_metric" in estimator.history_:
+            state += f"  {self.metric} {estimator.history_['validation_metric'][-1]:.4f}"
+        if context.task_name != "epoch":
+            return
+        if self.bar is not None:
+            self.bar.update(self.bar.task_ids[0], completed=done, state=state)
+        elif done % max(1, self.epochs // 10) == 0:
+            self.console.print(f"epoch {done}/{self.epochs}  {state}")
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Leave the bar as it is."""
+        if self.bar is not None:
+            self.bar.stop()

@@ -1,0 +1,66 @@
+"""Values of a column as what they are: numbers, dates, booleans, labels. None of it changes what it was given."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class TableError(ValueError):
+    """One clear line about a table that cannot be learned from, or does not fit the model."""
+
+
+def labels(y: Any) -> Array:
+    """The labels of the classes: booleans and whole numbers as they are, all else as text."""
+    y = pd.Series(y)
+    if pd.api.types.infer_dtype(y, skipna=False) == "boolean":
+        return np.asarray(y, dtype=bool)
+    if not numeric(y):
+        return np.asarray(y.astype(str).str.strip(), dtype=str)
+    values = to_floats(y)
+    whole = np.isfinite(values) & (values == np.round(values))
+    if (whole | np.isnan(values)).all():
+        return np.where(whole, values, 0).astype(np.int64)
+    return values.astype(str)
+
+
+def numbers(y: Any, target: str) -> Array:
+    """The target as numbers, NaN where it is missing. Raises TableError for text and infinity."""
+    y = pd.Series(y).reset_index(drop=True)
+    values = to_floats(y)
+    for wrong, what in (
+        (np.isnan(values) & y.notna().to_numpy(), "is not a number"),
+        (np.isinf(values), "is infinite"),
+    ):
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            raise TableError(f"the target {target!r} {what} in row {i + 1} ({str(y[i])!r}): regression needs numbers")
+    return values
+
+
+def numeric(values: "pd.Series[Any]") -> bool:
+    """Whether these are numbers, or times, which are seconds; text that looks like numbers is not."""
+    kinds = ("integer", "floating", "mixed-integer-float", "decimal", "timedelta", "timedelta64")
+    return pd.api.types.infer_dtype(values, skipna=True) in kinds
+
+
+def to_floats(values: "pd.Series[Any]") -> Array:
+    """As float64, NaN where it is not a number."""
+    if pd.api.types.infer_dtype(values, skipna=True).startswith("timedelta"):
+        values = pd.to_timedelta(values).dt.total_seconds()
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    return np.asarray(pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan))
+
+
+def to_dates(values: "pd.Series[Any]", form: str) -> "pd.Series[Any]":
+    """As datetime64 without time zone, NaT where it is not a date of that format ("" for what is a date already)."""
+    return pd.to_datetime(values, format=form or None, errors="coerce", utc=True).dt.tz_localize(None)
+
+
+def to_booleans(values: "pd.Series[Any]") -> Array:
+    """1.0 and 0.0, NaN where it is neither yes nor no."""
+    words = {"true": 1.0, "1": 1.0, "1.0": 1.0, "yes": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0, "no": 0.0}
+    return np.array([words.get(str(value).lower(), np.nan) for value in values])
