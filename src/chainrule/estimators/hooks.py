@@ -36,8 +36,9 @@ class Hooks:
         return bool(stop)
 
     def fit_ends(self) -> None:
-        """Close the task of the fit."""
+        """Close the task of the fit, and before it that of an epoch that did not come to its end."""
         if self.fit is not None:
+            self.epoch_ends()
             self.fit.call_on_fit_task_end(**self.shown, reconstruction_attributes=self._now)
 
     def _now(self) -> dict[str, Any]:

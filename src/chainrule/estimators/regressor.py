@@ -189,4 +189,5 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """R²; scaling the target does not change it."""
         if not np.isfinite(A).all():
             return float("nan")
-        return float(r2_score(Y.T, A.T, sample_weight=None if weights is None else weights.ravel()))
+        with np.errstate(over="ignore", invalid="ignore"):  # of a training that is about to diverge
+            return float(r2_score(Y.T, A.T, sample_weight=None if weights is None else weights.ravel()))
