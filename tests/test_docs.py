@@ -16,10 +16,12 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(language):
+    found = []
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         for i, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)):
-            yield pytest.param(block, id=f"{document.name}-{i}")
+            found.append(pytest.param(block, id=f"{document.name}-{i}"))
+    return found
 
 
 @pytest.mark.parametrize("code", blocks("python"))

@@ -175,12 +175,12 @@ class Watcher:
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """One more epoch, or the end of all."""
-        done = len(estimator.history_["cost"])
-        state = f"cost {estimator.history_['cost'][-1]:.4f}"
+        costs = estimator.history_["cost"]
+        if context.task_name != "epoch" or not costs:  # none: it was interrupted in the first epoch
+            return
+        done, state = len(costs), f"cost {costs[-1]:.4f}"
         if "validation_metric" in estimator.history_:
             state += f"  {self.metric} {estimator.history_['validation_metric'][-1]:.4f}"
-        if context.task_name != "epoch":
-            return
         if self.bar is not None:
             self.bar.update(self.bar.task_ids[0], completed=done, state=state)
         elif done % max(1, self.epochs // 10) == 0:

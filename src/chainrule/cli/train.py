@@ -201,10 +201,13 @@ def _layers(estimator: Any, inputs: int, plan: "Plan") -> list[dict[str, Any]]:
 
 
 def _fit(network: Any, X: Any, y: Any, watched_on: "Console | None") -> None:
+    from threadpoolctl import threadpool_limits
+
     if watched_on is not None:
         metric = "accuracy" if hasattr(network, "predict_proba") else "R²"
         network.set_callbacks(screen.Watcher(watched_on, network.max_iter, f"validation {metric}"))
-    with notes(), warnings.catch_warnings():
+    # Two threads on layers this narrow take as long as one, and far longer where something else is running.
+    with notes(), warnings.catch_warnings(), threadpool_limits(1):
         # The estimator warns of these two and keeps what it has; a model that was not trained to the end is not saved.
         warnings.filterwarnings("error", message="Training interrupted|epoch .*: the cost is")
         try:
@@ -225,7 +228,7 @@ def _baselines(network: Any, X: Any, y: Any) -> dict[str, Any]:
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     linear = clone(network).set_params(
-        hidden_layer_sizes=(), solver="lbfgs", schedule=None, max_iter=200, early_stopping=False, alpha=1.0
+        hidden_layer_sizes=(), solver="lbfgs", schedule=None, max_iter=200, early_stopping=False, alpha=1.0, dropout=0.0
     )  # alpha: as much as scikit-learn's LogisticRegression and Ridge shrink
     blind = ("always the largest class", DummyClassifier()) if is_classifier(network) else None
     name, dummy = blind or ("always the mean", DummyRegressor())
