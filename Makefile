@@ -5,7 +5,6 @@ BIN := .venv/bin
 .PHONY: demo test lint format recipe clean
 demo: .venv/installed            ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
-	$(BIN)/chainrule evaluate digits.chainrule digits
 
 test: lint                       ## lint, type-check and run every test
 	$(BIN)/pytest -n auto

@@ -139,8 +139,13 @@ def history(console: Console, given: Mapping[str, Sequence[float]], metric: str)
     console.print(shown)
 
 
-def confusion(console: Console, labels: Sequence[Any], counts: Sequence[Sequence[int]]) -> None:
-    """Rows are what is true, columns what was predicted."""
+def confusion(console: Console, classes: Any, y: Any, predicted: Any) -> None:
+    """Rows are what is true, columns what was predicted; nothing where there are too many classes to show."""
+    from sklearn.metrics import confusion_matrix
+
+    if len(classes) > 12:
+        return
+    labels, counts = classes.tolist(), confusion_matrix(y, predicted, labels=classes).tolist()
     shown = table("true \\ predicted", *map(str, labels), right=range(1, len(labels) + 1))
     for label, row in zip(labels, counts, strict=True):
         shown.add_row(str(label), *(f"{count:,}" if count else "·" for count in row))

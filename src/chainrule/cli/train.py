@@ -105,6 +105,8 @@ def train(
         return
     say = console()
     screen.scores(say, scores, f"Test on {screen.counted(len(y_test))} the network has not seen")
+    if plan.classes is not None:
+        screen.confusion(talk, network.classes_, y_test, network.predict(X_test))
     watched = getattr(network, "validation_scores_", None)
     best = f", best at epoch {watched.index(network.best_validation_score_) + 1}" if watched else ""
     say.print(f"Trained {network.n_iter_} epochs in {seconds:.1f} s{best}.")
@@ -208,13 +210,15 @@ def _fit(network: Any, X: Any, y: Any, watched_on: "Console | None") -> None:
         network.set_callbacks(screen.Watcher(watched_on, network.max_iter, f"validation {metric}"))
     # Two threads on layers this narrow take as long as one, and far longer where something else is running.
     with notes(), warnings.catch_warnings(), threadpool_limits(1):
-        # The estimator warns of these two and keeps what it has; a model that was not trained to the end is not saved.
+        # The estimator may warn of these two and keep what it has; a model not trained to the end is not saved.
         warnings.filterwarnings("error", message="Training interrupted|epoch .*: the cost is")
         try:
             network.fit(X, y)
-        except UserWarning as warning:
-            if "interrupted" in str(warning):
+        except (UserWarning, ValueError) as error:
+            if "interrupted" in str(error):
                 raise KeyboardInterrupt from None
+            if ": the cost is" not in str(error):
+                raise
             raise CommandError(
                 f"in epoch {network.n_iter_} the cost is no longer a finite number: "
                 f"lower --learning-rate (it was {network.learning_rate_init:g})"

@@ -82,8 +82,8 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
     result = scores(pipeline, X, y)
     if "accuracy" in result:
         result["accuracy"] *= right
-    counts = None if classes is None else confusion_matrix(y, pipeline.predict(X), labels=classes).tolist()
     if as_json:
+        counts = None if classes is None else confusion_matrix(y, pipeline.predict(X), labels=classes).tolist()
         names = None if classes is None else classes.tolist()
         stated = {"model": str(model), "data": table.name, "target": target, "rows": len(y), "scores": result}
         print_json(stated | {"without_target": untargeted, "unknown": strange, "classes": names, "confusion": counts})
@@ -94,8 +94,13 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
         say.print(f"Left out: {screen.counted(untargeted)} without {target}")
     if strange:
         say.print(f"Classes the model has never seen, counted as wrong: {', '.join(strange[:10])}")
-    if counts is not None and len(counts) <= 12:
-        screen.confusion(say, classes.tolist(), counts)
+    if classes is not None:
+        screen.confusion(say, classes, y, pipeline.predict(X))
+    if table.name == about["data"]:
+        say.print(
+            f"The model has learned from {about['rows']['train']:,} rows of {table.name}; if these are among them, "
+            "the scores say little. How it does on rows it has not seen: chainrule inspect"
+        )
 
 
 def inspect(model: Model, as_json: Json = False) -> None:

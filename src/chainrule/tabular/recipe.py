@@ -78,7 +78,7 @@ def recipe(task: Task, rows: int, features: int, classes: int = 0) -> dict[str, 
 
     rows, features: of the training part, before the columns are worked on.
     """
-    small = rows < 1000
+    small = rows < 1000 and features < 1000
     arguments: dict[str, Any] = {
         "hidden_layer_sizes": (512,) if small else (128, 128, 128),
         "activation": "relu",
