@@ -86,7 +86,7 @@ def test_train_shows_what_it_understood_and_what_came_of_it(table, ok):
     for words in (
         "people.csv: 80 rows, 5 columns", "To predict: buys (2 classes)", "left out", "as you asked", "3 different:",
         "2024-01-01 to 2024-01-08", "Classes: no", "64 to train on, 16 held out", "sigmoid", "8 × ", "4 × 8", "total",
-        "epoch 3/3  cost ", "this network", "no hidden layer", "always the largest class",
+        "epoch 3/3  cost ", "held-out accuracy", "this network", "no hidden layer", "always the largest class",
         "ROC AUC", "Saved people.chainrule", "chainrule predict people.chainrule people.csv --out",
         "chainrule inspect people.chainrule",
     ):  # fmt: skip
@@ -178,9 +178,9 @@ def test_a_large_table_is_watched_on_a_held_out_part(ok):
     pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": X[:, 0] * X[:, 1] > 0}).to_csv("large.csv", index=False)
     out = ok("train", "large.csv", "--target", "y", "--epochs", "4", "--hidden", "16")
     assert "epoch 4/4  cost " in out
-    assert "validation accuracy" in out
+    assert "held-out accuracy" in out
     assert "best at epoch" in out
-    assert "validation accuracy" in ok("inspect", "large.chainrule")
+    assert "held-out accuracy" in ok("inspect", "large.chainrule")
 
 
 def test_inspect_shows_the_model_without_building_it(model, ok, monkeypatch):
@@ -300,7 +300,17 @@ def test_titanic(ok):
 
 def test_housing(ok):
     pd.read_csv(shared("housing.csv")).sample(1500, random_state=0).to_csv("some.csv", index=False)
-    options = ("--target", "median_house_value", "--json", "--epochs", "40", "--hidden", "64", "--learning-rate", "0.01")
+    options = (
+        "--target",
+        "median_house_value",
+        "--json",
+        "--epochs",
+        "40",
+        "--hidden",
+        "64",
+        "--learning-rate",
+        "0.01",
+    )
     result = json.loads(ok("train", "some.csv", *options))["test"]
     assert result["this network"]["R²"] > result["no hidden layer"]["R²"] > 0.4
 

@@ -131,9 +131,8 @@ def scores(console: Console, given: Mapping[str, Mapping[str, float | None]], ti
 def history(console: Console, given: Mapping[str, Sequence[float]], metric: str) -> None:
     """How the training went, at some of its epochs."""
     epochs = len(given["cost"])
-    shown = table(
-        "epoch", *(name.replace("metric", metric).replace("_", " ") for name in given), right=range(len(given) + 1)
-    )
+    names = (name.replace("metric", metric).replace("validation", "held-out").replace("_", " ") for name in given)
+    shown = table("epoch", *names, right=range(len(given) + 1))
     for i in sorted({round(part * (epochs - 1) / 8) for part in range(9)}):
         shown.add_row(str(i + 1), *(number(values[i]) for values in given.values()))
     console.print(shown)

@@ -78,7 +78,7 @@ def train(
     if len(pipeline) > 1:  # the network is fitted apart, to be shown first and watched
         X_train, X_test = pipeline[:-1].fit_transform(X_train, y_train), pipeline[:-1].transform(X_test)
     screen.layers(talk, X_train.shape[1], _layers(network, X_train.shape[1], plan))
-    _fit(network, X_train, y_train, None if talk.quiet else talk)
+    _fit(network, X_train, y_train, (X_test, y_test), None if talk.quiet else talk)
     seconds = time.perf_counter() - started
     models = {"this network": network, **_baselines(network, X_train, y_train)}
     scores = {name: score(model, X_test, y_test) for name, model in models.items()}
@@ -202,18 +202,20 @@ def _layers(estimator: Any, inputs: int, plan: "Plan") -> list[dict[str, Any]]:
     ]
 
 
-def _fit(network: Any, X: Any, y: Any, watched_on: "Console | None") -> None:
+def _fit(network: Any, X: Any, y: Any, test: tuple[Any, Any], watched_on: "Console | None") -> None:
     from threadpoolctl import threadpool_limits
 
+    # A network that holds out no rows of its own is watched on those of the test; nothing is chosen by them.
+    watched = {} if network.early_stopping else {"X_val": test[0], "y_val": test[1]}
     if watched_on is not None:
         metric = "accuracy" if hasattr(network, "predict_proba") else "R²"
-        network.set_callbacks(screen.Watcher(watched_on, network.max_iter, f"validation {metric}"))
+        network.set_callbacks(screen.Watcher(watched_on, network.max_iter, f"held-out {metric}"))
     # Two threads on layers this narrow take as long as one, and far longer where something else is running.
     with notes(), warnings.catch_warnings(), threadpool_limits(1):
         # The estimator may warn of these two and keep what it has; a model not trained to the end is not saved.
         warnings.filterwarnings("error", message="Training interrupted|epoch .*: the cost is")
         try:
-            network.fit(X, y)
+            network.fit(X, y, **watched)
         except (UserWarning, ValueError) as error:
             if "interrupted" in str(error):
                 raise KeyboardInterrupt from None

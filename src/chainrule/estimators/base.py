@@ -74,6 +74,12 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
     intercepts_: list[Array]
     best_loss_: Any  # None where early stopping watches a score instead
 
+    def _set(self, arguments: dict[str, Any]) -> None:
+        """Keep the arguments of __init__ as they are, as scikit-learn wants it."""
+        for name, value in arguments.items():
+            if name != "self":
+                setattr(self, name, value)
+
     # -- the network and its two faces -------------------------------------------------------------------------------
 
     def _make_network(self, sizes: list[int], output: str, dtype: Any) -> Network:
