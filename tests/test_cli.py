@@ -213,7 +213,10 @@ def test_images_in_folders(ok, rng):
     out = ok("train", "pictures", "--image-size", "6x8", "--epochs", "40", "--hidden", "none")
     assert "images of 6 × 8 pixels, color" in out
     assert "always the largest class" in out
-    assert ok("predict", "pictures.chainrule", "pictures/red/3.png").splitlines()[1].startswith("red,")
+    header, *rows = ok("predict", "pictures.chainrule", "pictures/red").splitlines()
+    assert header.startswith("file,prediction,probability blue")
+    assert [row.split(",")[:2] for row in rows] == [[f"{i}.png", "red"] for i in range(10)]
+    assert ok("predict", "pictures.chainrule", "pictures/red/3.png").splitlines()[1].startswith("3.png,red,")
     assert "1.0000" in ok("evaluate", "pictures.chainrule", "pictures")
     assert "From images of 6 × 8 pixels" in ok("inspect", "pictures.chainrule")
     assert "1 × 48" in ok("train", "pictures", "--gray", "--image-size", "6x8", "--epochs", "2", "--hidden", "none")

@@ -480,6 +480,7 @@ def test_a_folder_of_folders_has_the_folder_names_as_labels(draw, write, tmp_pat
     table = read(tmp_path / "pets", image_size=(2, 3))
     assert table.y.tolist() == ["cat", "dog", "dog"]
     assert (table.name, table.target, table.image_shape) == ("pets", "label", (2, 3, 3))
+    assert table.files == ("cat/9.png", "dog/1.JPG", "dog/2.png")
     assert table.X.shape == (3, 18)
     assert table.X.dtype == np.float32
     assert table.X.flags.c_contiguous
@@ -500,6 +501,7 @@ def test_a_folder_of_images_is_for_prediction_in_the_order_of_names(draw, write,
     table = read(tmp_path / "new", image_size=(1, 1))
     assert table.X.tolist() == [[1, 0, 0], [0, 1, 0]]
     assert (table.y, table.target, table.image_shape) == (None, None, (1, 1, 3))
+    assert table.files == ("a.png", "b.png")
     assert "it comes without labels" in refusal(tmp_path / "new", target="label")
 
 

@@ -66,6 +66,7 @@ class Table:
     y: pd.Series | NDArray[Any] | None  # length m; missing targets stay missing
     target: str | None
     image_shape: tuple[int, int, int] | None = None  # (height, width, channels) when rows are images
+    files: tuple[str, ...] | None = None  # the file of each row, as class/name.png, when rows are image files
 
 
 def read(
@@ -375,7 +376,8 @@ def _folder(path: Path, target: str | None, size: tuple[int, int], gray: bool) -
     _check_target(path, target, "label")
     y = np.repeat(list(classes), [len(files) for files in classes.values()])
     files = list(chain.from_iterable(classes.values()))
-    return replace(_images(path.resolve().name, files, size, gray), y=y, target="label")
+    names = tuple(f"{file.parent.name}/{file.name}" for file in files)
+    return replace(_images(path.resolve().name, files, size, gray), y=y, target="label", files=names)
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -391,7 +393,7 @@ def _images(name: str, files: Sequence[Path], size: tuple[int, int], gray: bool)
     with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
         pixels = np.stack(list(pool.map(lambda file: _image(file, size, gray), files)))
     X, image_shape = _pixels(pixels)
-    return Table(name, X, None, None, image_shape)
+    return Table(name, X, None, None, image_shape, tuple(file.name for file in files))
 
 
 def _image(file: Path, size: tuple[int, int], gray: bool) -> NDArray[np.uint8]:

@@ -35,6 +35,8 @@ def predict(
     table = _read(data, about, target=None)
     X = _inputs(table.X, about, data)
     frame = pd.DataFrame({"prediction": pipeline.predict(X)})
+    if table.files is not None:
+        frame.insert(0, "file", table.files)
     if about["classes"] is not None:
         for label, column in zip(pipeline.classes_, pipeline.predict_proba(X).T, strict=True):
             frame[f"probability {label}"] = column
