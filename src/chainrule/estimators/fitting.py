@@ -310,8 +310,8 @@ class Fit:
                 advice = "scaled inputs (normalize='standard') or smaller initial weights (init)"
                 break
         _warn(
-            f"{type(est).__name__} predicts nearly the same for every example (the outputs differ by {spread:.2g} at most): "
-            f"{cause}. Try: {advice}."
+            f"{type(est).__name__} predicts nearly the same for every example (the outputs differ by {spread:.2g} "
+            f"at most): {cause}. Try: {advice}."
         )
 
 

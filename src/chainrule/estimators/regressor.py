@@ -35,8 +35,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     alpha: λ of the L2 term (λ/2m) Σ‖W‖², m the examples of the batch.
     batch_size, learning_rate, learning_rate_init, power_t, max_iter, shuffle, random_state, tol, verbose, warm_start,
     momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change,
-    max_fun:
-    as in scikit-learn.
+    max_fun: as in scikit-learn.
 
     Beyond scikit-learn:
 
@@ -53,8 +52,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     its units, `loss_` is in the scaled ones.
 
     Attributes beyond scikit-learn's: `network_`, the chainrule.Network that holds all parameters (coefs_ and
-    intercepts_ are views on it), and `history_`, a dict of lists with one entry an epoch: 'cost', and where there is a
-    validation set 'metric', 'validation_cost' and 'validation_metric' (the metric is the R²).
+    intercepts_ are views on it); `engine_`, the engine that ran; `history_`, a dict of lists with one entry an epoch:
+    'cost', and where there is a validation set 'metric', 'validation_cost' and 'validation_metric' (the metric is
+    the R²).
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
