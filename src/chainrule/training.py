@@ -260,7 +260,10 @@ def evaluate(network: Network, examples: tuple[Any, Array, Array | None]) -> tup
 def _checked_order(order: Order, m: int, epoch: int) -> Array:
     permutation = np.asarray(order(epoch))
     if not np.array_equal(np.sort(permutation, axis=None), np.arange(m)):
-        raise ValueError(f"order({epoch}): wanted a permutation of 0 … {m - 1}, got {permutation!r}")
+        raise ValueError(
+            f"order({epoch}): wanted a permutation of 0 … {m - 1}, each once; got shape {permutation.shape}, "
+            f"{len(np.unique(permutation))} different values"
+        )
     return permutation
 
 

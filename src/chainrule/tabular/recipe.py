@@ -84,11 +84,11 @@ def recipe(task: Task, rows: int, features: int, classes: int = 0) -> dict[str, 
         "activation": "relu",
         "init": "auto",
         "solver": "adam",
-        "alpha": 0.5 if small else 0.1,
+        "alpha": 0.2 if small else 0.1,
         "dropout": 0.5 if small else 0.05,
         "batch_size": min(64 if small else 128 if rows < 10_000 else 256, rows),
         # Theirs is for weights in units of 1/√fan-in: many inputs want smaller steps.
-        "learning_rate_init": 0.04 / max(256, features) ** 0.5,
+        "learning_rate_init": (0.08 if small else 0.04) / max(256, features) ** 0.5,
         "beta_2": 0.95,
         "schedule": "coslog4",
         "max_iter": int(np.clip(1_500_000 // rows, 10, 100)),  # a large table learns as much in fewer passes
