@@ -96,11 +96,10 @@ def test_train_shows_what_it_understood_and_what_came_of_it(table, ok):
 
 def test_the_commands_that_train_suggests_work(table, ok):
     out = ok("train", table, "--target", "spends", *QUICK)
-    for line in out.partition("Next:")[2].split("\n"):
-        if line.strip():
-            program, *arguments = line.split()
-            assert program == "chainrule"
-            ok(*arguments)
+    commands = [line for line in out.partition("Next:")[2].split("\n") if line.strip()]
+    assert len(commands) == 2
+    for command in commands:
+        assert subprocess.run(command, shell=True, capture_output=True, timeout=60).returncode == 0
 
 
 def test_the_printed_table_of_layers_is_that_of_the_network(table, ok):

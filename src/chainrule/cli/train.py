@@ -1,6 +1,9 @@
 """chainrule train: from a table to a model, tested beside two baselines."""
 
+import os
 import shlex
+import shutil
+import sys
 import tempfile
 import time
 import warnings
@@ -117,7 +120,14 @@ def train(
     talk.print("\nNext:")
     model, result = shlex.quote(str(out)), shlex.quote(f"{out.stem}-predictions.csv")
     for command in (f"predict {model} {shlex.quote(data)} --out {result}", f"inspect {model}"):
-        talk.print(f"  chainrule {command}", soft_wrap=True)
+        talk.print(f"  {_program()} {command}", soft_wrap=True)
+
+
+def _program() -> str:
+    """How to start the command line from this shell, which may not have the virtual environment on its path."""
+    if shutil.which("chainrule"):
+        return "chainrule"
+    return f"{shlex.quote(min(os.path.relpath(sys.executable), sys.executable, key=len))} -m chainrule"
 
 
 def _overrides(
