@@ -171,7 +171,7 @@ def _number(name: str, known: "pd.Series[Any]", missing: int, keep: bool) -> Col
         return None
     if np.isinf(good).any():
         row = known.index[np.argmax(np.isinf(values))]
-        row = row + 1 if isinstance(row, int) else row  # files count from 1
+        row = row + 1 if isinstance(row, (int, np.integer)) else row  # files count from 1
         raise TableError(f"column {name!r} is infinite in row {row}: correct it, or leave it empty")
     span = np.ptp(good) + 1
     counter = not missing and len(np.unique(good)) == len(good) == len(known) and (good == np.round(good)).all()
