@@ -125,6 +125,20 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
     return dict(header)
 
 
+def layers(network: Network) -> list[dict[str, Any]]:
+    """Each layer in words and numbers: units, activation, shapes of W and b, parameters."""
+    return [
+        {
+            "units": network.sizes[l],
+            "activation": network.g[l].spec,
+            "W": network.W[l].shape,
+            "b": network.b[l].shape,
+            "parameters": network.W[l].size + network.b[l].size,
+        }
+        for l in range(1, network.L + 1)
+    ]
+
+
 def _header(model: Any, network: Network | None, about: dict[str, Any] | None) -> dict[str, Any]:
     import sklearn
 
@@ -138,16 +152,7 @@ def _header(model: Any, network: Network | None, about: dict[str, Any] | None) -
     if network is not None:
         normalizer = network.normalizer
         header |= {
-            "layers": [
-                {
-                    "units": network.sizes[l],
-                    "activation": network.g[l].spec,
-                    "W": network.W[l].shape,
-                    "b": network.b[l].shape,
-                    "parameters": network.W[l].size + network.b[l].size,
-                }
-                for l in range(1, network.L + 1)
-            ],
+            "layers": layers(network),
             "inputs": network.sizes[0],
             "parameters": network.parameters.size,
             "loss": network.loss.spec,

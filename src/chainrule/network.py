@@ -210,7 +210,7 @@ class Network:
         if m == 0:
             raise ValueError("X: got no examples (0 columns), wanted at least one")
         Y = Y.astype(self.dtype, copy=False)
-        for name, array in (("X", getattr(X, "data", X) if hasattr(X, "tocsr") else X), ("Y", Y)):
+        for name, array in (("X", X.data if hasattr(X, "tocsr") else X), ("Y", Y)):
             if not np.isfinite(array).all():
                 raise ValueError(
                     f"{name}: got NaN or infinity, wanted finite numbers. Fill or drop the missing values first."

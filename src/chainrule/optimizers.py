@@ -30,10 +30,6 @@ class _Checked:
                 object.__setattr__(self, f.name, value.item())
 
 
-def _rate(default: float) -> Any:
-    return field(default=default)
-
-
 def _below_1(default: float) -> Any:
     return field(default=default, metadata={"below": 1})
 
@@ -46,7 +42,7 @@ def _positive(default: Any) -> Any:
 class GradientDescent(_Checked):
     """w = w − α g."""
 
-    learning_rate: float = _rate(0.01)
+    learning_rate: float = 0.01
 
     def init(self, params: Array) -> State:
         """Nothing to remember."""
@@ -61,7 +57,7 @@ class GradientDescent(_Checked):
 class Momentum(_Checked):
     """v = β v + (1 − β) g;  w = w − α v: the average of the notes, without bias correction."""
 
-    learning_rate: float = _rate(0.01)
+    learning_rate: float = 0.01
     beta: float = _below_1(0.9)
 
     def init(self, params: Array) -> State:
@@ -79,8 +75,8 @@ class Momentum(_Checked):
 class HeavyBall(_Checked):
     """v = μ v − α g;  w = w + v (Polyak 1964), as scikit-learn and PyTorch define momentum."""
 
-    learning_rate: float = _rate(0.01)
-    momentum: float = field(default=0.9)
+    learning_rate: float = 0.01
+    momentum: float = 0.9
 
     def init(self, params: Array) -> State:
         """v = 0."""
@@ -97,8 +93,8 @@ class HeavyBall(_Checked):
 class Nesterov(_Checked):
     """v = μ v − α g;  w = w + μ v − α g (Sutskever et al. 2013, section 2, at the look-ahead point)."""
 
-    learning_rate: float = _rate(0.01)
-    momentum: float = field(default=0.9)
+    learning_rate: float = 0.01
+    momentum: float = 0.9
 
     def init(self, params: Array) -> State:
         """v = 0."""
@@ -115,7 +111,7 @@ class Nesterov(_Checked):
 class RMSProp(_Checked):
     """s = β s + (1 − β) g²;  w = w − α g / (√s + ε) (Tieleman & Hinton 2012, lecture 6e)."""
 
-    learning_rate: float = _rate(0.001)
+    learning_rate: float = 0.001
     beta: float = _below_1(0.9)
     epsilon: float = _positive(1e-8)
 
@@ -139,7 +135,7 @@ class Adam(_Checked):
     scikit-learn has this form; PyTorch and the notes have the first.
     """
 
-    learning_rate: float = _rate(0.001)
+    learning_rate: float = 0.001
     beta1: float = _below_1(0.9)
     beta2: float = _below_1(0.999)
     epsilon: float = _positive(1e-8)
@@ -168,7 +164,7 @@ class AdamW(Adam):
     Every parameter decays, the biases too; the L2 term of the cost (`l2`) is what leaves them out.
     """
 
-    weight_decay: float = field(default=0.01)
+    weight_decay: float = 0.01
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
         """One update of the (p,) parameters along their (p,) gradient."""

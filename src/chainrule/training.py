@@ -200,16 +200,15 @@ def _lbfgs_epochs(
     engine: engines.Engine,
 ) -> Iterator[tuple[int, float, float | None]]:
     """SciPy's solver calls back; a generator is called. So the solver runs in a thread and waits at each iteration."""
-    X, Y, w = examples
+    cost_and_gradients = objective(network, examples, l2, engine)
     results: queue.Queue[Any] = queue.Queue()
     go_on, stopped = threading.Semaphore(0), threading.Event()
     costs: list[float] = []
 
     def evaluate(parameters: Array) -> tuple[float, Array]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            J, gradient = engine.cost_and_gradients(network, X, Y, w, l2, parameters.astype(network.dtype, copy=False))
+        J, gradient = cost_and_gradients(parameters)
         costs.append(J)
-        return J, gradient.astype(np.float64, copy=False)
+        return J, gradient
 
     def pause(intermediate_result: Any) -> None:
         results.put((intermediate_result.x.copy(), float(intermediate_result.fun)))
@@ -247,6 +246,20 @@ def _lbfgs_epochs(
         stopped.set()
         go_on.release()
         thread.join()
+
+
+def objective(
+    network: Network, examples: tuple[Any, Array, Array | None], l2: float, engine: engines.Engine
+) -> Callable[[Array], tuple[float, Array]]:
+    """What SciPy minimizes: float64 parameters (p,) → J and its gradient (p,), computed in the network's precision."""
+    X, Y, w = examples
+
+    def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the result, which is checked
+            J, gradient = engine.cost_and_gradients(network, X, Y, w, l2, parameters.astype(network.dtype, copy=False))
+        return J, gradient.astype(np.float64, copy=False)
+
+    return cost_and_gradients
 
 
 def evaluate(network: Network, examples: tuple[Any, Array, Array | None]) -> tuple[float, Array]:

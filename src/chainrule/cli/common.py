@@ -52,11 +52,10 @@ def notes() -> Iterator[None]:
             print("note:", " ".join(text.split()), file=sys.stderr)
 
 
-def scores(model: Any, X: Any, y: Any) -> dict[str, float]:
+def scores(model: Any, X: Any, y: Any, predicted: Any) -> dict[str, float]:
     """Accuracy, and for two classes the area under the ROC curve; R², RMSE and MAE for numbers."""
     from sklearn import metrics
 
-    predicted = model.predict(X)
     if not hasattr(model, "classes_"):
         return {
             "R²": float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan"),

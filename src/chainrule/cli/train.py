@@ -84,7 +84,8 @@ def train(
     _fit(network, X_train, y_train, (X_test, y_test), None if talk.quiet else talk)
     seconds = time.perf_counter() - started
     models = {"this network": network, **_baselines(network, X_train, y_train)}
-    scores = {name: score(model, X_test, y_test) for name, model in models.items()}
+    predicted = {name: model.predict(X_test) for name, model in models.items()}
+    scores = {name: score(model, X_test, y_test, predicted[name]) for name, model in models.items()}
 
     about = {
         "data": table.name,
@@ -109,7 +110,7 @@ def train(
     say = console()
     screen.scores(say, scores, f"Test on {screen.counted(len(y_test))} the network has not seen")
     if plan.classes is not None:
-        screen.confusion(talk, network.classes_, y_test, network.predict(X_test))
+        screen.confusion(talk, network.classes_, y_test, predicted["this network"])
     watched = getattr(network, "validation_scores_", None)
     best = f", best at epoch {watched.index(network.best_validation_score_) + 1}" if watched else ""
     say.print(f"Trained {network.n_iter_} epochs in {seconds:.1f} s{best}.")
@@ -201,15 +202,14 @@ def _split(X: Any, y: Any, plan: "Plan", test: float, seed: int) -> list[Any]:
 
 
 def _layers(estimator: Any, inputs: int, plan: "Plan") -> list[dict[str, Any]]:
-    """The layers there will be, as modelfile tells them afterwards."""
+    """The layers there will be, as `inspect` shows them afterwards."""
+    from chainrule.modelfile import layers
+    from chainrule.network import Network
+
     outputs = len(plan.classes or ()) if plan.task == "classes" else 1
-    sizes = [inputs, *estimator.hidden_layer_sizes, outputs]
     last = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}[plan.task]
-    names = [estimator.activation] * (len(sizes) - 2) + [last]
-    return [
-        {"units": n, "activation": g, "W": (n, k), "b": (n, 1), "parameters": n * (k + 1)}
-        for k, n, g in zip(sizes, sizes[1:], names, strict=False)
-    ]
+    sizes = [inputs, *estimator.hidden_layer_sizes, outputs]
+    return layers(Network(sizes, hidden=estimator.activation, output=last, init="zeros"))
 
 
 def _fit(network: Any, X: Any, y: Any, test: tuple[Any, Any], watched_on: "Console | None") -> None:

@@ -81,11 +81,12 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
         y, right, rows = classes[[same.get(label, 0) for label in labels]], seen.sum() / rows.sum(), seen
     X, y = _inputs(table.X, about, data), y[rows]
     X = X.loc[rows] if hasattr(X, "loc") else X[rows]
-    result = scores(pipeline, X, y)
+    predicted = pipeline.predict(X)
+    result = scores(pipeline, X, y, predicted)
     if "accuracy" in result:
         result["accuracy"] *= right
     if as_json:
-        counts = None if classes is None else confusion_matrix(y, pipeline.predict(X), labels=classes).tolist()
+        counts = None if classes is None else confusion_matrix(y, predicted, labels=classes).tolist()
         names = None if classes is None else classes.tolist()
         stated = {"model": str(model), "data": table.name, "target": target, "rows": len(y), "scores": result}
         print_json(stated | {"without_target": untargeted, "unknown": strange, "classes": names, "confusion": counts})
@@ -97,7 +98,7 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
     if strange:
         say.print(f"Classes the model has never seen, counted as wrong: {', '.join(strange[:10])}")
     if classes is not None:
-        screen.confusion(say, classes, y, pipeline.predict(X))
+        screen.confusion(say, classes, y, predicted)
     if table.name == about["data"]:
         say.print(
             f"The model has learned from {about['rows']['train']:,} rows of {table.name}; if these are among them, "

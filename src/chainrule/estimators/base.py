@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule import engines, initializers, optimizers
+from chainrule import engines, optimizers
 from chainrule.activations import Activation
 from chainrule.estimators.fitting import SCHEDULES, Fit, Rows
 from chainrule.estimators.hooks import Hooks
@@ -82,8 +82,10 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
     # -- the network and its two faces -------------------------------------------------------------------------------
 
-    def _make_network(self, sizes: list[int], output: str, dtype: Any) -> Network:
-        """A network of zeros with this estimator's activations and loss."""
+    def _make_network(
+        self, sizes: list[int], output: str, dtype: Any, init: Any = "zeros", seed: int | None = None
+    ) -> Network:
+        """A network with this estimator's activations and loss."""
         hidden = self.activation
         names = [hidden] * (len(sizes) - 2) if isinstance(hidden, (str, Activation)) else list(hidden)
         names = [_OURS.get(name, name) if isinstance(name, str) else name for name in names]
@@ -92,30 +94,27 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             hidden=names,
             output=_OURS.get(output, output),
             loss=self._loss_name(),
-            init="zeros",
+            init=init,
+            seed=seed,
             dtype=dtype,
         )
 
     def _initialize(self, sizes: list[int], output: str, dtype: Any) -> None:
-        network = self._make_network(sizes, output, dtype)
         rng = self._random_state
-        if self.init == "sklearn":
+        if self.init != "sklearn":
+            network = self._make_network(sizes, output, dtype, self.init, rng.randint(2**31))
+        else:
+            network = self._make_network(sizes, output, dtype)
             for l in range(1, network.L + 1):
                 # scikit-learn's draws, in its order: coefficients, then intercepts, layer by layer, in float64.
                 factor = 2.0 if self.activation in ("logistic", "sigmoid") else 6.0
                 bound = np.sqrt(factor / (sizes[l - 1] + sizes[l]))
                 network.W[l][...] = rng.uniform(-bound, bound, (sizes[l - 1], sizes[l])).T
                 network.b[l][...] = rng.uniform(-bound, bound, sizes[l])[:, None]
-        else:
-            generator = np.random.default_rng(rng.randint(2**31))
-            for l in range(1, network.L + 1):
-                draw = initializers.get(self.init, network.g[l].name)
-                network.W[l][...] = draw(generator, network.W[l].shape)
         self.network_ = network
         self._expose()
         self.n_layers_ = len(sizes)
         self.out_activation_ = output
-        self.n_iter_ = 0
         self.t_ = 0
         self.history_: dict[str, list[float]] = {"cost": []}
         if not isinstance(self._solver(), LBFGS):
@@ -125,9 +124,13 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             self.validation_scores_: list[float] | None = [] if self.early_stopping else None
             self.best_validation_score_ = -np.inf if self.early_stopping else None
 
+    @staticmethod
+    def _faces(network: Network) -> dict[str, list[Array]]:
+        """The parameters of a network as scikit-learn has them: views."""
+        return {"coefs_": [W.T for W in network.W[1:]], "intercepts_": [b.reshape(-1) for b in network.b[1:]]}
+
     def _expose(self) -> None:
-        self.coefs_ = [W.T for W in self.network_.W[1:]]
-        self.intercepts_ = [b.reshape(-1) for b in self.network_.b[1:]]
+        self.__dict__.update(self._faces(self.network_))
 
     def _synced(self) -> Network:
         """The network, with whatever somebody has put into coefs_ and intercepts_ since."""
@@ -260,20 +263,22 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
     # -- using -------------------------------------------------------------------------------------------------------
 
+    def _inputs(self, X: Any) -> Any:
+        """X (n, m), columns, of rows that are still to be validated."""
+        check_is_fitted(self)
+        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False).T
+
     def _outputs(self, X: Any) -> Array:
         """A[L]ᵀ (m, n[L]) of rows that are still to be validated."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        return self._synced().forward(X.T).T
+        columns = self._inputs(X)
+        return self._synced().forward(columns).T
 
     def transform(self, X: Any, layer: int | None = None) -> Array:
         """A[l]ᵀ, shape (m, n[l]): what layer `layer` makes of the rows of X; by default the last hidden one.
 
         Layers are counted from 1; `n_layers_` − 1 is the output. Raises ValueError for a layer that is not there.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        network = self._synced()
+        columns, network = self._inputs(X), self._synced()
         last = max(network.L - 1, 1)
         if layer is None:
             layer = last
@@ -283,7 +288,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             raise ValueError(
                 f"layer {layer}: set_output names the units of layer {last}; use set_output(transform='default')"
             )
-        A: Array = network.layers(X.T)[1][layer].T
+        A: Array = network.layers(columns)[1][layer].T
         return A
 
     @property

@@ -178,7 +178,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _targets(self, targets: Array, smooth: bool = True) -> Array:
         if not smooth or not self.label_smoothing:
             return targets
-        classes = max(self.n_outputs_, 2) if self._output() == "softmax" else 2
+        classes = self.n_outputs_ if self._output() == "softmax" else 2
         smoothed: Array = (1 - self.label_smoothing) * targets + self.label_smoothing / classes
         return smoothed
 

@@ -101,22 +101,17 @@ class Fit:
 
     def _run_lbfgs(self, solver: LBFGS) -> None:
         est, network = self.estimator, self.network
-        X, Y, w = self._examples(self.rows)
-
-        def evaluate(parameters: Array) -> tuple[float, Array]:
-            theta = parameters.astype(network.dtype, copy=False)
-            with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the result, which is checked
-                J, gradient = self.engine.cost_and_gradients(network, X, Y, w, est.alpha, theta)
-            return J, gradient.astype(np.float64, copy=False)
+        examples = self._examples(self.rows)
+        cost_and_gradients = training.objective(network, examples, est.alpha, self.engine)
 
         def look(intermediate_result: Any) -> None:
             network.parameters[...] = intermediate_result.x
-            self._record(intermediate_result.fun, (X, Y, w))
+            self._record(intermediate_result.fun, examples)
             self.hooks.epoch_begins()  # SciPy tells of an iteration when it is over
             if self.hooks.epoch_ends():
                 raise StopIteration
 
-        result = solver.minimize(evaluate, network.parameters.astype(np.float64), est.max_iter, look)
+        result = solver.minimize(cost_and_gradients, network.parameters.astype(np.float64), est.max_iter, look)
         if not np.isfinite(result.x).all():
             raise ValueError(_NON_FINITE)
         network.parameters[...] = result.x

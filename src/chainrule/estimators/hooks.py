@@ -43,8 +43,4 @@ class Hooks:
 
     def _now(self) -> dict[str, Any]:
         network = deepcopy(self.estimator.network_)
-        return {
-            "network_": network,
-            "coefs_": [W.T for W in network.W[1:]],
-            "intercepts_": [b.reshape(-1) for b in network.b[1:]],
-        }
+        return {"network_": network, **self.estimator._faces(network)}

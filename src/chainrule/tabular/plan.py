@@ -65,9 +65,10 @@ class Plan:
     def examples(self, table: Table) -> tuple[Any, Array]:
         """X and y of the rows to learn from: a DataFrame or an array (m, n), and (m,) labels or numbers."""
         y = labels(table.y) if self.classes is not None else numbers(table.y, self.target)
-        known = pd.notna(table.y) if self.classes is None else np.isin(y, list(self.classes)) & pd.notna(table.y)
-        X = table.X.loc[np.asarray(known)] if isinstance(table.X, pd.DataFrame) else table.X[np.asarray(known)]
-        return X, y[np.asarray(known)]
+        known = np.asarray(pd.notna(table.y))
+        if self.classes is not None:
+            known = known & np.isin(y, list(self.classes))
+        return table.X.loc[known] if isinstance(table.X, pd.DataFrame) else table.X[known], y[known]
 
 
 def make_plan(

@@ -23,8 +23,6 @@ def make_pipeline(plan: Plan, rows: int, seed: int | None = 0, **overrides: Any)
     """
     regression = plan.task == "regression"
     arguments = recipe(plan.task, rows, plan.features or len(plan.used), len(plan.classes or ()))
-    if plan.image_shape is not None:
-        arguments["normalize"] = "standard"
     make: Callable[..., Any] = MLPRegressor if regression else MLPClassifier
     network = make(random_state=seed, **{**arguments, **overrides})
     return Pipeline([*_preparation(plan, rows), ("network", network)])
