@@ -70,8 +70,8 @@ def recipe(task: Task, rows: int, features: int, classes: int = 0) -> dict[str, 
 
     After RealMLP-TD-S (Holzmüller, Grinsztajn & Steinwart 2024, table A.1): β₂ = 0.95, the coslog4 schedule, smoothed
     labels, scaled targets, their learning rate, and on large tables the parameters of the best epoch on a held-out
-    part. What differs (relu, mean-and-deviation scaling, dropout, L2, the layers; under 1,000 rows one wide layer and no
-    held-out part) did better for a plain network on the tables of benchmarks/recipe.py, on which it was tuned.
+    part. What differs (relu, mean-and-deviation scaling, dropout, L2, the layers; under 1,000 rows one wide layer and
+    no held-out part) did better for a plain network on the tables of benchmarks/recipe.py, on which it was tuned.
 
     rows, features: of the training part, before the columns are worked on.
     """
