@@ -1,29 +1,34 @@
 """Engines: who does the arithmetic. One contract, two functions, and the record of which one ran.
 
-* ``cost_and_gradients(network, X, Y, …) → (J, gradient)``: what the checks see.
+* ``objective(network, X, Y, …) → (parameters → (J, gradient))``: what the checks see, and what L-BFGS minimizes.
 * ``run(state, epochs) → the cost of each epoch``: advance a training by whole epochs without coming back in between.
-  The network's
-  parameters change only at the end of an epoch whose cost and parameters are finite; an engine stops after one that is
-  not, and the cost it returns for it is not finite either.
+  The network's parameters change only at the end of an epoch whose cost and parameters are finite; an engine stops
+  after one that is not, and the cost it returns for it is not finite either.
 
-``"numpy"`` is the reference: equations.py and optimizers.py in a loop. Every other engine is checked against it.
+``"numpy"`` is the reference: equations.py and optimizers.py in a loop. ``"native"`` is the compiled kernel, which
+computes the same, fused, and is checked against it. The examples of a state belong to the training while it runs: the
+kernel may keep a rearranged copy of a full batch.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from chainrule import equations
+from chainrule import equations, native, optimizers
 from chainrule.names import unknown
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Objective = Callable[[Array], tuple[float, Array]]
+log = logging.getLogger("chainrule")
 
 
-@dataclass
+@dataclass(eq=False)
 class State:
     """All that a training is: an engine advances it, and from a copy of it the training goes on."""
 
@@ -49,10 +54,8 @@ class Engine(Protocol):
 
     name: str
 
-    def cost_and_gradients(
-        self, network: Network, X: Any, Y: Array, weights: Array | None, l2: float, parameters: Array
-    ) -> tuple[float, Array]:
-        """J at any flat vector of parameters, and its gradient, as flat."""
+    def objective(self, network: Network, X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
+        """The function from any flat vector of parameters to J and its gradient, as flat."""
         ...
 
     def run(self, state: State, epochs: int) -> list[float]:
@@ -85,6 +88,10 @@ class Numpy:
     """The readable reference."""
 
     name = "numpy"
+
+    def objective(self, network: Network, X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
+        """The function from any flat vector of parameters to J and its gradient, as flat."""
+        return lambda parameters: self.cost_and_gradients(network, X, Y, weights, l2, parameters)
 
     def cost_and_gradients(
         self,
@@ -150,13 +157,126 @@ def clipped(gradient: Array, norm: float) -> Array:
     return gradient if length <= norm else gradient * float(norm / length)
 
 
+@dataclass
+class _Job:
+    """What the kernel keeps of a state between two calls of run."""
+
+    trainer: Any
+    data: Any
+    hyper: Any
+    slots: tuple[Any, ...]
+
+
+# The kernel's rule and its constants β₁, β₂ (or μ), ε, for each optimizer; of a class with other steps there is none.
+_RULES: dict[type, Callable[[Any], dict[str, Any]]] = {
+    optimizers.GradientDescent: lambda o: {},
+    optimizers.Momentum: lambda o: {"beta1": o.beta},
+    optimizers.HeavyBall: lambda o: {"beta1": o.momentum},
+    optimizers.Nesterov: lambda o: {"beta1": o.momentum},
+    optimizers.RMSProp: lambda o: {"beta2": o.beta, "epsilon": o.epsilon},
+    optimizers.Adam: lambda o: {name: getattr(o, name) for name in ("beta1", "beta2", "epsilon", "epsilon_hat")},
+    optimizers.AdamW: lambda o: {
+        "rule": "Adam",
+        "weight_decay": o.weight_decay,
+        **_RULES[optimizers.Adam](o),
+    },
+}
+_NONE = {"beta1": 0.0, "beta2": 0.0, "epsilon": 1.0, "weight_decay": 0.0, "epsilon_hat": False}
+
+
+class Native:
+    """The compiled kernel: whole epochs of forward, backward and update in one call."""
+
+    name = "native"
+
+    def __init__(self) -> None:
+        self._jobs: WeakKeyDictionary[State, _Job] = WeakKeyDictionary()
+
+    def objective(self, network: Network, X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
+        """The function from any flat vector of parameters to J and its gradient, as flat."""
+        trainer = native.trainer(network.sizes, network.g[1:], network.loss, network.dtype)
+        data = native.data(X, Y, weights)
+
+        def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
+            gradient = np.empty_like(parameters)
+            return trainer.cost_and_gradients(parameters, data, l2, gradient), gradient
+
+        return cost_and_gradients
+
+    def run(self, state: State, epochs: int) -> list[float]:
+        """Advance by whole epochs; the cost of each, before its updates."""
+        job = self._job(state)
+        vectors = [slot for slot in job.slots if isinstance(slot, np.ndarray)]
+        costs: list[float] = []
+        while len(costs) < epochs:
+            # With an order the kernel comes back after each epoch to ask for the next one.
+            order = None if state.order is None else np.ascontiguousarray(state.order(state.epoch), np.int64)
+            some = epochs if order is None else 1
+            factors = [1.0 if state.schedule is None else state.schedule(state.epoch + i) for i in range(some)]
+            rates = [float(state.optimizer.learning_rate * factor) for factor in factors]
+            counts = np.array([job.slots[-1] if len(job.slots) > len(vectors) else 0, state.step, 0], np.int64)
+            found: list[float] = []
+            try:
+                found = job.trainer.run(job.data, job.hyper, rates, order, state.network.parameters, vectors, counts)
+            finally:  # an interrupt leaves the epochs that are done
+                done = int(counts[2])
+                if found and not np.isfinite(found[-1]):
+                    done -= 1
+                if len(job.slots) > len(vectors):
+                    job.slots = (*vectors, int(counts[0]))
+                state.slots, state.step, state.epoch = job.slots, int(counts[1]), state.epoch + done
+            costs += found
+            if done < some:
+                break
+        return costs
+
+    def _job(self, state: State) -> _Job:
+        job = self._jobs.get(state)
+        if job is None or job.slots is not state.slots:
+            network, optimizer = state.network, state.optimizer
+            constants = {"rule": type(optimizer).__name__, **_NONE, **_RULES[type(optimizer)](optimizer)}
+            hyper = native.kernel().Hyper(
+                **constants,
+                l2=state.l2,
+                clip_norm=state.clip_norm or 0.0,
+                dropout=list(state.dropout),
+                batch_size=state.batch_size,
+                mask_key=state.mask_key,
+            )
+            # Its own copies: it writes into them.
+            slots = tuple(slot.copy() if isinstance(slot, np.ndarray) else slot for slot in state.slots)
+            job = _Job(
+                native.trainer(network.sizes, network.g[1:], network.loss, network.dtype) if job is None else job.trainer,
+                native.data(state.X, state.Y, state.weights) if job is None else job.data,
+                hyper,
+                slots,
+            )
+            self._jobs[state] = job
+            state.slots = slots
+        return job
+
+
 ENGINES: dict[str, Engine] = {"numpy": Numpy()}
+if native.BUILT:
+    ENGINES["native"] = Native()
 
 
-def get(name: str) -> Engine:
-    """The engine of a name; ``"auto"`` takes the fastest there is. ValueError for an unknown one."""
-    if name == "auto":
-        return ENGINES["numpy"]
-    if name not in ENGINES:
+def get(name: str, network: Network, optimizer: Any = None) -> Engine:
+    """The engine of a name, for a network and an optimizer; ``"auto"`` takes the fastest that can.
+
+    Where ``"auto"`` has to take the slower one, the log says why. ValueError for an unknown name, and for ``"native"``
+    where the kernel cannot do it.
+    """
+    if name not in ("auto", "numpy", "native"):
         raise unknown("engine", name, ["auto", *ENGINES])
-    return ENGINES[name]
+    if name == "numpy":
+        return ENGINES["numpy"]
+    reason = native.obstacle(network.g[1:], network.loss)
+    if reason is None and optimizer is not None and type(optimizer) not in (*_RULES, optimizers.LBFGS):
+        reason = f"optimizer {type(optimizer).__name__} is not one of chainrule's own"
+    if reason is None:
+        return ENGINES["native"]
+    if name == "native":
+        raise ValueError(f"engine 'native': {reason}. Leave the choice to engine='auto'.")
+    log.warning("networks run on the slower engine 'numpy': %s", reason)
+    return ENGINES["numpy"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from chainrule import activations, equations, initializers, losses
+from chainrule import activations, equations, initializers, losses, native
 from chainrule.activations import Activation
 from chainrule.normalization import Normalizer
 
@@ -76,6 +76,7 @@ class Network:
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype: got {self.dtype}, wanted float32 or float64")
         self.normalizer: Normalizer | None = None
+        self._compiled: tuple[Any, Any] | None = None
         count = sum(n * (k + 1) for k, n in zip(self.sizes, self.sizes[1:], strict=False))
         self._parameters = np.zeros(count, self.dtype)
         self._W, self._b = self.unpack(self._parameters)
@@ -146,8 +147,26 @@ class Network:
 
     def forward(self, X: Any) -> Array:
         """A[L] = Ŷ of the examples X (n[0], m), shape (n[L], m)."""
-        A: Array = equations.forward(self.inputs(X), self.W, self.b, self.g)[1][-1]
+        X = self.inputs(X)
+        compiled = self.compiled()
+        if compiled is None:
+            A: Array = equations.forward(X, self.W, self.b, self.g)[1][-1]
+            return A
+        A = np.empty((self.sizes[-1], X.shape[1]), self.dtype)
+        if isinstance(X, np.ndarray):
+            compiled.forward(self._parameters, native.whole_strides(X), A)
+        else:
+            compiled.evaluate(self._parameters, native.data(X, None, None), A)
         return A
+
+    def compiled(self) -> Any:
+        """The kernel's form of this network, None where it has none; made once for as long as the functions stay."""
+        functions = (*self.g[1:], self.loss)
+        if self._compiled is None or self._compiled[0] != functions:
+            possible = native.obstacle(self.g[1:], self.loss) is None
+            made = native.trainer(self.sizes, self.g[1:], self.loss, self.dtype) if possible else None
+            self._compiled = functions, made
+        return self._compiled[1]
 
     def layers(self, X: Any) -> tuple[list[Any], list[Any]]:
         """Z[0 … L] and A[0 … L] of the examples X (n[0], m): A[0] is the (normalized) input, Z[0] is None."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import engines, equations
+from chainrule import engines, equations, native
 from chainrule.engines import State
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, Optimizer
@@ -78,7 +78,7 @@ def train(
     _check(epochs=epochs, every=every, patience=patience, batch_size=batch_size)
     if patience is not None and validation is None:
         raise ValueError("patience: there is nothing to watch; give validation=(X, Y) as well")
-    chosen = engines.get(engine)
+    chosen = engines.get(engine, network, optimizer)
     watched = None if validation is None else network.examples(*validation)
     if isinstance(optimizer, LBFGS):
         given = {
@@ -253,10 +253,11 @@ def objective(
 ) -> Callable[[Array], tuple[float, Array]]:
     """What SciPy minimizes: float64 parameters (p,) → J and its gradient (p,), computed in the network's precision."""
     X, Y, w = examples
+    compute = engine.objective(network, X, Y, w, l2)
 
     def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the result, which is checked
-            J, gradient = engine.cost_and_gradients(network, X, Y, w, l2, parameters.astype(network.dtype, copy=False))
+            J, gradient = compute(parameters.astype(network.dtype, copy=False))
         return J, gradient.astype(np.float64, copy=False)
 
     return cost_and_gradients
@@ -265,6 +266,9 @@ def objective(
 def evaluate(network: Network, examples: tuple[Any, Array, Array | None]) -> tuple[float, Array]:
     """J without L2, and A[L] (n[L], m), of examples that were checked by `network.examples`."""
     X, Y, w = examples
+    if (compiled := network.compiled()) is not None:
+        out = np.empty(Y.shape, network.dtype)
+        return compiled.evaluate(network.parameters, native.data(X, Y, w), out), out
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the cost
         Z, A = equations.forward(X, network.W, network.b, network.g)
         return float(equations.cost(Z, Y, network.W, network.loss, 0.0, w)[0]), A[-1]

@@ -48,7 +48,7 @@ class Fit:
     def __init__(self, estimator: Any, rows: Rows, held_out: Rows | None, hooks: Hooks, incremental: bool) -> None:
         self.estimator = estimator
         self.network = estimator.network_
-        self.engine = engines.get(estimator.engine)
+        self.engine = engines.get(estimator.engine, self.network)
         self.rows = rows
         self.held_out = held_out
         self.hooks = hooks

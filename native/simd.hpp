@@ -1,0 +1,251 @@
+// Vectors of float or double as wide as the instruction set allows.
+//
+// Every translation unit is compiled once per instruction set, each time with another CHAINRULE_ISA. All that
+// generates code lives in the namespace of that name: were it shared, the linker might keep the copy that an older
+// processor cannot run. From the standard library come only types.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#ifndef CHAINRULE_ISA
+#define CHAINRULE_ISA baseline
+#endif
+
+#define CHAINRULE_INLINE [[gnu::always_inline]] inline
+
+namespace chainrule::CHAINRULE_ISA {
+
+#if defined(__AVX512F__)
+constexpr int BYTES = 64;
+#elif defined(__AVX2__)
+constexpr int BYTES = 32;
+#else
+constexpr int BYTES = 16;
+#endif
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int REGISTERS = 32;
+#else
+constexpr int REGISTERS = 16;
+#endif
+
+template <class T> struct VecOf;
+template <> struct VecOf<float> { typedef float type __attribute__((vector_size(BYTES))); };
+template <> struct VecOf<double> { typedef double type __attribute__((vector_size(BYTES))); };
+
+template <class T> using Vec = typename VecOf<T>::type;
+template <class T> using IVec = decltype(Vec<T>{} < Vec<T>{});  // int32 or int64; a mask has all bits of a lane set
+template <class T> constexpr int lanes = BYTES / int{sizeof(T)};
+
+template <class V> using Element = std::remove_cvref_t<decltype(V{}[0])>;
+template <class V> using Mask = decltype(V{} < V{});
+template <class V> concept FloatVec = std::is_same_v<V, Vec<float>> || std::is_same_v<V, Vec<double>>;
+
+// The same bits as another type of vector.
+template <class To, class From> CHAINRULE_INLINE To bits(From v) { return __builtin_bit_cast(To, v); }
+
+template <class T> CHAINRULE_INLINE Vec<T> splat(std::type_identity_t<T> x) { return x - Vec<T>{}; }
+
+template <class T> CHAINRULE_INLINE Vec<T> iota() {
+    return []<int... i>(std::integer_sequence<int, i...>) {
+        return Vec<T>{T(i)...};
+    }(std::make_integer_sequence<int, lanes<T>>{});
+}
+
+template <class T> CHAINRULE_INLINE Vec<T> load(const T* p) {
+    Vec<T> v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
+template <class T> CHAINRULE_INLINE Vec<T> load_aligned(const T* p) {
+    return load(static_cast<const T*>(__builtin_assume_aligned(p, BYTES)));
+}
+
+template <FloatVec V> CHAINRULE_INLINE void store(Element<V>* p, V v) { __builtin_memcpy(p, &v, sizeof v); }
+
+template <FloatVec V> CHAINRULE_INLINE void store_aligned(Element<V>* p, V v) {
+    store(static_cast<Element<V>*>(__builtin_assume_aligned(p, BYTES)), v);
+}
+
+// The first count values at p, 0 <= count <= lanes, and zeros after them; memory past them is not touched.
+template <class T> CHAINRULE_INLINE Vec<T> load_partial(const T* p, int count) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) return Vec<T>(_mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p));
+    else return Vec<T>(_mm512_maskz_loadu_pd(__mmask8((1u << count) - 1), p));
+#elif defined(__AVX2__)
+    const auto mask = __m256i(iota<T>() < T(count));
+    if constexpr (sizeof(T) == 4) return Vec<T>(_mm256_maskload_ps(p, mask));
+    else return Vec<T>(_mm256_maskload_pd(p, mask));
+#else
+    Vec<T> v{};
+    for (int i = 0; i < lanes<T>; ++i) {
+        if (i < count) v[i] = p[i];
+    }
+    return v;
+#endif
+}
+
+template <FloatVec V> CHAINRULE_INLINE void store_partial(Element<V>* p, V v, int count) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(Element<V>) == 4) _mm512_mask_storeu_ps(p, __mmask16((1u << count) - 1), __m512(v));
+    else _mm512_mask_storeu_pd(p, __mmask8((1u << count) - 1), __m512d(v));
+#elif defined(__AVX2__)
+    const auto mask = __m256i(iota<Element<V>>() < Element<V>(count));
+    if constexpr (sizeof(Element<V>) == 4) _mm256_maskstore_ps(p, mask, __m256(v));
+    else _mm256_maskstore_pd(p, mask, __m256d(v));
+#else
+    for (int i = 0; i < lanes<Element<V>>; ++i) {
+        if (i < count) p[i] = v[i];
+    }
+#endif
+}
+
+template <class M, class V> CHAINRULE_INLINE V select(M mask, V a, V b) { return mask ? a : b; }
+
+// A NaN in a is kept, a NaN in b gives a: the reverse of the operands of x86's instructions.
+template <FloatVec V> CHAINRULE_INLINE V max(V a, V b) { return a < b ? b : a; }
+template <FloatVec V> CHAINRULE_INLINE V min(V a, V b) { return b < a ? b : a; }
+
+template <FloatVec V> CHAINRULE_INLINE V abs(V v) {
+    const auto sign = bits<Mask<V>>(-V{});
+    return bits<V>(bits<Mask<V>>(v) & ~sign);
+}
+
+template <FloatVec V> CHAINRULE_INLINE V fma(V a, V b, V c) { return a * b + c; }
+
+template <FloatVec V> CHAINRULE_INLINE V sqrt(V v) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(Element<V>) == 4) return V(_mm512_maskz_sqrt_ps(__mmask16(-1), __m512(v)));
+    else return V(_mm512_maskz_sqrt_pd(__mmask8(-1), __m512d(v)));
+#elif defined(__AVX2__)
+    if constexpr (sizeof(Element<V>) == 4) return V(_mm256_sqrt_ps(__m256(v)));
+    else return V(_mm256_sqrt_pd(__m256d(v)));
+#elif defined(__SSE2__)
+    if constexpr (sizeof(Element<V>) == 4) return V(_mm_sqrt_ps(__m128(v)));
+    else return V(_mm_sqrt_pd(__m128d(v)));
+#else
+    for (int i = 0; i < lanes<Element<V>>; ++i) {
+        if constexpr (sizeof(Element<V>) == 4) v[i] = __builtin_sqrtf(v[i]);
+        else v[i] = __builtin_sqrt(v[i]);
+    }
+    return v;
+#endif
+}
+
+// 1 / x within 2 ulp, for x and 1 / x positive and normal.
+template <FloatVec V> CHAINRULE_INLINE V recip(V x) {
+#if defined(__AVX512F__)
+    // Newton's iteration squares the relative error, 2^-14 at first.
+    if constexpr (sizeof(Element<V>) == 4) {
+        const V y = V(_mm512_maskz_rcp14_ps(__mmask16(-1), __m512(x)));
+        return y + y * (1 - x * y);
+    } else {
+        V y = V(_mm512_maskz_rcp14_pd(__mmask8(-1), __m512d(x)));
+        y += y * (1 - x * y);
+        return y + y * (1 - x * y);
+    }
+#elif defined(__AVX2__) && defined(__FMA__)
+    // The relative error e, 1.5 * 2^-12 at most, becomes e^3: Newton's e^2 would be worth more than two ulp.
+    if constexpr (sizeof(Element<V>) == 4) {
+        const V y = V(_mm256_rcp_ps(__m256(x)));
+        const V e = 1 - x * y;
+        return y + y * (e + e * e);
+    } else {
+        return 1 / x;
+    }
+#else
+    return 1 / x;
+#endif
+}
+
+// 1 / sqrt(x) within 2 ulp, for x positive and normal.
+template <FloatVec V> CHAINRULE_INLINE V rsqrt(V x) {
+#if defined(__AVX512F__)
+    // As in recip; with e = 1 - x y^2, 1 / sqrt(x) = y / sqrt(1 - e) = y (1 + e / 2 + 3 / 8 e^2 + ...).
+    if constexpr (sizeof(Element<V>) == 4) {
+        const V y = V(_mm512_maskz_rsqrt14_ps(__mmask16(-1), __m512(x)));
+        return y + y * V(0.5f * (1 - x * y * y));
+    } else {
+        V y = V(_mm512_maskz_rsqrt14_pd(__mmask8(-1), __m512d(x)));
+        y += y * V(0.5 * (1 - x * y * y));
+        return y + y * V(0.5 * (1 - x * y * y));
+    }
+#elif defined(__AVX2__) && defined(__FMA__)
+    if constexpr (sizeof(Element<V>) == 4) {
+        const V y = V(_mm256_rsqrt_ps(__m256(x)));
+        const V e = 1 - (x * y) * y;
+        return y + y * e * (0.5f + 0.375f * e);
+    } else {
+        return 1 / sqrt(x);
+    }
+#else
+    return 1 / sqrt(x);
+#endif
+}
+
+template <class M> CHAINRULE_INLINE bool any(M mask) {
+#if defined(__AVX512F__)
+    return _mm512_movepi32_mask(__m512i(mask)) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_epi8(__m256i(mask)) != 0;
+#elif defined(__SSE2__)
+    return _mm_movemask_epi8(__m128i(mask)) != 0;
+#else
+    const auto words = bits<IVec<double>>(mask);
+    return (words[0] | words[1]) != 0;
+#endif
+}
+
+// The sum of all lanes, halves added to each other: always in the same order.
+template <FloatVec V> CHAINRULE_INLINE Element<V> sum(V v) {
+    constexpr int n = lanes<Element<V>>;
+    const auto fold = [&]<int half, int... i>(std::integer_sequence<int, half>, std::integer_sequence<int, i...>) {
+        v += __builtin_shufflevector(v, v, (i ^ half)...);
+    };
+    constexpr auto all = std::make_integer_sequence<int, n>{};
+    if constexpr (n >= 16) fold(std::integer_sequence<int, 8>{}, all);
+    if constexpr (n >= 8) fold(std::integer_sequence<int, 4>{}, all);
+    if constexpr (n >= 4) fold(std::integer_sequence<int, 2>{}, all);
+    fold(std::integer_sequence<int, 1>{}, all);
+    return v[0];
+}
+
+// Of two rows, the even units then the odd ones, separately in each group of lanes.
+template <int group, int unit, FloatVec V> CHAINRULE_INLINE void unzip(V& a, V& b) {
+    constexpr int n = lanes<Element<V>>;
+    constexpr auto source = [](int i, int odd) {
+        const int in_group = i % group / unit, half = group / unit / 2;
+        return in_group / half * n + i / group * group + (in_group % half * 2 + odd) * unit + i % unit;
+    };
+    [&]<int... i>(std::integer_sequence<int, i...>) {
+        const V even = __builtin_shufflevector(a, b, source(i, 0)...);
+        b = __builtin_shufflevector(a, b, source(i, 1)...);
+        a = even;
+    }(std::make_integer_sequence<int, n>{});
+}
+
+template <class T, int group, int unit, int first> CHAINRULE_INLINE void unzip_rows(Vec<T> (&rows)[lanes<T>]) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<T>; ++i) {
+        if ((i & first) == 0) unzip<group, unit>(rows[i], rows[i | first]);
+    }
+}
+
+// Transposes a square in place. Each stage swaps one bit of the row number with one of the lane number: unzip makes
+// the lowest bit of the lane the row's, and moves the other bits down to let the row's in at the top. The two bits
+// inside 16 bytes and those above are shuffled apart, as x86 has one-instruction shuffles only within either.
+template <class T> CHAINRULE_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
+    constexpr int n = lanes<T>, unit = 16 / int{sizeof(T)};
+    unzip_rows<T, unit, 1, 1>(rows);
+    if constexpr (unit == 4) unzip_rows<T, unit, 1, 2>(rows);
+    if constexpr (n >= 2 * unit) unzip_rows<T, n, unit, unit>(rows);
+    if constexpr (n >= 4 * unit) unzip_rows<T, n, unit, 2 * unit>(rows);
+}
+
+}  // namespace chainrule::CHAINRULE_ISA

@@ -1,0 +1,556 @@
+#include "trainer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <new>
+#include <stdexcept>
+#include <thread>
+#if CHAINRULE_OPENMP
+#include <omp.h>
+#endif
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace chainrule {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+constexpr double WORTH_A_THREAD = 1e6;             // floating-point operations of a step, at least
+constexpr int64_t KEPT = int64_t{64} << 20;        // bytes of a full batch that are kept in panels between epochs
+constexpr int64_t NEAR = int64_t{1} << 20;         // bytes of activations that a thread takes through all layers at once
+constexpr int64_t PIECE = 16384;                   // numbers in one piece of a flat vector
+constexpr int BREAK_EVERY = 16;                    // steps between two looks at the clock
+
+// Results too small to be normal numbers become zero while this lives: arithmetic with them is a hundred times slower.
+class FlushDenormals {
+  public:
+#if defined(__SSE2__)
+    FlushDenormals() : before(_mm_getcsr()) { _mm_setcsr(before | 0x8040u); }
+    ~FlushDenormals() { _mm_setcsr(before); }
+
+  private:
+    unsigned before;
+#elif defined(__aarch64__)
+    FlushDenormals() {
+        asm volatile("mrs %0, fpcr" : "=r"(before));
+        asm volatile("msr fpcr, %0" : : "r"(before | (uint64_t{1} << 24)));
+    }
+    ~FlushDenormals() { asm volatile("msr fpcr, %0" : : "r"(before)); }
+
+  private:
+    uint64_t before;
+#endif
+};
+
+void pause() {
+#if defined(__SSE2__)
+    _mm_pause();
+#else
+    std::this_thread::yield();
+#endif
+}
+
+std::atomic<int> running{0};  // calls that are computing now, in this process
+
+struct Running {
+    Running() { ++running; }
+    ~Running() { --running; }
+};
+
+template <class T> const Kernels<T>& kernels_of(const std::string& isa) {
+#if CHAINRULE_X86
+    if (isa == "avx512") return avx512::kernels<T>();
+    if (isa == "avx2") return avx2::kernels<T>();
+#endif
+    if (isa == "baseline") return baseline::kernels<T>();
+    throw std::invalid_argument("no instruction set " + isa);
+}
+
+}  // namespace
+
+std::vector<std::string> isas() {
+    std::vector<std::string> found{"baseline"};
+#if CHAINRULE_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v3")) found.push_back("avx2");
+    if (__builtin_cpu_supports("x86-64-v4")) found.push_back("avx512");
+#endif
+    return found;
+}
+
+int available_threads() {
+#if CHAINRULE_OPENMP
+    return std::max(1, omp_get_max_threads());
+#else
+    return std::max(1, int(std::thread::hardware_concurrency()));
+#endif
+}
+
+// Threads that help the one that calls. Work is a number of items; whoever is awake takes the next one. The caller does
+// not wait for a helper that has not begun: one whose core is taken, or that a fork has left behind, costs nothing.
+class Team {
+  public:
+    explicit Team(int helpers) {
+        for (int i = 1; i <= helpers; ++i) threads.emplace_back([this, i] { help(i); });
+    }
+
+    ~Team() {
+        stop = true;
+        ++round;
+        round.notify_all();
+        for (auto& thread : threads) thread.join();
+    }
+
+    // job(item, thread) for the items 0 … count - 1, each once.
+    void each(int64_t count, const std::function<void(int64_t, int)>& job) {
+        work = &job;
+        items = count;
+        next = 0;
+        open = true;
+        ++round;
+        round.notify_all();
+        take(0);
+        open = false;
+        for (int spins = 0; busy.load() > 0; ++spins) spins < 4000 ? pause() : std::this_thread::yield();
+    }
+
+  private:
+    void help(int self) {
+        const FlushDenormals flush;
+        for (uint32_t seen = 0;;) {
+            for (int spins = 0; round.load() == seen && spins < 4000; ++spins) pause();
+            round.wait(seen);
+            seen = round.load();
+            if (stop) return;
+            ++busy;  // before the look at `open`: either this sees it closed, or the caller sees this busy
+            if (open.load()) take(self);
+            --busy;
+        }
+    }
+
+    void take(int self) {
+        for (int64_t item; (item = next.fetch_add(1)) < items;) (*work)(item, self);
+    }
+
+    std::vector<std::thread> threads;
+    const std::function<void(int64_t, int)>* work = nullptr;
+    int64_t items = 0;
+    alignas(64) std::atomic<int64_t> next{0};
+    alignas(64) std::atomic<uint32_t> round{0};
+    alignas(64) std::atomic<int> busy{0};
+    std::atomic<bool> open{false}, stop{false};
+};
+
+template <class T>
+Memory<T>::Memory(int64_t count)
+    : data(static_cast<T*>(::operator new(size_t(count) * sizeof(T), std::align_val_t{64}))) {}
+
+template <class T> void Memory<T>::Free::operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+
+double peak(const std::string& isa, bool wide, int threads) {
+    const auto one = [&]<class T>(T) {
+        Memory<T> numbers(64);
+        double best = 0;
+        for (const auto start = Clock::now(); seconds_since(start) < 0.2;) {
+            for (int i = 0; i < 64; ++i) numbers.get()[i] = T(0.5);
+            const auto begin = Clock::now();
+            const auto operations = kernels_of<T>(isa).spin(20000, numbers.get());
+            best = std::max(best, double(operations) / seconds_since(begin));
+        }
+        return best;
+    };
+    std::vector<double> found(size_t(std::max(1, threads)));
+    std::vector<std::thread> helpers;
+    for (auto& f : found) helpers.emplace_back([&] { f = wide ? one(double{}) : one(float{}); });
+    for (auto& helper : helpers) helper.join();
+    double total = 0;
+    for (const double f : found) total += f;
+    return total;
+}
+
+// -- one trainer ------------------------------------------------------------------------------------------------------
+
+template <class T> struct Trainer<T>::Plan {
+    int64_t batch_size = 0, group = 0;
+    int threads = 0;
+    const T* kept_of = nullptr;  // the examples in `kept`
+    std::vector<Memory<T>> activations, scratch;
+    Memory<T> kept, spare_parameters, spare_slots[2], gradient;
+    Memory<double> costs, sums;
+    std::vector<Item> items, pieces, weights;
+    double operations = 0;  // of a whole batch
+    // Seconds that a step takes with one thread and with all, and how many steps were timed.
+    double seconds[2] = {0, 0};
+    int timed[2] = {0, 0};
+    Clock::time_point compared;
+};
+
+template <class T>
+Trainer<T>::Trainer(const Design& d, const std::string& isa) : design(d), kernels(kernels_of<T>(isa)) {
+    for (size_t l = 1; l < d.sizes.size(); ++l) {
+        const int64_t inputs = d.sizes[l - 1], units = d.sizes[l];
+        layers.push_back({inputs, units, count, d.g[l - 1], T(d.alpha[l - 1]), 0.0, false, nullptr, nullptr});
+        count += units * (inputs + 1);
+    }
+}
+
+template <class T> Trainer<T>::~Trainer() = default;
+
+namespace {
+
+template <class T> Step<T> step_of(const Design& d, std::vector<Layer<T>>& layers, const Examples<T>& e, const T* w) {
+    Step<T> step{};
+    step.layers = layers.data();
+    step.L = int64_t(layers.size());
+    step.loss = d.loss;
+    step.delta = T(d.delta);
+    step.X = e.X, step.Y = e.Y, step.sparse = e.sparse, step.weights = e.weights;
+    step.m = e.m;
+    step.w = w;
+    return step;
+}
+
+template <class T> double operations_of(const Examples<T>& e, const std::vector<Layer<T>>& layers, int64_t m) {
+    double operations = 0;
+    for (const auto& layer : layers) operations += 2.0 * double(m) * double(layer.inputs) * double(layer.units);
+    return e.sparse ? operations - 2.0 * double(m) * double(layers[0].inputs) * double(layers[0].units) : operations;
+}
+
+}  // namespace
+
+template <class T>
+double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* out, ptrdiff_t stride) const {
+    const Running here;
+    const FlushDenormals flush;
+    auto own = layers;
+    Step<T> step = step_of(design, own, examples, parameters);
+    const int64_t panel = 2 * kernels.lanes, panels = ceil_div(examples.m, panel);
+    Memory<double> costs;
+    if (examples.Y.data) {
+        costs = Memory<double>(panels);
+        step.costs = costs.get();
+    }
+    const int64_t widest = *std::max_element(design.sizes.begin() + (examples.sparse ? 1 : 0), design.sizes.end());
+    const int64_t fit = std::max<int64_t>(1, NEAR / (widest * panel * int64_t(sizeof(T))));
+    const int threads = operations_of(examples, own, examples.m) < 20 * WORTH_A_THREAD
+                            ? 1
+                            : std::max(1, available_threads() / running.load());
+    const int64_t group = std::min({fit, int64_t{8}, ceil_div(panels, threads)}), groups = ceil_div(panels, group);
+    const int64_t size = kernels.forward_scratch(step, group);
+    std::vector<Memory<T>> scratch;
+    for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
+    const auto job = [&](int64_t item, int thread) {
+        const int64_t first = item * group;
+        kernels.forward(step, first, std::min(group, panels - first), out, stride, scratch[size_t(thread)].get());
+    };
+    if (threads == 1) {
+        for (int64_t i = 0; i < groups; ++i) job(i, 0);
+    } else {
+        Team(threads - 1).each(groups, job);
+    }
+    if (!examples.Y.data) return 0;
+    double total = 0, m = double(examples.m);
+    for (int64_t p = 0; p < panels; ++p) total += costs.get()[p];
+    if (examples.weights) {
+        m = 0;
+        for (int64_t j = 0; j < examples.m; ++j) m += double(examples.weights[j]);
+    }
+    return total / m;
+}
+
+template <class T>
+void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool whole, int threads) {
+    const int64_t m = hyper.batch_size, panel = 2 * kernels.lanes, panels = ceil_div(m, panel);
+    for (size_t l = 0; l + 1 < layers.size(); ++l) {
+        layers[l].dropout = l < hyper.dropout.size() ? hyper.dropout[l] : 0.0;
+        const bool plain = layers[l].g == Function::relu || layers[l].g == Function::identity;
+        layers[l].stores_slope = !plain || layers[l].dropout > 0;
+    }
+    if (!plan) plan = std::make_unique<Plan>();
+    Plan& p = *plan;
+    if (p.batch_size != m) {
+        p.activations.clear();
+        for (size_t l = 0; l < layers.size(); ++l) {
+            const int64_t size = panels * panel * layers[l].units;
+            const auto zeroed = [&] {
+                p.activations.emplace_back(size);
+                std::fill_n(p.activations.back().get(), size, T(0));
+                return p.activations.back().get();
+            };
+            layers[l].A = l + 1 < layers.size() ? zeroed() : nullptr;
+            layers[l].D = zeroed();
+        }
+        p.costs = Memory<double>(panels);
+    }
+    Step<T> step = step_of<T>(design, layers, examples, nullptr);
+    step.m = m;
+    if (!p.spare_parameters.get()) {
+        p.spare_parameters = Memory<T>(count);
+        for (auto& slot : p.spare_slots) slot = Memory<T>(count);
+        for (int64_t at = 0; at < count; at += PIECE) p.pieces.push_back({0, at, std::min(PIECE, count - at)});
+        for (const auto& layer : layers) {
+            const int64_t size = layer.inputs * layer.units;
+            for (int64_t i = 0; i < size; i += PIECE) p.weights.push_back({0, layer.at + i, std::min(PIECE, size - i)});
+        }
+        p.sums = Memory<double>(int64_t(p.pieces.size() + p.weights.size()));
+    }
+    if (hyper.clip_norm > 0 && !p.gradient.get()) p.gradient = Memory<T>(count);
+    const int64_t n0 = layers[0].inputs, bytes = panels * panel * n0 * int64_t(sizeof(T));
+    if (whole && !examples.sparse && bytes <= KEPT) {
+        if (p.kept_of != examples.X.data || p.batch_size != m) {
+            p.kept = Memory<T>(panels * panel * n0);
+            kernels.pack(step, 0, panels, p.kept.get());
+            p.kept_of = examples.X.data;
+        }
+    } else {
+        p.kept_of = nullptr;
+    }
+    if (p.batch_size == m && p.threads == threads) return;
+    p.batch_size = m;
+    p.threads = threads;
+    p.operations = 3 * operations_of(examples, layers, m);
+    p.seconds[0] = p.seconds[1] = 0, p.timed[0] = p.timed[1] = 0;
+
+    int64_t widest = 1;
+    for (const auto& layer : layers) widest = std::max(widest, layer.units);
+    const int64_t fit = std::max<int64_t>(1, NEAR / (widest * panel * int64_t(sizeof(T))));
+    p.group = std::min({fit, int64_t{8}, ceil_div(panels, threads)});
+    int64_t size = kernels.examples_scratch(step, p.group);
+    p.items.clear();
+    for (int64_t l = 1; l <= step.L; ++l) {
+        const bool rows = l == 1 && examples.sparse;
+        const int64_t unit = rows ? 1 : panel, whole_layer = rows ? layers[0].units : layers[size_t(l - 1)].inputs;
+        const int64_t units = ceil_div(whole_layer, unit);
+        const int64_t some = unit * (rows ? ceil_div(units, threads == 1 ? 1 : 4 * threads)
+                                          : std::min<int64_t>(4, ceil_div(units, threads)));
+        for (int64_t k = 0; k < whole_layer; k += some) {
+            p.items.push_back({l, k, std::min(some, whole_layer - k)});
+            size = std::max(size, kernels.gradient_scratch(step, l, p.items.back().count));
+        }
+    }
+    p.scratch.clear();
+    for (int i = 0; i < threads; ++i) p.scratch.emplace_back(size);
+}
+
+// Runs job(item, thread) for all items, on a team or alone.
+template <class F> static void share(Team* team, int threads, int64_t count, F job) {
+    if (threads > 1 && count > 1) team->each(count, job);
+    else for (int64_t i = 0; i < count; ++i) job(i, 0);
+}
+
+// λ / (2m) Σ W², in pieces that do not depend on the threads.
+template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, int threads) {
+    const auto& pieces = plan->weights;
+    double* const sums = plan->sums.get();
+    share(team.get(), threads, int64_t(pieces.size()), [&](int64_t i, int) {
+        const Item& piece = pieces[size_t(i)];
+        sums[i] = kernels.squares(w + piece.first, piece.count);
+    });
+    double total = 0;
+    for (size_t i = 0; i < pieces.size(); ++i) total += sums[i];
+    return l2 / (2 * m) * total;
+}
+
+// One step: J of the batch before it. step.update.rule is what becomes of the gradient.
+template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, int threads) {
+    Plan& p = *plan;
+    const int64_t panels = ceil_div(step.m, 2 * kernels.lanes), groups = ceil_div(panels, p.group);
+    double m = double(step.m);
+    if (step.weights) {
+        m = 0;
+        for (int64_t j = 0; j < step.m; ++j) m += double(step.weights[step.index ? step.index[j] : step.first + j]);
+    }
+    step.costs = p.costs.get();
+    step.scale = T(1 / m);
+    step.l2 = T(hyper.l2 / m);
+    share(team.get(), threads, groups, [&](int64_t i, int thread) {
+        const int64_t first = i * p.group;
+        kernels.examples(step, first, std::min(p.group, panels - first), p.scratch[size_t(thread)].get());
+    });
+    double J = 0;
+    for (int64_t i = 0; i < panels; ++i) J += p.costs.get()[i];
+    J /= m;
+    if (hyper.l2 > 0) J += penalty(step.w, hyper.l2, m, threads);
+    if (!std::isfinite(J)) return J;
+
+    const bool clips = hyper.clip_norm > 0;
+    Step<T> first = step;
+    if (clips) {
+        first.update.rule = Rule::gradient;
+        first.w_next = p.gradient.get();
+    }
+    share(team.get(), threads, int64_t(p.items.size()), [&](int64_t i, int thread) {
+        const Item& item = p.items[size_t(i)];
+        kernels.gradient(first, item.l, item.first, item.count, p.scratch[size_t(thread)].get());
+    });
+    if (clips) {
+        const auto& pieces = p.pieces;
+        double* const sums = p.sums.get();
+        share(team.get(), threads, int64_t(pieces.size()), [&](int64_t i, int) {
+            sums[i] = kernels.squares(p.gradient.get() + pieces[size_t(i)].first, pieces[size_t(i)].count);
+        });
+        double norm = 0;
+        for (size_t i = 0; i < pieces.size(); ++i) norm += sums[i];
+        norm = std::sqrt(norm);
+        Step<T> second = step;
+        second.l2 = 0;
+        second.scale = norm <= hyper.clip_norm ? T(1) : T(hyper.clip_norm / norm);
+        share(team.get(), threads, int64_t(pieces.size()), [&](int64_t i, int) {
+            const Item& piece = pieces[size_t(i)];
+            kernels.update(second, p.gradient.get(), piece.first, piece.count);
+        });
+    }
+    return J;
+}
+
+template <class T>
+double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* parameters, double l2, T* gradient) {
+    const Running here;
+    const FlushDenormals flush;
+    Hyper hyper{};
+    hyper.rule = Rule::gradient;
+    hyper.l2 = l2;
+    hyper.batch_size = examples.m;
+    const bool worth = 3 * operations_of(examples, layers, examples.m) >= 20 * WORTH_A_THREAD;
+    const int threads = worth ? std::max(1, available_threads() / running.load()) : 1;
+    prepare(hyper, examples, true, threads);
+    if (threads > 1) team = std::make_unique<Team>(threads - 1);
+    Step<T> step = step_of(design, layers, examples, parameters);
+    step.panels = plan->kept_of ? plan->kept.get() : nullptr;
+    step.update.rule = Rule::gradient;
+    step.w_next = gradient;
+    const double J = batch(step, hyper, threads);
+    if (!std::isfinite(J)) std::fill_n(gradient, count, std::numeric_limits<T>::quiet_NaN());
+    team.reset();
+    return J;
+}
+
+namespace {
+
+template <class T> Update<T> update_of(const Hyper& h, double rate, int64_t t) {
+    double epsilon = h.epsilon, step = rate;
+    if (h.rule == Rule::adam) {
+        const double correction = std::sqrt(1 - std::pow(h.beta2, double(t)));
+        if (!h.epsilon_hat) epsilon *= correction;
+        step = rate * correction / (1 - std::pow(h.beta1, double(t)));
+    }
+    return {h.rule, T(step), T(h.beta1), T(h.beta2), T(1 - h.beta1), T(1 - h.beta2), T(epsilon),
+            T(1 - rate * h.weight_decay)};
+}
+
+int slots_of(Rule rule) {
+    return rule == Rule::adam ? 2 : rule == Rule::gradient || rule == Rule::gradient_descent ? 0 : 1;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hyper, const std::vector<double>& rates,
+                                    const int64_t* order, Progress<T>& progress,
+                                    const std::function<bool()>& interrupted) {
+    const Running here;
+    const FlushDenormals flush;
+    const int64_t m = examples.m, size = hyper.batch_size;
+    const bool worth = 3 * operations_of(examples, layers, size) >= WORTH_A_THREAD;
+    const int most = worth ? available_threads() : 1;
+    prepare(hyper, examples, size >= m && !order, most);
+    Plan& p = *plan;
+    Step<T> step = step_of<T>(design, layers, examples, nullptr);
+    step.panels = p.kept_of ? p.kept.get() : nullptr;
+    step.mask_key = hyper.mask_key;
+
+    // The first step of an epoch reads one copy of the state and writes the other, so that the epoch can be undone.
+    struct Copy {
+        T *parameters, *slots[2];
+    };
+    const Copy own{progress.parameters, {progress.slots[0], progress.slots[1]}};
+    const int slots = slots_of(hyper.rule);
+    Copy now = own, next{p.spare_parameters.get(), {p.spare_slots[0].get(), p.spare_slots[1].get()}};
+
+    std::vector<double> costs;
+    auto asked = Clock::now();
+    bool stopped = false;
+    int64_t countdown = BREAK_EVERY;
+    for (const double rate : rates) {
+        double total = 0, seen = 0;
+        int64_t t = progress.t, steps = progress.step;
+        bool begun = false;
+        for (int64_t first = 0; first < m && !stopped; first += size, ++steps) {
+            step.first = first;
+            step.index = order ? order + first : nullptr;
+            step.m = std::min(size, m - first);
+            step.mask_step = uint64_t(steps);
+            if (examples.weights) {
+                bool counts = false;
+                for (int64_t j = 0; j < step.m && !counts; ++j) counts = examples.weights[order ? order[first + j] : first + j] != 0;
+                if (!counts) continue;
+            }
+            const Copy& from = begun ? next : now;
+            step.w = from.parameters, step.w_next = next.parameters;
+            for (int i = 0; i < slots; ++i) step.slots[i] = from.slots[i], step.slots_next[i] = next.slots[i];
+            step.update = update_of<T>(hyper, rate, ++t);
+            begun = true;
+
+            // One thread or all: whatever took less time lately; now and then the other is tried again.
+            int threads = most > 1 ? std::max(1, most / running.load()) : 1;
+            double J;
+            if (threads == 1) {
+                J = batch(step, hyper, 1);
+                if (--countdown == 0) countdown = BREAK_EVERY;
+            } else {
+                if (!team) team = std::make_unique<Team>(most - 1);
+                const auto start = Clock::now();
+                const bool again = std::chrono::duration<double>(start - p.compared).count() > 0.25;
+                bool all = p.seconds[1] < p.seconds[0];
+                if (p.timed[0] < 3 || p.timed[1] < 3) all = p.timed[1] < p.timed[0];
+                else if (again) all = !all, p.compared = start;
+                J = batch(step, hyper, all ? threads : 1);
+                threads = all ? threads : 1;
+                const double took = seconds_since(start);
+                // The first of each is cold; after that, the mean of what was and what is.
+                double& mean = p.seconds[all];
+                mean = ++p.timed[all] <= 2 ? took : std::min((mean + took) / 2, 2 * took);
+                countdown = BREAK_EVERY;
+            }
+            threads_used = threads;
+            total += J * double(step.m);
+            seen += double(step.m);
+            if (!std::isfinite(J)) break;
+            if (countdown == BREAK_EVERY && seconds_since(asked) > 0.05) {
+                stopped = interrupted();
+                asked = Clock::now();
+            }
+        }
+        if (stopped) break;
+        double cost = total / seen;
+        const bool good = std::isfinite(cost) && kernels.finite(next.parameters, count);
+        if (!good && std::isfinite(cost)) cost = std::numeric_limits<double>::infinity();
+        costs.push_back(cost);
+        if (!good) break;
+        progress.t = t;
+        progress.step = steps;
+        std::swap(now, next);
+    }
+    team.reset();
+    if (now.parameters != own.parameters) {
+        std::copy_n(now.parameters, count, own.parameters);
+        for (int i = 0; i < slots; ++i) std::copy_n(now.slots[i], count, own.slots[i]);
+    }
+    return costs;
+}
+
+template class Memory<float>;
+template class Memory<double>;
+template class Trainer<float>;
+template class Trainer<double>;
+
+}  // namespace chainrule
