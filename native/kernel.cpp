@@ -204,6 +204,20 @@ template <class T> void activate(Function g, T alpha, T* a, T* slope, int64_t ro
     }
 }
 
+// found[i] = the sum of the lanes of sums[i]: pairs of vectors become one of half sums, until each sum has its lane.
+template <class T, int count> CHAINRULE_INLINE void add_lanes(Vec<T> (&sums)[count], T* found) {
+    UNROLL for (int first = 0; first < count; first += N<T>) {
+        UNROLL for (int some = N<T>; some > 1; some /= 2) {
+            UNROLL for (int i = 0; i < some; i += 2) {
+                Vec<T>&a = sums[first + i], &b = sums[first + i + 1];
+                unzip<N<T>, 1>(a, b);
+                sums[first + i / 2] = a + b;
+            }
+        }
+        store(found + first, sums[first]);
+    }
+}
+
 // -- dropout ----------------------------------------------------------------------------------------------------------
 
 // Philox4x64-10 (Salmon et al. 2011, section 3.3), with the counter as numpy.random.Philox counts.
@@ -391,14 +405,14 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
     const Layer<T>& out = step.layers[step.L - 1];
     const int64_t n = out.units;
     const int count = filled(step, p);
-    T weight[P<T>], losses[P<T>];
-    for (int j = 0; j < P<T>; ++j) {
-        weight[j] = j >= count ? T(0) : step.weights ? step.weights[example(step, p * P<T> + j)] : T(1);
-    }
+    const X zero{}, one = splat<T>(1);
+    double losses = 0;
     for (int v = 0; v < vectors(step, p); ++v) {
-        const X w = load(weight + v * N<T>);
+        X w = select(iota<T>() < T(count - v * N<T>), one, zero);
+        if (step.weights) {
+            for (int j = 0; j < N<T> && v * N<T> + j < count; ++j) w[j] = step.weights[example(step, p * P<T> + v * N<T> + j)];
+        }
         const auto counts = w != 0;
-        const X zero{}, one = splat<T>(1);
         X total{};
         const auto over_units = [&](auto f) {
             for (int64_t i = 0; i < n; ++i) {
@@ -417,12 +431,12 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                 break;
             case Loss::cross_entropy: {
                 T* const column = Z + v * N<T>;
-                X top = load(column), sum{};
+                X top = load(column), total_e{};
                 for (int64_t i = 1; i < n; ++i) top = max(top, load(column + i * P<T>));
-                for (int64_t i = 0; i < n; ++i) sum += exp(load(column + i * P<T>) - top);
-                const X logsum = log(sum);
+                for (int64_t i = 0; i < n; ++i) total_e += exp(load(column + i * P<T>) - top);
+                const X logsum = log(total_e);
                 over_units([&](X z, X y, X& dz) {
-                    dz = exp(z - top) / sum - y;
+                    dz = exp(z - top) / total_e - y;
                     return y * (logsum - (z - top));
                 });
                 break;
@@ -464,11 +478,9 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                 });
                 break;
         }
-        store(losses + v * N<T>, select(counts, total * w, zero));
+        losses += double(sum(select(counts, total * w, zero)));
     }
-    double sum = 0;
-    for (int j = 0; j < count; ++j) sum += double(losses[j]);
-    return sum;
+    return losses;
 }
 
 // -- stage one: examples ----------------------------------------------------------------------------------------------
@@ -599,10 +611,7 @@ CHAINRULE_INLINE void advance(const Step<T>& step, int64_t at, const T* c, int64
     using X = Vec<T>;
     const Update<T>& u = step.update;
     const X tiny = splat<T>(sizeof(T) == 4 ? T(1e-37) : T(1e-300));
-    for (int64_t i = 0; i < count; i += N<T>) {
-        const int some = int(least(N<T>, count - i));
-        const auto get = [&](const T* from) { return some == N<T> ? load(from + i) : load_partial(from + i, some); };
-        const auto put = [&](T* to, X x) { some == N<T> ? store(to + i, x) : store_partial(to + i, x, some); };
+    const auto one = [&](auto get, auto put) {
         X w = get(step.w + at);
         const X g = get(c) * step.scale + l2 * w;
         if constexpr (rule == Rule::gradient) {
@@ -631,6 +640,14 @@ CHAINRULE_INLINE void advance(const Step<T>& step, int64_t at, const T* c, int64
             w -= u.rate * v * recip(max(root + u.epsilon, tiny));
         }
         put(step.w_next + at, w);
+    };
+    int64_t i = 0;
+    for (; i + N<T> <= count; i += N<T>) {
+        one([i](const T* from) { return load(from + i); }, [i](T* to, X x) { store(to + i, x); });
+    }
+    if (const int rest = int(count - i)) {
+        one([=](const T* from) { return load_partial(from + i, rest); },
+            [=](T* to, X x) { store_partial(to + i, x, rest); });
     }
 }
 
@@ -656,12 +673,12 @@ template <class T> void biases(const Step<T>& step, int64_t l, int64_t first, in
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t panels = panels_of(step);
     for (int64_t i = 0; i < count; ++i) {
-        Vec<T> total{};
+        Vec<T> total[2]{};
         for (int64_t p = 0; p < panels; ++p) {
             const T* const d = layer.D + (p * layer.units + first + i) * P<T>;
-            for (int v = 0; v < vectors(step, p); ++v) total += load(d + v * N<T>);
+            for (int v = 0; v < vectors(step, p); ++v) total[v] += load(d + v * N<T>);
         }
-        sums[i] = sum(total);
+        sums[i] = sum(total[0] + total[1]);
     }
     const int64_t at = layer.at + layer.units * layer.inputs + first;
     with_rule(step.update.rule, [&]<Rule rule>() { advance<rule>(step, at, sums, count, T(0)); });
@@ -693,6 +710,47 @@ template <class T> void sparse_gradient(const Step<T>& step, int64_t first, int6
     biases(step, 1, first, count, row);
 }
 
+// C[r][c] = Σ_j dZ[i + r, j] A[k + c, j]: whole vectors of examples, whose lanes are added at the end. For thin layers,
+// where it spares the turning of A.
+template <class T>
+void dots(const Step<T>& step, int64_t l, int64_t i, int64_t rows, int64_t k, int64_t columns, T* C) {
+    constexpr int H = REGISTERS == 32 ? 4 : 2, W = 4;
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t K = layer.inputs, n = layer.units, panels = panels_of(step);
+    const T *const A = (l == 1 ? step.panels : step.layers[l - 2].A) + k * P<T>, *const dZ = layer.D + i * P<T>;
+    for (int64_t r0 = 0; r0 < rows; r0 += H) {
+        for (int64_t c0 = 0; c0 < columns; c0 += W) {
+            Vec<T> sums[H * W]{};
+            for (int64_t p = 0; p < panels; ++p) {
+                const T *const d = dZ + p * n * P<T>, *const a = A + p * K * P<T>;
+                for (int v = 0; v < vectors(step, p); ++v) {
+                    Vec<T> x[W];
+                    UNROLL for (int c = 0; c < W; ++c) x[c] = load(a + least(c0 + c, columns - 1) * P<T> + v * N<T>);
+                    UNROLL for (int r = 0; r < H; ++r) {
+                        const Vec<T> y = load(d + least(r0 + r, rows - 1) * P<T> + v * N<T>);
+                        UNROLL for (int c = 0; c < W; ++c) sums[r * W + c] += y * x[c];
+                    }
+                }
+            }
+            T found[H * W];
+            add_lanes<T, H * W>(sums, found);
+            for (int64_t r = 0; r < H && r0 + r < rows; ++r) {
+                for (int64_t c = 0; c < W && c0 + c < columns; ++c) C[(r0 + r) * P<T> + c0 + c] = found[r * W + c];
+            }
+        }
+    }
+}
+
+// Whether dW[l] is better found by `dots`; from the cycles that both take, counted roughly.
+template <class T> bool thin(const Step<T>& step, int64_t l) {
+    const Layer<T>& layer = step.layers[l - 1];
+    if (l == 1 && !step.panels) return false;
+    const int64_t n = layer.units, K = layer.inputs, along = ceil_div(step.m, N<T>), across = ceil_div(K, N<T>);
+    const int64_t by_dots = ceil_div(n, 4) * ceil_div(K, 4) * (8 * along + 60);
+    const int64_t turned = l == 1 && step.X.unit_stride == 1 ? 2 * step.m * across : 6 * N<T> * along * across;
+    return by_dots < turned + across * step.m * (n > 4 ? n / 2 : 2);
+}
+
 template <class T> int64_t gradient_scratch(const Step<T>& step, int64_t l, int64_t count) {
     const Layer<T>& layer = step.layers[l - 1];
     if (l == 1 && step.sparse) return layer.inputs > count ? layer.inputs : count;
@@ -708,6 +766,22 @@ template <class T> void gradient(const Step<T>& step, int64_t l, int64_t first, 
     T *const At = scratch, *const sums = At + columns * block * P<T>;
     T* const db = sums + columns * P<T> * (once ? TALL : n);
     const auto width = [&](int64_t c) { return int(least(P<T>, count - c * P<T>)); };
+    const auto advance_tile = [&](int64_t i, int64_t rows, int64_t c, const T* C) {
+        with_rule(step.update.rule, [&]<Rule rule>() {
+            for (int64_t r = 0; r < rows; ++r) {
+                advance<rule>(step, layer.at + (i + r) * K + first + c * P<T>, C + r * P<T>, width(c), step.l2);
+            }
+        });
+    };
+    if (first == 0) biases(step, l, 0, n, db);
+    if (thin(step, l)) {
+        return for_tiles(n, [&](int64_t i, int64_t rows) {
+            for (int64_t c = 0; c < columns; ++c) {
+                dots(step, l, i, rows, first + c * P<T>, width(c), sums);
+                advance_tile(i, rows, c, sums);
+            }
+        });
+    }
     for (int64_t j = 0; j < step.m; j += BLOCK) {
         const int64_t some = least(BLOCK, step.m - j);
         for (int64_t c = 0; c < columns; ++c) {
@@ -718,17 +792,10 @@ template <class T> void gradient(const Step<T>& step, int64_t l, int64_t first, 
                 T* const C = sums + (once ? c * TALL : c * n + i) * P<T>;
                 tile_of<T, false>(rows, width(c) > N<T> ? 2 : 1)(layer.D + (j / P<T> * n + i) * P<T>, P<T>, some, P<T>,
                                                                 (n - 1) * P<T>, At + c * block * P<T>, C, nullptr, j > 0);
-                if (j + BLOCK < step.m) continue;
-                with_rule(step.update.rule, [&]<Rule rule>() {
-                    for (int64_t r = 0; r < rows; ++r) {
-                        const int64_t at = layer.at + (i + r) * K + first + c * P<T>;
-                        advance<rule>(step, at, C + r * P<T>, width(c), step.l2);
-                    }
-                });
+                if (j + BLOCK >= step.m) advance_tile(i, rows, c, C);
             }
         });
     }
-    if (first == 0) biases(step, l, 0, n, db);
 }
 
 // -- over vectors of numbers ------------------------------------------------------------------------------------------

@@ -40,15 +40,30 @@ template <FloatVec V> using FormatOf = Format<Element<V>>;
 template <FloatVec V> using Bits = typename FormatOf<V>::Bits;
 template <FloatVec V> constexpr bool single = sizeof(Element<V>) == 4;
 
-// first + x (next + x (...)), by Horner's rule.
-template <FloatVec V, class... C> CHAINRULE_INLINE V polynomial(V x, Element<V> first, C... rest) {
-    if constexpr (sizeof...(rest) == 0) return splat<Element<V>>(first);
-    else return first + x * polynomial(x, rest...);
+template <FloatVec V> struct Halves {
+    V even, odd;
+};
+
+template <FloatVec V, class... C> CHAINRULE_INLINE Halves<V> halves(V y, Element<V> c0, Element<V> c1, C... rest) {
+    if constexpr (sizeof...(rest) == 0) {
+        return {V{} + c0, V{} + c1};
+    } else if constexpr (sizeof...(rest) == 1) {
+        return {c0 + y * (rest + ...), V{} + c1};
+    } else {
+        const auto [even, odd] = halves(y, rest...);
+        return {c0 + y * even, c1 + y * odd};
+    }
 }
 
-template <FloatVec V> CHAINRULE_INLINE V with_sign_of(V magnitude, V x) {
+// c0 + c1 x + c2 x² + ..., by Horner's rule in x² for even and odd powers: one long chain would leave the processor idle.
+template <FloatVec V, class... C> CHAINRULE_INLINE V polynomial(V x, C... c) {
+    const auto [even, odd] = halves(x * x, c...);
+    return even + x * odd;
+}
+
+template <FloatVec V> CHAINRULE_INLINE V copy_sign(V magnitude, V x) {
     const auto sign = bits<Bits<V>>(-V{});
-    return bits<V>(bits<Bits<V>>(magnitude) | (bits<Bits<V>>(x) & sign));
+    return bits<V>((bits<Bits<V>>(magnitude) & ~sign) | (bits<Bits<V>>(x) & sign));
 }
 
 // a / b within an ulp, for b and 1 / b normal.
@@ -110,26 +125,28 @@ template <FloatVec V> CHAINRULE_INLINE V exp_negative(V x) {
 }
 
 template <FloatVec V> CHAINRULE_INLINE V expm1(V x) {
+    using T = Element<V>;
     using F = FormatOf<V>;
-    const V low = splat<Element<V>>(F::expm1_minus_one), high = splat<Element<V>>(F::exp_largest + 1);
+    const V low = splat<T>(F::expm1_minus_one), high = splat<T>(F::exp_largest + T(0.25));
     const auto [r, scale] = reduce(min(max(x, low), high));
     const auto exponent_one = bits<Bits<V>>(V{} + F::smallest);
     const V half = bits<V>(bits<Bits<V>>(scale) - exponent_one);  // finite where scale is not
-    return with_sign_of(2 * (half * expm1_reduced(r) + (half - Element<V>(0.5))), x);
+    return copy_sign(2 * (half * expm1_reduced(r) + (half - T(0.5))), x);
 }
 
 // log(1 + x) for 0 <= x <= 1.
 template <FloatVec V> CHAINRULE_INLINE V log1p(V x) {
+    using T = Element<V>;
     V q;
     if constexpr (single<V>) {
-        q = polynomial(x, 0.49999934f, -0.3333055f, 0.2495894f, -0.19697012f, 0.15359622f, -0.106871724f, 0.05772559f,
-                       -0.020235354f, 0.0033249743f);
+        q = polynomial(x - T(0.5), 0.37813956f, -0.1792249f, 0.093232065f, -0.05108854f, 0.028901322f, -0.01666392f,
+                       0.0102051115f, -0.0069069476f, 0.0032474757f);
     } else {
-        q = polynomial(x, 0.4999999999999946, -0.3333333333323522, 0.24999999993683034, -0.19999999791444864,
-                       0.16666662499845852, -0.14285658906013401, 0.12499479642066078, -0.1110750597321382,
-                       0.09981014124692628, -0.09013149049540582, 0.08081195457339589, -0.070355029599565,
-                       0.057501309408860085, -0.042299155338308074, 0.026742974928673755, -0.01383783303629064,
-                       0.005542692006306728, -0.001595585011350181, 0.00029172565795332, -2.5326218012843534e-05);
+        q = polynomial(x - T(0.5), 0.37813956756734246, -0.1792249369360369, 0.09323036636366962, -0.05108344610544389,
+                       0.028943183164457292, -0.016788742489070453, 0.009909900763228261, -0.005929011614313163,
+                       0.0035856648824553975, -0.0021876468740369167, 0.0013445295950345539, -0.0008313482944445241,
+                       0.0005165519408256689, -0.0003234440016141229, 0.0002048201020750193, -0.0001254930071436898,
+                       7.123186325695574e-05, -5.272865993028095e-05, 5.0981312089230386e-05, -2.5283578612907504e-05);
     }
     return x - x * x * q;
 }
@@ -163,8 +180,8 @@ template <FloatVec V> CHAINRULE_INLINE V log(V x) {
 template <FloatVec V> CHAINRULE_INLINE V tanh(V z) {
     const V x = max(-2 * abs(z), splat<Element<V>>(FormatOf<V>::expm1_minus_one));
     const auto [r, scale] = reduce(x);
-    const V t = scale * expm1_reduced(r) + (scale - 1);
-    return with_sign_of(quotient(-t, 2 + t), z);
+    const V p = scale * expm1_reduced(r);
+    return copy_sign(quotient(p + (scale - 1), p + (scale + 1)), z);
 }
 
 // sigmoid(z) and, as accurately, sigmoid(-z) = 1 - sigmoid(z).
@@ -198,24 +215,24 @@ template <FloatVec V> CHAINRULE_INLINE V normal_pdf(V z) {
     return Element<V>(0.3989422804014327) * gauss(abs(z));  // 1 / sqrt(2 pi)
 }
 
-// The upper tail is gauss(a) erfcx(a / sqrt(2)) / 2. A polynomial in (a - c) / (a + c), divided by a + c, gives the
-// second factor for all a >= 0 (after Shepherd and Laframboise, Mathematics of Computation 36, 1981).
+// The upper tail is gauss(a) erfcx(a / sqrt(2)) / 2. A polynomial in a / (a + c), divided by a + c, gives the second
+// factor for all a >= 0 (after Shepherd and Laframboise, Mathematics of Computation 36, 1981).
 template <FloatVec V> CHAINRULE_INLINE V normal_cdf(V z) {
     using T = Element<V>;
-    constexpr T c = single<V> ? 4 : 5;
+    constexpr T c = single<V> ? 3 : 4;
     const V a = min(abs(z), splat<T>(FormatOf<V>::gauss_zero));
-    const V y = recip(a + c), t = (a - c) * y;
+    const V y = recip(a + c), w = a * y;
     V p;
     if constexpr (single<V>) {
-        p = polynomial(t, 0.75528514f, -0.6078966f, 0.38713634f, -0.1865223f, 0.060410038f, -0.0075313533f, -0.00353908f,
-                       0.0015723655f, 0.00022004591f, -0.00010959542f);
+        p = polynomial(w, 1.5f, -2.090477f, 1.068886f, 0.20941772f, -0.27717143f, -0.04775694f, -0.12963277f,
+                       0.29682314f, -0.15262596f, 0.021429047f);
     } else {
-        p = polynomial(t, 0.769193049750063, -0.6653825028900568, 0.4953056159699744, -0.3135331566712944,
-                       0.16502036617044774, -0.06911863870648355, 0.020795066798912205, -0.002993376769608044,
-                       -0.0007978693896611109, 0.000544899067839817, -5.9375777328269095e-05, -4.976287139700351e-05,
-                       1.6681383747196182e-05, 3.981194055691295e-06, -2.769611157321984e-06, -3.374020976600631e-07,
-                       4.3348641091111364e-07, 4.348391415770813e-08, -6.596554144387344e-08, -1.0316486231992716e-08,
-                       7.405067143152101e-09, 2.102548465510673e-09);
+        p = polynomial(w, 2.0, -4.383076486422897, 5.233847027148416, -3.1923040530785625, 0.29539565945781787,
+                       0.7160333563780147, -0.12032334355916202, -0.21778640818020636, -0.0026243618706701974,
+                       0.0747650098542047, 0.003637943159661616, 0.06798221121182257, -0.2694197838863933,
+                       0.6165538794814619, -1.1997491515223084, 1.8604251079576046, -2.2475488552063436,
+                       2.1022466241096613, -1.4814244792043798, 0.7505832045815647, -0.25553141493162684,
+                       0.05203364050163587, -0.004773045566455437);
     }
     const V tail = gauss(abs(z)) * (p * y);
     return select(z < 0, tail, 1 - tail);
