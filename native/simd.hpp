@@ -45,6 +45,23 @@ template <class T> constexpr int lanes = BYTES / int{sizeof(T)};
 template <class V> using Element = std::remove_cvref_t<decltype(V{}[0])>;
 template <class V> using Mask = decltype(V{} < V{});
 template <class V> concept FloatVec = std::is_same_v<V, Vec<float>> || std::is_same_v<V, Vec<double>>;
+template <FloatVec V> constexpr bool single = sizeof(Element<V>) == 4;
+
+// Returns what x86's instruction for V gives. The masked forms of AVX-512 spare us warnings of GCC 12 about its own
+// headers; the mask is left out of the code.
+#if defined(__AVX512F__)
+#define CHAINRULE_X86(name, ...)                                                             \
+    if constexpr (single<V>) return _mm512_maskz_##name##_ps(__mmask16(-1), __VA_ARGS__);    \
+    else return _mm512_maskz_##name##_pd(__mmask8(-1), __VA_ARGS__)
+#elif defined(__AVX2__)
+#define CHAINRULE_X86(name, ...)                                       \
+    if constexpr (single<V>) return _mm256_##name##_ps(__VA_ARGS__);   \
+    else return _mm256_##name##_pd(__VA_ARGS__)
+#elif defined(__SSE2__)
+#define CHAINRULE_X86(name, ...)                                    \
+    if constexpr (single<V>) return _mm_##name##_ps(__VA_ARGS__);   \
+    else return _mm_##name##_pd(__VA_ARGS__)
+#endif
 
 // The same bits as another type of vector.
 template <class To, class From> CHAINRULE_INLINE To bits(From v) { return __builtin_bit_cast(To, v); }
@@ -76,12 +93,12 @@ template <FloatVec V> CHAINRULE_INLINE void store_aligned(Element<V>* p, V v) {
 // The first count values at p, 0 <= count <= lanes, and zeros after them; memory past them is not touched.
 template <class T> CHAINRULE_INLINE Vec<T> load_partial(const T* p, int count) {
 #if defined(__AVX512F__)
-    if constexpr (sizeof(T) == 4) return Vec<T>(_mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p));
-    else return Vec<T>(_mm512_maskz_loadu_pd(__mmask8((1u << count) - 1), p));
+    if constexpr (sizeof(T) == 4) return _mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p);
+    else return _mm512_maskz_loadu_pd(__mmask8((1u << count) - 1), p);
 #elif defined(__AVX2__)
     const auto mask = __m256i(iota<T>() < T(count));
-    if constexpr (sizeof(T) == 4) return Vec<T>(_mm256_maskload_ps(p, mask));
-    else return Vec<T>(_mm256_maskload_pd(p, mask));
+    if constexpr (sizeof(T) == 4) return _mm256_maskload_ps(p, mask);
+    else return _mm256_maskload_pd(p, mask);
 #else
     Vec<T> v{};
     for (int i = 0; i < lanes<T>; ++i) {
@@ -93,12 +110,12 @@ template <class T> CHAINRULE_INLINE Vec<T> load_partial(const T* p, int count) {
 
 template <FloatVec V> CHAINRULE_INLINE void store_partial(Element<V>* p, V v, int count) {
 #if defined(__AVX512F__)
-    if constexpr (sizeof(Element<V>) == 4) _mm512_mask_storeu_ps(p, __mmask16((1u << count) - 1), __m512(v));
-    else _mm512_mask_storeu_pd(p, __mmask8((1u << count) - 1), __m512d(v));
+    if constexpr (single<V>) _mm512_mask_storeu_ps(p, __mmask16((1u << count) - 1), v);
+    else _mm512_mask_storeu_pd(p, __mmask8((1u << count) - 1), v);
 #elif defined(__AVX2__)
     const auto mask = __m256i(iota<Element<V>>() < Element<V>(count));
-    if constexpr (sizeof(Element<V>) == 4) _mm256_maskstore_ps(p, mask, __m256(v));
-    else _mm256_maskstore_pd(p, mask, __m256d(v));
+    if constexpr (single<V>) _mm256_maskstore_ps(p, mask, v);
+    else _mm256_maskstore_pd(p, mask, v);
 #else
     for (int i = 0; i < lanes<Element<V>>; ++i) {
         if (i < count) p[i] = v[i];
@@ -108,9 +125,24 @@ template <FloatVec V> CHAINRULE_INLINE void store_partial(Element<V>* p, V v, in
 
 template <class M, class V> CHAINRULE_INLINE V select(M mask, V a, V b) { return mask ? a : b; }
 
-// A NaN in a is kept, a NaN in b gives a: the reverse of the operands of x86's instructions.
-template <FloatVec V> CHAINRULE_INLINE V max(V a, V b) { return a < b ? b : a; }
-template <FloatVec V> CHAINRULE_INLINE V min(V a, V b) { return b < a ? b : a; }
+// a < b ? b : a, so a NaN in a is kept and a NaN in b gives a; of x86's operands the second is the one kept. GCC finds
+// the instruction by itself, but not where a or b is a constant.
+template <FloatVec V> CHAINRULE_INLINE V max(V a, V b) {
+#if defined(CHAINRULE_X86)
+    CHAINRULE_X86(max, b, a);
+#else
+    return a < b ? b : a;
+#endif
+}
+
+// b < a ? b : a, likewise.
+template <FloatVec V> CHAINRULE_INLINE V min(V a, V b) {
+#if defined(CHAINRULE_X86)
+    CHAINRULE_X86(min, b, a);
+#else
+    return b < a ? b : a;
+#endif
+}
 
 template <FloatVec V> CHAINRULE_INLINE V abs(V v) {
     const auto sign = bits<Mask<V>>(-V{});
@@ -120,41 +152,34 @@ template <FloatVec V> CHAINRULE_INLINE V abs(V v) {
 template <FloatVec V> CHAINRULE_INLINE V fma(V a, V b, V c) { return a * b + c; }
 
 template <FloatVec V> CHAINRULE_INLINE V sqrt(V v) {
-#if defined(__AVX512F__)
-    if constexpr (sizeof(Element<V>) == 4) return V(_mm512_maskz_sqrt_ps(__mmask16(-1), __m512(v)));
-    else return V(_mm512_maskz_sqrt_pd(__mmask8(-1), __m512d(v)));
-#elif defined(__AVX2__)
-    if constexpr (sizeof(Element<V>) == 4) return V(_mm256_sqrt_ps(__m256(v)));
-    else return V(_mm256_sqrt_pd(__m256d(v)));
-#elif defined(__SSE2__)
-    if constexpr (sizeof(Element<V>) == 4) return V(_mm_sqrt_ps(__m128(v)));
-    else return V(_mm_sqrt_pd(__m128d(v)));
+#if defined(CHAINRULE_X86)
+    CHAINRULE_X86(sqrt, v);
 #else
     for (int i = 0; i < lanes<Element<V>>; ++i) {
-        if constexpr (sizeof(Element<V>) == 4) v[i] = __builtin_sqrtf(v[i]);
+        if constexpr (single<V>) v[i] = __builtin_sqrtf(v[i]);
         else v[i] = __builtin_sqrt(v[i]);
     }
     return v;
 #endif
 }
 
-// 1 / x within 2 ulp, for x and 1 / x positive and normal.
+#if defined(__AVX512F__)
+// With a relative error of 2^-14 at most.
+template <FloatVec V> CHAINRULE_INLINE V recip_estimate(V x) { CHAINRULE_X86(rcp14, x); }
+template <FloatVec V> CHAINRULE_INLINE V rsqrt_estimate(V x) { CHAINRULE_X86(rsqrt14, x); }
+#endif
+
+// 1 / x within an ulp, for x and 1 / x positive and normal.
 template <FloatVec V> CHAINRULE_INLINE V recip(V x) {
 #if defined(__AVX512F__)
-    // Newton's iteration squares the relative error, 2^-14 at first.
-    if constexpr (sizeof(Element<V>) == 4) {
-        const V y = V(_mm512_maskz_rcp14_ps(__mmask16(-1), __m512(x)));
-        return y + y * (1 - x * y);
-    } else {
-        V y = V(_mm512_maskz_rcp14_pd(__mmask8(-1), __m512d(x)));
-        y += y * (1 - x * y);
-        return y + y * (1 - x * y);
-    }
+    // Newton's iteration squares the relative error.
+    V y = recip_estimate(x);
+    if constexpr (!single<V>) y += y * (1 - x * y);
+    return y + y * (1 - x * y);
 #elif defined(__AVX2__) && defined(__FMA__)
-    // The relative error e, 1.5 * 2^-12 at most, becomes e^3: Newton's e^2 would be worth more than two ulp.
-    if constexpr (sizeof(Element<V>) == 4) {
-        const V y = V(_mm256_rcp_ps(__m256(x)));
-        const V e = 1 - x * y;
+    // Of the relative error e, 1.5 * 2^-12 at most, Newton would leave e^2, more than two ulp.
+    if constexpr (single<V>) {
+        const V y = _mm256_rcp_ps(x), e = 1 - x * y;
         return y + y * (e + e * e);
     } else {
         return 1 / x;
@@ -164,22 +189,17 @@ template <FloatVec V> CHAINRULE_INLINE V recip(V x) {
 #endif
 }
 
-// 1 / sqrt(x) within 2 ulp, for x positive and normal.
+// 1 / sqrt(x) within 1.5 ulp, for x positive and normal.
 template <FloatVec V> CHAINRULE_INLINE V rsqrt(V x) {
 #if defined(__AVX512F__)
-    // As in recip; with e = 1 - x y^2, 1 / sqrt(x) = y / sqrt(1 - e) = y (1 + e / 2 + 3 / 8 e^2 + ...).
-    if constexpr (sizeof(Element<V>) == 4) {
-        const V y = V(_mm512_maskz_rsqrt14_ps(__mmask16(-1), __m512(x)));
-        return y + y * V(0.5f * (1 - x * y * y));
-    } else {
-        V y = V(_mm512_maskz_rsqrt14_pd(__mmask8(-1), __m512d(x)));
-        y += y * V(0.5 * (1 - x * y * y));
-        return y + y * V(0.5 * (1 - x * y * y));
-    }
+    V y = rsqrt_estimate(x);
+    constexpr Element<V> half = 0.5;
+    if constexpr (!single<V>) y += y * (half * (1 - x * y * y));
+    return y + y * (half * (1 - x * y * y));
 #elif defined(__AVX2__) && defined(__FMA__)
-    if constexpr (sizeof(Element<V>) == 4) {
-        const V y = V(_mm256_rsqrt_ps(__m256(x)));
-        const V e = 1 - (x * y) * y;
+    // With e = 1 - x y^2, 1 / sqrt(x) = y / sqrt(1 - e) = y (1 + e / 2 + 3 / 8 e^2 + ...).
+    if constexpr (single<V>) {
+        const V y = _mm256_rsqrt_ps(x), e = 1 - (x * y) * y;
         return y + y * e * (0.5f + 0.375f * e);
     } else {
         return 1 / sqrt(x);

@@ -67,7 +67,7 @@ struct Running {
 };
 
 template <class T> const Kernels<T>& kernels_of(const std::string& isa) {
-#if CHAINRULE_X86
+#if CHAINRULE_DISPATCH
     if (isa == "avx512") return avx512::kernels<T>();
     if (isa == "avx2") return avx2::kernels<T>();
 #endif
@@ -79,7 +79,7 @@ template <class T> const Kernels<T>& kernels_of(const std::string& isa) {
 
 std::vector<std::string> isas() {
     std::vector<std::string> found{"baseline"};
-#if CHAINRULE_X86
+#if CHAINRULE_DISPATCH
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v3")) found.push_back("avx2");
     if (__builtin_cpu_supports("x86-64-v4")) found.push_back("avx512");
@@ -244,7 +244,7 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const int threads = operations_of(examples, own, examples.m) < 20 * WORTH_A_THREAD
                             ? 1
                             : std::max(1, available_threads() / running.load());
-    const int64_t group = std::min({fit, int64_t{8}, ceil_div(panels, threads)}), groups = ceil_div(panels, group);
+    const int64_t group = std::max<int64_t>(1, std::min({fit, int64_t{8}, ceil_div(panels, threads)})), groups = ceil_div(panels, group);
     const int64_t size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;
     for (int i = 0; i < threads; ++i) scratch.emplace_back(size);

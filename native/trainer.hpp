@@ -21,7 +21,7 @@ struct Design {
 };
 
 template <class T> struct Examples {
-    Rows<T> X, Y;
+    Rows<T> X{}, Y{};
     const Sparse<T>* sparse = nullptr;
     const T* weights = nullptr;
     int64_t m = 0;

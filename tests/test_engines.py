@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import engines
+from chainrule import activations, engines
 from chainrule.engines import ENGINES
+from chainrule.native import BUILT
 from chainrule.network import Network
 from chainrule.training import prepare
 from contract import CASES, EXAMPLES, OPTIMIZERS, case, masks, network, problem, relative_error
@@ -91,7 +94,7 @@ def test_training_is_the_loop_written_out(name):
 def test_cost_and_gradients_are_those_of_the_network(name, hidden, pair, depth):
     net, X, Y, rng = case(hidden, pair, depth)
     weights = rng.uniform(0.2, 3, EXAMPLES)
-    J, gradient = ENGINES[name].cost_and_gradients(net, *net.examples(X, Y, weights), 0.3, net.parameters)
+    J, gradient = ENGINES[name].objective(net, *net.examples(X, Y, weights), 0.3)(net.parameters)
     wanted, dW, db = net.gradients(X, Y, l2=0.3, weights=weights)
     assert pytest.approx(wanted, rel=1e-13) == J
     assert type(J) is float
@@ -102,7 +105,7 @@ def test_cost_and_gradients_are_those_of_the_network(name, hidden, pair, depth):
 def test_cost_and_gradients_work_at_any_vector(name):
     net, X, Y, rng = case("tanh", ("cross_entropy", "softmax"), 2)
     before, elsewhere = net.parameters.copy(), rng.standard_normal(net.parameters.size)
-    J, gradient = ENGINES[name].cost_and_gradients(net, X, Y, None, 0.1, elsewhere)
+    J, gradient = ENGINES[name].objective(net, X, Y, None, 0.1)(elsewhere)
     np.testing.assert_array_equal(net.parameters, before)
     net.parameters = elsewhere
     assert pytest.approx(net.cost(X, Y, l2=0.1), rel=1e-13) == J
@@ -183,12 +186,14 @@ def test_parameters_keep_their_dtype_whatever_the_constants_are(name, dtype):
             seen.extend((params.dtype, grads.dtype))
             return super().step(params, grads, state)
 
+    optimizer = (Spy if name == "numpy" else cr.Adam)(np.float64(0.1))
     state = prepare(
-        net, X, Y, Spy(np.float64(0.1)), l2=np.float64(0.1), dropout=0.5, weights=np.ones(5),
+        net, X, Y, optimizer, l2=np.float64(0.1), dropout=0.5, weights=np.ones(5),
         schedule=lambda epoch: np.float64(0.5), clip_norm=np.float64(0.1), batch_size=2,
     )  # fmt: skip
     ENGINES[name].run(state, 2)
-    assert set(seen) == {np.dtype(dtype)}
+    assert set(seen) == ({np.dtype(dtype)} if name == "numpy" else set())
+    assert {slot.dtype for slot in state.slots[:2]} == {np.dtype(dtype)}
     assert net.parameters.dtype == dtype
     assert net.gradients(X, Y, l2=np.float64(0.1))[1][1].dtype == dtype
 
@@ -223,9 +228,29 @@ def test_a_long_gradient_is_cut_to_the_norm_and_a_short_one_left_alone():
     np.testing.assert_array_equal(engines.clipped(np.zeros(2), 1.0), [0, 0])
 
 
-def test_auto_is_an_engine_of_the_table_and_unknown_ones_are_named():
-    assert engines.get("auto") in ENGINES.values()
-    assert engines.get("numpy") is ENGINES["numpy"]
+def test_auto_is_the_fastest_engine_that_can_and_says_why_it_is_not_the_kernel(caplog):
+    net = cr.Network([2, 3, 1])
+    assert engines.get("auto", net, cr.Adam()) is ENGINES["native" if BUILT else "numpy"]
+    assert engines.get("numpy", net, cr.Adam()) is ENGINES["numpy"]
     assert all(ENGINES[name].name == name for name in ENGINES)
-    with pytest.raises(ValueError, match=r"unknown engine 'nunpy'\. Did you mean 'numpy'\? Known: auto, numpy"):
-        engines.get("nunpy")
+    with pytest.raises(ValueError, match=r"unknown engine 'nunpy'\. Did you mean 'numpy'\? Known: auto, numpy, native"):
+        engines.get("nunpy", net)
+
+    class Mine(cr.Adam):
+        pass
+
+    swish = replace(activations.get("silu"), name="swish")
+    mine = replace(activations.get("relu"), function=lambda Z: np.maximum(Z, 0))
+    for network, optimizer, reason in (
+        (net, Mine(), "optimizer Mine is not one of chainrule's own"),
+        (cr.Network([2, 3, 1], hidden=swish), cr.Adam(), "activation 'swish' is not one of chainrule's own"),
+        (cr.Network([2, 3, 1], hidden=mine), cr.Adam(), "activation 'relu' is not one of chainrule's own"),
+    ):
+        caplog.clear()
+        if BUILT:
+            with pytest.raises(ValueError, match=f"engine 'native': {reason}"):
+                engines.get("native", network, optimizer)
+            assert engines.get("auto", network, optimizer) is ENGINES["numpy"]
+            assert reason in caplog.text
+            X, Y = np.ones((2, 3)), np.ones((1, 3))
+            assert next(network.train(X, Y, optimizer, epochs=1)).engine == "numpy"

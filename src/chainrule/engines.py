@@ -127,9 +127,7 @@ class Numpy:
 
     def _epoch(self, state: State) -> tuple[float, Array, tuple[Any, ...]]:
         network, m, total, seen = state.network, state.Y.shape[1], 0.0, 0
-        parameters, slots, optimizer = network.parameters, state.slots, state.optimizer
-        if state.schedule is not None:
-            optimizer = replace(optimizer, learning_rate=optimizer.learning_rate * state.schedule(state.epoch))
+        parameters, slots, optimizer = network.parameters, state.slots, scheduled(state, state.epoch)
         order = None if state.order is None else state.order(state.epoch)
         for start in range(0, m, state.batch_size):
             batch: Any = slice(start, min(start + state.batch_size, m))
@@ -149,6 +147,13 @@ class Numpy:
                 total, seen = total + J * size, seen + size
             state.step += 1
         return total / seen, parameters, slots
+
+
+def scheduled(state: State, epoch: int) -> Optimizer:
+    """The optimizer with the learning rate of an epoch. ValueError if that is negative."""
+    if state.schedule is None:
+        return state.optimizer
+    return replace(state.optimizer, learning_rate=state.optimizer.learning_rate * state.schedule(epoch))
 
 
 def clipped(gradient: Array, norm: float) -> Array:
@@ -212,8 +217,7 @@ class Native:
             # With an order the kernel comes back after each epoch to ask for the next one.
             order = None if state.order is None else np.ascontiguousarray(state.order(state.epoch), np.int64)
             some = epochs if order is None else 1
-            factors = [1.0 if state.schedule is None else state.schedule(state.epoch + i) for i in range(some)]
-            rates = [float(state.optimizer.learning_rate * factor) for factor in factors]
+            rates = [float(scheduled(state, state.epoch + i).learning_rate) for i in range(some)]
             counts = np.array([job.slots[-1] if len(job.slots) > len(vectors) else 0, state.step, 0], np.int64)
             found: list[float] = []
             try:
@@ -268,7 +272,7 @@ def get(name: str, network: Network, optimizer: Any = None) -> Engine:
     where the kernel cannot do it.
     """
     if name not in ("auto", "numpy", "native"):
-        raise unknown("engine", name, ["auto", *ENGINES])
+        raise unknown("engine", name, ["auto", "numpy", "native"])
     if name == "numpy":
         return ENGINES["numpy"]
     reason = native.obstacle(network.g[1:], network.loss)

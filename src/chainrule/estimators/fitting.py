@@ -48,17 +48,17 @@ class Fit:
     def __init__(self, estimator: Any, rows: Rows, held_out: Rows | None, hooks: Hooks, incremental: bool) -> None:
         self.estimator = estimator
         self.network = estimator.network_
-        self.engine = engines.get(estimator.engine, self.network)
         self.rows = rows
         self.held_out = held_out
         self.hooks = hooks
         self.incremental = incremental
-        estimator.engine_ = self.engine.name
         estimator.n_iter_ = 0
 
     def run(self, solver: Any, first_pass: bool) -> None:
         """By the solver's kind: its own steps over all rows, or epochs of mini-batches."""
         est, lbfgs = self.estimator, isinstance(solver, LBFGS)
+        self.engine = engines.get(est.engine, self.network, solver)
+        est.engine_ = self.engine.name
         if lbfgs:
             rejected = {"dropout": np.any(est.dropout), "clip_norm": est.clip_norm, "schedule": est.schedule}
             if wrong := [name for name, value in rejected.items() if value]:
