@@ -241,6 +241,7 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
 }  // namespace
 
 NB_MODULE(_native, m) {
+    nb::set_leak_warnings(false);  // networks that live until the interpreter ends hold kernels
     m.def("isas", &isas, "The instruction sets this machine has, of those the kernel was built for; the best one last.");
     m.def("available_threads", &available_threads, "As OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity.");
     m.def(

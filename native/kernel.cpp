@@ -86,14 +86,17 @@ template <class T, bool across> Tile<T> tile_of(int64_t rows, int vectors) {
     return table.of[vectors - 1][rows - 1];
 }
 
-// n rows in the fewest tiles, all of about the same height: calls each(first, rows).
+// n rows in the fewest tiles, all of about the same height.
+struct Span {
+    int64_t first, rows;
+};
+CHAINRULE_INLINE int64_t tiles_of(int64_t n) { return ceil_div(n, TALL); }
+CHAINRULE_INLINE Span span(int64_t n, int64_t t) {
+    const int64_t tiles = tiles_of(n);
+    return {t * (n / tiles) + least(t, n % tiles), n / tiles + (t < n % tiles)};
+}
 template <class F> CHAINRULE_INLINE void for_tiles(int64_t n, F each) {
-    const int64_t tiles = ceil_div(n, TALL);
-    for (int64_t t = 0, first = 0; t < tiles; ++t) {
-        const int64_t rows = n / tiles + (t < n % tiles);
-        each(first, rows);
-        first += rows;
-    }
+    for (int64_t t = 0; t < tiles_of(n); ++t) each(span(n, t).first, span(n, t).rows);
 }
 
 // -- element by element -----------------------------------------------------------------------------------------------
@@ -304,37 +307,37 @@ template <class T> void pack(const Step<T>& step, int64_t first, int64_t count, 
     for (int64_t p = 0; p < count; ++p) pack_panel(step, step.X, n, first + p, panels + p * n * P<T>);
 }
 
-// Columns k0 … k0 + columns - 1 of A[l-1]ᵀ (at most P of them) for count examples from j0 on, a multiple of P: to[j][P].
+// Columns k0 … k0 + columns - 1 of A[l-1]ᵀ for count examples from j0 on, a multiple of P: P columns each to[j][P], the
+// next ones `apart` numbers further on.
 template <class T>
-void turn(const Step<T>& step, int64_t l, int64_t k0, int columns, int64_t j0, int64_t count, T* to) {
+void turn(const Step<T>& step, int64_t l, int64_t k0, int64_t columns, int64_t j0, int64_t count, T* to, int64_t apart) {
     const int64_t n = step.layers[l - 1].inputs;
-    if (l == 1 && step.X.unit_stride == 1) {
-        const int left = columns < N<T> ? columns : N<T>, right = columns - left;
+    if (l == 1 && (step.X.unit_stride == 1 || !step.panels)) {
+        const int64_t stride = step.X.unit_stride;
         for (int64_t j = 0; j < count; ++j) {
-            const T* const from = step.X.data + example(step, j0 + j) * step.X.example_stride + k0;
-            store(to + j * P<T>, left == N<T> ? load(from) : load_partial(from, left));
-            store(to + j * P<T> + N<T>, right == N<T> ? load(from + N<T>) : right ? load_partial(from + N<T>, right) : Vec<T>{});
-        }
-        return;
-    }
-    if (l == 1 && !step.panels) {
-        for (int64_t j = 0; j < count; ++j) {
-            const T* const from = step.X.data + example(step, j0 + j) * step.X.example_stride;
-            for (int k = 0; k < P<T>; ++k) to[j * P<T> + k] = k < columns ? from[(k0 + k) * step.X.unit_stride] : T(0);
+            const T* const from = step.X.data + example(step, j0 + j) * step.X.example_stride + k0 * stride;
+            for (int64_t k = 0; k < columns; k += N<T>) {
+                T* const here = to + k / P<T> * apart + j * P<T> + k % P<T>;
+                const int some = int(least(N<T>, columns - k));
+                if (stride == 1) {
+                    store(here, some == N<T> ? load(from + k) : load_partial(from + k, some));
+                } else {
+                    for (int i = 0; i < some; ++i) here[i] = from[(k + i) * stride];
+                }
+            }
         }
         return;
     }
     const T* const A = l == 1 ? step.panels : step.layers[l - 2].A;
-    for (int64_t j = 0; j < count; j += N<T>) {
-        const T* const from = A + (j0 + j) / P<T> * n * P<T> + k0 * P<T> + (j0 + j) % P<T>;
-        for (int h = 0; h < 2; ++h) {
+    for (int64_t k = 0; k < columns; k += N<T>) {
+        T* const here = to + k / P<T> * apart + k % P<T>;
+        for (int64_t j = 0; j < count; j += N<T>) {
+            const T* const from = A + (j0 + j) / P<T> * n * P<T> + (k0 + k) * P<T> + (j0 + j) % P<T>;
             Vec<T> square[N<T>];
-            UNROLL for (int k = 0; k < N<T>; ++k) {
-                square[k] = h * N<T> + k < columns ? load(from + (h * N<T> + k) * P<T>) : Vec<T>{};
-            }
+            UNROLL for (int i = 0; i < N<T>; ++i) square[i] = k + i < columns ? load(from + i * P<T>) : Vec<T>{};
             transpose<T>(square);
             UNROLL for (int i = 0; i < N<T>; ++i) {
-                if (j + i < count) store(to + (j + i) * P<T> + h * N<T>, square[i]);
+                if (j + i < count) store(here + (j + i) * P<T>, square[i]);
             }
         }
     }
@@ -485,6 +488,9 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
 
 // -- stage one: examples ----------------------------------------------------------------------------------------------
 
+constexpr int SIDE = 4;                                                        // tiles whose weights are gathered at once
+template <class T> constexpr int64_t PADDED = (TALL + N<T> - 1) / N<T> * N<T>;  // a row of a tile in whole vectors
+
 template <class T> int64_t examples_scratch(const Step<T>& step, int64_t count) {
     const Layer<T>&in = step.layers[0], &out = step.layers[step.L - 1];
     int64_t deepest = 0;
@@ -492,8 +498,23 @@ template <class T> int64_t examples_scratch(const Step<T>& step, int64_t count) 
         if (step.layers[l - 1].units > deepest) deepest = step.layers[l - 1].units;
     }
     const int64_t packed = step.panels || step.sparse ? 0 : in.inputs * P<T> * count;
-    const int64_t back = TALL * (P<T> + deepest), targets = out.units * P<T>;
+    const int64_t back = TALL * P<T> + SIDE * PADDED<T> * deepest, targets = out.units * P<T>;
     return packed + (back > targets ? back : targets);
+}
+
+// The columns of W (n, K) that the tiles from t on are about, SIDE of them at most: to[tile][n][PADDED].
+template <class T> void gather(const T* W, int64_t n, int64_t K, int64_t t, T* to) {
+    const int64_t tiles = least(SIDE, tiles_of(K) - t);
+    for (int64_t i = 0; i < n; ++i) {
+        const T* const row = W + i * K;
+        __builtin_prefetch(row + 16 * K + span(K, t).first);
+        for (int64_t u = 0; u < tiles; ++u) {
+            const Span s = span(K, t + u);
+            for (int64_t r = 0; r < s.rows; r += N<T>) {
+                store(to + (u * n + i) * PADDED<T> + r, load_partial(row + s.first + r, int(least(N<T>, s.rows - r))));
+            }
+        }
+    }
 }
 
 // dZ[l-1] = W[l]ᵀ dZ[l] ∗ g′(Z[l-1]) of some panels.
@@ -501,20 +522,16 @@ template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, 
     const Layer<T>&layer = step.layers[l - 1], &below = step.layers[l - 2];
     const int64_t K = layer.inputs, n = layer.units;
     const T *const W = step.w + layer.at, *const dZ = layer.D + first * n * P<T>;
-    T* const dA = scratch;
-    scratch += TALL * P<T>;
+    T *const dA = scratch, *const near = scratch + TALL * P<T>;
     // Where every row of W is in another page and several panels want it, its columns are brought together first.
-    const bool gather = count > 1 && n * K * int64_t(sizeof(T)) > NEAR / 4;
-    for_tiles(K, [&](int64_t k, int64_t rows) {
-        if (gather) {
-            for (int64_t i = 0; i < n; ++i) {
-                for (int64_t r = 0; r < rows; ++r) scratch[i * rows + r] = W[i * K + k + r];
-            }
-        }
+    const bool gathers = count > 1 && n * K * int64_t(sizeof(T)) > NEAR / 4;
+    for (int64_t t = 0; t < tiles_of(K); ++t) {
+        const auto [k, rows] = span(K, t);
+        if (gathers && t % SIDE == 0) gather(W, n, K, t, near);
+        const T* const s = gathers ? near + t % SIDE * n * PADDED<T> : W + k;
         for (int64_t p = 0; p < count; ++p) {
             const int V = vectors(step, first + p);
-            tile_of<T, true>(rows, V)(gather ? scratch : W + k, gather ? rows : K, n, n, 0, dZ + p * n * P<T>, dA,
-                                      nullptr, false);
+            tile_of<T, true>(rows, V)(s, gathers ? PADDED<T> : K, n, n, 0, dZ + p * n * P<T>, dA, nullptr, false);
             const int64_t at = ((first + p) * K + k) * P<T>;
             const T* const a = below.A + at;
             T* const d = below.D + at;
@@ -528,7 +545,7 @@ template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, 
                 }
             }
         }
-    });
+    }
 }
 
 template <class T> void examples(const Step<T>& step, int64_t first, int64_t count, T* scratch) {
@@ -784,9 +801,7 @@ template <class T> void gradient(const Step<T>& step, int64_t l, int64_t first, 
     }
     for (int64_t j = 0; j < step.m; j += BLOCK) {
         const int64_t some = least(BLOCK, step.m - j);
-        for (int64_t c = 0; c < columns; ++c) {
-            turn(step, l, first + c * P<T>, width(c), j, some, At + c * block * P<T>);
-        }
+        turn(step, l, first, count, j, some, At, block * P<T>);
         for_tiles(n, [&](int64_t i, int64_t rows) {
             for (int64_t c = 0; c < columns; ++c) {
                 T* const C = sums + (once ? c * TALL : c * n + i) * P<T>;

@@ -180,15 +180,14 @@ template <FloatVec V> CHAINRULE_INLINE V tanh(V z) {
 
 // sigmoid(z), and as its rest sigmoid(-z) = 1 - sigmoid(z), both with a small relative error.
 template <FloatVec V> CHAINRULE_INLINE V sigmoid(V z, V& rest) {
-    const V e = exp_minus(abs(z));
-    const V large = quotient(V{} + 1, 1 + e), small = e * large;
-    rest = select(z < 0, large, small);
-    return select(z < 0, small, large);
+    const V e = exp_minus(abs(z)), one = V{} + 1;
+    rest = quotient(select(z < 0, one, e), 1 + e);
+    return quotient(select(z < 0, e, one), 1 + e);
 }
 
 template <FloatVec V> CHAINRULE_INLINE V sigmoid(V z) {
-    const V e = exp_minus(abs(z));
-    return quotient(select(z < 0, e, V{} + 1), 1 + e);
+    V rest;
+    return sigmoid(z, rest);
 }
 
 // log(1 + e^z)

@@ -14,6 +14,9 @@
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace chainrule {
 namespace {
@@ -150,11 +153,20 @@ class Team {
     std::atomic<bool> open{false}, stop{false};
 };
 
-template <class T>
-Memory<T>::Memory(int64_t count)
-    : data(static_cast<T*>(::operator new(size_t(count) * sizeof(T), std::align_val_t{64}))) {}
+template <class T> Memory<T>::Memory(int64_t count) {
+    constexpr size_t page = size_t{2} << 20;
+    size_t bytes = (size_t(count) * sizeof(T) + 63) / 64 * 64;
+    const bool huge = bytes >= 2 * page;
+    if (huge) bytes = (bytes + page - 1) / page * page;
+    void* const memory = std::aligned_alloc(huge ? page : 64, bytes);
+    if (!memory) throw std::bad_alloc();
+#if defined(__linux__)
+    if (huge) madvise(memory, bytes, MADV_HUGEPAGE);  // fewer pages to look up; no matter if it is refused
+#endif
+    data.reset(static_cast<T*>(memory));
+}
 
-template <class T> void Memory<T>::Free::operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+template <class T> void Memory<T>::Free::operator()(T* p) const { std::free(p); }
 
 double peak(const std::string& isa, bool wide, int threads) {
     const auto one = [&]<class T>(T) {
