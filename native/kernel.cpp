@@ -135,8 +135,9 @@ template <class T> void activate(Function g, T alpha, T* a, T* slope, int64_t ro
             break;
         case Function::sigmoid:
             each(a, slope, rows, V, [&](X z, X& s) {
-                const X y = sigmoid(z);
-                s = y * sigmoid(-z);
+                X rest;
+                const X y = sigmoid(z, rest);
+                s = y * rest;
                 return y;
             });
             break;
@@ -176,8 +177,9 @@ template <class T> void activate(Function g, T alpha, T* a, T* slope, int64_t ro
             break;
         case Function::silu:
             each(a, slope, rows, V, [&](X z, X& s) {
-                const X y = sigmoid(z);
-                s = y * (1 + z * sigmoid(-z));
+                X rest;
+                const X y = sigmoid(z, rest);
+                s = y * (1 + z * rest);
                 return z * y;
             });
             break;
@@ -316,14 +318,14 @@ void turn(const Step<T>& step, int64_t l, int64_t k0, int64_t columns, int64_t j
         const int64_t stride = step.X.unit_stride;
         for (int64_t j = 0; j < count; ++j) {
             const T* const from = step.X.data + example(step, j0 + j) * step.X.example_stride + k0 * stride;
-            for (int64_t k = 0; k < columns; k += N<T>) {
-                T* const here = to + k / P<T> * apart + j * P<T> + k % P<T>;
-                const int some = int(least(N<T>, columns - k));
-                if (stride == 1) {
-                    store(here, some == N<T> ? load(from + k) : load_partial(from + k, some));
-                } else {
-                    for (int i = 0; i < some; ++i) here[i] = from[(k + i) * stride];
-                }
+            T* here = to + j * P<T>;
+            int64_t k = 0;
+            for (; stride == 1 && k + P<T> <= columns; k += P<T>, here += apart) {
+                store(here, load(from + k));
+                store(here + N<T>, load(from + k + N<T>));
+            }
+            for (; k < columns; k += P<T>, here += apart) {
+                for (int64_t i = 0; i < P<T> && k + i < columns; ++i) here[i] = from[(k + i) * stride];
             }
         }
         return;
@@ -437,9 +439,9 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                 X top = load(column), total_e{};
                 for (int64_t i = 1; i < n; ++i) top = max(top, load(column + i * P<T>));
                 for (int64_t i = 0; i < n; ++i) total_e += exp(load(column + i * P<T>) - top);
-                const X logsum = log(total_e);
+                const X logsum = log(total_e), inverse = 1 / total_e;
                 over_units([&](X z, X y, X& dz) {
-                    dz = exp(z - top) / total_e - y;
+                    dz = exp(z - top) * inverse - y;
                     return y * (logsum - (z - top));
                 });
                 break;
@@ -452,7 +454,8 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                     } else if (out.g == Function::tanh) {
                         a = tanh(z), slope = 1 - a * a;
                     } else if (out.g == Function::sigmoid) {
-                        a = sigmoid(z), slope = a * sigmoid(-z);
+                        X rest;
+                        a = sigmoid(z, rest), slope = a * rest;
                     }
                     const X e = a - y;
                     dz = e * slope;
@@ -626,37 +629,37 @@ void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_
 template <Rule rule, class T>
 CHAINRULE_INLINE void advance(const Step<T>& step, int64_t at, const T* c, int64_t count, T l2) {
     using X = Vec<T>;
-    const Update<T>& u = step.update;
-    const X tiny = splat<T>(sizeof(T) == 4 ? T(1e-37) : T(1e-300));
+    const Update<T> u = step.update;
+    const X tiny = splat<T>(sizeof(T) == 4 ? T(1e-37) : T(1e-300)), scale = splat<T>(step.scale);
+    const T *const w0 = step.w + at, *const slot0 = step.slots[0] + at, *const slot1 = step.slots[1] + at;
+    T *const w1 = step.w_next + at, *const next0 = step.slots_next[0] + at, *const next1 = step.slots_next[1] + at;
     const auto one = [&](auto get, auto put) {
-        X w = get(step.w + at);
-        const X g = get(c) * step.scale + l2 * w;
+        X w = get(w0);
+        const X g = get(c) * scale + l2 * w;
         if constexpr (rule == Rule::gradient) {
             w = g;
         } else if constexpr (rule == Rule::gradient_descent) {
             w -= u.rate * g;
         } else if constexpr (rule == Rule::momentum) {
-            const X v = u.beta1 * get(step.slots[0] + at) + u.rest1 * g;
-            put(step.slots_next[0] + at, v);
+            const X v = u.beta1 * get(slot0) + u.rest1 * g;
+            put(next0, v);
             w -= u.rate * v;
         } else if constexpr (rule == Rule::heavy_ball || rule == Rule::nesterov) {
-            const X v = u.beta1 * get(step.slots[0] + at) - u.rate * g;
-            put(step.slots_next[0] + at, v);
+            const X v = u.beta1 * get(slot0) - u.rate * g;
+            put(next0, v);
             w += rule == Rule::heavy_ball ? v : u.beta1 * v - u.rate * g;
+        } else if constexpr (rule == Rule::rmsprop) {
+            const X s = u.beta2 * get(slot0) + u.rest2 * (g * g);
+            put(next0, s);
+            w -= u.rate * g * recip(root(max(s, tiny)) + u.epsilon);
         } else {
-            X v = g;
-            if constexpr (rule == Rule::adam) {
-                v = u.beta1 * get(step.slots[0] + at) + u.rest1 * g;
-                put(step.slots_next[0] + at, v);
-                w *= u.decay;
-            }
-            constexpr int square = rule == Rule::adam;
-            const X s = u.beta2 * get(step.slots[square] + at) + u.rest2 * (g * g);
-            put(step.slots_next[square] + at, s);
-            const X root = s * rsqrt(max(s, tiny));
-            w -= u.rate * v * recip(max(root + u.epsilon, tiny));
+            const X v = u.beta1 * get(slot0) + u.rest1 * g;
+            const X s = u.beta2 * get(slot1) + u.rest2 * (g * g);
+            put(next0, v);
+            put(next1, s);
+            w = u.decay * w - u.rate * v * recip(root(max(s, tiny)) + u.epsilon);
         }
-        put(step.w_next + at, w);
+        put(w1, w);
     };
     int64_t i = 0;
     for (; i + N<T> <= count; i += N<T>) {
@@ -689,13 +692,18 @@ template <class T> void update(const Step<T>& step, const T* gradient, int64_t f
 template <class T> void biases(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* sums) {
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t panels = panels_of(step);
-    for (int64_t i = 0; i < count; ++i) {
-        Vec<T> total[2]{};
+    for (int64_t i = 0; i < count; i += N<T>) {
+        const int64_t some = least(N<T>, count - i);
+        Vec<T> totals[N<T>]{};
         for (int64_t p = 0; p < panels; ++p) {
             const T* const d = layer.D + (p * layer.units + first + i) * P<T>;
-            for (int v = 0; v < vectors(step, p); ++v) total[v] += load(d + v * N<T>);
+            for (int v = 0; v < vectors(step, p); ++v) {
+                UNROLL for (int r = 0; r < N<T>; ++r) totals[r] += load(d + least(r, some - 1) * P<T> + v * N<T>);
+            }
         }
-        sums[i] = sum(total[0] + total[1]);
+        T found[N<T>];
+        add_lanes<T, N<T>>(totals, found);
+        for (int64_t r = 0; r < some; ++r) sums[i + r] = found[r];
     }
     const int64_t at = layer.at + layer.units * layer.inputs + first;
     with_rule(step.update.rule, [&]<Rule rule>() { advance<rule>(step, at, sums, count, T(0)); });
