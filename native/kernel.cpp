@@ -30,17 +30,22 @@ template <class T> CHAINRULE_INLINE int64_t example(const Step<T>& step, int64_t
 
 // -- products ---------------------------------------------------------------------------------------------------------
 
-// C[r][v] = Σ_k S(r, k) B[k][v] + bias[r], for R rows and V vectors of a panel (or C += …, where add is set).
+enum Ends { PLAIN = 0, ADD = 1, RECTIFY = 2 };
+
+// C[r][v] = Σ_k S(r, k) B[k][v] + bias[r], for R rows and V vectors of a panel; C += … with ADD, max(0, …) with RECTIFY.
 // S(r, k) is s[r · stride + k], or s[k · stride + r] if across. After every `block` terms s jumps, to the next panel.
 template <class T, int R, int V, bool across>
 void tile(const T* s, ptrdiff_t stride, int64_t depth, int64_t block, ptrdiff_t jump, const T* b, T* c, const T* bias,
-          bool add) {
+          int ends) {
     constexpr int U = R * V >= 8 ? 1 : R * V >= 4 ? 2 : 4;  // sums that do not wait for each other
     Vec<T> sum[U][R][V];
     UNROLL for (int u = 0; u < U; ++u) {
         UNROLL for (int r = 0; r < R; ++r) {
             UNROLL for (int v = 0; v < V; ++v) {
-                sum[u][r][v] = u ? Vec<T>{} : add ? load(c + r * P<T> + v * N<T>) : bias ? splat<T>(bias[r]) : Vec<T>{};
+                sum[u][r][v] = u            ? Vec<T>{}
+                               : ends & ADD ? load(c + r * P<T> + v * N<T>)
+                               : bias       ? splat<T>(bias[r])
+                                            : Vec<T>{};
             }
         }
     }
@@ -67,13 +72,14 @@ void tile(const T* s, ptrdiff_t stride, int64_t depth, int64_t block, ptrdiff_t 
         UNROLL for (int v = 0; v < V; ++v) {
             if constexpr (U == 2) sum[0][r][v] += sum[1][r][v];
             if constexpr (U == 4) sum[0][r][v] = (sum[0][r][v] + sum[1][r][v]) + (sum[2][r][v] + sum[3][r][v]);
+            if (ends & RECTIFY) sum[0][r][v] = select(sum[0][r][v] < 0, Vec<T>{}, sum[0][r][v]);  // NaN stays NaN
             store(c + r * P<T> + v * N<T>, sum[0][r][v]);
         }
     }
 }
 
 template <class T>
-using Tile = void (*)(const T*, ptrdiff_t, int64_t, int64_t, ptrdiff_t, const T*, T*, const T*, bool);
+using Tile = void (*)(const T*, ptrdiff_t, int64_t, int64_t, ptrdiff_t, const T*, T*, const T*, int);
 
 // The tile of so many rows and vectors.
 template <class T, bool across> Tile<T> tile_of(int64_t rows, int vectors) {
@@ -325,7 +331,13 @@ void turn(const Step<T>& step, int64_t l, int64_t k0, int64_t columns, int64_t j
                 store(here + N<T>, load(from + k + N<T>));
             }
             for (; k < columns; k += P<T>, here += apart) {
-                for (int64_t i = 0; i < P<T> && k + i < columns; ++i) here[i] = from[(k + i) * stride];
+                const int some = int(least(P<T>, columns - k));
+                if (stride == 1) {
+                    store(here, load_partial(from + k, int(least(N<T>, some))));
+                    if (some > N<T>) store(here + N<T>, load_partial(from + k + N<T>, some - N<T>));
+                } else {
+                    for (int i = 0; i < some; ++i) here[i] = from[(k + i) * stride];
+                }
             }
         }
         return;
@@ -375,16 +387,19 @@ void sparse_rows(const Step<T>& step, const T* W, const T* b, int64_t first, int
     }
 }
 
-// Z[l] = W[l] A[l-1] + b[l] of some panels, then done(p, first row, rows) for each tile of it.
+// Z[l] = W[l] A[l-1] + b[l] of some panels, or max(0, Z[l]); then done(p, first row, rows) for each tile of it.
 template <class T, class F>
-void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* A, T* Z, F done) {
+void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* A, T* Z, bool rectify, F done) {
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t K = layer.inputs, n = layer.units;
     const T *const W = step.w + layer.at, *const b = W + n * K;
     if (l == 1 && step.sparse) {
         if (step.sparse->wide) sparse_rows<T, int64_t>(step, W, b, first, count, Z);
         else sparse_rows<T, int32_t>(step, W, b, first, count, Z);
-        for (int64_t p = 0; p < count; ++p) done(p, 0, n);
+        for (int64_t p = 0; p < count; ++p) {
+            if (rectify) activate<T>(Function::relu, 0, Z + p * n * P<T>, nullptr, n, vectors(step, first + p));
+            done(p, 0, n);
+        }
         return;
     }
     // As many terms at a time as let the panels stay near while the rows of W pass.
@@ -395,7 +410,8 @@ void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const 
         for_tiles(n, [&](int64_t i, int64_t rows) {
             for (int64_t p = 0; p < count; ++p) {
                 const auto run = tile_of<T, false>(rows, vectors(step, first + p));
-                run(W + i * K + k, K, some, some, 0, A + (p * K + k) * P<T>, Z + (p * n + i) * P<T>, b + i, k > 0);
+                run(W + i * K + k, K, some, some, 0, A + (p * K + k) * P<T>, Z + (p * n + i) * P<T>, b + i,
+                    (k > 0 ? ADD : PLAIN) | (rectify && k + depth >= K ? RECTIFY : PLAIN));
                 if (k + depth >= K) done(p, i, rows);
             }
         });
@@ -520,11 +536,40 @@ template <class T> void gather(const T* W, int64_t n, int64_t K, int64_t t, T* t
     }
 }
 
+// dA → dZ: one vector times g′(Z), which is at d, or follows from the activation at a.
+template <class T> CHAINRULE_INLINE Vec<T> times_slope(const Layer<T>& layer, Vec<T> dA, const T* a, const T* d) {
+    if (layer.stores_slope) return dA * load(d);
+    return layer.g == Function::relu ? select(load(a) > 0, dA, Vec<T>{}) : dA;
+}
+
+// dZ[l-1] of one panel from the few units n of layer l, whose dZ stay in registers.
+template <class T, int n> void backward_few(const Layer<T>& below, const T* W, int64_t K, const T* dZ, T* a, T* d, int V) {
+    for (int v = 0; v < V; ++v) {
+        Vec<T> z[n];
+        UNROLL for (int i = 0; i < n; ++i) z[i] = load(dZ + i * P<T> + v * N<T>);
+        for (int64_t k = 0; k < K; ++k) {
+            Vec<T> x = W[k] * z[0];
+            UNROLL for (int i = 1; i < n; ++i) x += W[i * K + k] * z[i];
+            const int64_t at = k * P<T> + v * N<T>;
+            store(d + at, times_slope(below, x, a + at, d + at));
+        }
+    }
+}
+
 // dZ[l-1] = W[l]ᵀ dZ[l] ∗ g′(Z[l-1]) of some panels.
 template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* scratch) {
     const Layer<T>&layer = step.layers[l - 1], &below = step.layers[l - 2];
     const int64_t K = layer.inputs, n = layer.units;
     const T *const W = step.w + layer.at, *const dZ = layer.D + first * n * P<T>;
+    if (n <= 4) {
+        constexpr decltype(&backward_few<T, 1>) few[] = {backward_few<T, 1>, backward_few<T, 2>, backward_few<T, 3>,
+                                                         backward_few<T, 4>};
+        for (int64_t p = 0; p < count; ++p) {
+            const int64_t at = (first + p) * K * P<T>;
+            few[n - 1](below, W, K, dZ + p * n * P<T>, below.A + at, below.D + at, vectors(step, first + p));
+        }
+        return;
+    }
     T *const dA = scratch, *const near = scratch + TALL * P<T>;
     // Where every row of W is in another page and several panels want it, its columns are brought together first.
     const bool gathers = count > 1 && n * K * int64_t(sizeof(T)) > NEAR / 4;
@@ -534,17 +579,12 @@ template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, 
         const T* const s = gathers ? near + t % SIDE * n * PADDED<T> : W + k;
         for (int64_t p = 0; p < count; ++p) {
             const int V = vectors(step, first + p);
-            tile_of<T, true>(rows, V)(s, gathers ? PADDED<T> : K, n, n, 0, dZ + p * n * P<T>, dA, nullptr, false);
-            const int64_t at = ((first + p) * K + k) * P<T>;
-            const T* const a = below.A + at;
-            T* const d = below.D + at;
+            tile_of<T, true>(rows, V)(s, gathers ? PADDED<T> : K, n, n, 0, dZ + p * n * P<T>, dA, nullptr, PLAIN);
             for (int64_t r = 0; r < rows; ++r) {
                 for (int v = 0; v < V; ++v) {
-                    const int64_t i = r * P<T> + v * N<T>;
-                    Vec<T> x = load(dA + i);
-                    if (below.stores_slope) x *= load(d + i);
-                    else if (below.g == Function::relu) x = select(load(a + i) > 0, x, Vec<T>{});
-                    store(d + i, x);
+                    const int64_t at = (((first + p) * K + k) + r) * P<T> + v * N<T>;
+                    const Vec<T> x = load(dA + r * P<T> + v * N<T>);
+                    store(below.D + at, times_slope(below, x, below.A + at, below.D + at));
                 }
             }
         }
@@ -564,7 +604,9 @@ template <class T> void examples(const Step<T>& step, int64_t first, int64_t cou
     for (int64_t l = 1; l < L; ++l) {
         const Layer<T>& layer = step.layers[l - 1];
         const int64_t at = first * layer.units * P<T>;
-        linear(step, l, first, count, A, layer.A + at, [&](int64_t p, int64_t i, int64_t rows) {
+        const bool rectify = layer.g == Function::relu && !layer.stores_slope;
+        linear(step, l, first, count, A, layer.A + at, rectify, [&](int64_t p, int64_t i, int64_t rows) {
+            if (rectify) return;
             const int64_t here = at + (p * layer.units + i) * P<T>;
             activate(layer.g, layer.alpha, layer.A + here, layer.stores_slope ? layer.D + here : nullptr, rows,
                      vectors(step, first + p));
@@ -576,7 +618,7 @@ template <class T> void examples(const Step<T>& step, int64_t first, int64_t cou
     }
     const Layer<T>& out = step.layers[L - 1];
     T* const Z = out.D + first * out.units * P<T>;
-    linear(step, L, first, count, A, Z, [](int64_t, int64_t, int64_t) {});
+    linear(step, L, first, count, A, Z, false, [](int64_t, int64_t, int64_t) {});
     for (int64_t p = 0; p < count; ++p) {
         pack_panel(step, step.Y, out.units, first + p, scratch);
         step.costs[first + p] = cost(step, first + p, Z + p * out.units * P<T>, scratch);
@@ -599,9 +641,9 @@ void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_
     if (!step.sparse) pack(step, first, count, A);
     for (int64_t l = 1; l <= step.L; ++l) {
         const Layer<T>& layer = step.layers[l - 1];
-        const bool last = l == step.L;
-        linear(step, l, first, count, A, Z, [&](int64_t p, int64_t i, int64_t rows) {
-            if (last) return;
+        const bool last = l == step.L, rectify = !last && layer.g == Function::relu;
+        linear(step, l, first, count, A, Z, rectify, [&](int64_t p, int64_t i, int64_t rows) {
+            if (last || rectify) return;
             activate<T>(layer.g, layer.alpha, Z + (p * layer.units + i) * P<T>, nullptr, rows, vectors(step, first + p));
         });
         T* const swap = A;
@@ -625,52 +667,6 @@ void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_
 
 // -- stage two: gradient and update -----------------------------------------------------------------------------------
 
-// One step of the optimizer for count parameters, whose sums Σ dZ Aᵀ are in c.
-template <Rule rule, class T>
-CHAINRULE_INLINE void advance(const Step<T>& step, int64_t at, const T* c, int64_t count, T l2) {
-    using X = Vec<T>;
-    const Update<T> u = step.update;
-    const X tiny = splat<T>(sizeof(T) == 4 ? T(1e-37) : T(1e-300)), scale = splat<T>(step.scale);
-    const T *const w0 = step.w + at, *const slot0 = step.slots[0] + at, *const slot1 = step.slots[1] + at;
-    T *const w1 = step.w_next + at, *const next0 = step.slots_next[0] + at, *const next1 = step.slots_next[1] + at;
-    const auto one = [&](auto get, auto put) {
-        X w = get(w0);
-        const X g = get(c) * scale + l2 * w;
-        if constexpr (rule == Rule::gradient) {
-            w = g;
-        } else if constexpr (rule == Rule::gradient_descent) {
-            w -= u.rate * g;
-        } else if constexpr (rule == Rule::momentum) {
-            const X v = u.beta1 * get(slot0) + u.rest1 * g;
-            put(next0, v);
-            w -= u.rate * v;
-        } else if constexpr (rule == Rule::heavy_ball || rule == Rule::nesterov) {
-            const X v = u.beta1 * get(slot0) - u.rate * g;
-            put(next0, v);
-            w += rule == Rule::heavy_ball ? v : u.beta1 * v - u.rate * g;
-        } else if constexpr (rule == Rule::rmsprop) {
-            const X s = u.beta2 * get(slot0) + u.rest2 * (g * g);
-            put(next0, s);
-            w -= u.rate * g * recip(root(max(s, tiny)) + u.epsilon);
-        } else {
-            const X v = u.beta1 * get(slot0) + u.rest1 * g;
-            const X s = u.beta2 * get(slot1) + u.rest2 * (g * g);
-            put(next0, v);
-            put(next1, s);
-            w = u.decay * w - u.rate * v * recip(root(max(s, tiny)) + u.epsilon);
-        }
-        put(w1, w);
-    };
-    int64_t i = 0;
-    for (; i + N<T> <= count; i += N<T>) {
-        one([i](const T* from) { return load(from + i); }, [i](T* to, X x) { store(to + i, x); });
-    }
-    if (const int rest = int(count - i)) {
-        one([=](const T* from) { return load_partial(from + i, rest); },
-            [=](T* to, X x) { store_partial(to + i, x, rest); });
-    }
-}
-
 // f.template operator()<rule>() for the rule of this step.
 template <class F> CHAINRULE_INLINE void with_rule(Rule rule, F f) {
     switch (rule) {
@@ -684,8 +680,60 @@ template <class F> CHAINRULE_INLINE void with_rule(Rule rule, F f) {
     }
 }
 
+// One step of the optimizer for count parameters, whose sums Σ dZ Aᵀ are in c.
+template <Rule rule, class T>
+CHAINRULE_INLINE void advance(const Step<T>& step, int64_t at, const T* c, int64_t count, T l2) {
+    using X = Vec<T>;
+    const Update<T> u = step.update;
+    const X tiny = splat<T>(sizeof(T) == 4 ? T(1e-37) : T(1e-300)), scale = splat<T>(step.scale);
+    const T *const w0 = step.w + at, *const slot0 = step.slots[0] + at, *const slot1 = step.slots[1] + at;
+    T *const w1 = step.w_next + at, *const next0 = step.slots_next[0] + at, *const next1 = step.slots_next[1] + at;
+    const auto one = [&](auto get, auto put) {
+        const X w = get(w0), g = get(c) * scale + l2 * w;
+        if constexpr (rule == Rule::gradient) {
+            put(w1, g);
+        } else if constexpr (rule == Rule::gradient_descent) {
+            put(w1, w - u.rate * g);
+        } else if constexpr (rule == Rule::momentum) {
+            const X v = u.beta1 * get(slot0) + u.rest1 * g;
+            put(next0, v);
+            put(w1, w - u.rate * v);
+        } else if constexpr (rule == Rule::heavy_ball || rule == Rule::nesterov) {
+            const X v = u.beta1 * get(slot0) - u.rate * g;
+            put(next0, v);
+            put(w1, w + (rule == Rule::heavy_ball ? v : u.beta1 * v - u.rate * g));
+        } else if constexpr (rule == Rule::rmsprop) {
+            const X s = u.beta2 * get(slot0) + u.rest2 * (g * g);
+            put(next0, s);
+            put(w1, w - u.rate * g * recip(root(max(s, tiny)) + u.epsilon));
+        } else {
+            const X v = u.beta1 * get(slot0) + u.rest1 * g;
+            const X s = u.beta2 * get(slot1) + u.rest2 * (g * g);
+            put(next0, v);
+            put(next1, s);
+            put(w1, u.decay * w - u.rate * v * recip(root(max(s, tiny)) + u.epsilon));
+        }
+    };
+    int64_t i = 0;
+    for (; i + N<T> <= count; i += N<T>) {
+        one([i](const T* from) { return load(from + i); }, [i](T* to, X x) { store(to + i, x); });
+    }
+    if (const int rest = int(count - i)) {
+        one([=](const T* from) { return load_partial(from + i, rest); },
+            [=](T* to, X x) { store_partial(to + i, x, rest); });
+    }
+}
+
+// The whole step for some rows of parameters, row r at `at` + r · stride, whose sums are at c + r · P.
+template <class T>
+void advance_rows(const Step<T>& step, int64_t at, ptrdiff_t stride, const T* c, int64_t rows, int64_t count, T l2) {
+    with_rule(step.update.rule, [&]<Rule rule>() {
+        for (int64_t r = 0; r < rows; ++r) advance<rule>(step, at + r * stride, c + r * P<T>, count, l2);
+    });
+}
+
 template <class T> void update(const Step<T>& step, const T* gradient, int64_t first, int64_t count) {
-    with_rule(step.update.rule, [&]<Rule rule>() { advance<rule>(step, first, gradient + first, count, step.l2); });
+    advance_rows(step, first, 0, gradient + first, 1, count, step.l2);
 }
 
 // db[l] = Σ dZ[l] over the examples.
@@ -705,8 +753,7 @@ template <class T> void biases(const Step<T>& step, int64_t l, int64_t first, in
         add_lanes<T, N<T>>(totals, found);
         for (int64_t r = 0; r < some; ++r) sums[i + r] = found[r];
     }
-    const int64_t at = layer.at + layer.units * layer.inputs + first;
-    with_rule(step.update.rule, [&]<Rule rule>() { advance<rule>(step, at, sums, count, T(0)); });
+    advance_rows(step, layer.at + layer.units * layer.inputs + first, 0, sums, 1, count, T(0));
 }
 
 template <class T, class I> void add_sparse(const Step<T>& step, int64_t i, T* row) {
@@ -728,9 +775,7 @@ template <class T> void sparse_gradient(const Step<T>& step, int64_t first, int6
         for (int64_t k = 0; k < layer.inputs; ++k) row[k] = 0;
         if (step.sparse->wide) add_sparse<T, int64_t>(step, i, row);
         else add_sparse<T, int32_t>(step, i, row);
-        with_rule(step.update.rule, [&]<Rule rule>() {
-            advance<rule>(step, layer.at + i * layer.inputs, row, layer.inputs, step.l2);
-        });
+        advance_rows(step, layer.at + i * layer.inputs, 0, row, 1, layer.inputs, step.l2);
     }
     biases(step, 1, first, count, row);
 }
@@ -792,11 +837,7 @@ template <class T> void gradient(const Step<T>& step, int64_t l, int64_t first, 
     T* const db = sums + columns * P<T> * (once ? TALL : n);
     const auto width = [&](int64_t c) { return int(least(P<T>, count - c * P<T>)); };
     const auto advance_tile = [&](int64_t i, int64_t rows, int64_t c, const T* C) {
-        with_rule(step.update.rule, [&]<Rule rule>() {
-            for (int64_t r = 0; r < rows; ++r) {
-                advance<rule>(step, layer.at + (i + r) * K + first + c * P<T>, C + r * P<T>, width(c), step.l2);
-            }
-        });
+        advance_rows(step, layer.at + i * K + first + c * P<T>, K, C, rows, width(c), step.l2);
     };
     if (first == 0) biases(step, l, 0, n, db);
     if (thin(step, l)) {
@@ -814,7 +855,7 @@ template <class T> void gradient(const Step<T>& step, int64_t l, int64_t first, 
             for (int64_t c = 0; c < columns; ++c) {
                 T* const C = sums + (once ? c * TALL : c * n + i) * P<T>;
                 tile_of<T, false>(rows, width(c) > N<T> ? 2 : 1)(layer.D + (j / P<T> * n + i) * P<T>, P<T>, some, P<T>,
-                                                                (n - 1) * P<T>, At + c * block * P<T>, C, nullptr, j > 0);
+                                                                (n - 1) * P<T>, At + c * block * P<T>, C, nullptr, j > 0 ? ADD : PLAIN);
                 if (j + BLOCK >= step.m) advance_tile(i, rows, c, C);
             }
         });
