@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -76,6 +77,11 @@ template <class T> struct Data {
     int64_t inputs = 0, outputs = 0;
     nb::object keep;
 
+    Data() {
+        static std::atomic<uint64_t> made{0};
+        examples.id = ++made;
+    }
+
     void targets(const std::optional<Matrix<T>>& Y, const std::optional<Vector<T>>& weights) {
         if (Y) {
             require(int64_t(Y->shape(1)) == examples.m, "Y: wanted a column for each example of X");
@@ -113,7 +119,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
             [](Data<T>* self, const Matrix<T>& X, const std::optional<Matrix<T>>& Y,
                const std::optional<Vector<T>>& weights) {
                 new (self) Data<T>{};
-                self->examples = dense(X);
+                self->examples.X = dense(X).X;
+                self->examples.m = int64_t(X.shape(1));
                 self->inputs = int64_t(X.shape(0));
                 self->targets(Y, weights);
                 self->keep = nb::make_tuple(X, Y, weights);
@@ -133,7 +140,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 new (self) Data<T>{};
                 self->examples.m = int64_t(starts.shape(0)) - 1;
                 self->inputs = inputs;
-                self->sparse = {values.data(), columns.data(), starts.data(), wide};
+                const double per_example = double(values.shape(0)) / double(std::max<size_t>(1, starts.shape(0) - 1));
+                self->sparse = {values.data(), columns.data(), starts.data(), wide, per_example};
                 self->examples.sparse = &self->sparse;
                 self->targets(Y, weights);
                 self->keep = nb::make_tuple(values, columns, starts, Y, weights);
@@ -153,6 +161,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
             "__init__",
             [](Net* self, const std::vector<int64_t>& sizes, const std::vector<std::string>& functions,
                const std::vector<double>& alphas, const std::string& loss, double delta, const std::string& isa) {
+                require(std::all_of(sizes.begin(), sizes.end(), [](int64_t n) { return n >= 1; }),
+                        "sizes: wanted whole numbers of 1 or more");
                 require(sizes.size() >= 2 && functions.size() == sizes.size() - 1 && alphas.size() == functions.size(),
                         "wanted a function for each layer");
                 Design design{sizes, {}, alphas, named(loss, LOSSES, "loss"), delta};
@@ -207,6 +217,7 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 require(hyper.batch_size >= 1 && hyper.batch_size <= m, "batch_size: wanted 1 to m");
                 const size_t wanted = hyper.rule == Rule::adam ? 2 : hyper.rule == Rule::gradient_descent ? 0 : 1;
                 require(slots.size() == wanted, "slots: wanted those of the optimizer");
+                require(counts.shape(0) == 3, "counts: wanted three numbers");
                 Progress<T> progress{parameters.data(), {nullptr, nullptr}, counts.data()[0], counts.data()[1]};
                 for (size_t i = 0; i < slots.size(); ++i) {
                     require(int64_t(slots[i].shape(0)) == self.parameters(), "slots: wanted as many as parameters");
@@ -257,6 +268,8 @@ NB_MODULE(_native, m) {
             [](Hyper* self, const std::string& rule, double beta1, double beta2, double epsilon, double weight_decay,
                bool epsilon_hat, double l2, double clip_norm, const std::vector<double>& dropout, int64_t batch_size,
                uint64_t mask_key) {
+                require(std::all_of(dropout.begin(), dropout.end(), [](double rate) { return 0 <= rate && rate < 1; }),
+                        "dropout: wanted rates from 0 up to 1 (not included)");
                 new (self) Hyper{named(rule, RULES, "optimizer"), beta1,     beta2,   epsilon,    weight_decay,
                                  epsilon_hat,                     l2,        clip_norm, dropout,  batch_size,
                                  mask_key};

@@ -13,7 +13,6 @@ template <class T> constexpr int N = lanes<T>;
 template <class T> constexpr int P = 2 * lanes<T>;
 constexpr int TALL = REGISTERS == 32 ? 12 : 6;  // rows of a tile: TALL · 2 sums stay in registers
 constexpr int64_t BLOCK = 256;                  // examples whose dZ and A are taken together for dW
-constexpr int64_t NEAR = 1 << 20;               // bytes that stay in the second-level cache
 
 CHAINRULE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 CHAINRULE_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -402,9 +401,8 @@ void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const 
         }
         return;
     }
-    // As many terms at a time as let the panels stay near while the rows of W pass.
-    const int64_t deep = NEAR / (count * P<T> * int64_t(sizeof(T))), blocks = ceil_div(K, deep < 256 ? 256 : deep);
-    const int64_t depth = ceil_div(K, blocks);
+    // As many terms at a time as let GROUP panels stay near while the rows of W pass.
+    const int64_t blocks = ceil_div(K, NEAR / (GROUP * P<T> * int64_t(sizeof(T)))), depth = ceil_div(K, blocks);
     for (int64_t k = 0; k < K; k += depth) {
         const int64_t some = least(depth, K - k);
         for_tiles(n, [&](int64_t i, int64_t rows) {

@@ -15,6 +15,9 @@
 
 namespace chainrule {
 
+constexpr int64_t NEAR = int64_t{1} << 20;  // bytes that stay in the second-level cache of a core
+constexpr int64_t GROUP = 8;                // panels that a thread takes through all layers at once, at most
+
 enum class Function { identity, sigmoid, tanh, relu, leaky_relu, elu, selu, softplus, gelu, silu, mish, softmax, exp };
 enum class Loss { binary_cross_entropy, cross_entropy, half_squared_error, absolute, huber, poisson };
 enum class Rule { gradient, gradient_descent, momentum, heavy_ball, nesterov, rmsprop, adam };
@@ -41,6 +44,7 @@ template <class T> struct Sparse {
     const T* values;
     const void *columns, *starts;
     bool wide;
+    double per_example;  // numbers, on average
 };
 
 // The constants of one step, worked out in double.

@@ -29,9 +29,8 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr double WORTH_A_THREAD = 1e6;             // floating-point operations of a step, at least
 constexpr int64_t KEPT = int64_t{64} << 20;        // bytes of a full batch that are kept in panels between epochs
-constexpr int64_t NEAR = int64_t{1} << 20;         // bytes of activations that a thread takes through all layers at once
 constexpr int64_t PIECE = 16384;                   // numbers in one piece of a flat vector
-constexpr int BREAK_EVERY = 16;                    // steps between two looks at the clock
+constexpr double BETWEEN_LOOKS = 0.02;             // seconds after which the clock should be looked at again
 
 // Results too small to be normal numbers become zero while this lives: arithmetic with them is a hundred times slower.
 class FlushDenormals {
@@ -194,7 +193,8 @@ double peak(const std::string& isa, bool wide, int threads) {
 template <class T> struct Trainer<T>::Plan {
     int64_t batch_size = 0, group = 0;
     int threads = 0;
-    const T* kept_of = nullptr;  // the examples in `kept`
+    uint64_t kept_of = 0;  // the examples in `kept`
+    bool sparse = false;
     std::vector<Memory<T>> activations, scratch;
     Memory<T> kept, spare_parameters, spare_slots[2], gradient;
     Memory<double> costs, sums;
@@ -231,10 +231,14 @@ template <class T> Step<T> step_of(const Design& d, std::vector<Layer<T>>& layer
     return step;
 }
 
+// Of one way through all layers.
 template <class T> double operations_of(const Examples<T>& e, const std::vector<Layer<T>>& layers, int64_t m) {
-    double operations = 0;
-    for (const auto& layer : layers) operations += 2.0 * double(m) * double(layer.inputs) * double(layer.units);
-    return e.sparse ? operations - 2.0 * double(m) * double(layers[0].inputs) * double(layers[0].units) : operations;
+    double inputs = e.sparse ? e.sparse->per_example : double(layers[0].inputs), operations = 0;
+    for (const auto& layer : layers) {
+        operations += 2.0 * double(m) * inputs * double(layer.units);
+        inputs = double(layer.units);
+    }
+    return operations;
 }
 
 }  // namespace
@@ -256,7 +260,7 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const int threads = operations_of(examples, own, examples.m) < 20 * WORTH_A_THREAD
                             ? 1
                             : std::max(1, available_threads() / running.load());
-    const int64_t group = std::max<int64_t>(1, std::min({fit, int64_t{8}, ceil_div(panels, threads)})), groups = ceil_div(panels, group);
+    const int64_t group = std::max<int64_t>(1, std::min({fit, GROUP, ceil_div(panels, threads)})), groups = ceil_div(panels, group);
     const int64_t size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;
     for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
@@ -318,24 +322,26 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
     if (hyper.clip_norm > 0 && !p.gradient.get()) p.gradient = Memory<T>(count);
     const int64_t n0 = layers[0].inputs, bytes = panels * panel * n0 * int64_t(sizeof(T));
     if (whole && !examples.sparse && bytes <= KEPT) {
-        if (p.kept_of != examples.X.data || p.batch_size != m) {
+        if (p.kept_of != examples.id || p.batch_size != m) {
             p.kept = Memory<T>(panels * panel * n0);
             kernels.pack(step, 0, panels, p.kept.get());
-            p.kept_of = examples.X.data;
+            p.kept_of = examples.id;
         }
     } else {
-        p.kept_of = nullptr;
+        p.kept_of = 0;
     }
-    if (p.batch_size == m && p.threads == threads) return;
+    const bool sparse = examples.sparse != nullptr;
+    if (p.batch_size == m && p.threads == threads && p.sparse == sparse) return;
     p.batch_size = m;
     p.threads = threads;
+    p.sparse = sparse;
     p.operations = 3 * operations_of(examples, layers, m);
     p.seconds[0] = p.seconds[1] = 0, p.timed[0] = p.timed[1] = 0;
 
     int64_t widest = 1;
     for (const auto& layer : layers) widest = std::max(widest, layer.units);
     const int64_t fit = std::max<int64_t>(1, NEAR / (widest * panel * int64_t(sizeof(T))));
-    p.group = std::min({fit, int64_t{8}, ceil_div(panels, threads)});
+    p.group = std::min({fit, GROUP, ceil_div(panels, threads)});
     int64_t size = kernels.examples_scratch(step, p.group);
     p.items.clear();
     for (int64_t l = 1; l <= step.L; ++l) {
@@ -493,7 +499,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     std::vector<double> costs;
     auto asked = Clock::now();
     bool stopped = false;
-    int64_t countdown = BREAK_EVERY;
+    int64_t between = 1, countdown = 1;  // steps between two looks at the clock, and until the next
     for (const double rate : rates) {
         double total = 0, seen = 0;
         int64_t t = progress.t, steps = progress.step;
@@ -519,7 +525,6 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             double J;
             if (threads == 1) {
                 J = batch(step, hyper, 1);
-                if (--countdown == 0) countdown = BREAK_EVERY;
             } else {
                 if (!team) team = std::make_unique<Team>(most - 1);
                 const auto start = Clock::now();
@@ -533,15 +538,19 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
                 // The first of each is cold; after that, the mean of what was and what is.
                 double& mean = p.seconds[all];
                 mean = ++p.timed[all] <= 2 ? took : std::min((mean + took) / 2, 2 * took);
-                countdown = BREAK_EVERY;
             }
             threads_used = threads;
             total += J * double(step.m);
             seen += double(step.m);
             if (!std::isfinite(J)) break;
-            if (countdown == BREAK_EVERY && seconds_since(asked) > 0.05) {
-                stopped = interrupted();
-                asked = Clock::now();
+            if (--countdown == 0) {
+                const double passed = seconds_since(asked);
+                between = passed < BETWEEN_LOOKS / 2 ? std::min<int64_t>(2 * between, 1 << 16) : std::max<int64_t>(between / 2, 1);
+                countdown = between;
+                if (passed >= BETWEEN_LOOKS) {
+                    stopped = interrupted();
+                    asked = Clock::now();
+                }
             }
         }
         if (stopped) break;

@@ -25,6 +25,7 @@ template <class T> struct Examples {
     const Sparse<T>* sparse = nullptr;
     const T* weights = nullptr;
     int64_t m = 0;
+    uint64_t id = 0;  // of these examples and no others, while the process lives; not 0
 };
 
 struct Hyper {

@@ -247,10 +247,13 @@ def test_auto_is_the_fastest_engine_that_can_and_says_why_it_is_not_the_kernel(c
         (cr.Network([2, 3, 1], hidden=mine), cr.Adam(), "activation 'relu' is not one of chainrule's own"),
     ):
         caplog.clear()
+        engines._say_once.cache_clear()
         if BUILT:
             with pytest.raises(ValueError, match=f"engine 'native': {reason}"):
                 engines.get("native", network, optimizer)
             assert engines.get("auto", network, optimizer) is ENGINES["numpy"]
             assert reason in caplog.text
+            engines.get("auto", network, optimizer)
+            assert len(caplog.records) == 1  # once, not at every call
             X, Y = np.ones((2, 3)), np.ones((1, 3))
             assert next(network.train(X, Y, optimizer, epochs=1)).engine == "numpy"

@@ -13,6 +13,7 @@ kernel may keep a rearranged copy of a full batch.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -30,14 +31,14 @@ log = logging.getLogger("chainrule")
 
 @dataclass(eq=False)
 class State:
-    """All that a training is: an engine advances it, and from a copy of it the training goes on."""
+    """All that a training is: an engine advances it, and from a deep copy of it the training goes on."""
 
     network: Network
     X: Any  # (n[0], m), checked and normalized; dense or sparse
     Y: Array  # (n[L], m)
     weights: Array | None  # (1, m)
     optimizer: Optimizer
-    slots: tuple[Any, ...]  # what the optimizer remembers
+    slots: tuple[Any, ...]  # what the optimizer remembers; an engine may write into it
     batch_size: int
     order: Callable[[int], Array] | None = None  # epoch → permutation of the examples; None leaves them as they are
     schedule: Callable[[int], float] | None = None  # epoch → factor of the learning rate
@@ -247,10 +248,11 @@ class Native:
                 batch_size=state.batch_size,
                 mask_key=state.mask_key,
             )
-            # Its own copies: it writes into them.
-            slots = tuple(slot.copy() if isinstance(slot, np.ndarray) else slot for slot in state.slots)
+            slots = tuple(_own(slot) if isinstance(slot, np.ndarray) else slot for slot in state.slots)
             job = _Job(
-                native.trainer(network.sizes, network.g[1:], network.loss, network.dtype) if job is None else job.trainer,
+                native.trainer(network.sizes, network.g[1:], network.loss, network.dtype)
+                if job is None
+                else job.trainer,
                 native.data(state.X, state.Y, state.weights) if job is None else job.data,
                 hyper,
                 slots,
@@ -258,6 +260,13 @@ class Native:
             self._jobs[state] = job
             state.slots = slots
         return job
+
+
+def _own(slot: Array) -> Array:
+    """A copy, for the kernel writes into it."""
+    copy = native.zeros(slot.size, slot.dtype)
+    copy[...] = slot
+    return copy
 
 
 ENGINES: dict[str, Engine] = {"numpy": Numpy()}
@@ -282,5 +291,10 @@ def get(name: str, network: Network, optimizer: Any = None) -> Engine:
         return ENGINES["native"]
     if name == "native":
         raise ValueError(f"engine 'native': {reason}. Leave the choice to engine='auto'.")
-    log.warning("networks run on the slower engine 'numpy': %s", reason)
+    _say_once(f"networks run on the slower engine 'numpy': {reason}")
     return ENGINES["numpy"]
+
+
+@cache
+def _say_once(message: str) -> None:
+    log.warning(message)
