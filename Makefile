@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format recipe sanitize clean
+.PHONY: demo test lint format recipe bench bench-grid bench-kernels sanitize clean
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
@@ -22,6 +22,16 @@ format: $(VENV)/installed
 recipe: $(VENV)/installed        ## the command line's defaults against scikit-learn (minutes)
 	$(BIN)/python benchmarks/recipe.py
 
+# Against PyTorch, scikit-learn and JAX; on a quiet machine.
+bench: $(VENV)/bench             ## six trainings, whole fits, single calls (minutes)
+	$(BIN)/python benchmarks/speed.py --picture docs/performance.png
+
+bench-grid: $(VENV)/bench        ## where is a peer faster? widths, depths, batches, activations, optimizers (half an hour)
+	$(BIN)/python benchmarks/grid.py --minutes 30
+
+bench-kernels: $(VENV)/bench     ## single layers and activations against the processor's peak
+	$(BIN)/python benchmarks/kernels.py
+
 # First the tools and the Python part, then the C++ part with these tools: they stay where they are, so that of the C++
 # only what has changed is compiled again.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
@@ -36,6 +46,11 @@ $(VENV)/installed: $(VENV)/tools CMakeLists.txt $(wildcard native/*)
 	@ls $(VENV)/lib/python*/site-packages/chainrule/_native* >/dev/null 2>&1 || \
 		echo 'The C++ part could not be compiled: networks will run on the slower "numpy" engine.' \
 		'To see why: $(BIN)/pip install -v --editable . --no-deps --no-build-isolation'
+	touch $@
+
+# Only the extra: asking for the package with it would build the C++ part again.
+$(VENV)/bench: $(VENV)/installed
+	$(PIP) $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])')
 	touch $@
 
 # The C++ part once more, to stop at an access out of bounds or at undefined behavior (gcc).

@@ -119,16 +119,26 @@ def named(dW: Any, db: Any) -> dict[str, Any]:
 def central_differences(
     net: Any, X: Any, Y: Any, l2: float = 0.0, weights: Any = None, D: Any = None, h: float = 1e-5
 ) -> dict[str, Any]:
-    """(J(w + h) − J(w − h)) / 2h for every parameter, from the *reported* J: dW[l] and db[l] by name."""
-    slopes = np.empty_like(net.parameters)
-    for i, w in enumerate(net.parameters.copy()):
-        net.parameters[i] = w + h
-        above = reported(net, X, Y, l2, weights, D)
-        net.parameters[i] = w - h
-        below = reported(net, X, Y, l2, weights, D)
-        net.parameters[i] = w
-        slopes[i] = (above - below) / (2 * h)
-    return named(*net.unpack(slopes))
+    """`slopes` of the *reported* J: dW[l] and db[l] by name."""
+    before = net.parameters.copy()
+
+    def J(parameters: Any) -> float:
+        net.parameters = parameters
+        return reported(net, X, Y, l2, weights, D)
+
+    found = slopes(J, before, h)
+    net.parameters = before
+    return named(*net.unpack(found))
+
+
+def slopes(J: Any, parameters: Any, h: float = 1e-5) -> Any:
+    """(J(w + h) − J(w − h)) / 2h for every parameter, of any function J of the flat vector."""
+    found = np.empty_like(parameters)
+    for i, w in enumerate(parameters):
+        above, below = parameters.copy(), parameters.copy()
+        above[i], below[i] = w + h, w - h
+        found[i] = (J(above) - J(below)) / (2 * h)
+    return found
 
 
 def relative_error(got: dict[str, Any], wanted: dict[str, Any]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFit
 from sklearn.metrics import accuracy_score, make_scorer, r2_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate, train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import LabelBinarizer, StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
 import chainrule as cr
@@ -1025,6 +1025,75 @@ def test_frames_in_arrays_out(frame, ours):
         model.predict(table[names[::-1]])
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         model.predict(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", DATA)
+def test_the_short_way_to_a_prediction_gives_what_the_long_way_gives(name, dtype, monkeypatch):
+    X, y = DATA[name]
+    ours = MLPClassifier if name in CLASSES else MLPRegressor
+    model = fitted(ours(hidden_layer_sizes=(6,), random_state=0, max_iter=5), X.astype(dtype), y)
+    plain = X.astype(dtype)
+    calls = [model.predict, model.transform, *([model.predict_proba] if ours is MLPClassifier else [])]
+    same = [plain.copy("F"), sp.csr_array(plain), plain.tolist(), plain.astype(f">f{plain.itemsize}")]
+
+    def checked(*args, **options):
+        raise AssertionError("the long way")
+
+    long_way = [[call(other) for other in same] for call in calls]
+    empty, wide, flat = plain[:0], np.hstack([plain, plain]), plain[0]
+    for bad, message in ((empty, "0 sample"), (wide, "features as input"), (flat, "Expected 2D array")):
+        with pytest.raises(ValueError, match=message):
+            model.predict(bad)
+    for value in (np.nan, np.inf):
+        broken = plain.copy()
+        broken[3, 1] = value
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
+            model.predict(broken)
+    with pytest.raises(NotFittedError):
+        clone(model).predict(plain)
+    monkeypatch.setattr("chainrule.estimators.base.validate_data", checked)
+    for call, others in zip(calls, long_way, strict=True):
+        found = call(plain)
+        for other in others:
+            if found.dtype.kind == "f":
+                np.testing.assert_allclose(found, other, rtol=1e-6, atol=1e-6 if dtype is np.float32 else 1e-12)
+            else:
+                np.testing.assert_array_equal(found, other)
+        assert len(call(plain[:1])) == 1
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([3, -1, 7])[Y3],
+        np.array(["ant", "bee", "cow"])[Y3],
+        np.array(["ant", "bee", "cow"], object)[Y3],
+        np.array([0.0, 2.0, 1.0])[Y3],
+        Y3 > 0,
+        np.where(Y3 > 0, "yes", "no"),
+        np.ones(150, int),
+        np.eye(3, dtype=int)[Y3],
+        np.array(["ant", "bee", "cow"])[Y3][:, None],
+    ],
+    ids=str,
+)
+def test_labels_are_coded_and_decoded_as_by_scikit_learns_binarizer(labels):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MLPClassifier((6,), random_state=0, max_iter=5).fit(X3, labels)
+    binarizer = LabelBinarizer().fit(labels)
+    flat = labels.ravel() if labels.shape == (150, 1) else labels
+    np.testing.assert_array_equal(model.classes_, binarizer.classes_)
+    for incremental in (False, True):
+        targets = model._encode(flat, incremental)
+        np.testing.assert_array_equal(targets, binarizer.transform(flat))
+        assert targets.dtype == bool
+    outputs = np.random.RandomState(0).rand(20, model.n_outputs_)
+    found = model._decode(outputs)
+    expected = binarizer.inverse_transform(outputs.ravel() if model.n_outputs_ == 1 else outputs)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype
 
 
 def test_a_frame_with_columns_of_several_kinds():

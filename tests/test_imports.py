@@ -24,9 +24,10 @@ ARROWS = {
     "network": {"activations", "equations", "initializers", "losses", "native", "normalization"},
     "engines": {"equations", "names", "native", "network", "optimizers"},
     "training": {"engines", "equations", "native", "network", "optimizers"},
+    "many": {"engines", "native", "network", "training"},
     "datasets": set(),
     "readers": {"datasets"},
-    "estimators": {"training", "engines", "network", *CORE - {"equations"}},
+    "estimators": {"training", "engines", "many", "network", *CORE - {"equations"}},
     "modelfile": {"network", "estimators"},
     "tabular": {"estimators", "optimizers", "readers", "schedules"},
 }
@@ -105,7 +106,7 @@ def test_the_arrows_have_no_cycle_and_are_the_ones_in_the_plan():
         done |= free
 
 
-@pytest.mark.parametrize("room", sorted({*CORE, "network", "engines", "training"}))
+@pytest.mark.parametrize("room", sorted({*CORE, "network", "engines", "training", "many"}))
 def test_the_core_needs_numpy_and_nothing_else_to_load(room):
     outside = {name.split(".")[0] for name in at_module_level(HOUSE / f"{room}.py")} - {"chainrule", "numpy"}
     assert outside <= sys.stdlib_module_names
@@ -148,7 +149,7 @@ def test_importing_chainrule_adds_little_of_the_standard_library():
 
 def test_public_names_are_found_and_others_are_not():
     core = ("Network", "GradientDescent", "Momentum", "HeavyBall", "Nesterov", "RMSProp", "Adam", "AdamW", "LBFGS")
-    for name in (*core, "datasets", "schedules", "Step", "DivergenceError"):
+    for name in (*core, "datasets", "schedules", "Step", "DivergenceError", "train_many", "Each"):
         assert getattr(chainrule, name) is not None
         assert name in dir(chainrule)
     with pytest.raises(AttributeError, match="has no attribute 'Netwrok'"):

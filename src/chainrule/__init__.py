@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from chainrule import datasets as datasets
     from chainrule import schedules as schedules
+    from chainrule.estimators import GridSearchCV as GridSearchCV
     from chainrule.estimators import MLPClassifier as MLPClassifier
     from chainrule.estimators import MLPRegressor as MLPRegressor
+    from chainrule.estimators import RandomizedSearchCV as RandomizedSearchCV
+    from chainrule.many import Each as Each
+    from chainrule.many import train_many as train_many
     from chainrule.modelfile import load as load
     from chainrule.modelfile import save as save
     from chainrule.network import Network as Network
@@ -36,7 +40,8 @@ _HOMES = {
         ("GradientDescent", "Momentum", "HeavyBall", "Nesterov", "RMSProp", "Adam", "AdamW", "LBFGS"),
         "optimizers",
     ),
-    **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
+    **dict.fromkeys(("Each", "train_many"), "many"),
+    **dict.fromkeys(("MLPClassifier", "MLPRegressor", "GridSearchCV", "RandomizedSearchCV"), "estimators"),
     **dict.fromkeys(("load", "save"), "modelfile"),
 }
 _ROOMS = ("activations", "datasets", "initializers", "losses", "optimizers", "schedules")

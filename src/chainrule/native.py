@@ -60,6 +60,14 @@ def trainer(sizes: list[int], g: list[Any], loss: Loss, dtype: np.dtype[Any]) ->
     return new(sizes, [row.name for row in g], alphas, loss.name, delta, isa())
 
 
+def zeros(count: int, dtype: np.dtype[Any]) -> Array:
+    """A vector of zeros that begins with a line of the cache, where the kernel reads and writes fastest."""
+    line = 64 // dtype.itemsize
+    whole = np.zeros(count + line, dtype)
+    start = -whole.ctypes.data % 64 // dtype.itemsize
+    return whole[start : start + count]
+
+
 def data(X: Any, Y: Array | None, weights: Array | None) -> Any:
     """Examples (X dense or sparse, Y, weights (1, m)) as the kernel reads them: in place, whatever their strides."""
     dtype = X.dtype
@@ -68,10 +76,11 @@ def data(X: Any, Y: Array | None, weights: Array | None) -> Any:
     if hasattr(X, "tocsc"):
         X = X.tocsc()  # compressed by example; CSR rows of an estimator's X are that already
         new = kernel().Data32 if dtype == np.float32 else kernel().Data64
-        return new(X.shape[0], np.ascontiguousarray(X.data), X.indices, X.indptr, Y, w)
+        return new(X.shape[0], *map(np.ascontiguousarray, (X.data, X.indices, X.indptr)), Y, w)
     return (kernel().Data32 if dtype == np.float32 else kernel().Data64)(whole_strides(X), Y, w)
 
 
 def whole_strides(A: Array) -> Array:
     """A itself unless a step between two numbers is no multiple of their size, as in a field of a record."""
-    return A if A.flags.aligned and not any(stride % A.itemsize for stride in A.strides) else A.copy()
+    (rows, columns), size = A.strides, A.itemsize
+    return A if rows % size == columns % size == 0 and A.flags.aligned else A.copy()

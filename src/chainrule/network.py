@@ -78,7 +78,7 @@ class Network:
         self.normalizer: Normalizer | None = None
         self._compiled: tuple[Any, Any] | None = None
         count = sum(n * (k + 1) for k, n in zip(self.sizes, self.sizes[1:], strict=False))
-        self._parameters = np.zeros(count, self.dtype)
+        self._parameters = native.zeros(count, self.dtype)
         self._W, self._b = self.unpack(self._parameters)
         rng = np.random.default_rng(seed)
         for l in range(1, self.L + 1):
@@ -207,14 +207,16 @@ class Network:
 
     def inputs(self, X: Any) -> Any:
         """X checked, in the network's precision, normalized: (n[0], m). Not copied where none of this is needed."""
-        if not hasattr(X, "tocsr"):  # dense
-            X = np.asarray(X)
-        elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns
-            X = X.tocsr()
+        if not isinstance(X, np.ndarray):
+            if not hasattr(X, "tocsr"):
+                X = np.asarray(X)
+            elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns
+                X = X.tocsr()
         if X.ndim != 2 or X.shape[0] != self.sizes[0]:
             hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == self.sizes[0] else ""
             raise ValueError(f"X: got shape {X.shape}, wanted ({self.sizes[0]}, m), one column for each example.{hint}")
-        X = X.astype(self.dtype, copy=False)
+        if X.dtype != self.dtype:
+            X = X.astype(self.dtype)
         return X if self.normalizer is None else self.normalizer(X)
 
     def examples(self, X: Any, Y: Any, weights: Any = None) -> tuple[Any, Array, Array | None]:

@@ -21,7 +21,10 @@ Order = Callable[[int], Array]
 
 
 class DivergenceError(ArithmeticError):
-    """The cost became NaN or infinite. The network keeps its last finite parameters."""
+    """The cost became NaN or infinite, in this epoch. The network keeps its last finite parameters."""
+
+    epoch: int
+    learning_rate: float | None
 
 
 @dataclass(frozen=True)
@@ -173,10 +176,12 @@ def diverged(epoch: int, cost: float, rate: float | None) -> DivergenceError:
     advice = "scale the inputs and targets (net.normalize(X)), or clip the gradient (clip_norm=1.0)"
     if rate is not None:
         advice = f"lower the learning rate (it was {rate:g}), {advice}"
-    return DivergenceError(
+    error = DivergenceError(
         f"epoch {epoch}: the cost is {cost}; {why}. The network keeps its last finite parameters. "
         f"Likely remedies: {advice}."
     )
+    error.epoch, error.learning_rate = epoch, rate
+    return error
 
 
 def _epochs(state: State, epochs: int, every: int, engine: engines.Engine) -> Iterator[tuple[int, float, float | None]]:

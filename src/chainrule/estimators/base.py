@@ -265,6 +265,18 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
     def _inputs(self, X: Any) -> Any:
         """X (n, m), columns, of rows that are still to be validated."""
+        known = self.__dict__
+        if (
+            type(X) is np.ndarray
+            and X.dtype in (np.float64, np.float32)
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == known.get("n_features_in_")
+            and "coefs_" in known
+            and "feature_names_in_" not in known
+            and np.isfinite(X).all()
+        ):
+            return X.T  # what scikit-learn's checks, which take longer than a prediction, would let pass as it is
         check_is_fitted(self)
         return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False).T
 

@@ -164,12 +164,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 raise ValueError(
                     f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
                 )
+        if y.ndim == 1 and self._one_of_several():
+            return y[:, None] == (self.classes_[1:] if len(self.classes_) == 2 else self.classes_)  # type: ignore[no-any-return]
         targets = self._label_binarizer.transform(y)
         if hasattr(targets, "toarray"):
             targets = targets.toarray()
         return targets.astype(bool)  # type: ignore[no-any-return]
 
+    def _one_of_several(self) -> bool:
+        """Labels that are none of scikit-learn's special cases, which its binarizer knows: multi-label, one class."""
+        return len(self.classes_) > 1 and self._label_binarizer.y_type_ in ("binary", "multiclass")
+
     def _decode(self, outputs: Array) -> Array:
+        if self._one_of_several():
+            best = outputs.argmax(axis=1) if self.n_outputs_ > 1 else (outputs.ravel() > 0.5).astype(np.intp)
+            return self.classes_[best]  # type: ignore[no-any-return]
         if self.n_outputs_ == 1:
             outputs = outputs.ravel()
         labels: Array = self._label_binarizer.inverse_transform(outputs)

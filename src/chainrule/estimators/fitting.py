@@ -234,10 +234,13 @@ class Fit:
         weights = {} if rows.weights is None else {"sample_weight": rows.weights}
 
         def score() -> float:
-            with warnings.catch_warnings():
-                # The scorer calls predict on an array, whatever frame the features came in.
-                warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            # The scorer calls predict on an array, whatever frame the features came in: no names, no warning.
+            names = est.__dict__.pop("feature_names_in_", None)
+            try:
                 return float(scorer(est, rows.X, labels, **weights))
+            finally:
+                if names is not None:
+                    est.feature_names_in_ = names
 
         return score
 
@@ -287,11 +290,12 @@ class Fit:
         est, network, m = self.estimator, self.network, self.rows.X.shape[0]
         some = np.linspace(0, m - 1, min(m, 1000)).astype(int)
         Y = est._targets(self.rows.targets[some], smooth=False)
-        Z, A = network.layers(self.rows.X[some].T)
-        spread = float(np.ptp(A[-1], axis=1).max())
+        X = self.rows.X[some].T
+        spread = float(np.ptp(network.forward(X), axis=1).max())
         deviation = float(Y.std(axis=0).max())
         if deviation == 0 or not spread <= 0.05 * deviation:  # R² can be 0.05 at most
             return
+        Z, A = network.layers(X)
         cause = f"training ended after {est.n_iter_} epochs, on the plateau where only the output biases have learned"
         advice = "relu or tanh, a higher learning_rate_init, a smaller tol or a larger n_iter_no_change"
         for l in range(1, network.L):

@@ -1,7 +1,11 @@
-"""scikit-learn 1.9's callbacks, as our fits tell them."""
+"""scikit-learn 1.9's callbacks, as our fits tell them, and the wish of a search that they end."""
 
+from contextvars import ContextVar
 from copy import deepcopy
+from threading import Event
 from typing import Any
+
+STOP: ContextVar[tuple[Event, ...]] = ContextVar("STOP", default=())  # fits that begin here end when one is set
 
 
 class Hooks:
@@ -15,6 +19,7 @@ class Hooks:
             self.shown["metadata"] = {"sample_weight": sample_weight}
         self.fit: Any = None
         self.epoch: Any = None
+        self.stop = STOP.get()
         self.left = estimator.max_iter if getattr(estimator, "_skl_callbacks", None) else 0
         if not silent:
             self.fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
@@ -28,12 +33,12 @@ class Hooks:
             self.epoch.call_on_fit_task_begin(**self.shown)
 
     def epoch_ends(self) -> bool:
-        """Close it; True if a callback wants to stop here."""
-        if self.epoch is None:
-            return False
-        stop = self.epoch.call_on_fit_task_end(**self.shown, reconstruction_attributes=self._now)
-        self.epoch = None
-        return bool(stop)
+        """Close it; True if a callback, or a search that was given up, wants to stop here."""
+        stop = any(event.is_set() for event in self.stop)
+        if self.epoch is not None:
+            stop |= bool(self.epoch.call_on_fit_task_end(**self.shown, reconstruction_attributes=self._now))
+            self.epoch = None
+        return stop
 
     def fit_ends(self) -> None:
         """Close the task of the fit, and before it that of an epoch that did not come to its end."""

@@ -1,0 +1,78 @@
+"""scikit-learn's searches on threads: our fits leave the interpreter to one another, so no processes need to start."""
+
+import warnings
+from contextvars import copy_context
+from functools import partial
+from threading import Event
+from typing import Any, Self
+
+from joblib import parallel_config
+from joblib.parallel import ThreadingBackend
+from sklearn import config_context, model_selection
+from sklearn.utils.parallel import _FuncWrapper
+
+from chainrule.estimators.hooks import STOP
+from chainrule.many import available_threads, limit_threads
+
+
+class _Threads(ThreadingBackend):
+    """joblib's threads, each with the caller's OpenMP limit, and without a change of the process's warning filters.
+
+    scikit-learn wraps each task to bring the caller's configuration and warning filters along, as a new process needs
+    it. Threads have the filters already, and setting them from several at once loses them. When the search is given up,
+    by an error or Ctrl-C, our fits end with their epoch, and no thread is left.
+    """
+
+    def __init__(self, limit: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.limit = limit
+        self.context = copy_context()
+
+    def configure(self, *args: Any, **options: Any) -> Any:
+        self.stop = Event()
+        return super().configure(*args, **options)
+
+    def terminate(self) -> None:
+        self.stop.set()
+        pool = self._pool
+        super().terminate()
+        if pool is not None:
+            pool.join()
+
+    def submit(self, func: Any, callback: Any = None) -> Any:
+        func.items = [(partial(self.context.copy().run, self._call, f), *rest) for f, *rest in func.items]
+        return super().submit(func, callback)
+
+    def _call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        limit_threads(self.limit)
+        STOP.set((*STOP.get(), self.stop))
+        if not isinstance(function, _FuncWrapper):
+            return function(*args, **kwargs)
+        with config_context(**function.config):
+            return function.function(*args, **kwargs)
+
+
+class _OnThreads:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Fit and score every candidate on every split, n_jobs at a time (None: one for each core)."""
+        limit = available_threads()
+        # scikit-learn's checks change the filters for a moment and put back what they found: two threads at once may
+        # leave a change behind. It ends here.
+        with parallel_config(backend=_Threads(limit), n_jobs=limit), warnings.catch_warnings():
+            return super().fit(X, y, **params)  # type: ignore[misc, no-any-return]
+
+
+class GridSearchCV(_OnThreads, model_selection.GridSearchCV):
+    """scikit-learn's GridSearchCV, its parameters and its results, but on threads instead of processes.
+
+    Made for `MLPClassifier` and `MLPRegressor`, alone or in a pipeline, whose fits run at the same time; the fits of
+    many other estimators wait for one another. n_jobs: None is one for each core.
+    """
+
+
+class RandomizedSearchCV(_OnThreads, model_selection.RandomizedSearchCV):
+    """scikit-learn's RandomizedSearchCV, its parameters and its results, but on threads instead of processes.
+
+    Made for `MLPClassifier` and `MLPRegressor`, alone or in a pipeline, whose fits run at the same time; the fits of
+    many other estimators wait for one another. n_jobs: None is one for each core.
+    """
