@@ -241,7 +241,7 @@ def test_auto_is_the_fastest_engine_that_can_and_says_why_it_is_not_the_kernel(c
 
     swish = replace(activations.get("silu"), name="swish")
     mine = replace(activations.get("relu"), function=lambda Z: np.maximum(Z, 0))
-    for network, optimizer, reason in (
+    for broken, optimizer, reason in (
         (net, Mine(), "optimizer Mine is not one of chainrule's own"),
         (cr.Network([2, 3, 1], hidden=swish), cr.Adam(), "activation 'swish' is not one of chainrule's own"),
         (cr.Network([2, 3, 1], hidden=mine), cr.Adam(), "activation 'relu' is not one of chainrule's own"),
@@ -250,10 +250,10 @@ def test_auto_is_the_fastest_engine_that_can_and_says_why_it_is_not_the_kernel(c
         engines._say_once.cache_clear()
         if BUILT:
             with pytest.raises(ValueError, match=f"engine 'native': {reason}"):
-                engines.get("native", network, optimizer)
-            assert engines.get("auto", network, optimizer) is ENGINES["numpy"]
+                engines.get("native", broken, optimizer)
+            assert engines.get("auto", broken, optimizer) is ENGINES["numpy"]
             assert reason in caplog.text
-            engines.get("auto", network, optimizer)
+            engines.get("auto", broken, optimizer)
             assert len(caplog.records) == 1  # once, not at every call
             X, Y = np.ones((2, 3)), np.ones((1, 3))
-            assert next(network.train(X, Y, optimizer, epochs=1)).engine == "numpy"
+            assert next(broken.train(X, Y, optimizer, epochs=1)).engine == "numpy"
