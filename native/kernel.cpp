@@ -569,8 +569,8 @@ template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, 
         return;
     }
     T *const dA = scratch, *const near = scratch + TALL * P<T>;
-    // Where every row of W is in another page and several panels want it, its columns are brought together first.
-    const bool gathers = count > 1 && n * K * int64_t(sizeof(T)) > NEAR / 4;
+    // Where every row of W is in another page, its columns are brought together first.
+    const bool gathers = n * K * int64_t(sizeof(T)) > NEAR / 4;
     for (int64_t t = 0; t < tiles_of(K); ++t) {
         const auto [k, rows] = span(K, t);
         if (gathers && t % SIDE == 0) gather(W, n, K, t, near);
@@ -766,9 +766,10 @@ template <class T, class I> void add_sparse(const Step<T>& step, int64_t i, T* r
     }
 }
 
-// Rows first … of W[1], each from the few columns that its examples have.
-template <class T> void sparse_gradient(const Step<T>& step, int64_t first, int64_t count, T* row) {
+// Rows of W[1], each from the few columns that its examples have.
+template <class T> void sparse_gradient(const Step<T>& step, const Item& item, T* row) {
     const Layer<T>& layer = step.layers[0];
+    const auto [l, first, count, _] = item;
     for (int64_t i = first; i < first + count; ++i) {
         for (int64_t k = 0; k < layer.inputs; ++k) row[k] = 0;
         if (step.sparse->wide) add_sparse<T, int64_t>(step, i, row);
@@ -819,15 +820,46 @@ template <class T> bool thin(const Step<T>& step, int64_t l) {
     return by_dots < turned + across * step.m * (n > 4 ? n / 2 : 2);
 }
 
-template <class T> int64_t gradient_scratch(const Step<T>& step, int64_t l, int64_t count) {
+// A large W and few examples: its rows, and what the optimizer keeps of them, pass once from end to end.
+constexpr int FEW_ROWS = 4;
+
+template <class T> bool by_rows(const Step<T>& step, int64_t l) {
+    const Layer<T>& layer = step.layers[l - 1];
+    return (l == 1 && step.sparse) ||
+           (step.m <= 64 && layer.units >= 64 && layer.units * layer.inputs * int64_t(sizeof(T)) > NEAR);
+}
+
+template <class T> void row_gradient(const Step<T>& step, const Item& item, T* scratch) {
+    const auto [l, first, count, _] = item;
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t K = layer.inputs, n = layer.units, columns = ceil_div(K, P<T>), m = step.m;
+    T *const At = scratch, *const sums = At + columns * m * P<T>, *const db = sums + FEW_ROWS * P<T>;
+    turn(step, l, 0, K, 0, m, At, m * P<T>);
+    for (int64_t i = first; i < first + count; i += FEW_ROWS) {
+        const int64_t rows = least(FEW_ROWS, first + count - i);
+        for (int64_t c = 0; c < columns; ++c) {
+            const int64_t width = least(P<T>, K - c * P<T>);
+            tile_of<T, false>(rows, width > N<T> ? 2 : 1)(layer.D + i * P<T>, P<T>, m, P<T>, (n - 1) * P<T>,
+                                                         At + c * m * P<T>, sums, nullptr, PLAIN);
+            advance_rows(step, layer.at + i * K + c * P<T>, K, sums, rows, width, step.l2);
+        }
+    }
+    biases(step, l, first, count, db);
+}
+
+template <class T> int64_t gradient_scratch(const Step<T>& step, const Item& item) {
+    const auto [l, first, count, rows] = item;
     const Layer<T>& layer = step.layers[l - 1];
     if (l == 1 && step.sparse) return layer.inputs > count ? layer.inputs : count;
+    if (rows) return (ceil_div(layer.inputs, P<T>) * step.m + FEW_ROWS) * P<T> + count;
     const int64_t columns = ceil_div(count, P<T>), block = least(BLOCK, step.m);
     return columns * P<T> * ((step.m > BLOCK ? layer.units : TALL) + block) + layer.units;
 }
 
-template <class T> void gradient(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* scratch) {
-    if (l == 1 && step.sparse) return sparse_gradient(step, first, count, scratch);
+template <class T> void gradient(const Step<T>& step, const Item& item, T* scratch) {
+    const auto [l, first, count, by_rows] = item;
+    if (l == 1 && step.sparse) return sparse_gradient(step, item, scratch);
+    if (by_rows) return row_gradient(step, item, scratch);
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t K = layer.inputs, n = layer.units, columns = ceil_div(count, P<T>), block = least(BLOCK, step.m);
     const bool once = step.m <= BLOCK;  // then a tile of sums is used at once, and its memory by the next one
@@ -906,7 +938,7 @@ template <class T> int64_t spin(int64_t rounds, T* out) {
 template <class T> const Kernels<T>& kernels() {
     static constexpr Kernels<T> table = {
         CHAINRULE_NAME(CHAINRULE_ISA), N<T>, pack<T>, examples<T>, examples_scratch<T>, forward<T>, forward_scratch<T>,
-        gradient<T>, gradient_scratch<T>, update<T>, squares<T>, finite<T>, spin<T>};
+        gradient<T>, gradient_scratch<T>, by_rows<T>, update<T>, squares<T>, finite<T>, spin<T>};
     return table;
 }
 template const Kernels<float>& kernels<float>();

@@ -5,7 +5,7 @@
 // as NumPy has it, row after row in the one flat vector of parameters; nothing of a unit's size is rounded up.
 //
 // A step has two stages. `examples` takes panels forward through all layers, to the cost, and back to every dZ[l];
-// `gradient` takes columns of one W[l] and turns dZ[l] A[l-1]ᵀ into the step of the optimizer, while the sums are still
+// `gradient` takes columns (or rows) of one W[l] and turns dZ[l] A[l-1]ᵀ into the step of the optimizer, while the sums are still
 // in cache. Each number is computed by one thread, in an order that depends on nothing but the sizes: the bits are the
 // same for any number of threads.
 #pragma once
@@ -75,6 +75,12 @@ template <class T> struct Step {
     T scale, l2;  // g = scale · ΣdZ Aᵀ + l2 · W
 };
 
+// A part of the second stage: columns, or rows, first … first + count - 1 of W[l].
+struct Item {
+    int64_t l, first, count;
+    bool rows;
+};
+
 template <class T> struct Kernels {
     const char* name;
     int lanes;
@@ -86,9 +92,10 @@ template <class T> struct Kernels {
     // Forward only: A[L] of some panels to out[unit · stride + example]; the cost too where there is Y.
     void (*forward)(const Step<T>&, int64_t first, int64_t count, T* out, ptrdiff_t stride, T* scratch);
     int64_t (*forward_scratch)(const Step<T>&, int64_t count);
-    // Columns first … first + count - 1 of W[l] (rows of it for a sparse A[0]), and b[l] with the first of them.
-    void (*gradient)(const Step<T>&, int64_t l, int64_t first, int64_t count, T* scratch);
-    int64_t (*gradient_scratch)(const Step<T>&, int64_t l, int64_t count);
+    // The gradient of some columns of W[l], and of b[l] with the first of them; or of some rows of both.
+    void (*gradient)(const Step<T>&, const Item&, T* scratch);
+    int64_t (*gradient_scratch)(const Step<T>&, const Item&);
+    bool (*by_rows)(const Step<T>&, int64_t l);  // which of the two is better
     // The optimizer alone, on parameters first … first + count - 1, with a gradient that is there already.
     void (*update)(const Step<T>&, const T* gradient, int64_t first, int64_t count);
     double (*squares)(const T*, int64_t count);  // Σ x²

@@ -203,7 +203,8 @@ template <class T> struct Trainer<T>::Plan {
     // Seconds that a step takes with one thread and with all, and how many steps were timed.
     double seconds[2] = {0, 0};
     int timed[2] = {0, 0};
-    Clock::time_point compared;
+    Clock::time_point compared;  // when the slower one was last tried again, and how many steps ago
+    int since = 0;
 };
 
 template <class T>
@@ -312,10 +313,10 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
     if (!p.spare_parameters.get()) {
         p.spare_parameters = Memory<T>(count);
         for (auto& slot : p.spare_slots) slot = Memory<T>(count);
-        for (int64_t at = 0; at < count; at += PIECE) p.pieces.push_back({0, at, std::min(PIECE, count - at)});
+        for (int64_t at = 0; at < count; at += PIECE) p.pieces.push_back({0, at, std::min(PIECE, count - at), false});
         for (const auto& layer : layers) {
             const int64_t size = layer.inputs * layer.units;
-            for (int64_t i = 0; i < size; i += PIECE) p.weights.push_back({0, layer.at + i, std::min(PIECE, size - i)});
+            for (int64_t i = 0; i < size; i += PIECE) p.weights.push_back({0, layer.at + i, std::min(PIECE, size - i), false});
         }
         p.sums = Memory<double>(int64_t(p.pieces.size() + p.weights.size()));
     }
@@ -345,14 +346,15 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
     int64_t size = kernels.examples_scratch(step, p.group);
     p.items.clear();
     for (int64_t l = 1; l <= step.L; ++l) {
-        const bool rows = l == 1 && examples.sparse;
-        const int64_t unit = rows ? 1 : panel, whole_layer = rows ? layers[0].units : layers[size_t(l - 1)].inputs;
-        const int64_t units = ceil_div(whole_layer, unit);
+        const bool rows = kernels.by_rows(step, l);
+        const auto& layer = layers[size_t(l - 1)];
+        const int64_t unit = rows ? 4 : panel, whole_layer = rows ? layer.units : layer.inputs;
+        const int64_t units = ceil_div(whole_layer, unit);  // whose sums are the same in any item
         const int64_t some = unit * (rows ? ceil_div(units, threads == 1 ? 1 : 4 * threads)
                                           : std::min<int64_t>(4, ceil_div(units, threads)));
         for (int64_t k = 0; k < whole_layer; k += some) {
-            p.items.push_back({l, k, std::min(some, whole_layer - k)});
-            size = std::max(size, kernels.gradient_scratch(step, l, p.items.back().count));
+            p.items.push_back({l, k, std::min(some, whole_layer - k), rows});
+            size = std::max(size, kernels.gradient_scratch(step, p.items.back()));
         }
     }
     p.scratch.clear();
@@ -407,8 +409,7 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
         first.w_next = p.gradient.get();
     }
     share(team.get(), threads, int64_t(p.items.size()), [&](int64_t i, int thread) {
-        const Item& item = p.items[size_t(i)];
-        kernels.gradient(first, item.l, item.first, item.count, p.scratch[size_t(thread)].get());
+        kernels.gradient(first, p.items[size_t(i)], p.scratch[size_t(thread)].get());
     });
     if (clips) {
         const auto& pieces = p.pieces;
@@ -528,10 +529,13 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             } else {
                 if (!team) team = std::make_unique<Team>(most - 1);
                 const auto start = Clock::now();
-                const bool again = std::chrono::duration<double>(start - p.compared).count() > 0.25;
+                const int trials = p.operations < 1e9 ? 3 : 1;
                 bool all = p.seconds[1] < p.seconds[0];
-                if (p.timed[0] < 3 || p.timed[1] < 3) all = p.timed[1] < p.timed[0];
-                else if (again) all = !all, p.compared = start;
+                if (p.timed[0] < trials || p.timed[1] < trials) {
+                    all = p.timed[1] < p.timed[0];
+                } else if (++p.since > 64 && std::chrono::duration<double>(start - p.compared).count() > 0.25) {
+                    all = !all, p.compared = start, p.since = 0;
+                }
                 J = batch(step, hyper, all ? threads : 1);
                 threads = all ? threads : 1;
                 const double took = seconds_since(start);

@@ -89,9 +89,6 @@ template <class T> class Trainer {
     int threads_used = 1;  // by the last step
 
   private:
-    struct Item {
-        int64_t l, first, count;
-    };
     struct Plan;  // memory and items for batches of a size
 
     void prepare(const Hyper&, const Examples<T>&, bool whole, int threads);

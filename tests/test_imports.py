@@ -99,8 +99,8 @@ def test_the_arrows_have_no_cycle_and_are_the_ones_in_the_plan():
     graph = {}
     for path in FILES:
         graph.setdefault(room_of(path), set()).update(ours(at_module_level(path)) - {room_of(path)})
-    done: set[str] = set()
-    while len(done) < len(graph):
+    done = {"_native"}  # written in C++
+    while graph.keys() - done:
         free = {room for room in graph if room not in done and graph[room] <= done}
         assert free, f"a cycle among {sorted(graph.keys() - done)}"
         done |= free

@@ -278,8 +278,15 @@ def test_the_first_step_and_200_stay_within_the_bounds_of_rounding(row, choose):
 
 
 # Where the kernel goes other ways: several blocks of inputs, columns of W brought together, layers of one or few units,
-# more numbers than one piece of a vector.
-BIG = [([2100, 5, 3], 40), ([300, 400, 200, 10], 270), ([9000, 2], 20), ([1, 1, 1], 600), ([40, 600, 1], 70)]
+# more numbers than one piece of a vector, a large W and few examples.
+BIG = [
+    ([2100, 5, 3], 40),
+    ([300, 400, 200, 10], 270),
+    ([9000, 2], 20),
+    ([1, 1, 1], 600),
+    ([40, 600, 1], 70),
+    ([700, 450, 3], 45),
+]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -684,6 +691,7 @@ BITS = {
     "dropout": ([90, 70, 60, 5], 300, {"dropout": 0.3, "batch_size": 150}),
     "l2": ([90, 170, 160, 5], 300, {"l2": 0.3}),
     "clipped": ([90, 170, 160, 5], 300, {"clip_norm": 0.01}),
+    "few examples": ([700, 450, 470, 5], 100, {"batch_size": 41}),
     "weights": ([90, 70, 60, 5], 300, {"weights": np.arange(300) % 3.0, "batch_size": 150}),
     # Few units and many inputs, whose sums the kernel takes in blocks; eight panels of every kind of vector.
     **{f"thin, {K} inputs, {m} examples": ([K, 3, 2], m, {}) for K in (1536, 3072, 6144) for m in (32, 64, 128, 256)},

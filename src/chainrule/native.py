@@ -18,13 +18,12 @@ from chainrule.losses import LOSSES, Loss
 Array = np.ndarray[Any, np.dtype[Any]]
 
 BUILT = find_spec("chainrule._native") is not None
-
-
-@cache
-def kernel() -> ModuleType:
-    """The module chainrule._native."""
+if BUILT:  # at once: a limit that threadpoolctl sets can only reach an OpenMP that is loaded
     from chainrule import _native
 
+
+def kernel() -> ModuleType:
+    """The module chainrule._native."""
     return _native
 
 
