@@ -527,7 +527,6 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             if (threads == 1) {
                 J = batch(step, hyper, 1);
             } else {
-                if (!team) team = std::make_unique<Team>(most - 1);
                 const auto start = Clock::now();
                 const int trials = p.operations < 1e9 ? 3 : 1;
                 bool all = p.seconds[1] < p.seconds[0];
@@ -536,6 +535,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
                 } else if (++p.since > 64 && std::chrono::duration<double>(start - p.compared).count() > 0.25) {
                     all = !all, p.compared = start, p.since = 0;
                 }
+                if (all && !team) team = std::make_unique<Team>(most - 1);
                 J = batch(step, hyper, all ? threads : 1);
                 threads = all ? threads : 1;
                 const double took = seconds_since(start);

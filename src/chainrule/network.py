@@ -154,7 +154,7 @@ class Network:
             return A
         A = np.empty((self.sizes[-1], X.shape[1]), self.dtype)
         if isinstance(X, np.ndarray):
-            compiled.forward(self._parameters, native.whole_strides(X), A)
+            compiled.forward(self._parameters, X if X.flags.carray else native.whole_strides(X), A)
         else:
             compiled.evaluate(self._parameters, native.data(X, None, None), A)
         return A
