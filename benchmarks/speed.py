@@ -25,6 +25,7 @@ import numpy as np
 from contenders import Case, Chainrule, Jax, ScikitLearn, Torch, check, has
 from sklearn import neural_network
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_classification
+from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 from timing import (
     CORES,
@@ -258,11 +259,12 @@ def use_records(engine, rounds, seconds):
     a, b, noise = compare(lambda: together(engine, 2, epochs), lambda: together(engine, 1, epochs), rounds)
     what = "two networks in two Python threads, against one"
     records.append(record(what, a * 1e3, b * 1e3, "ms", a / b, THREADS_GOAL, noise, True))
-    if many := getattr(cr, "train_many", None):
-        a, b, noise = compare(lambda: timed(lambda: train_many(many)), lambda: timed(one_by_one), rounds)
-        records.append(
-            record("train_many of 32 networks, against one by one", a * 1e3, b * 1e3, "ms", b / a, None, noise)
-        )
+    a, b, noise = compare(lambda: many(32, engine, True), lambda: many(32, engine, False), rounds)
+    what = f"32 networks of digits, {MANY_EPOCHS} epochs: train_many against one by one in one thread"
+    records.append(record(what, a * 1e3, b * 1e3, "ms", b / a, 0.9 * CORES, noise))
+    a, b, noise = compare(lambda: many(200, engine, True), grid_search, 5)
+    what = "200 networks by train_many against 4 by scikit-learn's GridSearchCV on 2 processes"
+    records.append(record(what, a, b, "s", b / a, 1, noise))
     return records
 
 
@@ -286,22 +288,31 @@ def together(engine, count, epochs):
         return timed(run)
 
 
-def digits_networks():
+MANY_EPOCHS = 20
+
+
+def many(count, engine, at_once):
+    """Seconds of as many trainings on digits: on all cores, or one after the other in one thread."""
     X, y = CASES["digits"].data("float32")
     Y = np.ascontiguousarray((y[:, None] == np.arange(10)).T, "float32")
-    return [cr.Network((64, 32, 10), output="softmax", seed=s, dtype="float32") for s in range(32)], X.T, Y
+    networks = [cr.Network((64, 32, 10), output="softmax", seed=s, dtype="float32") for s in range(count)]
+    options = {"epochs": MANY_EPOCHS, "batch_size": 32, "seed": 0, "every": MANY_EPOCHS, "engine": engine}
+    if at_once:
+        return timed(lambda: cr.train_many(networks, X.T, Y, cr.Adam(), **options))
+    with use_threads(1):
+        return timed(lambda: [list(net.train(X.T, Y, cr.Adam(), **options)) for net in networks])
 
 
-def train_many(many):
-    networks, X, Y = digits_networks()
-    many(networks, X, Y, cr.Adam(), epochs=3, batch_size=32, seed=0)
-
-
-def one_by_one():
-    networks, X, Y = digits_networks()
-    for network in networks:
-        for _ in network.train(X, Y, cr.Adam(), epochs=3, batch_size=32, seed=0):
-            pass
+def grid_search():
+    """Seconds of scikit-learn's search over four of its own networks, with the same examples and epochs."""
+    X, y = CASES["digits"].data("float32")
+    network = neural_network.MLPClassifier(
+        (32,), batch_size=32, max_iter=MANY_EPOCHS, tol=0, n_iter_no_change=10**9, random_state=0
+    )
+    rates, split = {"learning_rate_init": np.geomspace(1e-4, 1e-3, 4)}, [(np.arange(len(y)), np.arange(10))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return timed(lambda: GridSearchCV(network, rates, cv=split, n_jobs=2, refit=False).fit(X, y))
 
 
 def record(what, ours, theirs, unit, ratio, goal, noise, at_most=False):
