@@ -80,15 +80,7 @@ template <class T> CHAINRULE_INLINE Vec<T> load(const T* p) {
     return v;
 }
 
-template <class T> CHAINRULE_INLINE Vec<T> load_aligned(const T* p) {
-    return load(static_cast<const T*>(__builtin_assume_aligned(p, BYTES)));
-}
-
 template <FloatVec V> CHAINRULE_INLINE void store(Element<V>* p, V v) { __builtin_memcpy(p, &v, sizeof v); }
-
-template <FloatVec V> CHAINRULE_INLINE void store_aligned(Element<V>* p, V v) {
-    store(static_cast<Element<V>*>(__builtin_assume_aligned(p, BYTES)), v);
-}
 
 // The first count values at p, 0 <= count <= lanes, and zeros after them; memory past them is not touched.
 template <class T> CHAINRULE_INLINE Vec<T> load_partial(const T* p, int count) {
@@ -149,7 +141,6 @@ template <FloatVec V> CHAINRULE_INLINE V abs(V v) {
     return bits<V>(bits<Mask<V>>(v) & ~sign);
 }
 
-template <FloatVec V> CHAINRULE_INLINE V fma(V a, V b, V c) { return a * b + c; }
 
 template <FloatVec V> CHAINRULE_INLINE V sqrt(V v) {
 #if defined(CHAINRULE_X86)
