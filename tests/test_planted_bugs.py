@@ -42,11 +42,11 @@ def test_without_a_bug_the_gradient_check_passes(everything):
 
 
 BACKWARD_AND_COST = {
-    "dW without 1/m": ("dW[l] = dZ @ A[l - 1].T / m", "dW[l] = dZ @ A[l - 1].T"),
-    "db without 1/m": ("db[l] = dZ.sum(axis=1, keepdims=True) / m", "db[l] = dZ.sum(axis=1, keepdims=True)"),
+    "dW without 1/m": ("dW = dZ @ A[l - 1].T / m", "dW = dZ @ A[l - 1].T"),
+    "db without 1/m": ("db = dZ.sum(axis=1, keepdims=True) / m", "db = dZ.sum(axis=1, keepdims=True)"),
     "J without 1/m": ("J = losses.sum() / m", "J = losses.sum()"),
     "W not transposed on the way back": ("dA = W[l].T @ dZ", "dA = W[l] @ dZ"),
-    "dZ transposed in dW": ("dW[l] = dZ @ A[l - 1].T / m", "dW[l] = A[l - 1] @ dZ.T / m"),
+    "dZ transposed in dW": ("dW = dZ @ A[l - 1].T / m", "dW = A[l - 1] @ dZ.T / m"),
     "dW from A[l] instead of A[l-1]": ("dZ @ A[l - 1].T", "dZ @ A[l].T"),
     "slope at A instead of Z": ("slope[l - 1](Z[l - 1])", "slope[l - 1](A[l - 1])"),
     "slope at the wrong layer": ("slope[l - 1](Z[l - 1])", "slope[l - 1](Z[l])"),
@@ -58,7 +58,7 @@ BACKWARD_AND_COST = {
     "dropout mask of the next layer": ("dA = dA * D[l - 1]", "dA = dA * (D[l] if D[l] is not None else 1)"),
     "L2 gradient without 1/m": ("l2 / m * W[l]", "l2 * W[l]"),
     "L2 gradient with the ½ of the cost": ("l2 / m * W[l]", "l2 / (2 * m) * W[l]"),
-    "L2 gradient forgotten": ("dW[l] + l2 / m * W[l]", "dW[l]"),
+    "L2 gradient forgotten": ("dW + l2 / m * W[l]", "dW"),
     "L2 cost without the ½": ("l2 / (2 * m) * sum(", "l2 / m * sum("),
     "L2 cost without the first layer": ("for l in range(1, len(W)))", "for l in range(2, len(W)))"),
     "example weights not in dZ": ("dZ * weights", "dZ"),

@@ -7,7 +7,7 @@ Dimensions: m examples, n[l] units in layer l. `d` + name is the derivative of J
 J·m.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 Array = Any  # (rows, columns) of numpy or jax.numpy; X may be a scipy.sparse array
@@ -53,7 +53,7 @@ def cost(
     return J, dZ, m
 
 
-def backward(
+def way_back(
     dZ: Array,
     Z: Layers,
     A: Layers,
@@ -62,18 +62,30 @@ def backward(
     m: Any,
     l2: float,
     D: Layers | None = None,
-) -> tuple[list[Array], list[Array]]:
-    """dW[l] = (1/m) dZ[l] A[l-1]ᵀ + (λ/m) W[l],  db[l] = (1/m) Σ dZ[l],  dZ[l-1] = W[l]ᵀ dZ[l] ∗ g[l-1]′(Z[l-1])."""
-    L = len(W) - 1
-    dW, db = [None] * (L + 1), [None] * (L + 1)
-    for l in range(L, 0, -1):
-        dW[l] = dZ @ A[l - 1].T / m  # (n[l], n[l-1])
+) -> Iterator[tuple[int, Array, Array, Array, Array]]:
+    """dW[l] = (1/m) dZ[l] A[l-1]ᵀ + (λ/m) W[l],  db[l] = (1/m) Σ dZ[l],  dZ[l-1] = W[l]ᵀ dZ[l] ∗ g[l-1]′(Z[l-1]).
+
+    Gives l, dA[l], dZ[l], dW[l], db[l] for l = L … 1. dA[L] is None: the loss knows dZ[L] at once.
+    """
+    dA = None
+    for l in range(len(W) - 1, 0, -1):
+        dW = dZ @ A[l - 1].T / m  # (n[l], n[l-1])
         if l2:
-            dW[l] = dW[l] + l2 / m * W[l]  # (n[l], n[l-1])
-        db[l] = dZ.sum(axis=1, keepdims=True) / m  # (n[l], 1)
+            dW = dW + l2 / m * W[l]  # (n[l], n[l-1])
+        db = dZ.sum(axis=1, keepdims=True) / m  # (n[l], 1)
+        yield l, dA, dZ, dW, db
         if l > 1:
             dA = W[l].T @ dZ  # (n[l-1], m)
             if D is not None and D[l - 1] is not None:
                 dA = dA * D[l - 1]  # (n[l-1], m)
             dZ = dA * slope[l - 1](Z[l - 1])  # (n[l-1], m)
+
+
+def backward(
+    dZ: Array, Z: Layers, A: Layers, W: Layers, slope: Sequence[Any], m: Any, l2: float, D: Layers | None = None
+) -> tuple[list[Array], list[Array]]:
+    """dW[l] and db[l] of the whole way back, 1-based."""
+    dW, db = [None] * len(W), [None] * len(W)
+    for l, _, _, dW_l, db_l in way_back(dZ, Z, A, W, slope, m, l2, D):
+        dW[l], db[l] = dW_l, db_l
     return dW, db

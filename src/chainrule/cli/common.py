@@ -1,16 +1,20 @@
-"""What the commands share: their arguments, how they speak, and the scores they give."""
+"""What the commands share: their arguments, how they speak, what they load, and the scores they give."""
 
 import json
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from chainrule.readers import Table
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A file, a folder of images, or a bundled data set.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train has saved.")]
@@ -50,6 +54,72 @@ def notes() -> Iterator[None]:
     for text in dict.fromkeys(str(warning.message) for warning in caught):
         if any(words in text for words in ("predicts nearly the same", "not UTF-8")):
             print("note:", " ".join(text.split()), file=sys.stderr)
+
+
+def load(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The pipeline of a model file, and what `train` has written about it."""
+    from chainrule import modelfile
+
+    about = modelfile.read_about(path)["about"]
+    if not isinstance(about, dict) or not {"target", "classes", "columns", "features", "image_shape"} <= about.keys():
+        raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
+    return modelfile.load(path), about
+
+
+def read(data: str, about: dict[str, Any], target: str | None) -> "Table":
+    """DATA as the model was trained to see it: images in its size."""
+    from chainrule import readers
+
+    height, width, channels = about["image_shape"] or (64, 64, 3)
+    return readers.read(data, target=target, image_size=(height, width), gray=channels == 1)
+
+
+def inputs(X: Any, about: dict[str, Any], data: str) -> Any:
+    """The rows for a model: tables go to tables; a model of arrays takes a table of as many numbers."""
+    if about["columns"] and hasattr(X, "columns"):
+        return X
+    wanted = about["features"]
+    if hasattr(X, "columns"):
+        import pandas as pd
+
+        X = X.drop(columns=about["target"], errors="ignore")
+        if X.shape[1] == wanted:
+            X = X.apply(pd.to_numeric, errors="coerce").to_numpy("float32")
+    if X.shape[1] != wanted:
+        raise CommandError(f"{data}: {X.shape[1]} numbers in each row, the model was trained on {wanted}")
+    return X
+
+
+def learnable(table: "Table", model: Any, about: dict[str, Any], data: str) -> tuple[Any, Any, int, dict[str, int]]:
+    """The rows whose target the model can know.
+
+    X, y, how many rows have no target, and the classes it has never seen with their rows. A label is the same whatever
+    type its column has here. Raises CommandError where no row is left.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from chainrule import tabular
+
+    target = about["target"]
+    if table.y is None:
+        raise CommandError(f"{data}: there is no {target!r} to compare the predictions with")
+    rows, strange = np.asarray(pd.notna(table.y)), dict[str, int]()
+    if not rows.any():
+        raise CommandError(f"{data}: {target!r} is missing in every row")
+    untargeted = int((~rows).sum())
+    if about["classes"] is None:
+        y = tabular.numbers(table.y, target)
+    else:
+        labels = [str(label) for label in tabular.labels(table.y)]
+        same = {str(label): i for i, label in enumerate(model.classes_)}
+        unknown = Counter(label for label, there in zip(labels, rows, strict=True) if there and label not in same)
+        strange, rows = dict(sorted(unknown.items())), rows & np.isin(labels, list(same))
+        if not rows.any():
+            raise CommandError(f"{data}: {target!r} has no value that is a class of the model ({', '.join(same)})")
+        y = model.classes_[[same.get(label, 0) for label in labels]]
+    X = inputs(table.X, about, data)
+    return X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, strange
 
 
 def scores(model: Any, X: Any, y: Any, predicted: Any) -> dict[str, float]:

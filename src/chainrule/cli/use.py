@@ -1,17 +1,27 @@
 """chainrule predict, evaluate and inspect: what a saved model is good for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, Model, console, print_json, scores
+from chainrule.cli.common import (
+    CommandError,
+    Data,
+    Json,
+    Model,
+    console,
+    inputs,
+    learnable,
+    load,
+    print_json,
+    read,
+    scores,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from chainrule.readers import Table
 
 
 def predict(
@@ -31,9 +41,9 @@ def predict(
         raise CommandError(f"{out.parent}: no such folder")
     import pandas as pd
 
-    pipeline, about = _load(model)
-    table = _read(data, about, target=None)
-    X = _inputs(table.X, about, data)
+    pipeline, about = load(model)
+    table = read(data, about, target=None)
+    X = inputs(table.X, about, data)
     frame = pd.DataFrame({"prediction": pipeline.predict(X)})
     if table.files is not None:
         frame.insert(0, "file", table.files)
@@ -53,50 +63,29 @@ def predict(
 
 def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
     """Compare the predictions for DATA with its target."""
-    import numpy as np
-    import pandas as pd
     from sklearn.metrics import confusion_matrix
 
-    from chainrule import tabular
-
-    pipeline, about = _load(model)
+    pipeline, about = load(model)
     target, classes = about["target"], about["classes"] and pipeline.classes_
-    table = _read(data, about, target)
-    if table.y is None:
-        raise CommandError(f"{data}: there is no {target!r} to compare the predictions with")
-    rows = np.asarray(pd.notna(table.y))
-    if not rows.any():
-        raise CommandError(f"{data}: {target!r} is missing in every row")
-    untargeted, strange, right = int((~rows).sum()), [], 1.0
-    if classes is None:
-        y = tabular.numbers(table.y, target)
-    else:
-        # A label is the same whatever type its column has here; one that the model cannot know is predicted wrong.
-        labels = [str(label) for label in tabular.labels(table.y)]
-        same = {str(label): i for i, label in enumerate(classes)}
-        strange = sorted({label for label, there in zip(labels, rows, strict=True) if there} - set(same))
-        seen = rows & np.isin(labels, list(same))
-        if not seen.any():
-            raise CommandError(f"{data}: {target!r} has no value that is a class of the model ({', '.join(same)})")
-        y, right, rows = classes[[same.get(label, 0) for label in labels]], seen.sum() / rows.sum(), seen
-    X, y = _inputs(table.X, about, data), y[rows]
-    X = X.loc[rows] if hasattr(X, "loc") else X[rows]
+    table = read(data, about, target)
+    X, y, untargeted, strange = learnable(table, pipeline, about, data)
     predicted = pipeline.predict(X)
     result = scores(pipeline, X, y, predicted)
     if "accuracy" in result:
-        result["accuracy"] *= right
+        result["accuracy"] *= len(y) / (len(y) + sum(strange.values()))
     if as_json:
         counts = None if classes is None else confusion_matrix(y, predicted, labels=classes).tolist()
         names = None if classes is None else classes.tolist()
         stated = {"model": str(model), "data": table.name, "target": target, "rows": len(y), "scores": result}
-        print_json(stated | {"without_target": untargeted, "unknown": strange, "classes": names, "confusion": counts})
+        more = {"without_target": untargeted, "unknown": list(strange), "classes": names, "confusion": counts}
+        print_json(stated | more)
         return
     say = console()
     screen.scores(say, {target: result}, f"{model} on {screen.counted(len(y))} of {table.name}")
     if untargeted:
         say.print(f"Left out: {screen.counted(untargeted)} without {target}")
     if strange:
-        say.print(f"Classes the model has never seen, counted as wrong: {', '.join(strange[:10])}")
+        say.print(f"Classes the model has never seen, counted as wrong: {', '.join(list(strange)[:10])}")
     if classes is not None:
         screen.confusion(say, classes, y, predicted)
     if table.name == about["data"]:
@@ -137,38 +126,6 @@ def inspect(model: Model, as_json: Json = False) -> None:
     if about.get("test"):
         screen.history(say, about["history"], "R²" if about["classes"] is None else "accuracy")
         screen.scores(say, about["test"], "Test on rows the network had not seen")
-
-
-def _load(path: Path) -> tuple[Any, dict[str, Any]]:
-    from chainrule import modelfile
-
-    about = modelfile.read_about(path)["about"]
-    if not isinstance(about, dict) or not {"target", "classes", "columns", "features", "image_shape"} <= about.keys():
-        raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
-    return modelfile.load(path), about
-
-
-def _read(data: str, about: dict[str, Any], target: str | None) -> "Table":
-    from chainrule import readers
-
-    height, width, channels = about["image_shape"] or (64, 64, 3)
-    return readers.read(data, target=target, image_size=(height, width), gray=channels == 1)
-
-
-def _inputs(X: Any, about: dict[str, Any], data: str) -> Any:
-    """The rows for a model: tables go to tables; a model of arrays takes a table of as many numbers."""
-    if about["columns"] and hasattr(X, "columns"):
-        return X
-    wanted = about["features"]
-    if hasattr(X, "columns"):
-        import pandas as pd
-
-        X = X.drop(columns=about["target"], errors="ignore")
-        if X.shape[1] == wanted:
-            X = X.apply(pd.to_numeric, errors="coerce").to_numpy("float32")
-    if X.shape[1] != wanted:
-        raise CommandError(f"{data}: {X.shape[1]} numbers in each row, the model was trained on {wanted}")
-    return X
 
 
 def _write(frame: "pd.DataFrame", out: Path) -> None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import deepcopy
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import (
@@ -26,6 +26,9 @@ from chainrule.names import unknown
 from chainrule.network import Network
 from chainrule.normalization import METHODS
 from chainrule.optimizers import LBFGS
+
+if TYPE_CHECKING:
+    from chainrule.diagnosis import Diagnosis
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -302,6 +305,40 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             )
         A: Array = network.layers(columns)[1][layer].T
         return A
+
+    def diagnose(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> "Diagnosis":
+        """What is wrong with this training, measured on its rows X (m, n) and y: see chainrule.diagnosis.diagnose.
+
+        X_val, y_val: rows that were not trained on, to tell overfitting. `history_` is read as well; the
+        validation cost up to the epoch that early stopping has kept. Empty, and so false, if nothing is wrong.
+        """
+        from chainrule.diagnosis import diagnose  # estimators can be used without it
+
+        check_is_fitted(self)
+        if (X_val is None) != (y_val is None):
+            raise ValueError("a validation set needs both X_val and y_val")
+
+        def examples(X: Any, y: Any) -> tuple[Any, Any, Any]:
+            X, y = self._validate(X, y, reset=False)
+            return X.T, self._targets(self._encode(y, incremental=True), smooth=False).T, y
+
+        history, scores = getattr(self, "history_", None), getattr(self, "validation_scores_", None)
+        if history is not None and scores:
+            kept = int(np.argmax(np.nan_to_num(scores, nan=-np.inf))) + 1
+            history = {**history, "validation_cost": history["validation_cost"][:kept]}
+        X, Y, y = examples(X, y)
+        return diagnose(
+            self._synced(),
+            X,
+            Y,
+            steps=history,
+            validation=None if X_val is None else examples(X_val, y_val)[:2],
+            names=getattr(self, "feature_names_in_", None),
+            l2=self.alpha,
+            weights=self._weights(y, sample_weight, False),
+        )
 
     @property
     def _n_features_out(self) -> int:

@@ -1,0 +1,227 @@
+"""chainrule trace and diagnose: the working of a saved model, and what is wrong with it."""
+
+import re
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chainrule.cli import screen
+from chainrule.cli.common import (
+    CommandError,
+    Data,
+    Json,
+    Model,
+    console,
+    inputs,
+    learnable,
+    load,
+    print_json,
+    read,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chainrule.readers import Table
+    from chainrule.tracing import Trace
+
+INPUTS = 40  # inputs, up to which each has a line
+
+
+def trace(
+    model: Model,
+    data: Data,
+    row: Annotated[int, typer.Option(min=1, metavar="N", help="Which row of DATA, counted from 1.")] = 1,
+    unit: Annotated[
+        str | None,
+        typer.Option(metavar="L:I", help="Only the sum of one unit, term by term: unit I, from 0, of layer L, from 1."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the working of one row: its inputs, Z, A, and the way back where DATA has its target.
+
+    Without L2 and dropout, which belong to a step of training.
+    """
+    import numpy as np
+
+    from chainrule.tracing import trace as traced
+
+    which = None if unit is None else _unit(unit)
+    pipeline, about = load(model)
+    table = _table(data, about)
+    if row > len(table.X):
+        raise CommandError(f"--row {row}: {table.name} has {screen.counted(len(table.X))}")
+    one = _row(table, row - 1)
+    rows, why = inputs(one.X, about, data), f"there is no {about['target']}"
+    prepared = _prepared(pipeline, rows)
+    estimator, y = pipeline[-1], None
+    if one.y is not None and _plain(next(iter(one.y))) is not None:
+        try:
+            _, y, *_ = learnable(one, pipeline, about, f"row {row}")
+        except CommandError as error:
+            why = str(error)
+    Y = None if y is None else estimator._targets(estimator._encode(y, incremental=True)).T
+    found = traced(estimator.network_, prepared.T, Y)
+    names = _names(pipeline, one.X, about, prepared.shape[1])
+    try:
+        unit_sum = None if which is None else replace(found.unit(*which), names=names)
+    except IndexError as error:
+        raise CommandError(f"--unit {unit}: {error}") from None
+    answer = pipeline.predict(rows)[0]
+    if as_json:
+        result: dict[str, Any] = {"model": str(model), "data": table.name, "row": row, "prediction": answer}
+        result["target"] = None if y is None else y[0]
+        result["columns"] = {name: _plain(value) for name, value in _values(one).items()}
+        result["inputs"] = {"names": names, "prepared": prepared[0].tolist()}
+        if unit_sum is not None:
+            result["unit"] = {field.name: _listed(getattr(unit_sum, field.name)) for field in fields(unit_sum)}
+        print_json(result | {"trace": {name: _listed(values) for name, values in found.to_dict().items()}})
+        return
+    say = console()
+    file = f", {table.files[row - 1]}" if table.files and table.files != (table.name,) else ""
+    say.print(f"Row {row:,} of {len(table.X):,} of {table.name}{file}")
+    _columns(say, one, about)
+    _inputs(say, names, prepared[0], found)
+    if unit_sum is not None:
+        print(unit_sum)
+        return
+    if y is None:
+        say.print(f"Forward only: {why}")
+    else:
+        targets = np.array2string(found["Y"][:, 0], precision=4, separator=", ", threshold=20)
+        say.print(f"Target: {about['target']} = {y[0]}, for the network Y = {targets}ᵀ{_smoothed(estimator)}")
+    print(found)
+    likely = f" (probability {pipeline.predict_proba(rows).max():.4f})" if about["classes"] is not None else ""
+    say.print(f"\nPrediction: {about['target']} = {answer}{likely}")
+
+
+def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
+    """Look for what keeps a model from learning, measured on DATA; each finding says what to do."""
+    import numpy as np
+    import pandas as pd
+
+    pipeline, about = load(model)
+    table = read(data, about, about["target"])
+    X, y, *_ = learnable(table, pipeline, about, data)
+    prepared = _prepared(pipeline, X)
+    # The network was fitted to an array; so that a finding can name the columns, it is told what they are called.
+    names = _names(pipeline, X, about, prepared.shape[1])
+    pipeline[-1].feature_names_in_ = np.array(names, dtype=object)
+    found = pipeline[-1].diagnose(pd.DataFrame(prepared, columns=names), y)
+    if as_json:
+        print_json({"model": str(model), "data": table.name, "rows": len(y), **found.to_dict()})
+        return
+    console().print(f"{model} on {screen.counted(len(y))} of {table.name}")
+    print(found)
+
+
+def _unit(text: str) -> tuple[int, int]:
+    if not (given := re.fullmatch(r"(\d+):(\d+)", text)):
+        raise CommandError(f"--unit {text}: wanted a layer, from 1, and a unit, from 0, as in 2:0")
+    return int(given[1]), int(given[2])
+
+
+def _table(data: str, about: dict[str, Any]) -> "Table":
+    """DATA with its target, or without one if it has none."""
+    from chainrule.readers import ReaderError
+
+    try:
+        return read(data, about, about["target"])
+    except ReaderError:
+        return read(data, about, None)
+
+
+def _row(table: "Table", i: int) -> "Table":
+    """A table of one row."""
+
+    def only(part: Any) -> Any:
+        return None if part is None else part.iloc[[i]] if hasattr(part, "iloc") else part[[i]]
+
+    return replace(table, X=only(table.X), y=only(table.y))
+
+
+def _prepared(pipeline: Any, X: Any) -> Any:
+    """The inputs (m, n[0]) that the steps before the network make of the rows."""
+    return pipeline[:-1].transform(X) if len(pipeline) > 1 else X
+
+
+def _names(pipeline: Any, X: Any, about: dict[str, Any], count: int) -> list[str]:
+    """What to call the inputs of the network: after their columns or pixels, or by number."""
+    import numpy as np
+
+    if about["image_shape"]:
+        height, width, channels = about["image_shape"]
+        shape = (height, width) if channels == 1 else (height, width, channels)
+        return [f"pixel {','.join(map(str, index))}" for index in np.ndindex(*shape)]
+    if not about["columns"]:
+        columns = [str(name) for name in getattr(X, "columns", ())]
+        return columns if len(columns) == count else [str(k) for k in range(count)]
+    names, transformer = [""] * count, pipeline.named_steps["inputs"]
+    for name, step, given in transformer.transformers_:
+        part = transformer.output_indices_[name]
+        columns = [given] if isinstance(given, str) else list(given)
+        try:
+            found = [str(word) for word in step.get_feature_names_out(columns)]
+        except (AttributeError, ValueError):
+            found = [f"{', '.join(columns)} {k}" for k in range(part.stop - part.start)]
+        if name.startswith("text "):
+            found = [f"{columns[0]}: {word}" for word in found]
+        names[part] = found
+    return names
+
+
+def _values(one: "Table") -> dict[str, Any]:
+    """The row as it stands in the table, by the names of the columns; empty where they have none."""
+    X: Any = one.X
+    return {str(name): X[name].iloc[0] for name in getattr(X, "columns", ())}
+
+
+def _columns(say: "Console", one: "Table", about: dict[str, Any]) -> None:
+    """The values of the row, and how each is used."""
+    roles = {str(column["name"]): column["role"] for column in about["columns"] or ()}
+    values = _values(one)
+    if not values:
+        return
+    many = len(values) > INPUTS
+    if many:
+        say.print(f"{len(values):,} columns, the first {screen.MANY}:")
+    shown = screen.table("column", "value", "used as")
+    for name, value in list(values.items())[: screen.MANY if many else None]:
+        plain = _plain(value)
+        shown.add_row(name, "missing" if plain is None else str(plain), roles.get(name, ""))
+    say.print(shown)
+
+
+def _inputs(say: "Console", names: list[str], prepared: Any, found: "Trace") -> None:
+    """What the preparation gives, and what the network makes of it."""
+    seen = found["A"][0][:, 0]
+    if len(names) > INPUTS:
+        say.print(f"{len(names):,} inputs, A[0]: {sum(seen != 0):,} are not 0")
+        return
+    normal = found.network.normalizer is not None
+    shown = screen.table("input", "prepared", *["normalized, A[0]"] * normal, right=(1, 2))
+    for name, before, after in zip(names, prepared, seen, strict=True):
+        shown.add_row(name, f"{before:.5g}", *[f"{after:.5g}"] * normal)
+    say.print(shown)
+
+
+def _smoothed(estimator: Any) -> str:
+    if getattr(estimator, "label_smoothing", 0):
+        return f" (labels smoothed by {estimator.label_smoothing:g}, as in training)"
+    return " (scaled, as in training)" if getattr(estimator, "scale_target", False) else ""
+
+
+def _plain(value: Any) -> Any:
+    """A value of a table as JSON and people have it; None where it is missing."""
+    import pandas as pd
+
+    value = value.item() if hasattr(value, "item") else value
+    return None if pd.isna(value) else value if isinstance(value, (bool, int, float)) else str(value)
+
+
+def _listed(values: Any) -> Any:
+    """Arrays as lists."""
+    if isinstance(values, list):
+        return [_listed(value) for value in values]
+    return values.tolist() if hasattr(values, "tolist") else values
