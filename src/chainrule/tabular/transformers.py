@@ -64,13 +64,22 @@ class Columns(TransformerMixin, BaseEstimator):
         return text.where(values.notna(), "").astype(object)
 
 
+_PARTS = ("days", "year", "month", "day", "weekday", "hour")
+
+
 class DateParts(TransformerMixin, BaseEstimator):
     """Dates as numbers: days since 1970, year, month, day, day of the week, hour; NaN where one is missing."""
 
     def fit(self, X: Any, y: Any = None) -> "DateParts":
         """Nothing to learn."""
         self.n_features_in_ = np.shape(X)[1]
+        self.feature_names_in_ = np.asarray(X.columns, object)
         return self
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """The name of the column, and which part of its dates."""
+        names = self.feature_names_in_ if input_features is None else input_features
+        return np.array([f"{name} {part}" for name in names for part in _PARTS], object)
 
     def transform(self, X: pd.DataFrame) -> Array:
         """(m, n) dates as (m, 6 n) numbers."""
