@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from chainrule.cli import report as pages
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, console, notes, plain, print_json
 from chainrule.cli.common import scores as score
@@ -56,6 +57,9 @@ def train(
     ] = 0.2,
     image_size: Annotated[str, typer.Option(metavar="N or HxW", help="Pixels that images are resized to.")] = "64",
     gray: Annotated[bool, typer.Option("--gray", help="Images without color.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder for a page with pictures, report.html.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -69,6 +73,7 @@ def train(
     talk = console(silent=as_json or quiet)
     with notes():
         table = readers.read(data, target=target, image_size=size, gray=gray)
+    page = None if report is None else pages.ready(report)  # a folder made sooner could be taken for the data
     if table.y is None:
         raise CommandError(f"{data}: which column is to be predicted? {_choices(table)}")
     plan = tabular.make_plan(table, task, drop or (), keep or ())
@@ -81,7 +86,8 @@ def train(
     if len(pipeline) > 1:  # the network is fitted apart, to be shown first and watched
         X_train, X_test = pipeline[:-1].fit_transform(X_train, y_train), pipeline[:-1].transform(X_test)
     screen.layers(talk, X_train.shape[1], _layers(network, X_train.shape[1], plan))
-    _fit(network, X_train, y_train, (X_test, y_test), None if talk.quiet else talk)
+    recorder = None if page is None else pages.Recorder(X_train, y_train, network.max_iter)
+    _fit(network, X_train, y_train, (X_test, y_test), None if talk.quiet else talk, recorder)
     seconds = time.perf_counter() - started
     models = {"this network": network, **_baselines(network, X_train, y_train)}
     predicted = {name: model.predict(X_test) for name, model in models.items()}
@@ -103,25 +109,38 @@ def train(
         "history": {name: [float(f"{v:.6g}") for v in values] for name, values in network.history_.items()},
     }
     modelfile.save(pipeline, out, plain(about))
+    closing = _closing(network, scores, seconds)
+    if page is not None and recorder is not None:
+        pages.write(page, plan, about, network, (X_test, y_test), recorder.traces, closing)
     if as_json:
         header = modelfile.read_about(out)
-        print_json({"model": str(out), **header.pop("about"), **header})
+        written = {} if page is None else {"report": str(page)}
+        print_json({"model": str(out), **written, **header.pop("about"), **header})
         return
     say = console()
     screen.scores(say, scores, f"Test on {screen.counted(len(y_test))} the network has not seen")
     if plan.classes is not None:
         screen.confusion(talk, network.classes_, y_test, predicted["this network"])
-    watched = getattr(network, "validation_scores_", None)
-    best = f", best at epoch {watched.index(network.best_validation_score_) + 1}" if watched else ""
-    say.print(f"Trained {network.n_iter_} epochs in {seconds:.1f} s{best}.")
-    first, second, *_ = (next(iter(values.values())) for values in scores.values())
-    if first <= second and network.hidden_layer_sizes:
-        say.print("The hidden layers do not help on these data: --hidden none is as good, and simpler.")
+    for line in closing:
+        say.print(line)
     say.print(f"Saved {out} ({out.stat().st_size / 1000:,.0f} kB), from the {len(y_train):,} training rows.")
+    if page is not None:
+        say.print(f"Wrote {page}")
     talk.print("\nNext:")
     model, result = shlex.quote(str(out)), shlex.quote(f"{out.stem}-predictions.csv")
     for command in (f"predict {model} {shlex.quote(data)} --out {result}", f"inspect {model}"):
         talk.print(f"  {_program()} {command}", soft_wrap=True)
+
+
+def _closing(network: Any, scores: dict[str, dict[str, float]], seconds: float) -> list[str]:
+    """How the training went, and whether it was worth it."""
+    watched = getattr(network, "validation_scores_", None)
+    best = f", best at epoch {watched.index(network.best_validation_score_) + 1}" if watched else ""
+    lines = [f"Trained {network.n_iter_} epochs in {seconds:.1f} s{best}."]
+    first, second, *_ = (next(iter(values.values())) for values in scores.values())
+    if first <= second and network.hidden_layer_sizes:
+        lines.append("The hidden layers do not help on these data: --hidden none is as good, and simpler.")
+    return lines
 
 
 def _program() -> str:
@@ -212,14 +231,23 @@ def _layers(estimator: Any, inputs: int, plan: "Plan") -> list[dict[str, Any]]:
     return layers(Network(sizes, hidden=estimator.activation, output=last, init="zeros"))
 
 
-def _fit(network: Any, X: Any, y: Any, test: tuple[Any, Any], watched_on: "Console | None") -> None:
+def _fit(
+    network: Any,
+    X: Any,
+    y: Any,
+    test: tuple[Any, Any],
+    watched_on: "Console | None",
+    recorder: pages.Recorder | None,
+) -> None:
     from threadpoolctl import threadpool_limits
 
     # A network that holds out no rows of its own is watched on those of the test; nothing is chosen by them.
     watched = {} if network.early_stopping else {"X_val": test[0], "y_val": test[1]}
+    watchers: list[Any] = [] if recorder is None else [recorder]
     if watched_on is not None:
         metric = "accuracy" if hasattr(network, "predict_proba") else "R²"
-        network.set_callbacks(screen.Watcher(watched_on, network.max_iter, f"held-out {metric}"))
+        watchers.append(screen.Watcher(watched_on, network.max_iter, f"held-out {metric}"))
+    network.set_callbacks(*watchers)
     # Two threads on layers this narrow take as long as one, and far longer where something else is running.
     with notes(), warnings.catch_warnings(), threadpool_limits(1):
         # The estimator may warn of these two and keep what it has; a model not trained to the end is not saved.

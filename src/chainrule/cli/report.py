@@ -1,0 +1,349 @@
+"""The report of `chainrule train --report`: one HTML page with its pictures inside, for light and for dark screens."""
+
+import html
+import io
+import platform
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from chainrule import __version__
+from chainrule.cli import screen
+from chainrule.cli.common import CommandError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from chainrule.tabular import Plan
+
+Lists = dict[str, list[Any]]  # "A" and "dZ", by layer
+
+NAME = "report.html"
+ROWS, TIMES = 200, 16  # of the training that are traced, and how often
+INK = "#7f7f80"  # what pictures draw text and lines in; on the page it is the color of its text
+MARK = '<meta name="generator" content="chainrule train">'
+STYLE = """
+:root { color-scheme: light dark }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif;
+  background: #ffffff; color: #1a1a1a; overflow-wrap: break-word }
+h2 { margin-top: 2.5rem }
+table { display: block; overflow-x: auto; border-collapse: collapse; margin: 1rem 0 }
+th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #80808060 }
+.right { text-align: right }
+.bold { font-weight: bold }
+.dim { opacity: .65 }
+figure { margin: 1.5rem 0 }
+figcaption { font-size: .9rem; opacity: .85 }
+svg { max-width: 100%; height: auto }
+@media (prefers-color-scheme: dark) { body { background: #16181c; color: #e8e8e8 } }
+"""
+
+
+def ready(folder: Path) -> Path:
+    """Where the report will be, in a folder that is there now. What stands in its way is told before the training."""
+    from chainrule.plots import style
+
+    try:
+        style.pyplot()
+    except ImportError as error:
+        raise CommandError(f"--report: {error}") from None
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"{folder}: is a file; name a folder with --report")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            file = folder / NAME
+    except OSError as error:
+        raise CommandError(f"{folder}: cannot be written to ({error.strerror}); choose another with --report") from None
+    if file.exists() and not (file.is_file() and MARK in file.read_text(encoding="utf-8", errors="replace")[:1000]):
+        raise CommandError(f"{file}: exists and is not a report of chainrule; choose another folder with --report")
+    return file
+
+
+class Recorder:
+    """A scikit-learn callback: A and dZ of some of the training rows, before the first epoch and after some of them."""
+
+    def __init__(self, X: Any, y: Any, epochs: int) -> None:
+        self.X, self.y = X[:ROWS], y[:ROWS]
+        self.wanted = {round(epochs * part / TIMES) for part in range(TIMES + 1)}
+        self.traces: dict[int, Lists] = {}
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Nothing to prepare."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Before the first epoch."""
+        if context.task_name == "epoch" and not self.traces:
+            self._record(estimator, 0)
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+        """After an epoch."""
+        done = len(estimator.history_["cost"])
+        if context.task_name == "epoch" and done in self.wanted:
+            self._record(estimator, done)
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Nothing to put away."""
+
+    def _record(self, estimator: Any, epoch: int) -> None:
+        from chainrule.tracing import trace
+
+        targets = estimator._targets(estimator._encode(self.y, incremental=True))  # as the network learns them
+        whole = trace(estimator.network_, self.X.T, targets.T)
+        # The weights of all these epochs would fill the memory, and the inputs are the same each time.
+        self.traces[epoch] = {"A": [None, *whole.A[1:]], "dZ": whole.dZ}
+
+
+@dataclass
+class Page:
+    """What is shown, as HTML; it stands in for the screen's Console. All that comes from outside is escaped."""
+
+    parts: list[str] = field(default_factory=list)
+    pictures: int = 0
+
+    def print(self, shown: str | Table, style: str = "") -> None:
+        """A line, or a table."""
+        self.parts.append(_table(shown) if isinstance(shown, Table) else f"<p{_class(style)}>{html.escape(shown)}</p>")
+
+    def heading(self, text: str) -> None:
+        """The title of a section."""
+        self.parts.append(f"<h2>{html.escape(text)}</h2>")
+
+    def picture(self, width: float, height: float, caption: str, draw: Callable[["Axes"], Any]) -> None:
+        """What `draw` draws on Axes of width × height inches, with a caption."""
+        import matplotlib
+        from matplotlib.figure import Figure
+
+        self.pictures += 1
+        inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+        own: dict[Any, Any] = {
+            **dict.fromkeys(inked, INK), "axes.facecolor": "none", "figure.facecolor": "none", "font.size": 9.0,
+            "svg.fonttype": "none", "svg.hashsalt": f"chainrule {self.pictures}",
+        }  # fmt: skip
+        out = io.StringIO()
+        with matplotlib.rc_context(), warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", message="Glyph .* missing"
+            )  # the browser has more letters than matplotlib
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(own)
+            figure = Figure(figsize=(width, height), layout="constrained")
+            draw(figure.add_subplot())
+            figure.savefig(out, format="svg", metadata={"Date": None})
+        svg = out.getvalue()
+        svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+        svg = svg.replace(INK, "currentColor").replace(
+            "<svg", f'<svg role="img" aria-label="{html.escape(caption)}"', 1
+        )
+        self.parts.append(f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>")
+
+    def whole(self, title: str) -> str:
+        """The page."""
+        title = html.escape(title)
+        head = f'<meta charset="utf-8">{MARK}<meta name="viewport" content="width=device-width, initial-scale=1">'
+        body = "\n".join(self.parts)
+        return (
+            f'<!DOCTYPE html>\n<html lang="en"><head>{head}<title>{title}</title><style>{STYLE}</style></head>\n'
+            f"<body><h1>{title}</h1>\n{body}\n</body></html>\n"
+        )
+
+
+def write(
+    file: Path,
+    plan: "Plan",
+    about: Mapping[str, Any],
+    network: Any,
+    test: tuple[Any, Any],
+    traces: Mapping[int, Lists],
+    closing: Sequence[str],
+) -> None:
+    """Write what `train` has understood, made and found out.
+
+    about: what is saved with the model. network: the fitted estimator. test: X and y of the held-out rows, as it takes
+    them. traces: epoch → A and dZ. closing: lines that are printed.
+    """
+    page: Any = Page()
+    page.heading("Data")
+    screen.understood(page, plan, about["data"])
+    rows = about["rows"]
+    page.print(f"{screen.counted(rows['train'])} to train on, {rows['test']:,} held out for the test")
+    page.heading("Network")
+    _network(page, network, plan)
+    page.heading("Training")
+    for line in closing:
+        page.print(line)
+    _training(page, network, about["history"], traces)
+    page.heading("Test")
+    screen.scores(page, about["test"], f"On {screen.counted(rows['test'])} the network has not seen")
+    _test(page, network, plan, *test)
+    page.heading("To get the same again")
+    _versions(page, network, about["seed"])
+    file.write_text(page.whole(f"{about['data']}: {about['target']}"), encoding="utf-8")
+
+
+def _network(page: Page, estimator: Any, plan: "Plan") -> None:
+    from chainrule import modelfile, plots
+
+    net = estimator.network_
+    screen.layers(page, net.sizes[0], modelfile.layers(net))  # type: ignore[arg-type]
+    columns = min(net.L + 1, 9)
+    page.picture(
+        min(1.4 * columns + 2, 11),
+        min(max(net.sizes), 10) * 0.45 + 1.5,
+        "The trained network. The wider a line, the larger the weight, and the fuller a circle, the larger the bias; "
+        "green is above zero, purple below. Of large layers a few units are drawn.",
+        lambda ax: plots.network(net, ax=ax),
+    )
+    if plan.image_shape is not None:
+        height, width, _ = plan.image_shape
+        page.picture(
+            9,
+            -(-min(net.sizes[1], 64) // 8) * 1.05 * height / width + 0.5,
+            "The weights of the first layer, an image for each unit: what it looks for. "
+            + ("Green is above zero, purple below." if plan.image_shape[2] == 1 else "Middle gray is zero."),
+            lambda ax: plots.first_layer(net, plan.image_shape or (), ax=ax),
+        )
+    for spec in dict.fromkeys(g.spec for g in net.g[1:-1]):
+        page.picture(5, 3, f"The activation {spec} with its slope.", partial(_activation, spec))
+
+
+def _activation(spec: str, ax: "Axes") -> None:
+    from chainrule import plots
+
+    plots.activation(spec, ax=ax)
+
+
+def _histograms(traces: Mapping[int, Lists], what: str, ax: "Axes") -> None:
+    from chainrule import plots
+
+    plots.histograms(traces, what, ax=ax)
+
+
+def _training(page: Page, estimator: Any, history: Mapping[str, Any], traces: Mapping[int, Lists]) -> None:
+    from chainrule import plots
+
+    # A validation cost that is not finite was saved as None.
+    curves = {name: values for name, values in history.items() if name in ("cost", "validation_cost")}
+    page.picture(
+        7,
+        3.6,
+        "The cost of each epoch, counted from 0. The training cost may be above the validation cost: it has the L2 "
+        "term, and is measured while the epoch goes on, with dropout and smoothed labels if there are any.",
+        lambda ax: plots.cost_curves(curves, ax=ax),
+    )
+    metric = "accuracy" if hasattr(estimator, "classes_") else "R²"
+    screen.history(page, history, metric)  # type: ignore[arg-type]
+    if not traces:
+        return
+    rows = traces[0]["A"][-1].shape[1]
+    width = min(3 + 1.4 * len(estimator.network_.sizes), 11)
+    for what, words in (("A", "activations A"), ("dZ", "derivatives dZ of the cost by the linear parts Z")):
+        page.picture(
+            width,
+            3.6,
+            f"How the {words} of each layer are spread, for {screen.counted(rows)} of the training, without dropout, "
+            f"from before the first epoch to after epoch {max(traces)}.",
+            partial(_histograms, traces, what),
+        )
+
+
+def _test(page: Page, estimator: Any, plan: "Plan", X: Any, y: Any) -> None:
+    from chainrule import plots
+
+    if plan.classes is not None:
+        side = min(2 + 0.5 * len(plan.classes), 8)
+        page.picture(
+            side + 1,
+            side,
+            "The confusion matrix of the held-out rows: rows are what is true, columns what was predicted; blue is "
+            "right, orange is wrong, stronger where it is more of the row.",
+            lambda ax: plots.confusion(estimator, X, y, ax=ax),
+        )
+    else:
+        page.picture(5, 4, "Prediction against truth for the held-out rows; on the line they are equal.",
+                     lambda ax: _against(ax, plan.target, estimator.predict(X), y))  # fmt: skip
+    if X.shape[1] == 2:
+        page.picture(
+            6.5,
+            4.6,
+            "What the network answers over its two inputs, and the held-out rows as points.",
+            lambda ax: _boundary(ax, estimator, plan, X, y),
+        )
+    if plan.image_shape is not None and plan.classes is not None:
+        wrong = int((estimator.predict(X) != y).sum())
+        height, width = plan.image_shape[:2]
+        rows = -(-min(wrong, 24) // 6)
+        page.picture(
+            9,
+            rows * (1.4 * height / width + 0.5) + 0.6,
+            "Held-out images that the network gets wrong, the surest mistake first: what is true → what it says, and "
+            "how surely.",
+            lambda ax: plots.misclassified(estimator, X, y, plan.image_shape or (), ax=ax),
+        )
+
+
+def _boundary(ax: "Axes", estimator: Any, plan: "Plan", X: Any, y: Any) -> None:
+    from chainrule import plots
+    from chainrule.plots.style import words
+
+    plots.decision_boundary(estimator, X, y, ax=ax)
+    names = [column.name for column in plan.used if column.role == "number"]
+    if len(names) == 2:  # then these are the two inputs
+        ax.set_xlabel(f"{words(names[0], 30)}, standardized", parse_math=False)
+        ax.set_ylabel(f"{words(names[1], 30)}, standardized", parse_math=False)
+
+
+def _against(ax: "Axes", target: str, predicted: Any, y: Any) -> None:
+    from chainrule.plots.style import BLUE, words
+
+    ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
+    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")
+    ax.scatter(predicted, y, s=10, color=BLUE, alpha=0.8, linewidths=0, rasterized=len(y) > 2000)
+    ax.set_xlabel(f"predicted {words(target, 30)}", parse_math=False)
+    ax.set_ylabel(f"true {words(target, 30)}", parse_math=False)
+
+
+def _versions(page: Page, estimator: Any, seed: int) -> None:
+    import matplotlib
+    import numpy
+    import sklearn
+
+    shown = screen.table("", "")
+    for name, value in (
+        ("seed", seed),
+        ("network", " ".join(repr(estimator).split())),
+        ("engine", f"{estimator.engine_}, {estimator.network_.dtype.name}"),
+        ("chainrule", __version__),
+        ("Python", platform.python_version()),
+        ("NumPy", numpy.__version__),
+        ("scikit-learn", sklearn.__version__),
+        ("matplotlib", matplotlib.__version__),
+        ("machine", f"{platform.system()} {platform.machine()}"),
+    ):
+        shown.add_row(name, str(value))
+    page.print(shown)
+
+
+def _table(shown: Table) -> str:
+    """A table of rich's as one of HTML."""
+    sides = [_class("right" if column.justify == "right" else "") for column in shown.columns]
+    heads = [
+        f"<th{side}>{html.escape(str(column.header))}</th>" for side, column in zip(sides, shown.columns, strict=True)
+    ]
+    lines = [f"<tr>{''.join(heads)}</tr>"] if any(str(column.header) for column in shown.columns) else []
+    cells = zip(*(column.cells for column in shown.columns), strict=True)
+    for row, line in zip(shown.rows, cells, strict=True):
+        inside = (f"<td{side}>{html.escape(str(cell))}</td>" for side, cell in zip(sides, line, strict=True))
+        lines.append(f"<tr{_class(str(row.style or ''))}>{''.join(inside)}</tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _class(name: str) -> str:
+    return f' class="{html.escape(name)}"' if name else ""

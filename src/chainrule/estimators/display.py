@@ -1,0 +1,108 @@
+"""scikit-learn's Display convention for what an estimator has learned: `from_estimator` draws, `plot` draws once more.
+
+The decision boundary and the confusion matrix need no Display of ours: scikit-learn's DecisionBoundaryDisplay and
+ConfusionMatrixDisplay take these estimators as they are. matplotlib is the extra ``plots``.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Self
+
+from sklearn.utils.validation import check_is_fitted
+
+from chainrule import plots
+from chainrule.network import Network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+
+class _Display:
+    ax_: "Axes"
+    figure_: "Figure | SubFigure"
+
+    def _drawn(self, ax: "Axes") -> Self:
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class CostCurveDisplay(_Display):
+    """The cost over the epochs: training solid, validation dashed.
+
+    history: "cost" and perhaps "validation_cost", as in ``history_``. estimator_name: for the legend.
+    Attributes after drawing: `ax_`, `figure_`, `lines_`.
+    """
+
+    def __init__(self, history: Mapping[str, Sequence[float]], *, estimator_name: str | None = None) -> None:
+        self.history = history
+        self.estimator_name = estimator_name
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, name: str | None = None, ax: "Axes | None" = None) -> Self:
+        """Draw the history of a fitted MLPClassifier or MLPRegressor, or of the one at the end of a pipeline.
+
+        name: for the legend; the class of the estimator unless given. ax: several estimators can share one.
+        """
+        estimator = _network(cls, estimator)
+        return cls(deepcopy(estimator.history_), estimator_name=name or type(estimator).__name__).plot(ax)
+
+    def plot(self, ax: "Axes | None" = None, *, name: str | None = None) -> Self:
+        """Draw on `ax`, or on a new one. name: for the legend, instead of the estimator's."""
+        before = 0 if ax is None else len(ax.lines)
+        name = name or self.estimator_name
+        self._drawn(plots.cost_curves(self.history if name is None else {name: self.history}, ax=ax))
+        self.lines_ = list(self.ax_.lines)[before:]
+        return self
+
+
+class NetworkDisplay(_Display):
+    """The network as a diagram: units as circles, weights as lines, green above zero and purple below.
+
+    network: a chainrule.Network. Attributes after drawing: `ax_`, `figure_`.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: "Axes | None" = None) -> Self:
+        """Draw the network of a fitted MLPClassifier or MLPRegressor, or of the one at the end of a pipeline."""
+        return cls(deepcopy(_network(cls, estimator).network_)).plot(ax)
+
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw on `ax`, or on a new one."""
+        return self._drawn(plots.network(self.network, ax=ax))
+
+
+class FirstLayerDisplay(_Display):
+    """The weights of the first layer as images, one for each unit.
+
+    network: a chainrule.Network. shape: (height, width) or (height, width, 3) of an image.
+    Attributes after drawing: `ax_`, `figure_`.
+    """
+
+    def __init__(self, network: Network, shape: Sequence[int]) -> None:
+        self.network = network
+        self.shape = shape
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> Self:
+        """Draw those of a fitted MLPClassifier or MLPRegressor, or of the one at the end of a pipeline."""
+        return cls(deepcopy(_network(cls, estimator).network_), shape).plot(ax)
+
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw on `ax`, or on a new one."""
+        return self._drawn(plots.first_layer(self.network, self.shape, ax=ax))
+
+
+def _network(display: type, estimator: Any) -> Any:
+    """The estimator of ours that this is, or that ends this pipeline."""
+    estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
+    check_is_fitted(estimator)
+    if not hasattr(estimator, "network_"):
+        raise TypeError(
+            f"{display.__name__}: got {type(estimator).__name__}, wanted MLPClassifier or MLPRegressor, or a pipeline "
+            "that ends in one"
+        )
+    return estimator

@@ -1,0 +1,19 @@
+"""Pictures of a training, a trace or a network with matplotlib (the extra ``plots``).
+
+Every function draws on `ax`, or on a new Axes, and returns it; only `activations` makes a Figure of its own. Nothing
+sets a background: text and lines take the colors of matplotlib's rcParams, so a style for dark pages makes a dark
+picture, and the colors of the data read on both. A model is a Network with columns as examples, or an estimator with
+rows.
+"""
+
+from chainrule.plots.boundary import decision_boundary
+from chainrule.plots.curves import activation, activations, cost_curves
+from chainrule.plots.diagram import network
+from chainrule.plots.images import first_layer, misclassified
+from chainrule.plots.matrix import confusion
+from chainrule.plots.overtime import histograms
+
+__all__ = [
+    "activation", "activations", "confusion", "cost_curves", "decision_boundary", "first_layer", "histograms",
+    "misclassified", "network",
+]  # fmt: skip

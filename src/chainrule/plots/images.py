@@ -1,0 +1,106 @@
+"""Pictures made of images: the weights of the first layer, and the images that a model gets wrong."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.plots.answers import Array, classified, columns
+from chainrule.plots.style import GREEN, PURPLE, axes, diverging, ink, words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST = 64  # units drawn
+WRONG = 24  # images drawn
+GAP = 0.08  # between two images, in images
+
+
+def first_layer(net: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> "Axes":
+    """W[1] as images, one for each unit: what it looks for. Green is above zero, purple below, zero has no color.
+
+    net: a Network, or an estimator that has one; where it normalizes its inputs, the weights are for what it sees then.
+    shape: (height, width), or (height, width, 3) for color images, drawn as colors around a middle gray. One scale
+    holds for all units. Of more than 64 units the first 64 are drawn, and the title says so.
+    """
+    net = getattr(net, "network_", net)
+    W = net.W[1]
+    images = _images(W, shape)[:MOST]
+    scale = float(abs(images).max()) or 1.0
+    ax = _grid(ax, images, 8, 0)
+    if images.ndim == 4:
+        _tiles(ax, 0.5 + 0.5 * images / scale)
+    else:
+        _tiles(ax, images, cmap=diverging(PURPLE, GREEN), vmin=-scale, vmax=scale)
+        ax.figure.colorbar(ax.images[0], ax=ax, label="weight", shrink=0.8)
+    drawn = (
+        f"the first {len(images)} of {len(W):,} units"
+        if len(W) > len(images)
+        else f"{len(W)} unit" + "s" * (len(W) > 1)
+    )
+    ax.set_title(f"W[1]: {drawn}", fontsize="medium")
+    return ax
+
+
+def misclassified(model: Any, X: Any, y: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> "Axes":
+    """The images whose class a model gets wrong, the surest mistake first: what is true → what it says, and how surely.
+
+    model, X, y: a Network with columns, or an estimator with rows. shape: (height, width) or (height, width, 3).
+    Of more than 24 mistakes the surest 24 are drawn; the title counts them all. Raises ValueError for a model of
+    numbers, and for a shape that the inputs do not have.
+    """
+    classes, target, A = classified(model, X, y, "misclassified")
+    pixels = columns(model, X)
+    predicted, sure = A.argmax(axis=0), A.max(axis=0)
+    wrong = np.flatnonzero(predicted != target)
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
+    drawn = wrong[:WRONG]
+    every = _images(pixels.T, shape)
+    low, high = float(every.min()), float(every.max())
+    ax = _grid(ax, every[drawn], 6, 2)
+    images = (every[drawn] - low) / ((high - low) or 1.0)
+    captions = [f"{words(classes[target[i]], 10)} → {words(classes[predicted[i]], 10)}\n{sure[i]:.0%}" for i in drawn]
+    _tiles(ax, images, captions, cmap="gray", vmin=0, vmax=1)
+    some = f", the surest {len(drawn)}" if len(drawn) < len(wrong) else ""
+    ax.set_title(f"{len(wrong):,} of {len(target):,} wrong{some}", fontsize="medium")
+    return ax
+
+
+def _images(rows: Array, shape: Sequence[int]) -> Array:
+    """Rows (k, n) as images (k, height, width) or (k, height, width, 3)."""
+    shape = tuple(shape)
+    shape = shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (3,)) or np.prod(shape) != rows.shape[1]:
+        raise ValueError(
+            f"shape: got {shape}, wanted (height, width) or (height, width, 3) with {rows.shape[1]} numbers in all"
+        )
+    return rows.reshape(-1, *shape)
+
+
+def _grid(ax: "Axes | None", images: Array, most: int, lines: int) -> "Axes":
+    """`ax`, or new Axes with room for the images, `most` in a row, each with so many lines of words below."""
+    across = max(1, min(most, len(images)))
+    down = max(1, -(-len(images) // across))
+    height, width = images.shape[1:3]
+    inches = 8.4 / most
+    return axes(ax, max(across * inches, 3) + 1, max(down * (inches * height / width + 0.18 * lines), 0.5) + 0.6)
+
+
+def _tiles(ax: "Axes", images: Array, captions: Sequence[str] = (), **look: Any) -> None:
+    """Draw images in rows, each a unit wide, with words below."""
+    ax.set_axis_off()
+    if not len(images):
+        return
+    most = 6 if captions else 8
+    across = min(most, len(images))
+    tall = images.shape[1] / images.shape[2]
+    inches = ax.get_window_extent().width / ax.figure.dpi / (across * (1 + GAP))
+    room = 0.36 / inches if captions else 0
+    for k, image in enumerate(images):
+        x, y = (k % across) * (1 + GAP), (k // across) * (tall + room + GAP)
+        ax.imshow(image, extent=(x, x + 1, y + tall, y), interpolation="nearest", **look)
+        ax.plot([x, x + 1, x + 1, x, x], [y, y, y + tall, y + tall, y], color=ink(), linewidth=0.5, alpha=0.5)
+        if captions:
+            ax.text(x + 0.5, y + tall + 0.04, captions[k], ha="center", va="top", fontsize="x-small", parse_math=False)
+    rows = -(-len(images) // across)
+    ax.set(xlim=(-GAP, across * (1 + GAP)), ylim=(rows * (tall + room + GAP), -GAP), aspect="equal")

@@ -1,0 +1,273 @@
+"""The report of `chainrule train --report`: what it shows, that nothing in it comes from outside, and what stops it."""
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import chainrule as cr
+from chainrule.cli import main, report
+
+pytest.importorskip("matplotlib")
+QUICK = ("--hidden", "8,4", "--epochs", "4")
+VOID = {"meta", "br", "link", "img", "input"}
+
+
+@pytest.fixture(autouse=True)
+def a_terminal_of_80_columns_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run one command: (exit code, what it printed, what it complained about)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as done:
+            main([str(argument) for argument in arguments])
+        return done.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def made(run):
+    """Train with a report: (the report, what was printed)."""
+
+    def made(*arguments):
+        code, out, err = run("train", *arguments, "--report", "there/report")
+        assert (code, err) == (0, "")
+        assert [path.name for path in (report.Path("there/report")).iterdir()] == ["report.html"]
+        return report.Path("there/report/report.html").read_text(encoding="utf-8"), out
+
+    return made
+
+
+class Reader(HTMLParser):
+    """Checks that every tag is closed, and keeps the tags, the words, and the words in pictures."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.words, self.drawn, self.addresses = [], [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attributes if name in ("href", "src", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open and data.strip():
+            (self.drawn if "svg" in self.open else self.words).append(data.strip())
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+EVIL = "<script>alert(1)</script>"
+
+
+def people(m=120, seed=0):
+    r = np.random.default_rng(seed)
+    age = r.integers(18, 80, m) + 0.5
+    city = r.choice([f"Rome {EVIL}", "Oslo & Fjord", "Lima"], m)
+    frame = pd.DataFrame({f"age {EVIL}": age, 'city "quoted"': city})
+    return frame.assign(buys=np.where((age > 45) ^ (city == "Lima"), EVIL, "$no$"), spends=age * 2.25)
+
+
+@pytest.fixture
+def table():
+    people().to_csv("people.csv", index=False)
+    return "people.csv"
+
+
+def test_the_report_shows_what_the_training_printed(table, made):
+    page, out = made(table, "--target", "buys", "--drop", "spends", *QUICK)
+    reader = read(page)
+    shown = "\n".join(reader.words)
+    for words in (
+        "people.csv: 120 rows, 3 columns", "To predict: buys (2 classes)", "as you asked", "3 different:",
+        "96 rows to train on, 24 held out for the test", "sigmoid", "8 × 4", "4 × 8", "held-out accuracy",
+        "this network", "no hidden layer", "always the largest class", "ROC AUC", "seed", cr.__version__,
+        np.__version__, "MLPClassifier(", "The confusion matrix", "activations A", "derivatives dZ",
+    ):  # fmt: skip
+        assert words in shown
+    score = re.search(r"this network +([\d.]+)", out)[1]
+    assert score in reader.words
+    assert re.search(r"Trained 4 epochs in [\d.]+ s", shown)
+    assert "Wrote there/report/report.html" in out.replace("\n", "")
+    assert reader.tags.count("svg") == 6  # network, relu, cost, A, dZ, confusion
+    drawn = "\n".join(reader.drawn)
+    for words in (
+        "cost J",
+        "training",
+        "validation",
+        "epoch",
+        "layer 1",
+        "|dZ|, line: its median",
+        "predicted",
+        "true",
+        "relu",
+    ):
+        assert words in drawn
+
+
+def test_names_and_labels_from_the_data_are_words_and_nothing_else(table, made):
+    page, _ = made(table, "--target", "buys", *QUICK)
+    reader = read(page)
+    assert "<script" not in page
+    assert "script" not in reader.tags
+    assert any(f"age {EVIL}" in words for words in reader.words)
+    assert any(EVIL in words for words in reader.words if words.startswith("Classes:"))
+    assert any(words.startswith("<script>alert") for words in reader.drawn)  # the label in the confusion matrix, cut
+    assert "$no$" in reader.drawn
+
+
+def test_the_report_needs_nothing_but_itself_and_follows_the_screen(table, made):
+    page, _ = made(table, "--target", "buys", *QUICK)
+    reader = read(page)
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in reader.addresses)
+    assert not re.search(r"@import|url\((?!#)", page)
+    assert "prefers-color-scheme: dark" in page
+    assert report.INK not in page
+    assert "fill: currentColor" in page
+    assert "stroke: currentColor" in page
+    assert "fill: #ffffff" not in page
+    assert reader.tags.count("figcaption") == reader.tags.count("svg") == page.count('role="img"')
+
+
+def test_marks_and_clips_of_one_picture_are_not_those_of_another(table, made):
+    page, _ = made(table, "--target", "buys", *QUICK)
+    pictures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    clips = [set(re.findall(r'<clipPath id="([^"]+)"', picture)) for picture in pictures]
+    assert sum(map(len, clips)) == len(set().union(*clips))
+    for picture in pictures:
+        assert set(re.findall(r"url\(#([^)]+)\)", picture)) <= set(re.findall(r'id="([^"]+)"', picture))
+
+
+def test_the_report_of_images_shows_the_mistakes_and_the_first_layer(made):
+    X, Y = cr.datasets.digits()
+    images = np.round(X.T * 255).astype(np.uint8).reshape(-1, 8, 8)[:300]
+    np.savez("digits.npz", X=images, y=Y.argmax(axis=0)[:300])
+    page, _ = made("digits.npz", "--hidden", "12", "--epochs", "3")
+    reader = read(page)
+    assert any(re.fullmatch(r"\d → \d", words) for words in reader.drawn)
+    assert "W[1]: 12 units" in reader.drawn
+    assert any("of 60 wrong" in words for words in reader.drawn)
+    assert any("8 × 8 pixels" in words for words in reader.words)
+
+
+def test_the_report_of_a_regression_shows_prediction_against_truth(table, made):
+    page, _ = made(table, "--target", "spends", *QUICK)
+    reader = read(page)
+    assert {"predicted spends", "true spends"} <= set(reader.drawn)
+    assert "always the mean" in reader.words
+    assert "confusion" not in page
+
+
+def test_two_inputs_have_their_boundary_and_no_hidden_layer_has_no_histograms_missing(made):
+    page, _ = made("flower", "--hidden", "none", "--epochs", "3")
+    reader = read(page)
+    assert {"probability of 1", "x1, standardized", "x2, standardized"} <= set(reader.drawn)
+    assert "|dZ|, line: its median" in reader.drawn
+
+
+def test_a_report_changes_nothing_in_the_model(table, run):
+    arguments = ("train", table, "--target", "buys", *QUICK, "--quiet")
+    assert run(*arguments, "--out", "a.chainrule")[0] == 0
+    assert run(*arguments, "--out", "b.chainrule", "--report", "r")[0] == 0
+    one, other = cr.load("a.chainrule")[-1].network_, cr.load("b.chainrule")[-1].network_
+    np.testing.assert_array_equal(one.parameters, other.parameters)
+
+
+def test_json_says_where_the_report_is(table, run):
+    code, out, err = run("train", table, "--target", "buys", *QUICK, "--report", "r", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["report"] == "r/report.html"
+    assert report.Path("r/report.html").stat().st_size < 2_000_000
+
+
+def test_a_report_is_written_over_an_older_one_but_over_nothing_else(table, run):
+    arguments = ("train", table, "--target", "buys", *QUICK, "--quiet", "--report", "r")
+    assert run(*arguments)[0] == 0
+    assert run(*arguments)[0] == 0
+    report.Path("r/report.html").write_text("my own work")
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "is not a report of chainrule" in err
+    assert report.Path("r/report.html").read_text() == "my own work"
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Fails if the training starts."""
+
+    def fit(*_):
+        raise AssertionError("the training has started")
+
+    monkeypatch.setattr(sys.modules["chainrule.cli.train"], "_fit", fit)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_folder_that_cannot_be_is_known_before_training(table, run):
+    report.Path("file").write_text("")
+    for folder, words in (("file", "is a file"), ("file/below", "cannot be written to")):
+        code, out, err = run("train", table, "--target", "buys", "--report", folder)
+        assert (code, out) == (2, "")
+        assert words in err
+        assert err.count("\n") == 1
+
+
+def test_a_folder_named_like_the_data_is_not_taken_for_it(run):
+    code, _, err = run("train", "flower", *QUICK, "--quiet", "--report", "flower")
+    assert (code, err) == (0, "")
+    assert report.Path("flower/report.html").is_file()
+
+
+@pytest.mark.usefixtures("untrained")
+def test_matplotlib_is_asked_for_before_training(table, run, monkeypatch):
+    for module in [m for m in sys.modules if m.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, err = run("train", table, "--target", "buys", "--report", "r")
+    assert code == 2
+    assert 'pip install "chainrule[plots]"' in err
+    assert not report.Path("r").exists()
+
+
+def test_traces_are_of_the_network_as_it_was_at_those_epochs(table, run, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(report, "write", lambda *given: seen.update(network=given[3], traces=given[5]))
+    fit = sys.modules["chainrule.cli.train"]._fit
+    monkeypatch.setattr(
+        sys.modules["chainrule.cli.train"], "_fit", lambda *given: (seen.update(recorder=given[5]), fit(*given))
+    )
+    assert run("train", table, "--target", "buys", "--hidden", "8", "--epochs", "40", "--report", "r")[0] == 0
+    epochs = list(seen["traces"])
+    assert (epochs[0], epochs[-1], len(epochs)) == (0, 40, 17)
+    network, X, y = seen["network"], seen["recorder"].X, seen["recorder"].y
+    A = network.network_.layers(X.T)[1]
+    for l in (1, 2):
+        np.testing.assert_array_equal(seen["traces"][40]["A"][l], A[l])
+        assert seen["traces"][0]["A"][l].shape == seen["traces"][40]["dZ"][l].shape == A[l].shape
+        assert not np.array_equal(seen["traces"][0]["A"][l], seen["traces"][2]["A"][l])
+    smoothed = 0.9 * (y == network.classes_[1]) + 0.05  # as the network learns them
+    np.testing.assert_allclose(seen["traces"][40]["dZ"][2], A[2] - smoothed, atol=1e-6)

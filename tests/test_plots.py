@@ -1,0 +1,670 @@
+"""Pictures: what is drawn is what the network has, no words lie over one another, and dark pages have light words."""
+
+import subprocess
+import sys
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import chainrule as cr
+from chainrule import MLPClassifier, MLPRegressor, activations, plots
+from chainrule.estimators.display import CostCurveDisplay, FirstLayerDisplay, NetworkDisplay
+from chainrule.plots import diagram, style
+from chainrule.tracing import trace
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.colors import to_rgb, to_rgba  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left():
+    with matplotlib.rc_context():
+        yield
+    plt.close("all")
+
+
+def trained(sizes, X, Y, epochs=60, **options):
+    net = cr.Network(sizes, seed=0, **options)
+    return net, list(net.train(X, Y, cr.Adam(0.02), epochs=epochs, batch_size=64, seed=0, validation=(X, Y)))
+
+
+@pytest.fixture(scope="module")
+def flower():
+    X, Y = cr.datasets.flower(200)
+    return (*trained([2, 4, 1], X, Y, hidden="tanh"), X, Y)
+
+
+@pytest.fixture(scope="module")
+def spirals():
+    X, Y = cr.datasets.spirals(150)
+    return (*trained([2, 8, 3], X, Y, hidden="tanh", output="softmax"), X, Y)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, Y = cr.datasets.iris()
+    return (*trained([4, 5, 3], X, Y, output="softmax"), X, Y)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, Y = cr.datasets.digits()
+    X, Y = X[:, :400], Y[:, :400]
+    return (*trained([64, 16, 10], X, Y, epochs=8, output="softmax"), X, Y)
+
+
+def words(ax):
+    return [text.get_text() for text in ax.findobj(matplotlib.text.Text) if text.get_text().strip()]
+
+
+def assert_readable(figure):
+    """Every text is inside the figure, and none lies over another."""
+    drawn, draw = [], matplotlib.text.Text.draw
+    with pytest.MonkeyPatch.context() as patch:  # ticks outside the limits are there, but not drawn
+        patch.setattr(matplotlib.text.Text, "draw", lambda text, *given: (drawn.append(text), draw(text, *given)))
+        figure.canvas.draw()
+    boxes = [
+        (text.get_text(), text.get_window_extent()) for text in drawn if text.get_visible() and text.get_text().strip()
+    ]
+    assert boxes
+    whole = figure.bbox.padded(1)
+    for text, box in boxes:
+        assert whole.containsx(box.x0), text
+        assert whole.containsx(box.x1), text
+        assert whole.containsy(box.y0), text
+        assert whole.containsy(box.y1), text
+    for (one, a), (other, b) in combinations(boxes, 2):
+        across, up = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across < 1 or up < 1, f"{one!r} lies over {other!r}"
+
+
+# -- all of them -------------------------------------------------------------------------------------------------------
+
+
+def traced(run):
+    net, _, X, Y = run
+    return {epoch: trace(net, X, Y) for epoch in (0, 10, 20)}
+
+
+ALL = {
+    "cost_curves": lambda r, ax=None: plots.cost_curves({"a": r["flower"][1], "b": r["spirals"][1]}, ax=ax),
+    "boundary of two": lambda r, ax=None: plots.decision_boundary(r["flower"][0], *r["flower"][2:], ax=ax),
+    "boundary of three": lambda r, ax=None: plots.decision_boundary(r["spirals"][0], *r["spirals"][2:], ax=ax),
+    "components": lambda r, ax=None: plots.decision_boundary(r["iris"][0], *r["iris"][2:], ax=ax),
+    "slice": lambda r, ax=None: plots.decision_boundary(r["iris"][0], *r["iris"][2:], dims=(1, 2), ax=ax),
+    "components of digits": lambda r, ax=None: plots.decision_boundary(r["digits"][0], *r["digits"][2:], ax=ax),
+    "network": lambda r, ax=None: plots.network(r["flower"][0], ax=ax),
+    "large network": lambda r, ax=None: plots.network(r["digits"][0], ax=ax),
+    "deep network": lambda r, ax=None: plots.network(cr.Network([30, *[12] * 20, 3], seed=0), ax=ax),
+    "first_layer": lambda r, ax=None: plots.first_layer(r["digits"][0], (8, 8), ax=ax),
+    "histograms of A": lambda r, ax=None: plots.histograms(traced(r["digits"]), "A", ax=ax),
+    "histograms of dW": lambda r, ax=None: plots.histograms(traced(r["digits"]), "dW", ax=ax),
+    "activation": lambda r, ax=None: plots.activation("selu", ax=ax),
+    "confusion": lambda r, ax=None: plots.confusion(r["digits"][0], *r["digits"][2:], ax=ax),
+    "misclassified": lambda r, ax=None: plots.misclassified(r["digits"][0], *r["digits"][2:], (8, 8), ax=ax),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(flower, spirals, iris, digits):
+    return {"flower": flower, "spirals": spirals, "iris": iris, "digits": digits}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_words_lie_over_one_another_or_outside(name, runs):
+    assert_readable(ALL[name](runs).figure)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_picture_draws_on_the_axes_it_is_given_and_returns_them(name, runs):
+    figure, axes = plt.subplots(1, 2)
+    assert ALL[name](runs, ax=axes[1]) is axes[1]
+    assert not axes[0].has_data()
+    assert plt.get_fignums() == [figure.number]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_words_and_lines_follow_a_dark_style_and_no_background_is_forced(name, runs):
+    plt.style.use("dark_background")
+    matplotlib.rcParams.update({"figure.facecolor": "none", "axes.facecolor": "none"})
+    figure = ALL[name](runs).figure
+    for text in figure.findobj(matplotlib.text.Text):
+        assert not text.get_text().strip() or to_rgb(text.get_color()) == (1, 1, 1), text.get_text()
+    assert figure.get_facecolor()[3] == 0
+    assert all(ax.get_facecolor()[3] == 0 for ax in figure.axes)
+    for line in figure.findobj(matplotlib.lines.Line2D):
+        assert to_rgb(line.get_color()) != (0, 0, 0)
+
+
+def luminance(color):
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+@pytest.mark.parametrize("color", [*style.COLORS, style.PURPLE, style.GREEN])
+def test_every_color_reads_on_white_and_on_black(color):
+    assert 1.05 / (luminance(color) + 0.05) >= 3
+    assert (luminance(color) + 0.05) / 0.05 >= 3
+
+
+def test_importing_the_pictures_does_not_load_matplotlib():
+    code = "import chainrule.plots, chainrule.estimators.display, sys; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_without_matplotlib_the_error_says_what_to_install(name, runs, monkeypatch):
+    for module in [m for m in sys.modules if m.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r'pip install "chainrule\[plots\]"'):
+        ALL[name](runs)
+
+
+# -- cost curves -------------------------------------------------------------------------------------------------------
+
+
+def test_cost_curves_draw_the_costs_of_the_steps(flower):
+    _, steps, *_ = flower
+    training, validation = plots.cost_curves(steps).lines
+    np.testing.assert_array_equal(training.get_xdata(), [step.epoch for step in steps])
+    np.testing.assert_array_equal(training.get_ydata(), [step.cost for step in steps])
+    np.testing.assert_array_equal(validation.get_ydata(), [step.validation_cost for step in steps])
+    assert (training.get_linestyle(), validation.get_linestyle()) == ("-", "--")
+    assert [text.get_text() for text in training.axes.get_legend().get_texts()] == ["training", "validation"]
+    assert (training.axes.get_xlabel(), training.axes.get_ylabel()) == ("epoch", "cost J")
+
+
+def test_cost_curves_take_every_form_of_a_run(flower):
+    _, steps, X, Y = flower
+    generator = cr.Network([2, 1], seed=0).train(X, Y, cr.GradientDescent(0.1), epochs=7, every=3)
+    history = {"cost": [3, 2, 1], "metric": [0, 0, 1]}
+    ax = plots.cost_curves({"steps": steps, 0.1: generator, 0: history, "one epoch": {"cost": [5.0]}})
+    labels = ["steps: training", "steps: validation", "0.1", "0", "one epoch"]
+    assert [line.get_label() for line in ax.lines] == labels
+    assert list(ax.lines[2].get_xdata()) == [0, 3, 6]
+    assert list(ax.lines[3].get_ydata()) == [3, 2, 1]
+    assert ax.lines[4].get_marker() == "o"
+    colors = [line.get_color() for line in ax.lines]
+    assert colors[0] == colors[1] == style.BLUE
+    assert len(set(colors)) == 4
+
+
+def test_one_run_needs_no_legend_and_the_next_picture_has_the_next_color():
+    ax = plots.cost_curves({"cost": [3, 2, 1]})
+    assert ax.get_legend() is None
+    plots.cost_curves({"cost": [4, 2, 1]}, ax=ax)
+    assert [line.get_color() for line in ax.lines] == [style.BLUE, style.ORANGE]
+
+
+def test_many_runs_are_told_apart_by_color_and_mark():
+    ax = plots.cost_curves({seed: {"cost": [2, 1]} for seed in range(20)})
+    assert len({(line.get_color(), line.get_marker()) for line in ax.lines}) == 20
+
+
+def test_names_of_runs_are_words_and_not_mathematics():
+    ax = plots.cost_curves({"$5 or $\\nothing$": {"cost": [2, 1]}, "_hidden": {"cost": [3, 1]}})
+    ax.figure.canvas.draw()
+    shown = [text.get_text().strip() for text in ax.get_legend().get_texts()]
+    assert shown == ["$5 or $\\nothing$", "_hidden"]
+
+
+@pytest.mark.parametrize("runs", [{}, [], {"cost": []}, {"a": []}])
+def test_no_costs_are_an_error(runs):
+    with pytest.raises(ValueError, match="runs: got"):
+        plots.cost_curves(runs)
+
+
+# -- decision boundary -------------------------------------------------------------------------------------------------
+
+
+def middle_of(image):
+    """The inputs at the middle of every pixel, (2, pixels), and the shape."""
+    shape, (left, right, bottom, top) = image.get_array().shape[:2], image.get_extent()
+    x = left + (np.arange(shape[1]) + 0.5) * (right - left) / shape[1]
+    y = bottom + (np.arange(shape[0]) + 0.5) * (top - bottom) / shape[0]
+    return np.stack([part.ravel() for part in np.meshgrid(x, y)]), shape
+
+
+def test_the_shade_is_the_probability_and_the_line_is_a_half(flower):
+    net, _, X, Y = flower
+    ax = plots.decision_boundary(net, X, Y)
+    at, shape = middle_of(ax.images[0])
+    np.testing.assert_allclose(ax.images[0].get_array(), net.forward(at).reshape(shape), atol=1e-9)
+    contour = next(c for c in ax.collections if isinstance(c, matplotlib.contour.ContourSet))
+    line = np.vstack([path.vertices for path in contour.get_paths()]).T
+    assert abs(net.forward(line) - 0.5).max() < 0.02
+    points = [c.get_offsets() for c in ax.collections if c.get_offsets().size > 2]
+    np.testing.assert_array_equal(np.sort(np.vstack(points), axis=0), np.sort(X.T, axis=0))
+    np.testing.assert_array_equal(points[1], X[:, Y[0] == 1].T)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x₁", "x₂")
+    assert ax.figure.axes[1].get_ylabel() == "probability of 1"
+
+
+def test_of_several_classes_the_color_is_the_likeliest(spirals):
+    net, _, X, Y = spirals
+    ax = plots.decision_boundary(net, X, Y)
+    at, shape = middle_of(ax.images[0])
+    best = net.forward(at).argmax(axis=0).reshape(shape)
+    wanted = np.array([to_rgb(color) for color in style.COLORS])[best]
+    np.testing.assert_array_equal(ax.images[0].get_array()[..., :3], wanted)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "1", "2"]
+    assert len({c.get_paths()[0].vertices.tobytes() for c in ax.collections[-3:]}) == 3  # three marks
+
+
+def test_an_estimator_with_rows_gives_the_same_picture_as_its_network(spirals):
+    *_, X, Y = spirals
+    y = np.array(["a", "b", "c"])[Y.argmax(axis=0)]
+    clf = MLPClassifier((8,), max_iter=3, solver="lbfgs", tol=1.0).fit(X.T, y)
+    ours, theirs = plots.decision_boundary(clf, X.T, y), plots.decision_boundary(clf.network_, X, Y)
+    np.testing.assert_allclose(ours.images[0].get_array(), theirs.images[0].get_array(), rtol=1e-6)
+    assert [text.get_text() for text in ours.get_legend().get_texts()] == ["a", "b", "c"]
+
+
+def test_a_slice_holds_the_other_inputs_at_their_mean(iris):
+    net, _, X, Y = iris
+    ax = plots.decision_boundary(net, X, Y, dims=(3, 1))
+    at, shape = middle_of(ax.images[0])
+    full = np.repeat(X.mean(axis=1, keepdims=True), at.shape[1], axis=1)
+    full[[3, 1]] = at
+    best = net.forward(full).argmax(axis=0).reshape(shape)
+    np.testing.assert_array_equal(ax.images[0].get_array()[..., :3], np.array([to_rgb(c) for c in style.COLORS])[best])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x₄", "x₂")
+    assert "other 2 inputs at their mean" in ax.get_title()
+
+
+def test_more_inputs_are_drawn_on_their_first_two_principal_components(iris):
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
+
+    net, _, X, Y = iris
+    ax = plots.decision_boundary(net, X, Y)
+    scaler, pca = StandardScaler().fit(X.T), PCA(2)
+    wanted = pca.fit_transform(scaler.transform(X.T))
+    points = np.vstack([c.get_offsets() for c in ax.collections[-3:]])  # iris is sorted by class
+    np.testing.assert_allclose(abs(points), abs(wanted), atol=1e-9)
+    signs = np.sign((points * wanted).sum(axis=0))
+    at, shape = middle_of(ax.images[0])
+    back = scaler.inverse_transform(pca.inverse_transform(at.T * signs))
+    best = net.forward(back.T).argmax(axis=0).reshape(shape)
+    np.testing.assert_array_equal(ax.images[0].get_array()[..., :3], np.array([to_rgb(c) for c in style.COLORS])[best])
+    assert f"({pca.explained_variance_ratio_[0]:.0%})" in ax.get_xlabel()
+    assert "4 inputs" in ax.get_title()
+
+
+def test_a_regression_is_drawn_by_its_value(rng):
+    frame = pd.DataFrame({"length": rng.normal(size=50), "$width$": rng.normal(size=50)})
+    y = frame["length"].to_numpy() * 2
+    reg = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", tol=0.1).fit(frame, y)
+    ax = plots.decision_boundary(reg, frame, y)
+    at, shape = middle_of(ax.images[0])
+    values = reg.predict(pd.DataFrame(at.T, columns=frame.columns)).reshape(shape)
+    np.testing.assert_allclose(ax.images[0].get_array(), values, atol=1e-6)
+    np.testing.assert_array_equal(ax.collections[0].get_array(), y)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("length", "$width$")
+    assert ax.images[0].get_clim() == ax.collections[0].get_clim()
+
+
+def test_a_network_that_answers_the_same_everywhere_has_no_line():
+    X, Y = cr.datasets.flower(20)
+    net = cr.Network([2, 1], init="zeros")
+    ax = plots.decision_boundary(net, X, Y)
+    assert not [c for c in ax.collections if isinstance(c, matplotlib.contour.ContourSet)]
+
+
+def test_what_cannot_be_drawn_as_a_plane_is_an_error(iris):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    net, _, X, Y = iris
+    for dims in ((0, 0), (0, 4), (-1, 2)):
+        with pytest.raises(ValueError, match=r"dims: got .* 0 … 3"):
+            plots.decision_boundary(net, X, Y, dims=dims)
+    with pytest.raises(ValueError, match="at least two"):
+        plots.decision_boundary(cr.Network([1, 1]), np.zeros((1, 3)), np.zeros((1, 3)))
+    with pytest.raises(ValueError, match=r"dims=\(i, j\)"):
+        plots.decision_boundary(net, X[:, :1], Y[:, :1])
+    with pytest.raises(ValueError, match="3 sigmoid outputs"):
+        plots.decision_boundary(cr.Network([4, 3]), X, Y)
+    clf = MLPClassifier((), solver="lbfgs", tol=1.0, max_iter=5).fit(X.T[:100], np.repeat([0, 1], 50))
+    with pytest.raises(ValueError, match="not a class of the model; known: 0, 1"):
+        plots.decision_boundary(clf, X.T, np.repeat([0, 1, 2], 50))
+    with pytest.raises(ValueError, match=r"y: got shape \(3, 2\)"):
+        plots.decision_boundary(clf, X.T[:3], np.zeros((3, 2)))
+    text, y = pd.DataFrame({"a": ["x", "y"] * 10, "b": ["z"] * 20}), np.tile([0, 1], 10)
+    coded = make_pipeline(OrdinalEncoder(), MLPClassifier((), solver="lbfgs", tol=0.1)).fit(text, y)
+    with pytest.raises(ValueError, match="numbers only"):
+        plots.decision_boundary(coded, text, y)
+
+
+# -- the diagram -------------------------------------------------------------------------------------------------------
+
+
+def diagram_of(net):
+    ax = plots.network(net)
+    lines, circles = ax.collections
+    return ax, lines, circles
+
+
+def test_every_weight_is_a_line_with_its_sign_as_color_and_its_size_as_width():
+    net = cr.Network([2, 3, 1], hidden="tanh", seed=4)
+    net.b[1] = np.array([[1.0], [-0.5], [0.0]])
+    ax, lines, circles = diagram_of(net)
+    W = np.concatenate([net.W[1].ravel(), net.W[2].ravel()])
+    assert len(lines.get_segments()) == W.size == 9
+    colors, widths = lines.get_colors(), lines.get_linewidths()
+    for w, color, width in zip(W, colors, widths, strict=True):
+        if color[3] > 0.16:
+            np.testing.assert_allclose(color[:3], to_rgb(style.GREEN if w > 0 else style.PURPLE), atol=1e-9)
+        assert color[3] == pytest.approx(0.15 + 0.85 * abs(w) / abs(W).max())
+        assert width == pytest.approx(0.3 + 2.7 * abs(w) / abs(W).max())
+    fills = circles.get_facecolors()
+    assert len(fills) == 6
+    np.testing.assert_allclose(fills[:, 3], [0, 0, 1, 0.5, 0, 0], atol=0.01)
+    np.testing.assert_allclose(fills[[2, 3], :3], [to_rgb(style.GREEN), to_rgb(style.PURPLE)], atol=1e-9)
+    shown = words(ax)
+    assert {"x₁", "x₂", "ŷ₁", "input\n2", "layer 1\ntanh\n3", "output\nsigmoid\n1"} <= set(shown)
+    assert f"|w| = {abs(W).max():.3g}" in ax.texts[-1].get_text()
+
+
+def test_lines_end_at_the_rims_of_the_right_circles():
+    net = cr.Network([2, 3, 1], seed=0)
+    _, lines, circles = diagram_of(net)
+    centers = [(path.vertices.max(axis=0) + path.vertices.min(axis=0)) / 2 for path in circles.get_paths()]
+    pairs = [(2 + i, k) for i in range(3) for k in range(2)] + [(5, 2 + k) for k in range(3)]
+    for (end, start), segment in zip(pairs, lines.get_segments(), strict=True):
+        for center, point in ((centers[start], segment[0]), (centers[end], segment[1])):
+            assert np.hypot(*(point - center)) == pytest.approx(diagram.RADIUS, rel=1e-3)
+
+
+def test_what_is_left_out_of_a_large_network_is_said():
+    ax, lines, _ = diagram_of(cr.Network([64, 16, 10], output="softmax", seed=0))
+    shown = words(ax)
+    assert {"input\n64 (8 drawn)", "layer 1\nrelu\n16 (8 drawn)", "output\nsoftmax\n10", "x₆₄", "⋮"} <= set(shown)
+    assert "x₇" not in shown
+    assert len(lines.get_segments()) == 8 * 8 + 8 * 10
+    ax, lines, _ = diagram_of(cr.Network([3, *[2] * 20, 1], seed=0))
+    assert "…\n14 more\nlayers" in words(ax)
+    assert {"layer 3\nrelu\n2", "layer 18\nrelu\n2"} <= set(words(ax))
+    assert not {"layer 4\nrelu\n2", "layer 17\nrelu\n2"} & set(words(ax))
+    assert len(lines.get_segments()) == 6 + 4 + 4 + (4 + 4 + 2)
+
+
+def test_the_strongest_weight_that_is_drawn_sets_the_scale():
+    net = cr.Network([20, 2, 1], init="zeros")
+    net.W[1][0, 10], net.W[1][0, 2] = 50.0, 5.0  # the first of an input that is not drawn
+    assert "|w| = 5;" in plots.network(net).texts[-1].get_text()
+    _, lines, _ = diagram_of(cr.Network([2, 1], init="zeros"))
+    np.testing.assert_allclose(lines.get_linewidths(), 0.3)
+
+
+# -- images ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_layer_is_drawn_as_it_is(digits):
+    net, *_ = digits
+    ax = plots.first_layer(net, (8, 8))
+    for image, w in zip(ax.images, net.W[1], strict=True):
+        np.testing.assert_array_equal(image.get_array(), w.reshape(8, 8))
+        assert image.get_clim() == (-abs(net.W[1]).max(), abs(net.W[1]).max())
+    np.testing.assert_allclose(ax.images[0].cmap(1.0), to_rgba(style.GREEN))
+    np.testing.assert_allclose(ax.images[0].cmap(0.0), to_rgba(style.PURPLE))
+    assert ax.images[0].cmap(0.5)[3] < 0.01
+    assert ax.get_title() == "W[1]: 16 units"
+
+
+def test_many_units_are_counted_and_color_images_are_in_color(rng):
+    net = cr.Network([12, 100, 1], seed=0)
+    ax = plots.first_layer(net, (2, 2, 3))
+    assert len(ax.images) == 64
+    assert ax.get_title() == "W[1]: the first 64 of 100 units"
+    scale = abs(net.W[1][:64]).max()
+    np.testing.assert_allclose(ax.images[3].get_array(), 0.5 + 0.5 * net.W[1][3].reshape(2, 2, 3) / scale)
+    assert plots.first_layer(cr.Network([4, 1], seed=0), (2, 2, 1)).get_title() == "W[1]: 1 unit"
+    assert len({(image.get_extent()[0], image.get_extent()[2]) for image in ax.images}) == 64
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (64,), (4, 4, 4), (2, 2, 2, 8)])
+def test_a_shape_that_does_not_fit_is_an_error(digits, shape):
+    net, _, X, Y = digits
+    with pytest.raises(ValueError, match="with 64 numbers in all"):
+        plots.first_layer(net, shape)
+    with pytest.raises(ValueError, match="with 64 numbers in all"):
+        plots.misclassified(net, X, Y, shape)
+
+
+def test_the_mistakes_are_shown_surest_first(digits):
+    net, _, X, Y = digits
+    A, y = net.forward(X), Y.argmax(axis=0)
+    wrong = np.flatnonzero(A.argmax(axis=0) != y)
+    order = wrong[np.argsort(-A.max(axis=0)[wrong], kind="stable")][:24]
+    ax = plots.misclassified(net, X, Y, (8, 8))
+    assert [text.get_text() for text in ax.texts] == [
+        f"{y[i]} → {A[:, i].argmax()}\n{A[:, i].max():.0%}" for i in order
+    ]
+    for image, i in zip(ax.images, order, strict=True):
+        np.testing.assert_allclose(image.get_array(), X[:, i].reshape(8, 8) / X.max())
+    assert ax.get_title().startswith(f"{len(wrong)} of 400 wrong")
+    assert ("surest 24" in ax.get_title()) == (len(wrong) > 24)
+
+
+def test_no_mistakes_and_color_images():
+    X = np.linspace(0, 255, 24).reshape(12, 2)
+    net = cr.Network([12, 1], init="zeros")
+    net.b[1] = -1.0
+    right = plots.misclassified(net, X, np.zeros((1, 2)), (2, 2, 3))
+    assert right.get_title() == "0 of 2 wrong"
+    assert not right.images
+    wrong = plots.misclassified(net, X, np.ones((1, 2)), (2, 2, 3))
+    assert [text.get_text() for text in wrong.texts] == ["1 → 0\n73%"] * 2
+    np.testing.assert_allclose(wrong.images[0].get_array(), X[:, 0].reshape(2, 2, 3) / 255)
+
+
+# -- histograms over training ------------------------------------------------------------------------------------------
+
+
+def meshes(ax):
+    return [c for c in ax.collections if isinstance(c, matplotlib.collections.QuadMesh)]
+
+
+def test_histograms_are_those_of_each_layer_at_each_time(flower):
+    net, _, X, Y = flower
+    start = cr.Network([2, 4, 1], hidden="tanh", seed=1)
+    given = {0: trace(start, X, Y), 50: trace(net, X, Y)}
+    ax = plots.histograms(given, "A")
+    assert len(meshes(ax)) == 2
+    for l, mesh in enumerate(meshes(ax), 1):
+        edges = mesh.get_coordinates()[:, 0, 1]
+        shares = mesh.get_array().reshape(60, 2)
+        for t, one in enumerate(given.values()):
+            wanted = np.histogram(one["A"][l], edges)[0] / one["A"][l].size
+            np.testing.assert_allclose(shares[:, t], wanted)
+            assert shares[:, t].sum() == pytest.approx(1)
+    medians = [patch.get_data().values for patch in ax.patches]
+    np.testing.assert_allclose(medians[0], [np.median(one["A"][1]) for one in given.values()])
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["layer 1", "layer 2"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("in each layer from left to right: 0 to 50", "A, line: its median")
+
+
+def test_gradients_are_drawn_by_size_and_their_zeros_are_counted(digits):
+    net, _, X, Y = digits
+    given = [trace(cr.Network([64, 16, 10], output="softmax", seed=1), X, Y), trace(net, X, Y)]
+    ax = plots.histograms(given, "dZ")
+    assert (ax.get_yscale(), ax.get_ylabel()) == ("log", "|dZ|, line: its median")
+    zeros = [f"{np.mean(one['dZ'][1] == 0):.0%}" for one in given]
+    assert f"zeros {zeros[0]} → {zeros[1]}" in words(ax)
+    for mesh in meshes(ax):
+        np.testing.assert_allclose(mesh.get_array().reshape(60, 2).sum(axis=0), 1)
+    assert "first trace" in ax.get_xlabel()
+
+
+def test_gradients_that_are_all_zero_and_single_traces_have_a_picture():
+    X, Y = cr.datasets.flower(20)
+    zero = trace(cr.Network([2, 3, 1], init="zeros"), X, Y)
+    ax = plots.histograms([zero], "dW")
+    ax.figure.canvas.draw()
+    assert "zeros 100%" in words(ax)
+    assert ax.get_xlabel() == ""
+    ax = plots.histograms([zero], "W")
+    ax.figure.canvas.draw()
+    assert ax.get_yscale() == "linear"
+
+
+def test_what_has_no_histogram_is_an_error():
+    X, Y = cr.datasets.flower(20)
+    one = trace(cr.Network([2, 1], seed=0), X, Y)
+    with pytest.raises(ValueError, match="traces: got none"):
+        plots.histograms([])
+    with pytest.raises(ValueError, match="'J' is not one array a layer"):
+        plots.histograms([one], "J")
+    with pytest.raises(KeyError, match="known: J"):
+        plots.histograms([one], "Q")
+    with pytest.raises(ValueError, match="has no slope: it has no hidden layer"):
+        plots.histograms([one], "slope")
+
+
+# -- activations and the confusion matrix ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", [*(n for n in activations.ACTIVATIONS if n not in activations.OUTPUT_ONLY), "elu(0.5)"]
+)
+def test_an_activation_is_drawn_with_its_slope_and_formulas(name):
+    ax = plots.activation(name)
+    assert_readable(ax.figure)
+    g, slope = ax.lines[-2:]
+    row = activations.get(name)
+    np.testing.assert_array_equal(g.get_ydata(), row(g.get_xdata()))
+    z, values = slope.get_xdata(), slope.get_ydata()
+    there = ~np.isnan(values)
+    np.testing.assert_array_equal(values[there], row.slope(z[there]))
+    assert (~there).sum() == (name in ("relu", "leaky_relu", "elu(0.5)", "selu"))  # where it jumps, no line is drawn
+    assert row.formula in g.get_label()
+    assert row.slope_formula in slope.get_label()
+    assert ax.get_title() == row.spec
+
+
+def test_every_activation_has_its_place():
+    figure = plots.activations()
+    assert [ax.get_title().partition("(")[0] for ax in figure.axes] == [
+        name for name in activations.ACTIVATIONS if name not in activations.OUTPUT_ONLY
+    ]
+    assert_readable(figure)
+    with pytest.raises(ValueError, match="output layer only"):
+        plots.activation("softmax")
+
+
+def test_the_confusion_matrix_counts_as_scikit_learn_does(digits):
+    from sklearn.metrics import confusion_matrix
+
+    net, _, X, Y = digits
+    ax = plots.confusion(net, X, Y)
+    wanted = confusion_matrix(Y.argmax(axis=0), net.forward(X).argmax(axis=0))
+    found = np.zeros((10, 10), int)
+    for text in ax.texts:
+        j, i = text.get_position()
+        found[i, j] = int(text.get_text())
+    np.testing.assert_array_equal(found, wanted)
+    shades = ax.images[0].get_array()
+    np.testing.assert_allclose(shades[3, 3], (*to_rgb(style.BLUE), 0.85 * np.sqrt(wanted[3, 3] / wanted[3].sum())))
+    np.testing.assert_allclose(shades[3, 4, :3], to_rgb(style.ORANGE))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+def test_classes_of_the_confusion_matrix_have_their_names_and_long_ones_are_cut(rng):
+    X, y = rng.normal(size=(90, 2)), rng.permutation(np.repeat(["$a$", "_b", "a very long name of a class"], 30))
+    clf = MLPClassifier((), solver="lbfgs", tol=1.0, max_iter=5).fit(X, y)
+    ax = plots.confusion(clf, X, y)
+    assert_readable(ax.figure)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["$a$", " _b", "a very long n…"]
+
+
+def test_many_classes_are_drawn_without_numbers(rng):
+    X = rng.normal(size=(3, 400))
+    Y = np.eye(60)[rng.integers(60, size=400)].T
+    ax = plots.confusion(cr.Network([3, 60], output="softmax", seed=0), X, Y)
+    assert_readable(ax.figure)
+    assert not ax.texts
+    assert [tick.get_text() for tick in ax.get_xticklabels()][:3] == ["0", "3", "6"]
+
+
+def test_a_model_of_numbers_has_no_confusion():
+    X, Y = cr.datasets.sine(20)
+    net = cr.Network([1, 1], output="identity", seed=0)
+    with pytest.raises(ValueError, match="confusion: this model predicts numbers"):
+        plots.confusion(net, X, Y)
+    with pytest.raises(ValueError, match="misclassified: this model predicts numbers"):
+        plots.misclassified(net, X, Y, (1, 1))
+
+
+# -- scikit-learn's Displays -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def clf():
+    X, Y = cr.datasets.flower(100)
+    clf = MLPClassifier((4,), max_iter=5, early_stopping=True, random_state=0, schedule="cosine")
+    return clf.fit(X.T, Y[0])
+
+
+def test_a_display_of_the_cost_curves(clf):
+    display = CostCurveDisplay.from_estimator(clf)
+    assert display.figure_ is display.ax_.figure
+    training, validation = display.lines_
+    np.testing.assert_array_equal(training.get_ydata(), clf.history_["cost"])
+    np.testing.assert_array_equal(validation.get_ydata(), clf.history_["validation_cost"])
+    assert training.get_label() == "MLPClassifier: training"
+    first = display.ax_
+    again = CostCurveDisplay.from_estimator(clf, name="again", ax=first)
+    assert again.ax_ is first
+    assert [line.get_label() for line in again.lines_] == ["again: training", "again: validation"]
+    assert again.lines_[0].get_color() != training.get_color()
+    assert display.plot(name="third").ax_ is not first
+    assert [line.get_label() for line in CostCurveDisplay({"cost": [1, 2]}).plot().lines_] == ["training"]
+
+
+def test_displays_of_the_network_and_of_its_first_layer(clf):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    display = NetworkDisplay.from_estimator(clf)
+    assert "input\n2" in words(display.ax_)
+    assert display.plot().figure_ is display.ax_.figure
+    X, Y = cr.datasets.flower(60)
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier((3,), solver="lbfgs", tol=0.01)).fit(X.T, Y[0])
+    shown = FirstLayerDisplay.from_estimator(pipeline, (1, 2))
+    assert len(shown.ax_.images) == 3
+    np.testing.assert_array_equal(shown.ax_.images[0].get_array(), pipeline[-1].network_.W[1][:1])
+    assert CostCurveDisplay.from_estimator(pipeline).figure_ is not shown.figure_
+
+
+def test_a_display_shows_what_was_there_when_it_was_made(clf):
+    display = CostCurveDisplay.from_estimator(clf)
+    clf.history_["cost"].append(0.0)
+    assert len(display.plot().lines_[0].get_ydata()) == len(clf.history_["cost"]) - 1
+    clf.history_["cost"].pop()
+
+
+def test_displays_want_a_fitted_estimator_of_ours():
+    from sklearn.exceptions import NotFittedError
+    from sklearn.linear_model import LogisticRegression
+
+    with pytest.raises(NotFittedError):
+        CostCurveDisplay.from_estimator(MLPClassifier())
+    with pytest.raises(TypeError, match="got LogisticRegression, wanted MLPClassifier"):
+        NetworkDisplay.from_estimator(LogisticRegression().fit([[0], [1]], [0, 1]))
+
+
+def test_scikit_learns_own_displays_take_our_estimators(clf):
+    from sklearn.inspection import DecisionBoundaryDisplay
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    X, Y = cr.datasets.flower(100)
+    assert DecisionBoundaryDisplay.from_estimator(clf, X.T).response.shape == (100, 100)
+    theirs = ConfusionMatrixDisplay.from_estimator(clf, X.T, Y[0]).confusion_matrix
+    ours = plots.confusion(clf, X.T, Y[0])
+    assert sum(int(text.get_text()) for text in ours.texts) == theirs.sum() == 100
