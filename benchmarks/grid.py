@@ -54,12 +54,12 @@ NEAR_EQUAL = 0.05  # what a rerun may change
 
 
 def case_of(**factors):
-    """The network of a cell, with rows for four to eight batches: fewer where they take long."""
+    """The network of a cell, with rows for one batch to eight of them: fewer where they take long."""
     f = {**BASE, **factors}
     sizes = (f["width"], *[f["width"]] * f["depth"], 10)
     name = " ".join(f"{key} {value}" for key, value in f.items())
     case = Case(name, sizes, f["batch"], f["batch"], OPTIMIZERS[f["optimizer"]], f["activation"])
-    return replace(case, rows=case.batch * int(np.clip(0.02 / likely_seconds(case), 4, 8)))
+    return replace(case, rows=case.batch * int(np.clip(0.02 / likely_seconds(case), 1, 8)))
 
 
 def likely_seconds(case):

@@ -12,6 +12,7 @@ import pytest
 import chainrule
 
 ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = ("train", "predict", "evaluate", "inspect", "trace", "diagnose", "claims")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -61,13 +62,13 @@ def test_every_public_name_has_a_docstring(name):
 
 def test_every_command_of_the_command_line_explains_itself():
     run = subprocess.run([sys.executable, "-m", "chainrule", "--help"], capture_output=True, text=True, timeout=60)
-    commands = re.findall(r"^\W*(train|predict|evaluate|inspect)\s+\S", run.stdout, re.MULTILINE)
-    assert sorted(commands) == ["evaluate", "inspect", "predict", "train"]
+    commands = re.findall(rf"^\W*({'|'.join(COMMANDS)})\s+\S", run.stdout, re.MULTILINE)
+    assert sorted(commands) == sorted(COMMANDS)
 
 
 def test_every_command_is_in_the_readme():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [c for c in ("train", "predict", "evaluate", "inspect") if f"chainrule {c}" not in text] == []
+    assert [c for c in COMMANDS if f"chainrule {c}" not in text] == []
 
 
 def test_the_changelog_and_the_package_agree_on_the_version():

@@ -11,6 +11,7 @@ import chainrule
 
 HOUSE = Path(chainrule.__file__).parent
 CORE = {"equations", "activations", "losses", "initializers", "optimizers", "schedules", "normalization", "names"}
+ENGINE = {"engines", "equations", "network"}
 ARROWS = {
     "names": set(),
     "activations": {"names"},
@@ -23,11 +24,17 @@ ARROWS = {
     "native": {"_native", "activations", "losses"},
     "network": {"activations", "equations", "initializers", "losses", "native", "normalization"},
     "engines": {"equations", "names", "native", "network", "optimizers"},
-    "training": {"engines", "equations", "native", "network", "optimizers"},
+    "training": {"native", "optimizers", *ENGINE},
     "many": {"engines", "native", "network", "training"},
+    "tracing": {"equations", "network"},
+    "mistakes": {"activations", "equations", "network"},
+    "checking": {"equations", "mistakes", "network", "tracing"},
+    "diagnosis": {"equations", "network", "tracing"},
+    "plots": {"activations", "network"},
     "datasets": set(),
     "readers": {"datasets"},
-    "estimators": {"training", "engines", "many", "network", *CORE - {"equations"}},
+    "claims": {"datasets", "many", "native", "optimizers", "readers", "tracing", "training", *ENGINE},
+    "estimators": {"training", "diagnosis", "engines", "many", "network", "plots", *CORE - {"equations"}},
     "modelfile": {"network", "estimators"},
     "tabular": {"estimators", "optimizers", "readers", "schedules"},
 }

@@ -9,12 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chainrule import claims as claims
     from chainrule import datasets as datasets
+    from chainrule import plots as plots
     from chainrule import schedules as schedules
+    from chainrule.checking import GradientError as GradientError
+    from chainrule.checking import check_gradients as check_gradients
+    from chainrule.diagnosis import diagnose as diagnose
     from chainrule.estimators import GridSearchCV as GridSearchCV
     from chainrule.estimators import MLPClassifier as MLPClassifier
     from chainrule.estimators import MLPRegressor as MLPRegressor
     from chainrule.estimators import RandomizedSearchCV as RandomizedSearchCV
+    from chainrule.estimators.display import CostCurveDisplay as CostCurveDisplay
+    from chainrule.estimators.display import FirstLayerDisplay as FirstLayerDisplay
+    from chainrule.estimators.display import NetworkDisplay as NetworkDisplay
     from chainrule.many import Each as Each
     from chainrule.many import train_many as train_many
     from chainrule.modelfile import load as load
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     from chainrule.optimizers import Momentum as Momentum
     from chainrule.optimizers import Nesterov as Nesterov
     from chainrule.optimizers import RMSProp as RMSProp
+    from chainrule.tracing import trace as trace
     from chainrule.training import DivergenceError as DivergenceError
     from chainrule.training import Step as Step
 
@@ -42,11 +51,15 @@ _HOMES = {
     ),
     **dict.fromkeys(("Each", "train_many"), "many"),
     **dict.fromkeys(("MLPClassifier", "MLPRegressor", "GridSearchCV", "RandomizedSearchCV"), "estimators"),
+    **dict.fromkeys(("CostCurveDisplay", "NetworkDisplay", "FirstLayerDisplay"), "estimators.display"),
     **dict.fromkeys(("load", "save"), "modelfile"),
+    "trace": "tracing",
+    **dict.fromkeys(("check_gradients", "GradientError"), "checking"),
+    "diagnose": "diagnosis",
 }
-_ROOMS = ("activations", "datasets", "initializers", "losses", "optimizers", "schedules")
+_ROOMS = ("activations", "claims", "datasets", "initializers", "losses", "optimizers", "plots", "schedules")
 
-__all__ = ["__version__", *_HOMES, "datasets", "schedules"]
+__all__ = ["__version__", *_HOMES, "claims", "datasets", "plots", "schedules"]
 
 
 def __getattr__(name: str) -> Any:

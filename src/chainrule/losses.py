@@ -98,7 +98,7 @@ _ROWS = (
         "binary_cross_entropy",
         "sigmoid",
         _binary_cross_entropy,
-        "−Σ y log a + (1 − y) log(1 − a)",
+        "−Σ [y log a + (1 − y) log(1 − a)]",
         _between_0_and_1,
         "0 or 1 (or a probability between)",
     ),

@@ -1,4 +1,4 @@
-"""The command line: train, predict, evaluate, inspect. Errors are one line, with exit code 2."""
+"""The command line: train, predict, evaluate, inspect, trace, diagnose, claims. Errors are one line, exit code 2."""
 
 import sys
 from collections.abc import Sequence
@@ -7,11 +7,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from chainrule import __version__
+from chainrule.cli.claims import claims
 from chainrule.cli.train import train
 from chainrule.cli.use import evaluate, inspect, predict
+from chainrule.cli.working import diagnose, trace
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-for _command in (train, predict, evaluate, inspect):
+for _command in (train, predict, evaluate, inspect, trace, diagnose, claims):
     app.command()(_command)
 
 

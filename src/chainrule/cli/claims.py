@@ -1,0 +1,148 @@
+"""chainrule claims: what the notes say, measured."""
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chainrule.cli import screen
+from chainrule.cli.common import CommandError, Json, console, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chainrule.claims import Claim, Result
+
+
+def claims(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Names or numbers of claims; all unless given.")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Say which claims there are, and run none.")] = False,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Trainings of each kind; 5 unless given.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write claims.html there, with a picture for each claim.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Test the claims of common course notes by experiments: which hold, and when."""
+    from chainrule.claims import CLAIMS, SEEDS
+
+    chosen, say = _chosen(names or list(CLAIMS), CLAIMS), console(silent=as_json)
+    if listed:
+        _list(say, chosen)
+        if as_json:
+            print_json({"claims": [_stated(claim) for claim in chosen]})
+        return
+    if report is not None:
+        _free(report)
+    run_with = SEEDS if seeds is None else tuple(range(seeds))
+    found: list[tuple[Claim, Result | str]] = []
+    seconds = []
+    for i, claim in enumerate(chosen, 1):
+        say.print(f"{claim.number}. {claim.statement}", style="bold")
+        say.print(f"Measured: {claim.measurement}")
+        began = time.perf_counter()
+        with say.status(f"{claim.name}, {i} of {len(chosen)}") if say.is_terminal else nullcontext():
+            found.append((claim, _run(claim, run_with)))
+        seconds.append(time.perf_counter() - began)
+        _show(say, found[-1][1])
+    if all(isinstance(result, str) for _, result in found):
+        raise CommandError(" ".join(str(result) for _, result in found))
+    if len(found) > 1:
+        overview = screen.table("", "claim", "verdict", "seconds", right=(0, 3))
+        for (claim, outcome), took in zip(found, seconds, strict=True):
+            overview.add_row(str(claim.number), claim.name, _verdict(outcome) or "not run", f"{took:.1f}")
+        say.print(overview)
+    path = None
+    if report is not None:
+        from chainrule.claims.report import write
+
+        path = write(report, found, run_with)
+        say.print(f"Wrote {path}")
+    if as_json:
+        results = [_stated(claim) | _measured(result) for claim, result in found]
+        print_json({"seeds": run_with, "claims": results} | ({"report": str(path)} if path else {}))
+
+
+def _run(claim: "Claim", seeds: Sequence[int]) -> "Result | str":
+    """What the experiment found, or why it could not be made."""
+    from threadpoolctl import threadpool_limits
+
+    try:
+        # Several trainings run at a time; threads inside NumPy's products of small matrices only wait for one another.
+        with threadpool_limits(1, user_api="blas"):
+            return claim.run(seeds)
+    except LookupError as error:
+        if isinstance(error, (KeyError, IndexError)):  # no data that are missing, but a bug of ours
+            raise
+        return str(error)
+
+
+def _chosen(names: Sequence[str], known: "dict[str, Claim]") -> "list[Claim]":
+    from chainrule.names import unknown
+
+    numbers = {str(claim.number): claim for claim in known.values()}
+    chosen = []
+    for name in dict.fromkeys(names):
+        claim = known.get(name) or numbers.get(name)
+        if claim is None:
+            raise unknown("claim", name, known)
+        if claim not in chosen:
+            chosen.append(claim)
+    return chosen
+
+
+def _free(folder: Path) -> None:
+    """Known before a minute of training, not after: there is matplotlib, and the folder can be."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise CommandError("--report: the pictures need matplotlib: pip install 'chainrule[plots]'")
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"{folder}: is a file; name a folder with --report")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _list(say: "Console", chosen: "Sequence[Claim]") -> None:
+    shown = screen.table("", "name", "what the notes say", right=(0,))
+    for claim in chosen:
+        shown.add_row(str(claim.number), claim.name, claim.statement)
+    say.print(shown)
+
+
+def _show(say: "Console", result: "Result | str") -> None:
+    from chainrule.claims.common import cell, of_numbers
+
+    if isinstance(result, str):
+        say.print(f"{result}\n")
+        return
+    right = [i for i in range(len(result.headers)) if of_numbers(result.rows, i)]
+    shown = screen.table(*result.headers, right=right)
+    for row in result.rows:
+        shown.add_row(*map(cell, row))
+    if say.measure(shown).maximum > say.width:
+        for i in right:  # these are as narrow as their numbers and the words above them, so that the texts have room
+            words = [*result.headers[i].split(), *(cell(row[i]) for row in result.rows)]
+            shown.columns[i].max_width = max(map(len, words))
+    say.print(shown)
+    say.print(f"Verdict: {result.verdict}. {result.summary}\n")
+
+
+def _verdict(result: "Result | str") -> str | None:
+    return None if isinstance(result, str) else result.verdict
+
+
+def _stated(claim: "Claim") -> dict[str, Any]:
+    return {name: getattr(claim, name) for name in ("number", "name", "statement", "measurement")}
+
+
+def _measured(result: "Result | str") -> dict[str, Any]:
+    if isinstance(result, str):
+        return {"verdict": None, "summary": result}
+    return {name: getattr(result, name) for name in ("verdict", "summary", "headers", "rows")}

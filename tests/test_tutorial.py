@@ -1,0 +1,94 @@
+"""The tutorial and the errata: every block runs, in order, and prints and draws what the page shows."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import matplotlib
+import pytest
+from markdown_it import MarkdownIt
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+CHAPTERS = sorted((DOCS / "tutorial").glob("*.md"))
+PAGES = [*CHAPTERS, DOCS / "errata.md"]
+# A block of Python, and the output below it where the page shows some.
+BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?")
+
+
+def named(pages):
+    return [pytest.param(page, id=page.stem) for page in pages]
+
+
+def run_and_compare(text, namespace):
+    """Run the blocks of a page, or of a part of one; each has to print what the page shows below it."""
+    blocks = BLOCK.findall(text)
+    assert len(blocks) == text.count("```python\n") > 0
+    assert sum(shown != "" for _, shown in blocks) == text.count("```text\n")
+    for code, shown in blocks:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "block", "exec"), namespace)
+        if shown:
+            assert_as_shown(printed.getvalue(), shown)
+
+
+def assert_as_shown(printed, shown):
+    """The same words; numbers up to 2 % or their last decimal, because another processor rounds otherwise."""
+    assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", shown).split(), printed
+    for got, wanted in zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True):
+        decimals = len(wanted.partition(".")[2])
+        last = 10.0**-decimals if decimals and "e" not in wanted else 1e-6  # an error of rounding may be any below
+        assert float(got) == pytest.approx(float(wanted), rel=0.02, abs=1.01 * last), printed
+
+
+@pytest.fixture
+def page_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    plt.close("all")
+
+
+@pytest.mark.parametrize("page", named(CHAPTERS))
+def test_a_chapter_prints_and_draws_what_it_shows_and_its_solution_passes_where_the_start_fails(page, page_directory):
+    text = page.read_text(encoding="utf-8")
+    start, solution = text.split("<details><summary>Solution</summary>\n")
+    assert "\n## Exercise\n" in start
+    namespace = {"__name__": page.stem}
+    run_and_compare(start, namespace)
+    check = namespace["check"]
+    assert check.first_wrong is not None
+    run_and_compare(solution, namespace)
+    assert namespace["check"] is not check
+    assert namespace["check"].first_wrong is None
+
+    pictures = re.findall(r"^!\[.+\]\((.+\.png)\)$", text, re.MULTILINE)
+    assert pictures
+    assert sorted(pictures) == sorted(picture.name for picture in page_directory.iterdir())
+
+
+def test_the_errata_run_one_after_the_other(page_directory):
+    run_and_compare((DOCS / "errata.md").read_text(encoding="utf-8"), {"__name__": "errata"})
+
+
+@pytest.mark.parametrize("page", named(PAGES))
+def test_every_link_and_picture_leads_to_a_file(page):
+    lines = MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8"))
+    links = [part.attrs.get("href", part.attrs.get("src")) for line in lines for part in line.children or []]
+    links = [link for link in links if link]
+    assert links
+    assert [link for link in links if not (page.parent / link).exists()] == []  # a g[l](Z[l]) in prose would be a link
+
+
+def test_every_claim_that_the_tutorial_asks_for_exists():
+    from chainrule.claims import CLAIMS
+
+    text = "".join(page.read_text(encoding="utf-8") for page in CHAPTERS)
+    names = re.findall(r"^\$ chainrule claims (\S+)", text, re.MULTILINE)
+    assert names
+    assert [name for name in names if name not in CLAIMS] == []
