@@ -126,7 +126,7 @@ def _show(say: "Console", result: "Result | str") -> None:
     shown = screen.table(*result.headers, right=right)
     for row in result.rows:
         shown.add_row(*map(cell, row))
-    if say.measure(shown).maximum > say.width:
+    if say.measure(shown).maximum >= say.width:
         for i in right:  # these are as narrow as their numbers and the words above them, so that the texts have room
             words = [*result.headers[i].split(), *(cell(row[i]) for row in result.rows)]
             shown.columns[i].max_width = max(map(len, words))
