@@ -268,10 +268,12 @@ import numpy as np, chainrule as cr
 X, Y = cr.datasets.flower(400)
 nets = [cr.Network([2, 8, 1], hidden="tanh", seed=i) for i in range(50)]
 before = [net.parameters.copy() for net in nets]
-threading.Timer(0.5, lambda: print("running", flush=True)).start()
+timer = threading.Timer(0.5, lambda: print("running", flush=True))
+timer.start()
 try:
     cr.train_many(nets, X, Y, cr.Adam(), epochs=10**7, batch_size={batch_size}, every={every}, threads=2)
 except KeyboardInterrupt:
+    timer.join()
     trained = [(net.parameters != old).any() for net, old in zip(nets, before)]
     finite = all(np.isfinite(net.parameters).all() for net in nets)
     print("stopped", sum(trained), finite, threading.active_count(), flush=True)

@@ -203,10 +203,12 @@ from chainrule import GridSearchCV, MLPClassifier
 warnings.simplefilter("ignore")
 X, y = load_iris(return_X_y=True)
 grid = {"alpha": [10.0**-k for k in range(50)]}
-threading.Timer(0.5, lambda: print("running", flush=True)).start()
+timer = threading.Timer(0.5, lambda: print("running", flush=True))
+timer.start()
 try:
     GridSearchCV(MLPClassifier(max_iter=10**7, tol=0, n_iter_no_change=10**7), grid, n_jobs=2).fit(X, y)
 except KeyboardInterrupt:
+    timer.join()
     print("stopped", threading.active_count(), flush=True)
 """
 
