@@ -821,8 +821,6 @@ template <class T> bool thin(const Step<T>& step, int64_t l) {
 }
 
 // A large W and few examples: its rows, and what the optimizer keeps of them, pass once from end to end.
-constexpr int FEW_ROWS = 4;
-
 template <class T> bool by_rows(const Step<T>& step, int64_t l) {
     const Layer<T>& layer = step.layers[l - 1];
     return (l == 1 && step.sparse) ||

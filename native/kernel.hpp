@@ -5,9 +5,9 @@
 // as NumPy has it, row after row in the one flat vector of parameters; nothing of a unit's size is rounded up.
 //
 // A step has two stages. `examples` takes panels forward through all layers, to the cost, and back to every dZ[l];
-// `gradient` takes columns (or rows) of one W[l] and turns dZ[l] A[l-1]ᵀ into the step of the optimizer, while the sums are still
-// in cache. Each number is computed by one thread, in an order that depends on nothing but the sizes: the bits are the
-// same for any number of threads.
+// `gradient` takes columns (or rows) of one W[l] and turns dZ[l] A[l-1]ᵀ into the step of the optimizer, while the sums
+// are still in cache. Each number is computed by one thread, in an order that depends on nothing but the sizes: the
+// bits are the same for any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -74,6 +74,8 @@ template <class T> struct Step {
     Update<T> update;
     T scale, l2;  // g = scale · ΣdZ Aᵀ + l2 · W
 };
+
+constexpr int64_t FEW_ROWS = 4;  // rows of W whose sums are taken together; an item of rows begins at a multiple
 
 // A part of the second stage: columns, or rows, first … first + count - 1 of W[l].
 struct Item {

@@ -141,7 +141,6 @@ template <FloatVec V> CHAINRULE_INLINE V abs(V v) {
     return bits<V>(bits<Mask<V>>(v) & ~sign);
 }
 
-
 template <FloatVec V> CHAINRULE_INLINE V sqrt(V v) {
 #if defined(CHAINRULE_X86)
     CHAINRULE_X86(sqrt, v);

@@ -348,7 +348,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
     for (int64_t l = 1; l <= step.L; ++l) {
         const bool rows = kernels.by_rows(step, l);
         const auto& layer = layers[size_t(l - 1)];
-        const int64_t unit = rows ? 4 : panel, whole_layer = rows ? layer.units : layer.inputs;
+        const int64_t unit = rows ? FEW_ROWS : panel, whole_layer = rows ? layer.units : layer.inputs;
         const int64_t units = ceil_div(whole_layer, unit);  // whose sums are the same in any item
         const int64_t some = unit * (rows ? ceil_div(units, threads == 1 ? 1 : 4 * threads)
                                           : std::min<int64_t>(4, ceil_div(units, threads)));

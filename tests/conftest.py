@@ -3,7 +3,7 @@
 Underflow alone does not: e⁻¹⁰⁰⁰ is 0 to the last digit of a double, and every stable formula here leans on that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import numpy as np
@@ -30,3 +30,29 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run one command: (exit code, what it printed, what it complained about)."""
+
+    from chainrule.cli import main
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as done:
+            main([str(argument) for argument in arguments])
+        return done.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def ok(run: Callable[..., tuple[int, str, str]]) -> Callable[..., str]:
+    """Run one command that must not complain: what it printed."""
+
+    def ok(*arguments: object) -> str:
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        return out
+
+    return ok

@@ -32,30 +32,6 @@ def a_terminal_of_80_columns_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def run(capsys):
-    """Run one command: (exit code, what it printed, what it complained about)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as done:
-            main([str(argument) for argument in arguments])
-        return done.value.code or 0, *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
-def ok(run):
-    """Run one command that must not complain: what it printed."""
-
-    def ok(*arguments):
-        code, out, err = run(*arguments)
-        assert (code, err) == (0, "")
-        return out
-
-    return ok
-
-
 def people(m=80, seed=0):
     r = np.random.default_rng(seed)
     age = r.integers(18, 80, m) + 0.5

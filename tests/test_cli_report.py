@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import chainrule as cr
-from chainrule.cli import main, report
+from chainrule.cli import report
+from chainrule.plots.style import INK
 
 pytest.importorskip("matplotlib")
 QUICK = ("--hidden", "8,4", "--epochs", "4")
@@ -21,18 +22,6 @@ VOID = {"meta", "br", "link", "img", "input"}
 def a_terminal_of_80_columns_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run(capsys):
-    """Run one command: (exit code, what it printed, what it complained about)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as done:
-            main([str(argument) for argument in arguments])
-        return done.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -147,7 +136,7 @@ def test_the_report_needs_nothing_but_itself_and_follows_the_screen(table, made)
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in reader.addresses)
     assert not re.search(r"@import|url\((?!#)", page)
     assert "prefers-color-scheme: dark" in page
-    assert report.INK not in page
+    assert INK not in page
     assert "fill: currentColor" in page
     assert "stroke: currentColor" in page
     assert "fill: #ffffff" not in page

@@ -18,30 +18,6 @@ def a_terminal_of_100_columns_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def run(capsys):
-    """Run one command: (exit code, what it printed, what it complained about)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as done:
-            main([str(argument) for argument in arguments])
-        return done.value.code or 0, *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
-def ok(run):
-    """Run one command that must not complain: what it printed."""
-
-    def ok(*arguments):
-        code, out, err = run(*arguments)
-        assert (code, err) == (0, "")
-        return out
-
-    return ok
-
-
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """The bytes of a model of the table of people."""

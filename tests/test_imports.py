@@ -33,7 +33,7 @@ ARROWS = {
     "plots": {"activations", "network"},
     "datasets": set(),
     "readers": {"datasets"},
-    "claims": {"datasets", "many", "native", "optimizers", "readers", "tracing", "training", *ENGINE},
+    "claims": {"datasets", "many", "native", "optimizers", "plots", "readers", "tracing", "training", *ENGINE},
     "estimators": {"training", "diagnosis", "engines", "many", "network", "plots", *CORE - {"equations"}},
     "modelfile": {"network", "estimators"},
     "tabular": {"estimators", "optimizers", "readers", "schedules"},

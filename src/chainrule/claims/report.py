@@ -5,19 +5,15 @@ and on a dark page.
 """
 
 import html
-import re
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from chainrule.claims.common import Claim, Result, cell, of_numbers
+from chainrule.plots import style
 
-_INK = "#010203"  # becomes the color of the text around the picture
-_STYLE: dict[str, Any] = {
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK),
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
+NAME = "claims.html"
+_LOOK: dict[str, Any] = {
     "legend.framealpha": 0.0,
     "legend.edgecolor": "none",
     "font.size": 10,
@@ -31,6 +27,7 @@ _PAGE = """<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="chainrule claims">
 <meta name="color-scheme" content="light dark">
 <title>The notes' claims, tested</title>
 <style>
@@ -61,30 +58,24 @@ figure svg {{ max-width: 100%; height: auto }}
 """
 
 
-def picture(result: Result, width: float = 9.0, height: float = 3.8) -> Any:
-    """The picture of a result as a matplotlib Figure of that many inches, or None where it has none."""
-    Figure, _ = _matplotlib()
+SIZE = (9.0, 3.8)  # inches
+
+
+def picture(result: Result) -> Any:
+    """The picture of a result as a matplotlib Figure, or None where it has none."""
     if result.draw is None:
         return None
-    figure = Figure(figsize=(width, height), layout="constrained")
+    style.pyplot()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE, layout="constrained")
     result.draw(figure)
     return figure
 
 
 def svg(name: str, result: Result) -> str | None:
     """The picture as SVG for inside a page, in the color of the text around it; `name` keeps its ids apart."""
-    _, rc_context = _matplotlib()
-    with rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure = picture(result)
-        if figure is None:
-            return None
-        text = StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    found = text.getvalue()
-    found = found[found.index("<svg") :].replace(_INK, "currentColor")
-    # The same ids in every picture would make one page of them ambiguous.
-    found = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", found)
-    return found.replace("<svg", f'<svg role="img" aria-label="{html.escape(result.summary)}"', 1)
+    return None if result.draw is None else style.svg(result.draw, *SIZE, result.summary, name, **_LOOK)
 
 
 Found = Sequence[tuple[Claim, Result | str]]  # or why a claim was not run
@@ -93,7 +84,7 @@ Found = Sequence[tuple[Claim, Result | str]]  # or why a claim was not run
 def write(folder: Path, found: Found, seeds: Sequence[int]) -> Path:
     """Write claims.html, with a picture for each claim, into the folder, which is made if need be; its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "claims.html"
+    path = folder / NAME
     path.write_text(page(found, seeds), encoding="utf-8")
     return path
 
@@ -148,13 +139,3 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
     body = "\n".join([line("th", headers), *(line("td", row) for row in rows)])
     return f'<div class="table"><table>\n{body}\n</table></div>'
-
-
-def _matplotlib() -> tuple[Any, Any]:
-    """Figure, and the context in which settings hold. ImportError names the extra that brings matplotlib."""
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ImportError("the pictures of the claims need matplotlib: pip install 'chainrule[plots]'") from error
-    return Figure, rc_context

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Json, console, print_json
+from chainrule.cli.common import CommandError, Json, console, print_json, report_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +40,9 @@ def claims(
             print_json({"claims": [_stated(claim) for claim in chosen]})
         return
     if report is not None:
-        _free(report)
+        from chainrule.claims.report import NAME
+
+        report_file(report, NAME)
     run_with = SEEDS if seeds is None else tuple(range(seeds))
     found: list[tuple[Claim, Result | str]] = []
     seconds = []
@@ -96,17 +98,6 @@ def _chosen(names: Sequence[str], known: "dict[str, Claim]") -> "list[Claim]":
         if claim not in chosen:
             chosen.append(claim)
     return chosen
-
-
-def _free(folder: Path) -> None:
-    """Known before a minute of training, not after: there is matplotlib, and the folder can be."""
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None:
-        raise CommandError("--report: the pictures need matplotlib: pip install 'chainrule[plots]'")
-    if folder.exists() and not folder.is_dir():
-        raise CommandError(f"{folder}: is a file; name a folder with --report")
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _list(say: "Console", chosen: "Sequence[Claim]") -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A file, a folder of images, or a bundled data set.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train has saved.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+GENERATOR = "chainrule"  # who has made a page, in its head
 
 
 class CommandError(ValueError):
@@ -136,3 +140,28 @@ def scores(model: Any, X: Any, y: Any, predicted: Any) -> dict[str, float]:
     if len(model.classes_) == 2 and len(set(y.tolist())) == 2:
         result["ROC AUC"] = float(metrics.roc_auc_score(y == model.classes_[1], model.predict_proba(X)[:, 1]))
     return result
+
+
+def report_file(folder: Path, name: str) -> Path:
+    """Where a page with pictures will be, in a folder that is there now.
+
+    What stands in its way is told before the training: no matplotlib, no folder, a file of somebody else.
+    """
+    from chainrule.plots import style
+
+    try:
+        style.pyplot()
+    except ImportError as error:
+        raise CommandError(f"--report: {error}") from None
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"{folder}: is a file; name a folder with --report")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            file = folder / name
+    except OSError as error:
+        raise CommandError(f"{folder}: cannot be written to ({error.strerror}); choose another with --report") from None
+    mark = f'<meta name="generator" content="{GENERATOR} '
+    if file.exists() and not (file.is_file() and mark in file.read_text(encoding="utf-8", errors="replace")[:1000]):
+        raise CommandError(f"{file}: exists and is not a report of chainrule; choose another folder with --report")
+    return file

@@ -1,11 +1,7 @@
 """The report of `chainrule train --report`: one HTML page with its pictures inside, for light and for dark screens."""
 
 import html
-import io
 import platform
-import re
-import tempfile
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +12,7 @@ from rich.table import Table
 
 from chainrule import __version__
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError
+from chainrule.cli.common import GENERATOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,8 +23,7 @@ Lists = dict[str, list[Any]]  # "A" and "dZ", by layer
 
 NAME = "report.html"
 ROWS, TIMES = 200, 16  # of the training that are traced, and how often
-INK = "#7f7f80"  # what pictures draw text and lines in; on the page it is the color of its text
-MARK = '<meta name="generator" content="chainrule train">'
+MARK = f'<meta name="generator" content="{GENERATOR} train">'
 STYLE = """
 :root { color-scheme: light dark }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif;
@@ -44,27 +39,6 @@ figcaption { font-size: .9rem; opacity: .85 }
 svg { max-width: 100%; height: auto }
 @media (prefers-color-scheme: dark) { body { background: #16181c; color: #e8e8e8 } }
 """
-
-
-def ready(folder: Path) -> Path:
-    """Where the report will be, in a folder that is there now. What stands in its way is told before the training."""
-    from chainrule.plots import style
-
-    try:
-        style.pyplot()
-    except ImportError as error:
-        raise CommandError(f"--report: {error}") from None
-    if folder.exists() and not folder.is_dir():
-        raise CommandError(f"{folder}: is a file; name a folder with --report")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            file = folder / NAME
-    except OSError as error:
-        raise CommandError(f"{folder}: cannot be written to ({error.strerror}); choose another with --report") from None
-    if file.exists() and not (file.is_file() and MARK in file.read_text(encoding="utf-8", errors="replace")[:1000]):
-        raise CommandError(f"{file}: exists and is not a report of chainrule; choose another folder with --report")
-    return file
 
 
 class Recorder:
@@ -118,30 +92,10 @@ class Page:
 
     def picture(self, width: float, height: float, caption: str, draw: Callable[["Axes"], Any]) -> None:
         """What `draw` draws on Axes of width × height inches, with a caption."""
-        import matplotlib
-        from matplotlib.figure import Figure
+        from chainrule.plots import style
 
         self.pictures += 1
-        inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-        own: dict[Any, Any] = {
-            **dict.fromkeys(inked, INK), "axes.facecolor": "none", "figure.facecolor": "none", "font.size": 9.0,
-            "svg.fonttype": "none", "svg.hashsalt": f"chainrule {self.pictures}",
-        }  # fmt: skip
-        out = io.StringIO()
-        with matplotlib.rc_context(), warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Glyph .* missing"
-            )  # the browser has more letters than matplotlib
-            matplotlib.rcdefaults()
-            matplotlib.rcParams.update(own)
-            figure = Figure(figsize=(width, height), layout="constrained")
-            draw(figure.add_subplot())
-            figure.savefig(out, format="svg", metadata={"Date": None})
-        svg = out.getvalue()
-        svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-        svg = svg.replace(INK, "currentColor").replace(
-            "<svg", f'<svg role="img" aria-label="{html.escape(caption)}"', 1
-        )
+        svg = style.svg(lambda figure: draw(figure.add_subplot()), width, height, caption, f"picture{self.pictures}")
         self.parts.append(f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>")
 
     def whole(self, title: str) -> str:
@@ -301,7 +255,7 @@ def _boundary(ax: "Axes", estimator: Any, plan: "Plan", X: Any, y: Any) -> None:
 
 
 def _against(ax: "Axes", target: str, predicted: Any, y: Any) -> None:
-    from chainrule.plots.style import BLUE, words
+    from chainrule.plots.style import BLUE, INK, words
 
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")

@@ -16,7 +16,7 @@ import typer
 
 from chainrule.cli import report as pages
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, console, notes, plain, print_json
+from chainrule.cli.common import CommandError, Data, Json, console, notes, plain, print_json, report_file
 from chainrule.cli.common import scores as score
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def train(
     talk = console(silent=as_json or quiet)
     with notes():
         table = readers.read(data, target=target, image_size=size, gray=gray)
-    page = None if report is None else pages.ready(report)  # a folder made sooner could be taken for the data
+    page = (
+        None if report is None else report_file(report, pages.NAME)
+    )  # a folder made sooner could be taken for the data
     if table.y is None:
         raise CommandError(f"{data}: which column is to be predicted? {_choices(table)}")
     plan = tabular.make_plan(table, task, drop or (), keep or ())

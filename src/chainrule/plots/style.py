@@ -1,5 +1,10 @@
 """What the pictures share: matplotlib when it is there, words that fit, colors that read on light and on dark pages."""
 
+import html
+import io
+import re
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,6 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
 
 # The contrast of each is 3 or more to white as well as to black. The first two are told apart with any color vision;
 # where more are needed, marks or words go with them.
@@ -14,6 +20,7 @@ BLUE, ORANGE = "#0072b2", "#d55e00"
 PURPLE, GREEN = "#a64fc4", "#228b3c"  # below and above zero
 COLORS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#b08900", "#808080", "#3d9be0", PURPLE, "#a06a50", "#6b8e00")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">", "p", "*")
+INK = "#7f7f80"  # what `svg` draws text and lines in; on a page it becomes the color of its text
 
 
 def pyplot() -> Any:
@@ -23,6 +30,35 @@ def pyplot() -> Any:
     except ImportError as error:
         raise ImportError('pictures need matplotlib: pip install "chainrule[plots]"') from error
     return pyplot
+
+
+def svg(draw: Callable[["Figure"], Any], width: float, height: float, label: str, name: str, **look: Any) -> str:
+    """What `draw` draws on a Figure of width × height inches, as SVG for inside a page, right on light and on dark.
+
+    It has no background, and its text and lines have the color of the text around it. label: what it shows, in words.
+    name keeps its ids apart from those of other pictures. look: more of matplotlib's rcParams.
+    """
+    pyplot()
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    own: dict[Any, Any] = {
+        **dict.fromkeys(inked, INK), "axes.facecolor": "none", "figure.facecolor": "none", "font.size": 9.0,
+        "svg.fonttype": "none", "svg.hashsalt": name, **look,
+    }  # fmt: skip
+    out = io.StringIO()
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has more letters than matplotlib
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(own)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure)
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    found = out.getvalue()
+    found = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", found[found.index("<svg") :], flags=re.DOTALL)
+    found = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", found.replace(INK, "currentColor"))
+    return found.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)
 
 
 def axes(ax: "Axes | None", width: float, height: float) -> "Axes":
