@@ -1,0 +1,136 @@
+"""What every reader shares: the Table, the error, and the checks that stand before a file is opened."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIB = 1 << 20
+# A file may open to this many times its size and this much more: compressed tables and images stay far below,
+# a bomb (gzip packs zeros 1,000 : 1, other packers more) does not.
+TIMES, MORE = 64, 256 * MIB
+_LONGEST_LINE, _LONGEST_NAME = 3000, 80
+
+
+class ReaderError(ValueError):
+    """One clear line: what, where, got, wanted, what to do.
+
+    A file may hold any name: what does not print is shown as an escape, and what is very long is cut.
+    """
+
+    def __init__(self, message: str) -> None:
+        half = _LONGEST_LINE // 2
+        cut = message if len(message) <= _LONGEST_LINE else f"{message[:half]} … {message[-half:]}"
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in cut))
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What a source holds: one row per example, and the target where it is known.
+
+    X is a DataFrame for tables; for images (pixels / 255) and arrays it is a C-ordered (m, n) float32 array.
+    """
+
+    name: str  # what to call it on screen
+    X: pd.DataFrame | NDArray[np.float32]
+    y: pd.Series | NDArray[Any] | None  # length m; missing targets stay missing
+    target: str | None
+    image_shape: tuple[int, int, int] | None = None  # (height, width, channels) when rows are images
+    files: tuple[str, ...] | None = None  # the file of each row, as class/name.png, when rows are image files
+
+
+@contextmanager
+def opening(path: Path, kind: str) -> Iterator[None]:
+    """Whatever a library says about a damaged file, as one ReaderError."""
+    try:
+        yield
+    except ReaderError:
+        raise
+    except ImportError:
+        raise ReaderError(f'{path}: reading {kind} needs an extra: pip install "chainrule[data]"') from None
+    except Exception as error:  # decoders raise nearly anything: SyntaxError, RuntimeError, zlib.error …
+        said = (isinstance(error, OSError) and error.strerror) or str(error)
+        message = " ".join(said.split()) or type(error).__name__
+        if isinstance(error, MemoryError):
+            raise ReaderError(
+                f"{path}: the memory does not suffice to read it ({message}); read a part of it"
+            ) from None
+        raise ReaderError(f"{path}: not readable as {kind}: {message}") from None
+
+
+def regular(path: Path) -> int:
+    """The size in bytes of a regular file. Anything else (a pipe, a device) could block, or never end."""
+    with opening(path, "a file"):
+        status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ReaderError(f"{path}: is a folder, wanted a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise ReaderError(f"{path}: is a pipe, a socket or a device, wanted a regular file; save its content as one")
+    return status.st_size
+
+
+def room(size: int) -> int:
+    """How many bytes a file of this size may open to: TIMES its size + MORE, at most half of this machine's memory."""
+    most = TIMES * size + MORE
+    try:
+        return min(most, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    except (AttributeError, OSError, ValueError):  # not every system tells
+        return most
+
+
+def check_size(path: Path, opened: int, size: int, what: str = "it") -> None:
+    """Refuse what would open to more than its room. opened, size: bytes, in memory and on disk."""
+    if opened > room(size):
+        raise ReaderError(
+            f"{path}: {what} opens to {opened / MIB:,.0f} MiB or more from {size / MIB:,.3f} MiB on disk, wanted "
+            f"at most {room(size) / MIB:,.0f} MiB ({TIMES} times its size and {MORE // MIB} MiB, half of the memory); "
+            "if you trust it, save it without compression or in parts"
+        )
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file, unpacked where its name ends in .gz."""
+    size = regular(path)
+    zipped = path.suffix.lower() == ".gz"
+    pieces, length = [], 0
+    with opening(path, "gzip" if zipped else "a file"), open(path, "rb") as raw:
+        file = gzip.GzipFile(fileobj=raw) if zipped else raw
+        while piece := file.read(16 * MIB if zipped else size + 1):
+            pieces.append(piece)
+            length += len(piece)
+            check_size(path, length, size)
+        return b"".join(pieces)
+
+
+def check_target(where: object, target: str | None, known: str | None) -> None:
+    """Refuse the name of a target for a source that has none, or another."""
+    if target not in (None, known):
+        wanted = f"its target is called {known!r}" if known else "it comes without labels"
+        raise ReaderError(f"{where}: no target {target!r}; {wanted}")
+
+
+def close(name: str, names: Iterable[object]) -> str:
+    """The end of a sentence: names that are meant perhaps, or a full stop."""
+    lower = {str(n).lower(): str(n) for n in names}
+    found = [repr(lower[n]) for n in difflib.get_close_matches(name.lower(), lower)]
+    return f"; did you mean {' or '.join(found)}?" if found else "."
+
+
+def listed(names: Iterable[object], most: int = 20) -> str:
+    """The first names, quoted, each cut where it is very long, and the number of the others."""
+    every = [str(name) for name in names]
+    shown = [repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…") for name in every[:most]]
+    return ", ".join(shown) + (f" and {len(every) - most} more" if len(every) > most else "")

@@ -1,0 +1,100 @@
+"""Parquet tables, read some rows at a time, so that what they open to is known before it fills the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from chainrule.readers import thrift
+from chainrule.readers.common import MIB, ReaderError, check_size, opening, regular, room
+from chainrule.readers.frames import check_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_ROWS = 65_536  # at a time
+# The fields of the footer and of the header of a page by their ids. Source: parquet.thrift of Apache Parquet.
+_SCHEMA, _GROUPS = 2, 4
+_LENGTH, _CHILDREN = 2, 5  # in an element of the schema
+_COLUMNS = 1  # in a group of rows
+_ELSEWHERE, _ABOUT = 1, 3  # in a column: the path of another file, and the following
+_TYPE, _PACKED, _DATA, _DICTIONARY, _TEXT = 1, 7, 9, 11, 6  # bytes, where the pages start, and the type that is text
+_UNPACKED, _PAGE = 2, 3  # in the header of a page: its bytes after and before they are unpacked
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The table in a file; a named index is a column of it. Columns of lists and the like are refused."""
+    size = regular(path)
+    with opening(path, "Parquet"):
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        with open(path, "rb") as raw:
+            about = parquet.read_metadata(raw)
+            schema = about.schema.to_arrow_schema()
+            check_names(path, schema.names)
+            if not schema.names:
+                raise ReaderError(f"{path}: no examples, got {about.num_rows} rows of 0 columns")
+            for field in schema:
+                if pa.types.is_nested(field.type):
+                    raise ReaderError(f"{path}: column {field.name!r} holds {field.type}, wanted one value in each row")
+            try:
+                rows = max(1, min(_MOST_ROWS, room(size) // _row(path, raw, size)))
+            except ReaderError:
+                raise
+            except (AttributeError, LookupError, TypeError, ValueError):
+                raise ReaderError(f"{path}: the footer of this Parquet file, or a page, is damaged") from None
+            batches, opened = [], 0
+            for batch in parquet.ParquetFile(raw, metadata=about).iter_batches(batch_size=rows):
+                batches.append(batch)
+                opened += max(batch.nbytes, 8 * batch.num_rows * batch.num_columns)
+                check_size(path, opened, size)
+        frame = pa.Table.from_batches(batches, schema).to_pandas()
+        frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
+        frame.columns = [str(column) for column in frame.columns]
+        return frame
+
+
+def _row(path: Path, raw: BinaryIO, size: int) -> int:
+    """Bytes that one row may come to: in a column of texts the largest page, which could be one text for all rows.
+
+    Each page says what it unpacks to, whatever the file says of it elsewhere; together they have the room of the file.
+    The footer is read here once more, because pyarrow ends the process where the statistics of a column are odd.
+    """
+    raw.seek(size - 8)
+    raw.seek(size - 8 - int.from_bytes(raw.read(4), "little"))
+    footer, _ = thrift.struct(raw.read())
+    leaves = [element for element in footer[_SCHEMA][1:] if not element.get(_CHILDREN)]
+    widths, unpacked = [max(8, leaf.get(_LENGTH, 0)) for leaf in leaves], 0
+    for group in footer[_GROUPS]:
+        for j, chunk in enumerate(group[_COLUMNS]):
+            about = chunk[_ABOUT]
+            start = min(about[key] for key in (_DATA, _DICTIONARY) if about.get(key))
+            if _ELSEWHERE in chunk or start < 0 or not 0 <= about[_PACKED] <= size - start:
+                raise ReaderError(f"{path}: a column lies outside of the file; write it anew")
+            for page in _pages(raw, start, start + about[_PACKED]):
+                unpacked += page
+                check_size(path, unpacked, size)
+                if about[_TYPE] == _TEXT:
+                    widths[j] = max(widths[j], page)
+    return sum(widths)
+
+
+def _pages(raw: BinaryIO, at: int, end: int) -> Iterator[int]:
+    """The unpacked size of every page from one place in the file to another; a header, then the packed data."""
+    while at < end:
+        for length in (1024, 16 * MIB):  # Arrow takes headers of up to 16 MiB
+            raw.seek(at)
+            try:
+                header, used = thrift.struct(raw.read(length))
+                break
+            except IndexError:
+                continue
+        else:
+            raise LookupError(at)
+        unpacked, packed = header.get(_UNPACKED, -1), header.get(_PAGE, -1)
+        if not (0 <= unpacked < 2**31 and 0 <= packed < 2**31):
+            raise ValueError(f"a page at byte {at} declares {packed} bytes that unpack to {unpacked}")
+        yield unpacked
+        at += used + packed
