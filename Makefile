@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format recipe bench bench-grid bench-kernels sanitize clean
+.PHONY: demo test lint format recipe bench bench-grid bench-kernels bench-interrupts sanitize tsan fuzz kill audit clean
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
@@ -32,6 +32,9 @@ bench-grid: $(VENV)/bench        ## where is a peer faster? widths, depths, batc
 bench-kernels: $(VENV)/bench     ## single layers and activations against the processor's peak
 	$(BIN)/python benchmarks/kernels.py
 
+bench-interrupts: $(VENV)/installed ## how long Ctrl-C and SIGTERM wait for their answer, from inside the kernel
+	$(BIN)/python benchmarks/interrupts.py
+
 # First the tools and the Python part, then the C++ part with these tools: they stay where they are, so that of the C++
 # only what has changed is compiled again.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
@@ -53,17 +56,47 @@ $(VENV)/bench: $(VENV)/installed
 	$(PIP) $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])')
 	touch $@
 
-# The C++ part once more, to stop at an access out of bounds or at undefined behavior (gcc).
-SANITIZE_TESTS := tests/test_native.py tests/test_engines.py tests/test_training.py
+# The C++ part once more, to stop at an access out of bounds or at undefined behavior (gcc). The memory that Python and
+# NumPy hand out is watched with it, so every test takes several times as long. SANITIZE_TESTS=tests/test_native.py is
+# the part that matters most after a change of native/.
+SANITIZE_TESTS :=
 SANITIZE_OPTIONS := $(addprefix --config-settings=,build-dir=build/sanitize cmake.build-type=Debug \
 	cmake.define.CHAINRULE_SANITIZE=ON)
 SANITIZED := ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	LD_PRELOAD="$(foreach lib,asan ubsan stdc++,$$(gcc -print-file-name=lib$(lib).so))" .venv-sanitize/bin/python
 
-sanitize:                        ## the tests of what calls C++, with every access watched
+sanitize:                        ## every test, with every access of the C++ part watched (half an hour)
 	$(MAKE) VENV=.venv-sanitize BUILD_OPTIONS="$(SANITIZE_OPTIONS)" .venv-sanitize/installed
 	$(SANITIZED) -c "import chainrule._native"
-	$(SANITIZED) -m pytest --capture=sys $(SANITIZE_TESTS)
+	$(SANITIZED) -m pytest --capture=sys -n auto $(SANITIZE_TESTS)
+
+# The kernel's own threads, and several calls at once, without Python and OpenMP, which know nothing of ThreadSanitizer.
+# First it must see a race that is there: where it cannot run, it would be silent.
+TSAN := build/tsan/native_threads
+TSAN_FLAGS := -std=c++20 -O1 -g -fsanitize=thread -pthread
+
+tsan:                            ## a program of C++ that calls the kernel from many threads, with every access watched
+	@mkdir -p build/tsan
+	@echo 'int main() {}' | $(CXX) $(TSAN_FLAGS) -x c++ - -o build/tsan/empty || { \
+		echo 'make tsan needs a C++20 compiler with ThreadSanitizer: g++ (12 and later), or clang++ (14 and later)' \
+		'with its runtime library, by make tsan CXX=clang++.'; exit 1; }
+	$(CXX) $(TSAN_FLAGS) -DCHAINRULE_ISA=baseline tests/native_threads.cpp native/trainer.cpp native/kernel.cpp -o $(TSAN)
+	@$(TSAN) race >$(TSAN).log 2>&1; grep -q 'ThreadSanitizer: data race' $(TSAN).log || { cat $(TSAN).log; \
+		echo 'ThreadSanitizer does not report a race that is there: it does not work on this machine.'; exit 1; }
+	TSAN_OPTIONS=halt_on_error=1 $(TSAN)
+
+fuzz: $(VENV)/installed          ## broken and hostile files to everything that reads one (an hour)
+	$(BIN)/python tests/fuzz.py --inputs 264000
+
+kill: $(VENV)/installed          ## kill trainings, resume them, compare (minutes)
+	$(BIN)/python tests/kill.py --kills 100
+
+# pip-audit has packages of its own, which stay out of what it looks at.
+# Exit codes: 1 for known vulnerabilities, 3 where something could not be checked.
+audit: $(VENV)/installed         ## known vulnerabilities of what is installed, if a source of them can be reached
+	@[ -d .venv-audit ] || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@.venv-audit/bin/python tests/audit.py $(VENV)/lib/python*/site-packages
 
 clean:
-	rm -rf .venv .venv-sanitize build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-audit .venv-sanitize build dist .mypy_cache .ruff_cache .pytest_cache

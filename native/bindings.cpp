@@ -95,6 +95,35 @@ template <class T> struct Data {
     }
 };
 
+thread_local PyObject* question = nullptr;  // belongs to Python's dictionary of the thread
+
+// What the kernel asks: has a signal come, whose handler raised, or did the thread's question raise? `raised` says so.
+struct Signals {
+    bool raised = false;
+    Interrupted asked = [this] {
+        const nb::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() != 0) return raised = true;
+        if (!question) return false;
+        PyObject* const answer = PyObject_CallNoArgs(question);
+        Py_XDECREF(answer);
+        return raised = answer == nullptr;
+    };
+
+    Signals() = default;
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+
+    // work() without the interpreter's lock; what a handler or the question raised, if one did.
+    template <class F> auto watch(F work) {
+        const auto result = [&] {
+            const nb::gil_scoped_release release;
+            return work();
+        }();
+        if (raised) throw nb::python_error();
+        return result;
+    }
+};
+
 template <class T> Examples<T> dense(const Matrix<T>& X) {
     Examples<T> examples;
     examples.X = {X.data(), ptrdiff_t(X.stride(1)), ptrdiff_t(X.stride(0))};
@@ -181,8 +210,10 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                         "the shapes do not fit the network");
                 const auto examples = dense(X);
                 T* const to = out.data();
-                const nb::gil_scoped_release release;
-                self.forward(examples, parameters.data(), to, ptrdiff_t(examples.m));
+                Signals signals;
+                signals.watch([&] {
+                    return self.forward(examples, parameters.data(), to, ptrdiff_t(examples.m), signals.asked);
+                });
             },
             nb::arg("parameters").noconvert(), nb::arg("X").noconvert(), nb::arg("out").noconvert())
         .def(
@@ -192,8 +223,10 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 require(int64_t(out.shape(0)) == self.sizes().back() && int64_t(out.shape(1)) == data.examples.m,
                         "out: wanted a column for each example");
                 T* const to = out.data();
-                const nb::gil_scoped_release release;
-                return self.forward(data.examples, parameters.data(), to, ptrdiff_t(data.examples.m));
+                Signals signals;
+                return signals.watch([&] {
+                    return self.forward(data.examples, parameters.data(), to, ptrdiff_t(data.examples.m), signals.asked);
+                });
             },
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("out").noconvert())
         .def(
@@ -203,8 +236,10 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 check(self, data, parameters.shape(0), true);
                 require(int64_t(gradient.shape(0)) == self.parameters(), "gradient: wanted as many as parameters");
                 T* const to = gradient.data();
-                const nb::gil_scoped_release release;
-                return self.cost_and_gradients(data.examples, parameters.data(), l2, to);
+                Signals signals;
+                return signals.watch([&] {
+                    return self.cost_and_gradients(data.examples, parameters.data(), l2, to, signals.asked);
+                });
             },
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("l2"), nb::arg("gradient").noconvert())
         .def(
@@ -230,20 +265,14 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                     require(std::all_of(index, index + m, [&](int64_t j) { return j >= 0 && j < m; }),
                             "order: an index is out of bounds");
                 }
-                bool stopped = false;
-                std::vector<double> costs;
-                {
-                    const nb::gil_scoped_release release;
-                    costs = self.run(data.examples, hyper, rates, index, progress, [&] {
-                        const nb::gil_scoped_acquire acquire;
-                        return stopped = PyErr_CheckSignals() != 0;
-                    });
-                }
-                counts.data()[0] = progress.t;
-                counts.data()[1] = progress.step;
-                counts.data()[2] = int64_t(costs.size());
-                if (stopped) throw nb::python_error();
-                return costs;
+                Signals signals;
+                return signals.watch([&] {
+                    const auto costs = self.run(data.examples, hyper, rates, index, progress, signals.asked);
+                    counts.data()[0] = progress.t;
+                    counts.data()[1] = progress.step;
+                    counts.data()[2] = int64_t(costs.size());
+                    return costs;
+                });
             },
             nb::arg("data"), nb::arg("hyper"), nb::arg("rates"), nb::arg("order").noconvert().none(),
             nb::arg("parameters").noconvert(), nb::arg("slots").noconvert(), nb::arg("counts").noconvert());
@@ -255,6 +284,14 @@ NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);  // networks that live until the interpreter ends hold kernels
     m.def("isas", &isas, "The instruction sets this machine has, of those the kernel was built for; the best one last.");
     m.def("available_threads", &available_threads, "As OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity.");
+    m.def(
+        "ask",
+        [](const nb::callable& asked) {
+            if (PyDict_SetItemString(PyThreadState_GetDict(), "chainrule", asked.ptr()) != 0) throw nb::python_error();
+            question = asked.ptr();
+        },
+        nb::arg("question"),
+        "From now on, calls in this thread ask this function every 0.02 s or so, and end with what it raises.");
     m.def(
         "peak",
         [](const std::string& isa, bool wide, int threads) {

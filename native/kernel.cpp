@@ -122,6 +122,17 @@ template <class T, class F> CHAINRULE_INLINE void each(T* a, T* slope, int64_t r
     else over(std::false_type{});
 }
 
+// Σ term(i) for i < n, in short sums: in a long one the error would grow with n.
+template <class T, class F> CHAINRULE_INLINE Vec<T> sum_of(int64_t n, F term) {
+    Vec<T> total{};
+    for (int64_t first = 0; first < n; first += 64) {
+        Vec<T> part{};
+        for (int64_t i = first; i < least(n, first + 64); ++i) part += term(i);
+        total += part;
+    }
+    return total;
+}
+
 // Z → A = g(Z) in place, and g′(Z).
 template <class T> void activate(Function g, T alpha, T* a, T* slope, int64_t rows, int V) {
     using X = Vec<T>;
@@ -201,13 +212,13 @@ template <class T> void activate(Function g, T alpha, T* a, T* slope, int64_t ro
         case Function::softmax:
             for (int v = 0; v < V; ++v) {
                 T* const column = a + v * N<T>;
-                X top = load(column), total = zero;
+                X top = load(column);
                 for (int64_t i = 1; i < rows; ++i) top = max(top, load(column + i * P<T>));
-                for (int64_t i = 0; i < rows; ++i) {
+                const X total = sum_of<T>(rows, [&](int64_t i) {
                     const X e = exp(load(column + i * P<T>) - top);
                     store(column + i * P<T>, e);
-                    total += e;
-                }
+                    return e;
+                });
                 for (int64_t i = 0; i < rows; ++i) store(column + i * P<T>, load(column + i * P<T>) / total);
             }
             break;
@@ -434,12 +445,13 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
         const auto counts = w != 0;
         X total{};
         const auto over_units = [&](auto f) {
-            for (int64_t i = 0; i < n; ++i) {
+            total = sum_of<T>(n, [&](int64_t i) {
                 T* const z = Z + i * P<T> + v * N<T>;
                 X dz;
-                total += f(load(z), load(Y + i * P<T> + v * N<T>), dz);
+                const X loss = f(load(z), load(Y + i * P<T> + v * N<T>), dz);
                 store(z, select(counts, dz * w, zero));
-            }
+                return loss;
+            });
         };
         switch (step.loss) {
             case Loss::binary_cross_entropy:
@@ -450,9 +462,9 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                 break;
             case Loss::cross_entropy: {
                 T* const column = Z + v * N<T>;
-                X top = load(column), total_e{};
+                X top = load(column);
                 for (int64_t i = 1; i < n; ++i) top = max(top, load(column + i * P<T>));
-                for (int64_t i = 0; i < n; ++i) total_e += exp(load(column + i * P<T>) - top);
+                const X total_e = sum_of<T>(n, [&](int64_t i) { return exp(load(column + i * P<T>) - top); });
                 const X logsum = log(total_e), inverse = 1 / total_e;
                 over_units([&](X z, X y, X& dz) {
                     dz = exp(z - top) * inverse - y;
@@ -855,9 +867,9 @@ template <class T> int64_t gradient_scratch(const Step<T>& step, const Item& ite
 }
 
 template <class T> void gradient(const Step<T>& step, const Item& item, T* scratch) {
-    const auto [l, first, count, by_rows] = item;
+    const int64_t l = item.l, first = item.first, count = item.count;  // no bindings: clang 14 captures none in a lambda
     if (l == 1 && step.sparse) return sparse_gradient(step, item, scratch);
-    if (by_rows) return row_gradient(step, item, scratch);
+    if (item.rows) return row_gradient(step, item, scratch);
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t K = layer.inputs, n = layer.units, columns = ceil_div(count, P<T>), block = least(BLOCK, step.m);
     const bool once = step.m <= BLOCK;  // then a tile of sums is used at once, and its memory by the next one

@@ -30,7 +30,10 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr double WORTH_A_THREAD = 1e6;             // floating-point operations of a step, at least
 constexpr int64_t KEPT = int64_t{64} << 20;        // bytes of a full batch that are kept in panels between epochs
 constexpr int64_t PIECE = 16384;                   // numbers in one piece of a flat vector
-constexpr double BETWEEN_LOOKS = 0.02;             // seconds after which the clock should be looked at again
+constexpr int64_t LONG_PIECE = int64_t{1} << 22;   // numbers that are cleared without a question
+constexpr double BETWEEN_QUESTIONS = 0.02;         // seconds
+constexpr double BETWEEN_LOOKS = 1e7;              // floating-point operations after which the clock is looked at
+constexpr double SPARSE_ITEM = 1e8;                // floating-point operations of a sparse step for each item of it
 
 // Results too small to be normal numbers become zero while this lives: arithmetic with them is a hundred times slower.
 class FlushDenormals {
@@ -152,6 +155,51 @@ class Team {
     std::atomic<bool> open{false}, stop{false};
 };
 
+// Asks whether to stop, if it is time; when the answer is yes, there is no other question.
+class Asker {
+  public:
+    explicit Asker(const Interrupted& question) : interrupted(question) {}
+
+    bool stopped() const { return yes.load(std::memory_order_relaxed); }
+
+    // Only in the thread that called: Python's handlers of signals run in no other. Seconds since the last question.
+    double look() {
+        const double passed = seconds_since(asked);
+        if (passed >= BETWEEN_QUESTIONS && !stopped()) {
+            yes = interrupted();
+            asked = Clock::now();
+        }
+        return passed;
+    }
+
+  private:
+    const Interrupted& interrupted;
+    Clock::time_point asked = Clock::now();
+    std::atomic<bool> yes{false};
+};
+
+// Runs job(item, thread) for all items, on a team or alone.
+template <class F> static void share(Team* team, int threads, int64_t count, F job) {
+    if (threads > 1 && count > 1) team->each(count, job);
+    else for (int64_t i = 0; i < count; ++i) job(i, 0);
+}
+
+// The same for items of so many operations altogether: where these are many, with questions between the items.
+template <class F>
+static void share(Team* team, int threads, int64_t count, double operations, Asker& asker, F job) {
+    if (operations < 2 * BETWEEN_LOOKS) return share(team, threads, count, job);
+    const int64_t between = std::max<int64_t>(1, int64_t(BETWEEN_LOOKS / operations * double(count)));
+    int64_t countdown = between;  // of the thread that called
+    share(team, threads, count, [&](int64_t item, int thread) {
+        if (asker.stopped()) return;
+        job(item, thread);
+        if (thread == 0 && --countdown == 0) {
+            asker.look();
+            countdown = between;
+        }
+    });
+}
+
 template <class T> Memory<T>::Memory(int64_t count) {
     constexpr size_t page = size_t{2} << 20;
     size_t bytes = (size_t(count) * sizeof(T) + 63) / 64 * 64;
@@ -245,8 +293,10 @@ template <class T> double operations_of(const Examples<T>& e, const std::vector<
 }  // namespace
 
 template <class T>
-double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* out, ptrdiff_t stride) const {
+double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* out, ptrdiff_t stride,
+                           const Interrupted& interrupted) const {
     const Running here;
+    Asker asker(interrupted);
     const FlushDenormals flush;
     auto own = layers;
     Step<T> step = step_of(design, own, examples, parameters);
@@ -258,23 +308,20 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     }
     const int64_t widest = *std::max_element(design.sizes.begin() + (examples.sparse ? 1 : 0), design.sizes.end());
     const int64_t fit = std::max<int64_t>(1, NEAR / (widest * panel * int64_t(sizeof(T))));
-    const int threads = operations_of(examples, own, examples.m) < 20 * WORTH_A_THREAD
+    const double operations = operations_of(examples, own, examples.m);
+    const int threads = operations < 20 * WORTH_A_THREAD
                             ? 1
                             : std::max(1, available_threads() / running.load());
     const int64_t group = std::max<int64_t>(1, std::min({fit, GROUP, ceil_div(panels, threads)})), groups = ceil_div(panels, group);
     const int64_t size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;
     for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
-    const auto job = [&](int64_t item, int thread) {
+    const auto helpers = threads > 1 ? std::make_unique<Team>(threads - 1) : nullptr;
+    share(helpers.get(), threads, groups, operations, asker, [&](int64_t item, int thread) {
         const int64_t first = item * group;
         kernels.forward(step, first, std::min(group, panels - first), out, stride, scratch[size_t(thread)].get());
-    };
-    if (threads == 1) {
-        for (int64_t i = 0; i < groups; ++i) job(i, 0);
-    } else {
-        Team(threads - 1).each(groups, job);
-    }
-    if (!examples.Y.data) return 0;
+    });
+    if (!examples.Y.data || asker.stopped()) return 0;
     double total = 0, m = double(examples.m);
     for (int64_t p = 0; p < panels; ++p) total += costs.get()[p];
     if (examples.weights) {
@@ -285,7 +332,7 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
 }
 
 template <class T>
-void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool whole, int threads) {
+void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool whole, int threads, Asker& asker) {
     const int64_t m = hyper.batch_size, panel = 2 * kernels.lanes, panels = ceil_div(m, panel);
     for (size_t l = 0; l + 1 < layers.size(); ++l) {
         layers[l].dropout = l < hyper.dropout.size() ? hyper.dropout[l] : 0.0;
@@ -300,12 +347,17 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
             const int64_t size = panels * panel * layers[l].units;
             const auto zeroed = [&] {
                 p.activations.emplace_back(size);
-                std::fill_n(p.activations.back().get(), size, T(0));
-                return p.activations.back().get();
+                T* const memory = p.activations.back().get();
+                for (int64_t at = 0; at < size && !asker.stopped(); at += LONG_PIECE) {
+                    std::fill_n(memory + at, std::min(LONG_PIECE, size - at), T(0));
+                    asker.look();
+                }
+                return memory;
             };
             layers[l].A = l + 1 < layers.size() ? zeroed() : nullptr;
             layers[l].D = zeroed();
         }
+        if (asker.stopped()) return plan.reset();
         p.costs = Memory<double>(panels);
     }
     Step<T> step = step_of<T>(design, layers, examples, nullptr);
@@ -350,7 +402,9 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
         const auto& layer = layers[size_t(l - 1)];
         const int64_t unit = rows ? FEW_ROWS : panel, whole_layer = rows ? layer.units : layer.inputs;
         const int64_t units = ceil_div(whole_layer, unit);  // whose sums are the same in any item
-        const int64_t some = unit * (rows ? ceil_div(units, threads == 1 ? 1 : 4 * threads)
+        const int64_t parts = std::max<int64_t>(threads == 1 ? 1 : 4 * threads,
+                                                sparse && l == 1 ? int64_t(p.operations / SPARSE_ITEM) : 1);
+        const int64_t some = unit * (rows ? ceil_div(units, parts)
                                           : std::min<int64_t>(4, ceil_div(units, threads)));
         for (int64_t k = 0; k < whole_layer; k += some) {
             p.items.push_back({l, k, std::min(some, whole_layer - k), rows});
@@ -359,12 +413,6 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
     }
     p.scratch.clear();
     for (int i = 0; i < threads; ++i) p.scratch.emplace_back(size);
-}
-
-// Runs job(item, thread) for all items, on a team or alone.
-template <class F> static void share(Team* team, int threads, int64_t count, F job) {
-    if (threads > 1 && count > 1) team->each(count, job);
-    else for (int64_t i = 0; i < count; ++i) job(i, 0);
 }
 
 // λ / (2m) Σ W², in pieces that do not depend on the threads.
@@ -380,8 +428,8 @@ template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, i
     return l2 / (2 * m) * total;
 }
 
-// One step: J of the batch before it. step.update.rule is what becomes of the gradient.
-template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, int threads) {
+// One step: J of the batch before it, or NaN if the asker stopped it. step.update.rule is what becomes of the gradient.
+template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, int threads, Asker& asker) {
     Plan& p = *plan;
     const int64_t panels = ceil_div(step.m, 2 * kernels.lanes), groups = ceil_div(panels, p.group);
     double m = double(step.m);
@@ -392,10 +440,11 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
     step.costs = p.costs.get();
     step.scale = T(1 / m);
     step.l2 = T(hyper.l2 / m);
-    share(team.get(), threads, groups, [&](int64_t i, int thread) {
+    share(team.get(), threads, groups, p.operations * 2 / 3, asker, [&](int64_t i, int thread) {
         const int64_t first = i * p.group;
         kernels.examples(step, first, std::min(p.group, panels - first), p.scratch[size_t(thread)].get());
     });
+    if (asker.stopped()) return std::numeric_limits<double>::quiet_NaN();
     double J = 0;
     for (int64_t i = 0; i < panels; ++i) J += p.costs.get()[i];
     J /= m;
@@ -408,9 +457,10 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
         first.update.rule = Rule::gradient;
         first.w_next = p.gradient.get();
     }
-    share(team.get(), threads, int64_t(p.items.size()), [&](int64_t i, int thread) {
+    share(team.get(), threads, int64_t(p.items.size()), p.operations / 3, asker, [&](int64_t i, int thread) {
         kernels.gradient(first, p.items[size_t(i)], p.scratch[size_t(thread)].get());
     });
+    if (asker.stopped()) return std::numeric_limits<double>::quiet_NaN();
     if (clips) {
         const auto& pieces = p.pieces;
         double* const sums = p.sums.get();
@@ -432,8 +482,10 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
 }
 
 template <class T>
-double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* parameters, double l2, T* gradient) {
+double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* parameters, double l2, T* gradient,
+                                      const Interrupted& interrupted) {
     const Running here;
+    Asker asker(interrupted);
     const FlushDenormals flush;
     Hyper hyper{};
     hyper.rule = Rule::gradient;
@@ -441,13 +493,14 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
     hyper.batch_size = examples.m;
     const bool worth = 3 * operations_of(examples, layers, examples.m) >= 20 * WORTH_A_THREAD;
     const int threads = worth ? std::max(1, available_threads() / running.load()) : 1;
-    prepare(hyper, examples, true, threads);
+    prepare(hyper, examples, true, threads, asker);
+    if (asker.stopped()) return 0;
     if (threads > 1) team = std::make_unique<Team>(threads - 1);
     Step<T> step = step_of(design, layers, examples, parameters);
     step.panels = plan->kept_of ? plan->kept.get() : nullptr;
     step.update.rule = Rule::gradient;
     step.w_next = gradient;
-    const double J = batch(step, hyper, threads);
+    const double J = batch(step, hyper, threads, asker);
     if (!std::isfinite(J)) std::fill_n(gradient, count, std::numeric_limits<T>::quiet_NaN());
     team.reset();
     return J;
@@ -476,14 +529,15 @@ int slots_of(Rule rule) {
 
 template <class T>
 std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hyper, const std::vector<double>& rates,
-                                    const int64_t* order, Progress<T>& progress,
-                                    const std::function<bool()>& interrupted) {
+                                    const int64_t* order, Progress<T>& progress, const Interrupted& interrupted) {
     const Running here;
+    Asker asker(interrupted);
     const FlushDenormals flush;
     const int64_t m = examples.m, size = hyper.batch_size;
     const bool worth = 3 * operations_of(examples, layers, size) >= WORTH_A_THREAD;
     const int most = worth ? available_threads() : 1;
-    prepare(hyper, examples, size >= m && !order, most);
+    prepare(hyper, examples, size >= m && !order, most, asker);
+    if (asker.stopped()) return {};
     Plan& p = *plan;
     Step<T> step = step_of<T>(design, layers, examples, nullptr);
     step.panels = p.kept_of ? p.kept.get() : nullptr;
@@ -498,14 +552,12 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     Copy now = own, next{p.spare_parameters.get(), {p.spare_slots[0].get(), p.spare_slots[1].get()}};
 
     std::vector<double> costs;
-    auto asked = Clock::now();
-    bool stopped = false;
     int64_t between = 1, countdown = 1;  // steps between two looks at the clock, and until the next
     for (const double rate : rates) {
         double total = 0, seen = 0;
         int64_t t = progress.t, steps = progress.step;
         bool begun = false;
-        for (int64_t first = 0; first < m && !stopped; first += size, ++steps) {
+        for (int64_t first = 0; first < m && !asker.stopped(); first += size, ++steps) {
             step.first = first;
             step.index = order ? order + first : nullptr;
             step.m = std::min(size, m - first);
@@ -525,7 +577,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             int threads = most > 1 ? std::max(1, most / running.load()) : 1;
             double J;
             if (threads == 1) {
-                J = batch(step, hyper, 1);
+                J = batch(step, hyper, 1, asker);
             } else {
                 const auto start = Clock::now();
                 const int trials = p.operations < 1e9 ? 3 : 1;
@@ -536,7 +588,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
                     all = !all, p.compared = start, p.since = 0;
                 }
                 if (all && !team) team = std::make_unique<Team>(most - 1);
-                J = batch(step, hyper, all ? threads : 1);
+                J = batch(step, hyper, all ? threads : 1, asker);
                 threads = all ? threads : 1;
                 const double took = seconds_since(start);
                 // The first of each is cold; after that, the mean of what was and what is.
@@ -548,16 +600,12 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             seen += double(step.m);
             if (!std::isfinite(J)) break;
             if (--countdown == 0) {
-                const double passed = seconds_since(asked);
-                between = passed < BETWEEN_LOOKS / 2 ? std::min<int64_t>(2 * between, 1 << 16) : std::max<int64_t>(between / 2, 1);
+                const double passed = asker.look();
+                between = passed < BETWEEN_QUESTIONS / 2 ? std::min<int64_t>(2 * between, 1 << 16) : std::max<int64_t>(between / 2, 1);
                 countdown = between;
-                if (passed >= BETWEEN_LOOKS) {
-                    stopped = interrupted();
-                    asked = Clock::now();
-                }
             }
         }
-        if (stopped) break;
+        if (asker.stopped()) break;
         double cost = total / seen;
         const bool good = std::isfinite(cost) && kernels.finite(next.parameters, count);
         if (!good && std::isfinite(cost)) cost = std::numeric_limits<double>::infinity();

@@ -63,6 +63,8 @@ template <class T> class Memory {
 };
 
 class Team;
+class Asker;
+using Interrupted = std::function<bool()>;
 
 template <class T> class Trainer {
   public:
@@ -75,24 +77,27 @@ template <class T> class Trainer {
     const std::vector<int64_t>& sizes() const { return design.sizes; }
     const char* isa() const { return kernels.name; }
 
-    // A[L] to out[unit · stride + example]; gives J (without L2) where there is Y, and 0 otherwise.
-    double forward(const Examples<T>&, const T* parameters, T* out, ptrdiff_t stride) const;
+    // All three ask `interrupted` now and then, in the calling thread. If it says so they end, and what they give is of
+    // no use; a run gives up the epoch at hand.
 
-    double cost_and_gradients(const Examples<T>&, const T* parameters, double l2, T* gradient);
+    // A[L] to out[unit · stride + example]; gives J (without L2) where there is Y, and 0 otherwise.
+    double forward(const Examples<T>&, const T* parameters, T* out, ptrdiff_t stride, const Interrupted&) const;
+
+    double cost_and_gradients(const Examples<T>&, const T* parameters, double l2, T* gradient, const Interrupted&);
 
     // One epoch for each learning rate, and its cost. Progress changes only with an epoch whose cost and parameters are
     // finite; the first other one, whose cost is given as not finite, is the last. `order` is a permutation for all
-    // epochs, or null. `interrupted` is asked now and then; if it says so, the epoch at hand is given up.
+    // epochs, or null.
     std::vector<double> run(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const int64_t* order,
-                            Progress<T>&, const std::function<bool()>& interrupted);
+                            Progress<T>&, const Interrupted&);
 
     int threads_used = 1;  // by the last step
 
   private:
     struct Plan;  // memory and items for batches of a size
 
-    void prepare(const Hyper&, const Examples<T>&, bool whole, int threads);
-    double batch(Step<T>&, const Hyper&, int threads);
+    void prepare(const Hyper&, const Examples<T>&, bool whole, int threads, Asker&);
+    double batch(Step<T>&, const Hyper&, int threads, Asker&);
     double penalty(const T* w, double l2, double m, int threads);
 
     const Design design;

@@ -1,6 +1,6 @@
 """The compiled kernel as Python sees it (native/bindings.cpp). Its messages are terse: our own doors check first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -12,6 +12,7 @@ _Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 def isas() -> list[str]: ...
 def available_threads() -> int: ...
+def ask(question: Callable[[], None]) -> None: ...
 def peak(isa: str, wide: bool, threads: int) -> float: ...
 
 class Hyper:

@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from contextvars import copy_context
@@ -42,7 +42,7 @@ def train_many(
 
     A network that diverges keeps its last finite parameters and does not hold up the others; its last step has the cost
     inf (and the validation cost inf, where there is one). Any other error stops all, as Ctrl-C does: what waits is not
-    begun, what runs ends with its next step.
+    begun, what runs ends with the epoch it has done (on the engine "numpy", with its next step).
 
     Raises ValueError for a network or a Generator that is given twice, for an `Each` of another length than `networks`,
     and what `train` raises, with a note that says for which network.
@@ -67,12 +67,14 @@ def train_many(
             engine = engines.get(calls[i].get("engine", "auto"), networks[i], calls[i]["optimizer"]).name
             validation_cost = None if calls[i].get("validation") is None else inf
             steps.append(Step(error.epoch, inf, validation_cost, error.learning_rate, engine))
+        except GivenUp:
+            pass  # nobody waits for these steps
         except BaseException as error:
             error.add_note(f"in the training of network {i} of {len(networks)}, counted from 0")
             raise
         return steps
 
-    pool = ThreadPoolExecutor(size, "chainrule", limit_threads, (size,))
+    pool = ThreadPoolExecutor(size, "chainrule", begin_thread, (size, give_up_when(stop.is_set)))
     try:
         futures = [pool.submit(copy_context().run, one, i) for i in range(len(networks))]
         wait(futures, return_when=FIRST_EXCEPTION)
@@ -95,8 +97,27 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def limit_threads(threads: int) -> None:
-    """OpenMP's limit belongs to a thread. Each kernel call takes its share of it: the limit / the calls that run."""
+class GivenUp(BaseException):
+    """Ends a computation in a thread whose results nobody waits for any more."""
+
+
+def give_up_when(given_up: Callable[[], bool]) -> Callable[[], None]:
+    """A question for `begin_thread`."""
+
+    def question() -> None:
+        if given_up():
+            raise GivenUp
+
+    return question
+
+
+def begin_thread(threads: int, question: Callable[[], None]) -> None:
+    """At the start of a thread: OpenMP's limit, which belongs to a thread, and what the kernel asks in its calls there.
+
+    Each kernel call takes its share of the limit: the limit / the calls that run. What the question raises ends a call.
+    """
+    if native.BUILT:
+        native.kernel().ask(question)
     if available_threads() != threads:
         from threadpoolctl import threadpool_limits
 

@@ -1,6 +1,7 @@
 """scikit-learn's searches on threads: our fits leave the interpreter to one another, so no processes need to start."""
 
 import warnings
+from concurrent.futures import CancelledError
 from contextvars import copy_context
 from functools import partial
 from threading import Event
@@ -12,7 +13,7 @@ from sklearn import config_context, model_selection
 from sklearn.utils.parallel import _FuncWrapper
 
 from chainrule.estimators.hooks import STOP
-from chainrule.many import available_threads, limit_threads
+from chainrule.many import GivenUp, available_threads, begin_thread, give_up_when
 
 
 class _Threads(ThreadingBackend):
@@ -20,7 +21,7 @@ class _Threads(ThreadingBackend):
 
     scikit-learn wraps each task to bring the caller's configuration and warning filters along, as a new process needs
     it. Threads have the filters already, and setting them from several at once loses them. When the search is given up,
-    by an error or Ctrl-C, our fits end with their epoch, and no thread is left.
+    by an error or Ctrl-C, our fits end at once, or with their epoch, and no thread is left.
     """
 
     def __init__(self, limit: int, **options: Any) -> None:
@@ -44,12 +45,16 @@ class _Threads(ThreadingBackend):
         return super().submit(func, callback)
 
     def _call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        limit_threads(self.limit)
-        STOP.set((*STOP.get(), self.stop))
-        if not isinstance(function, _FuncWrapper):
-            return function(*args, **kwargs)
-        with config_context(**function.config):
-            return function.function(*args, **kwargs)
+        events = (*STOP.get(), self.stop)
+        STOP.set(events)
+        begin_thread(self.limit, give_up_when(lambda: any(event.is_set() for event in events)))
+        try:
+            if not isinstance(function, _FuncWrapper):
+                return function(*args, **kwargs)
+            with config_context(**function.config):
+                return function.function(*args, **kwargs)
+        except GivenUp:  # joblib's threads know errors only
+            raise CancelledError from None
 
 
 class _OnThreads:

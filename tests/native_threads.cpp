@@ -1,0 +1,164 @@
+// The kernel from several threads and with threads of its own, for a build with ThreadSanitizer: `make tsan`.
+//
+// Python and OpenMP are not in it: neither is built for ThreadSanitizer, which would report what it cannot see in them.
+// With the argument "race" the program makes a mistake of its own, which must be reported.
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "../native/trainer.hpp"
+
+using namespace chainrule;
+
+namespace {
+
+bool failed = false;
+
+void check(bool holds, const char* what) {
+    if (holds) return;
+    std::printf("wrong: %s\n", what);
+    failed = true;
+}
+
+bool never() { return false; }
+
+template <class T> std::vector<T> numbers(int64_t count, uint64_t seed, double scale) {
+    std::vector<T> x(static_cast<size_t>(count));
+    for (auto& value : x) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        value = T((double(seed >> 33) / double(1u << 31) - 0.5) * scale);
+    }
+    return x;
+}
+
+// Enough examples that a step, and one way forward, is worth threads, and that there are questions in between.
+template <class T> struct Problem {
+    static constexpr int64_t m = 4096;
+    const Design design{{20, 64, 32, 3},
+                        {Function::tanh, Function::relu, Function::identity},
+                        {0, 0, 0},
+                        Loss::half_squared_error,
+                        0};
+    const std::vector<T> X = numbers<T>(m * 20, 1, 2), Y = numbers<T>(m * 3, 2, 2), start = numbers<T>(parameters(), 3, 0.2);
+    const std::vector<T> weights = std::vector<T>(size_t(m), T(0.5));
+    std::vector<int64_t> order;
+    Examples<T> examples;
+
+    Problem() {
+        for (int64_t j = 0; j < m; ++j) order.push_back((j * 1367) % m);
+        examples.X = {X.data(), 20, 1};
+        examples.Y = {Y.data(), 3, 1};
+        examples.weights = weights.data();
+        examples.m = m;
+        examples.id = 1;
+    }
+
+    int64_t parameters() const { return 21 * 64 + 65 * 32 + 33 * 3; }
+};
+
+template <class T> struct Training {
+    Trainer<T> trainer;
+    std::vector<T> w, slots[2];
+    Progress<T> progress;
+
+    explicit Training(const Problem<T>& p) : trainer(p.design, isas().back()), w(p.start) {
+        for (auto& slot : slots) slot.assign(w.size(), T(0));
+        progress = {w.data(), {slots[0].data(), slots[1].data()}, 0, 0};
+    }
+
+    std::vector<double> run(const Problem<T>& p, int64_t batch_size, int epochs, const Interrupted& interrupted = never) {
+        const Hyper hyper{Rule::adam, 0.9, 0.999, 1e-8, 0, false, 0.1, 1.0, {0.2, 0}, batch_size, 7};
+        const std::vector<double> rates(size_t(epochs), 1e-3);
+        return trainer.run(p.examples, hyper, rates, batch_size < p.m ? p.order.data() : nullptr, progress, interrupted);
+    }
+};
+
+template <class T> void all() {
+    const Problem<T> p;
+    for (const int64_t batch_size : {p.m, int64_t{1000}}) {
+        Training<T> alone(p);
+        const auto costs = alone.run(p, batch_size, 8);
+        check(costs.size() == 8 && std::isfinite(costs.back()) && costs.back() < costs[0], "a training alone");
+
+        // Three trainings at once, with the same examples; each may take its share of the cores.
+        std::vector<Training<T>*> trainings;
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 3; ++i) trainings.push_back(new Training<T>(p));
+        for (auto* t : trainings) threads.emplace_back([&p, t, batch_size] { t->run(p, batch_size, 8); });
+        for (auto& thread : threads) thread.join();
+        for (auto* t : trainings) {
+            check(t->w == alone.w && t->slots[1] == alone.slots[1], "trainings at once give other bits than one alone");
+            delete t;
+        }
+    }
+
+    // Eight threads ask one network, while another one learns.
+    Trainer<T> trainer(p.design, isas().back());
+    const auto outputs = [&](std::vector<T>& out) {
+        out.assign(size_t(3 * p.m), T(0));
+        return trainer.forward(p.examples, p.start.data(), out.data(), p.m, never);
+    };
+    std::vector<T> expected, found[8];
+    const double cost = outputs(expected);
+    Training<T> other(p);
+    std::vector<std::thread> threads;
+    double costs[8];
+    threads.emplace_back([&] { other.run(p, 1000, 4); });
+    for (int i = 0; i < 8; ++i) threads.emplace_back([&, i] { costs[i] = outputs(found[i]); });
+    for (auto& thread : threads) thread.join();
+    for (int i = 0; i < 8; ++i) check(found[i] == expected && costs[i] == cost, "eight threads ask one network");
+
+    std::vector<T> gradient(p.start.size()), again(p.start.size());
+    const double J = trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, gradient.data(), never);
+    check(trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, again.data(), never) == J && gradient == again, "gradients");
+
+    // Another thread wants all of them to end; what is left of a training is whole epochs.
+    std::atomic<bool> stop{false};
+    const auto stopped = [&] { return stop.load(); };
+    std::vector<Training<T>*> trainings{new Training<T>(p), new Training<T>(p)};
+    threads.clear();
+    for (auto* t : trainings) threads.emplace_back([&, t] { t->run(p, 1000, 1000000, stopped); });
+    threads.emplace_back([&] {
+        std::vector<T> out(size_t(3 * p.m)), slope(p.start.size());
+        for (Trainer<T> mine(p.design, isas().back()); !stop;) {
+            mine.forward(p.examples, p.start.data(), out.data(), p.m, stopped);
+            mine.cost_and_gradients(p.examples, p.start.data(), 0.1, slope.data(), stopped);
+        }
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    stop = true;
+    for (auto& thread : threads) thread.join();
+    for (auto* t : trainings) {
+        Training<T> same(p);
+        same.run(p, 1000, int(t->progress.step / 5));
+        check(t->progress.step % 5 == 0 && same.w == t->w, "a training that was stopped stands between two epochs");
+        delete t;
+    }
+}
+
+void race() {
+    int shared = 0;
+    const auto count = [&] { for (int i = 0; i < 1000; ++i) ++shared; };
+    std::thread one(count), two(count);
+    one.join(), two.join();
+    std::printf("%d\n", shared);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count > 1 && std::strcmp(arguments[1], "race") == 0) {
+        race();
+        return 0;
+    }
+    check(available_threads() > 1, "this machine has one core, and the kernel no threads of its own");
+    all<float>();
+    all<double>();
+    std::printf(failed ? "wrong results\n" : "%d threads: no race was seen, and the bits are those of one training alone\n",
+                available_threads());
+    return failed ? 1 : 0;
+}
