@@ -1,0 +1,53 @@
+"""chainrule export: a saved model for other programs, as an ONNX file."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chainrule.cli import screen
+from chainrule.cli.common import CommandError, Json, Model, console, print_json
+
+
+def export(
+    model: Model,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The .onnx file to write.")],
+    network_only: Annotated[
+        bool, typer.Option("--network-only", help="Without the preparation of the columns: the inputs are its numbers.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write MODEL as an ONNX file, with the preparation of its columns, and say what goes in and comes out."""
+    if out.suffix.lower() != ".onnx":
+        raise CommandError(f"{out}: wanted a name that ends in .onnx")
+    if out.is_dir():
+        raise CommandError(f"{out}: is a folder; name a file")
+    if not out.parent.is_dir():
+        raise CommandError(f"{out.parent}: no such folder")
+
+    from chainrule import exporting, modelfile
+
+    about = modelfile.read_about(model).get("about")
+    try:
+        if out.exists() and not exporting.is_onnx(out):
+            raise CommandError(f"{out}: exists and is not an ONNX file; choose another name")
+        trained = modelfile.load(model)
+        if network_only and hasattr(trained, "steps"):
+            trained = trained[-1]
+        written = exporting.export_onnx(trained, out, about=about if isinstance(about, dict) else {})
+    except ImportError as error:
+        raise CommandError(str(error)) from None
+    if as_json:
+        ports: dict[str, Any] = {
+            name: [asdict(port) for port in getattr(written, name)] for name in ("inputs", "outputs")
+        }
+        print_json({"model": str(model), "out": str(out), "opset": exporting.OPSET, **ports, **written.metadata})
+        return
+    say = console()
+    say.print(f"Wrote {out} ({out.stat().st_size / 1000:,.0f} kB), ONNX opset {exporting.OPSET}")
+    for title, side in (("input", written.inputs), ("output", written.outputs)):
+        shown = screen.table(title, "type", "shape", "")
+        for port in side:
+            shown.add_row(port.name, port.type, " × ".join(map(str, port.shape)), port.meaning)
+        say.print(shown)

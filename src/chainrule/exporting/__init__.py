@@ -1,0 +1,122 @@
+"""From a model to an ONNX file, with all that stands before the network where ONNX has operators for it."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.exporting.graph import IR_VERSION, OPSET, ExportError, Graph, Port, listed
+from chainrule.exporting.network import classifier, forward, regressor
+from chainrule.network import Network
+
+__all__ = ["IR_VERSION", "OPSET", "ExportError", "Exported", "Port", "export_onnx", "is_onnx"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the inputs and outputs of the ONNX model, and what it says about itself."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    metadata: dict[str, str]
+
+
+def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str, Any] | None = None) -> Exported:
+    """Write a Network, a fitted estimator or a pipeline that ends in one as an ONNX file. Rows are examples.
+
+    A Network has the input X (batch, n[0]) and the output Y (batch, n[L]). Of a classifier the outputs are `label`
+    (batch,) and `probabilities` (batch, classes), of a regressor `prediction` (batch, outputs). Pipelines that begin
+    with the columns of a table have an input (batch, 1) for each, by its name: numbers as double, categories as text
+    without blanks around it ("" is missing), dates as seconds since 1970, text as words (batch, words); others have one
+    X. The network computes in its own precision, what stands before it in float64. The file's metadata name the target,
+    the task, the classes and the columns of X where they are known.
+
+    about: what `chainrule train` has written about the model (`modelfile.read_about`); target and image_shape are used.
+    The file is complete or not there, and was checked by onnx. Its operators are those of opset 13, of 2020, so that
+    old runtimes read it. NaN and infinity, which a model here refuses unless it fills in what is missing, pass.
+
+    Raises ExportError for steps without a counterpart in ONNX, and ImportError where onnx is not installed.
+    """
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        raise ImportError('ONNX files need an extra: pip install "chainrule[export]"') from None
+    graph, about = Graph(), about or {}
+    metadata = {"target": str(about["target"])} if about.get("target") else {}
+    if isinstance(model, Network):
+        Y = forward(graph, model, graph.input("X", model.dtype, model.sizes[0]))
+        graph.output("Y", Y, model.sizes[-1])
+        metadata |= {"task": "network"}
+    else:
+        metadata |= _estimator(graph, model, about)
+    data = graph.model(metadata).SerializeToString()
+    _write(Path(path), data)
+    return Exported(tuple(graph.inputs), tuple(graph.outputs), metadata)
+
+
+def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, str]:
+    """A fitted estimator, alone or at the end of a pipeline; returns what is to be said of it."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import check_is_fitted
+
+    from chainrule.estimators import MLPClassifier, MLPRegressor
+    from chainrule.exporting import steps
+
+    model = getattr(model, "best_estimator_", model)  # of a search
+    *before, last = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    if not isinstance(last, (MLPClassifier, MLPRegressor)):
+        raise ExportError(
+            f"{type(last).__name__}: wanted a Network, an MLPClassifier or MLPRegressor of chainrule, or a pipeline "
+            "that ends in one"
+        )
+    check_is_fitted(last)
+    network = last._synced()
+    before = [step for step in before if step not in (None, "passthrough")]
+    names = [str(name) for name in getattr(before[0] if before else last, "feature_names_in_", ())]
+    given = steps.inputs(graph, before, network, _pixels(about) or listed(names))
+    told = {} if isinstance(given, dict) or not names else {"columns": json.dumps(names, ensure_ascii=False)}
+    for step in before:
+        given = steps.apply(step, given)
+    A = forward(graph, network, steps.matrix(given))
+    if isinstance(last, MLPRegressor):
+        regressor(graph, last, A, str(about.get("target") or ""))
+        return told | {"task": "regression"}
+    classifier(graph, last, A, str(about.get("target") or ""))
+    several = last._label_binarizer.y_type_.startswith("multilabel")
+    task = "labels" if several else "binary" if last.n_outputs_ == 1 else "classes"
+    return told | {"task": task, "classes": json.dumps(last.classes_.tolist(), ensure_ascii=False)}
+
+
+def _pixels(about: Mapping[str, Any]) -> str:
+    """What the inputs of a network of images are."""
+    shape = about.get("image_shape")
+    return f"pixels from 0 to 1, {' × '.join(map(str, shape))}" if isinstance(shape, (list, tuple)) else ""
+
+
+def is_onnx(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds an ONNX model."""
+    import onnx
+
+    try:
+        model = onnx.load(os.fspath(path), load_external_data=False)
+    except Exception:  # protobuf's, of what is none, and the system's
+        return False
+    return model.ir_version > 0 and model.HasField("graph")
+
+
+def _write(path: Path, data: bytes) -> None:
+    place = Path(os.path.realpath(path))
+    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        try:
+            with open(beside, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, place)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from None

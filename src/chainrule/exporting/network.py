@@ -1,0 +1,73 @@
+"""The network and what its estimator makes of its outputs: labels, probabilities, numbers."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.activations import ACTIVATIONS
+from chainrule.exporting.graph import ExportError, Graph, Value, listed, traced
+from chainrule.network import Network
+
+# Operators that are faster than the formula they stand for; the other activations are traced.
+_OPERATORS = {"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}
+
+
+def forward(graph: Graph, network: Network, X: Value) -> Value:
+    """A[L]ᵀ (batch, n[L]) of the rows X (batch, n[0]), in the network's precision."""
+    A = X.astype(network.dtype)
+    if network.normalizer is not None:
+        normalizer = network.normalizer
+        A = replace(normalizer, center=normalizer.center.T, scale=normalizer.scale.T)(A)
+    for l in range(1, network.L + 1):
+        # Not Gemm: with that in float64, ONNX Runtime before 1.18 makes an operator of its own that it cannot run.
+        Z = graph.op("MatMul", A, network.W[l].T) + network.b[l].T  # (batch, n[l])
+        A = _activation(graph, network.g[l], Z)
+    return A
+
+
+def _activation(graph: Graph, g: Any, Z: Value) -> Value:
+    if g.name in _OPERATORS and g == ACTIVATIONS[g.name]:
+        return graph.op(_OPERATORS[g.name], Z)
+    return traced(f"activation {g.name!r}", g, Z)
+
+
+def regressor(graph: Graph, model: Any, A: Value, target: str) -> None:
+    """The output `prediction` (batch, outputs), in the units of the targets."""
+    dtype = A.dtype
+    if model.scale_target:  # in float64, as the estimator does it
+        A = (model.target_mean_ + model.target_scale_ * A.astype(np.float64)).astype(dtype)
+    graph.output("prediction", A, model.n_outputs_, meaning=target)
+
+
+def classifier(graph: Graph, model: Any, A: Value, target: str) -> None:
+    """The outputs `label` (batch,) and `probabilities` (batch, classes); of multi-label models both (batch, labels)."""
+    classes = model.classes_
+    if model._label_binarizer.y_type_.startswith("multilabel"):
+        graph.output("label", (A > 0.5).astype(np.int64), len(classes), meaning=target)
+        graph.output("probabilities", A, len(classes), meaning="that each label is 1")
+        return
+    if model.n_outputs_ == 1:
+        flat = graph.op("Reshape", A, np.array([-1]))  # (batch,)
+        best = (flat > 0.5).astype(np.int64)
+        A = np.concatenate([1 - A, A], axis=1)
+    else:
+        best = graph.op("ArgMax", A, dtype=np.dtype(np.int64), axis=1, keepdims=0)
+    names = _labels(classes if len(classes) > 1 else np.repeat(classes, 2))
+    label = graph.op("Gather", names, best, dtype=names.dtype)
+    graph.output("label", label, meaning=target)
+    graph.output("probabilities", A, len(names), meaning=f"of {listed(classes)}")
+
+
+def _labels(classes: Any) -> Any:
+    """The classes in a type that ONNX has."""
+    kind = classes.dtype.kind
+    if kind == "U" or (kind == "O" and all(isinstance(label, str) for label in classes)):
+        return classes.astype(object)
+    if kind in "iu" and (classes <= np.iinfo(np.int64).max).all():
+        return classes.astype(np.int64)
+    if kind == "f":
+        return classes.astype(np.float64)
+    if kind == "b":
+        return classes
+    raise ExportError(f"classes such as {classes[0]!r}: ONNX has text, whole numbers, numbers and booleans")

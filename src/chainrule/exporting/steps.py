@@ -1,0 +1,343 @@
+"""What stands before the network: the columns of a table, and scikit-learn's transformers, as operators.
+
+What is given to a step is one matrix (batch, n), or the columns of a table by name, each (batch, 1).
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+)
+
+from chainrule.exporting.graph import DOUBLE, ML, TEXT, ExportError, Graph, Symbol, Value, traced
+from chainrule.tabular import Columns, DateParts
+from chainrule.tabular.plan import WORD
+
+Given = Value | dict[str, Value]
+_NUMBER, _TEXT = "NaN = missing", '"" = missing'
+_WAY_OUT = "Export the network alone, on numbers that you prepare: --network-only, or export_onnx(pipeline[-1], …)"
+
+
+def inputs(graph: Graph, steps: list[Any], network: Any, what: str = "") -> Given:
+    """The inputs of a pipeline: one for each column of a table, else one matrix X.
+
+    Numbers are float64, because float32 would keep four digits of a time in seconds; a matrix for a network alone, or
+    for an imputer that has learned in float32, is in their precision. what: is in the matrix.
+    """
+    first = next(iter(steps), None)
+    if isinstance(first, Columns):
+        return {name: _column(graph, name, role) for name, role in first.roles.items()}
+    if first is None:
+        return graph.input("X", network.dtype, network.sizes[0], what)
+    count = first.n_features_in_
+    wanted = [_wanted(first, k) for k in range(count)]
+    if isinstance(first, ColumnTransformer) and hasattr(first, "feature_names_in_"):
+        parts = [(name, part) for name, part, _ in first.transformers_ if not _dropped(part)]
+        used = {k for name, _ in parts for k in _numbers(first, name)}
+        return {first.feature_names_in_[k]: _input(graph, first.feature_names_in_[k], wanted[k]) for k in sorted(used)}
+    if len(set(wanted)) > 1 or isinstance(wanted[0], str):
+        raise ExportError("text and numbers in one array: fit the pipeline to a DataFrame, whose columns have names")
+    narrow = isinstance(first, SimpleImputer) and first.statistics_.dtype == network.dtype
+    missing = _TEXT if wanted[0] == TEXT else _NUMBER if isinstance(first, SimpleImputer) else ""
+    return graph.input("X", network.dtype if narrow else wanted[0], count, ", ".join(filter(None, (what, missing))))
+
+
+def apply(step: Any, given: Given) -> Given:
+    """What a fitted step makes of what it is given. Raises ExportError, which names a step that has no operators."""
+    if step is None or step == "passthrough":
+        return given
+    if isinstance(step, Pipeline):
+        for _, part in step.steps:
+            given = apply(part, given)
+        return given
+    if isinstance(step, Columns):
+        assert isinstance(given, dict)
+        return {name: _typed(given[name], role) for name, role in step.roles.items()}
+    if isinstance(step, ColumnTransformer):
+        return _column_transformer(step, given)
+    if type(step) not in _STEPS:
+        raise ExportError(f"{type(step).__name__} has no counterpart in ONNX here. {_WAY_OUT}")
+    return _STEPS[type(step)](step, matrix(given))
+
+
+def matrix(given: Given) -> Value:
+    """The columns side by side, (batch, n)."""
+    return given if isinstance(given, Symbol) else np.concatenate(list(given.values()), axis=1)
+
+
+# -- columns of a table ------------------------------------------------------------------------------------------------
+
+
+def _column(graph: Graph, name: str, role: str) -> Value:
+    """The input for a column of that role."""
+    if role in ("boolean", "date"):
+        meaning = "1 or 0" if role == "boolean" else "seconds since 1970-01-01"
+        return graph.input(name, DOUBLE, meaning=f"{meaning}, {_NUMBER}")
+    return _input(graph, name, DOUBLE if role == "number" else WORD if role == "text" else TEXT, _NUMBER)
+
+
+def _input(graph: Graph, name: str, wanted: np.dtype[Any] | str, number: str = "") -> Value:
+    """The input for a column of numbers, text, or words that match a pattern."""
+    if isinstance(wanted, str):
+        return graph.input(name, TEXT, f"words of {name}", f'all {wanted} in lower case, filled up with ""')
+    return graph.input(name, wanted, meaning=_TEXT if wanted == TEXT else number)
+
+
+def _typed(x: Value, role: str) -> Value:
+    if role == "boolean":
+        return np.where((x == 0) | (x == 1), x, np.nan)
+    if role == "presence":
+        return _among(x, [""], there=0, otherwise=1).astype(DOUBLE)
+    return x
+
+
+def _wanted(step: Any, k: int) -> np.dtype[Any] | str:
+    """What a fitted step expects in its k-th column: text, numbers, or words that match a pattern."""
+    if isinstance(step, Pipeline):
+        parts = [part for _, part in step.steps if part not in (None, "passthrough")]
+        return _wanted(parts[0], k) if parts else DOUBLE
+    if isinstance(step, ColumnTransformer):
+        for name, part, _ in step.transformers_:
+            numbers = _numbers(step, name)
+            if k in numbers and not _dropped(part) and (kind := _wanted(part, numbers.index(k))) != DOUBLE:
+                return kind
+        return DOUBLE
+    if isinstance(step, TfidfVectorizer):
+        return str(step.token_pattern)
+    if isinstance(step, OneHotEncoder):
+        return TEXT if any(isinstance(value, str) for value in step.categories_[k]) else DOUBLE
+    if isinstance(step, SimpleImputer):
+        return TEXT if isinstance(step.statistics_[k], str) else DOUBLE
+    return DOUBLE
+
+
+def _dropped(part: Any) -> bool:
+    return isinstance(part, str) and part == "drop"
+
+
+def _numbers(step: ColumnTransformer, name: str) -> list[int]:
+    """Which columns the transformer of that name is for."""
+    return list(step._transformer_to_input_indices[name])
+
+
+def _column_transformer(step: ColumnTransformer, given: Given) -> Value:
+    names = getattr(step, "feature_names_in_", None)
+    made = []
+    for name, part, _ in step.transformers_:
+        numbers = _numbers(step, name)
+        if not numbers or _dropped(part):
+            continue
+        if isinstance(given, dict):
+            assert names is not None
+            some: Given = {names[k]: given[names[k]] for k in numbers}
+        else:
+            some = given[:, numbers]
+        try:
+            result = matrix(apply(part, some))
+        except ExportError as error:
+            which = ", ".join(str(k if names is None else names[k]) for k in numbers)
+            raise ExportError(f"columns {which}: {error}") from None
+        if step.transformer_weights and name in step.transformer_weights:
+            result = result * step.transformer_weights[name]
+        made.append(result.astype(DOUBLE))
+    return np.concatenate(made, axis=1)
+
+
+# -- transformers ------------------------------------------------------------------------------------------------------
+
+
+def _imputer(step: SimpleImputer, x: Value) -> Value:
+    kept = np.flatnonzero(~pd.isna(step.statistics_) | step.keep_empty_features)
+    if x.dtype == TEXT:
+        if not pd.isna(step.missing_values):
+            raise ExportError(
+                f"SimpleImputer(missing_values={step.missing_values!r}) of text has no counterpart here. {_WAY_OUT}"
+            )
+        missing = _among(x, [""], there=1, otherwise=0).astype(bool)
+        fill = np.array(["" if pd.isna(value) else value for value in step.statistics_], dtype=object)
+        made = x.graph.op("Where", missing, fill, x, dtype=TEXT)
+    else:
+        missing = np.isnan(x) if pd.isna(step.missing_values) else x == step.missing_values
+        made = np.where(missing, step.statistics_.astype(x.dtype), x)
+    made = made[:, kept] if len(kept) < len(step.statistics_) else made
+    if step.indicator_ is None or not len(step.indicator_.features_):
+        return made
+    if x.dtype == TEXT:
+        raise ExportError(f"SimpleImputer(add_indicator=True) of text has no counterpart here. {_WAY_OUT}")
+    there = missing[:, step.indicator_.features_].astype(x.dtype)
+    return np.concatenate([made, there], axis=1)
+
+
+def _standard(step: StandardScaler, x: Value) -> Value:
+    x = x - step.mean_ if step.with_mean else x
+    return x / step.scale_ if step.with_std else x
+
+
+def _min_max(step: MinMaxScaler, x: Value) -> Value:
+    x = x * step.scale_ + step.min_
+    low, high = step.feature_range
+    return np.minimum(np.maximum(x, low), high) if step.clip else x
+
+
+def _max_abs(step: MaxAbsScaler, x: Value) -> Value:
+    x = x / step.scale_
+    return np.minimum(np.maximum(x, -1), 1) if getattr(step, "clip", False) else x
+
+
+def _robust(step: RobustScaler, x: Value) -> Value:
+    x = x - step.center_ if step.with_centering else x
+    return x / step.scale_ if step.with_scaling else x
+
+
+def _pca(step: PCA, x: Value) -> Value:
+    turned = x.graph.op("MatMul", x, step.components_.T.astype(x.dtype)) - step.mean_ @ step.components_.T
+    return turned / np.sqrt(step.explained_variance_) if step.whiten else turned
+
+
+def _selected(step: VarianceThreshold, x: Value) -> Value:
+    return x[:, step.get_support(indices=True)]
+
+
+def _function(step: FunctionTransformer, x: Value) -> Value:
+    if step.func is None:
+        return x
+    what = f"FunctionTransformer({getattr(step.func, '__name__', '…')})"
+    try:
+        return traced(what, partial(step.func, **(step.kw_args or {})), x)
+    except ExportError as error:
+        raise ExportError(f"{error}. {_WAY_OUT}") from error
+
+
+def _one_hot(step: OneHotEncoder, x: Value) -> Value:
+    """One column for each category, or for several that are infrequent.
+
+    Which one is asked of the encoder itself. Where it would raise for an unknown category, ONNX Runtime does, too: the
+    index is beyond the end.
+    """
+    made, start = [], 0
+    answer, sizes = _one_hot_of_each(step), [len(known) for known in step.categories_]
+    for k, (size, width) in enumerate(zip(sizes, step._n_features_outs, strict=True)):
+        part = answer[:size, start : start + width].tocsr()  # (categories, columns)
+        start += width
+        if not width:
+            continue
+        column = np.full(size, -1)
+        column[np.diff(part.indptr) > 0] = part.indices
+        if step.handle_unknown != "error":
+            rare = None if step.handle_unknown == "ignore" else step._infrequent_indices[k]
+            column = np.append(column, -1 if rare is None else column[rare[0]])
+        number = _number_of(x[:, [k]] if len(sizes) > 1 else x, step.categories_[k])
+        where = x.graph.op("Gather", column.astype(np.int64), number, dtype=np.dtype(np.int64))
+        made.append((where == np.arange(width)).astype(DOUBLE))
+    return np.concatenate(made, axis=1)
+
+
+def _one_hot_of_each(step: OneHotEncoder) -> Any:
+    """The sparse matrix that the encoder makes of a table whose i-th row has the i-th category in every column."""
+    longest = max(map(len, step.categories_))
+    names = getattr(step, "feature_names_in_", range(len(step.categories_)))
+    columns = [known[np.minimum(np.arange(longest), len(known) - 1)] for known in step.categories_]
+    table = pd.DataFrame(dict(zip(names, columns, strict=True)))
+    encoder = deepcopy(step).set_output(transform="default").set_params(sparse_output=True)
+    return encoder.transform(table if hasattr(step, "feature_names_in_") else table.to_numpy())
+
+
+def _number_of(x: Value, known: Any) -> Value:
+    """Which of the known categories x (batch, 1) is, from 0; as many as there are where it is none of them."""
+    if x.dtype == TEXT:
+        words = ["" if pd.isna(value) else str(value) for value in known]
+        if len(set(words)) < len(words):
+            raise ExportError('"" and a missing value are two categories: in ONNX both are ""')
+        return _among(x, words, otherwise=len(words))
+    values = known.astype(np.float64)
+    same = x == values  # (batch, categories)
+    if np.isnan(values).any():
+        same = same | (np.isnan(x) & np.isnan(values))
+    below = np.arange(len(values))[:, None] - len(values)
+    number = x.graph.op("MatMul", same.astype(DOUBLE), below.astype(np.float64)) + len(values)
+    return number.astype(np.int64)
+
+
+def _among(x: Value, words: list[str], there: int | None = None, otherwise: int = 0) -> Value:
+    """The place of a text in a list, or `there` for each; `otherwise` where it is none of them. int64."""
+    numbers = [k if there is None else there for k in range(len(words))]
+    code: dict[str, Any] = {"keys_strings": words, "values_int64s": numbers, "default_int64": otherwise}
+    return x.graph.op("LabelEncoder", x, dtype=np.dtype(np.int64), domain=ML, **code)
+
+
+def _dates(step: DateParts, x: Value) -> Value:
+    """Days, year, month, day, weekday and hour of seconds since 1970, as DateParts gives them.
+
+    Source: H. Hinnant, "chrono-compatible low-level date algorithms", civil_from_days: 400 years from a 1st of March
+    are an era of 146,097 days.
+    """
+    parts = []
+    for k in range(step.n_features_in_):
+        seconds = x[:, [k]]
+        days = np.floor(seconds / 86400)
+        hour = np.floor((seconds - days * 86400) / 3600)
+        weekday = days + 3 - np.floor((days + 3) / 7) * 7
+        z = days + 719468  # since 0000-03-01
+        era = np.floor(z / 146097)
+        doe = z - era * 146097  # day of the era
+        yoe = np.floor((doe - np.floor(doe / 1460) + np.floor(doe / 36524) - np.floor(doe / 146096)) / 365)
+        doy = doe - (365 * yoe + np.floor(yoe / 4) - np.floor(yoe / 100))  # day of the year that begins in March
+        mp = np.floor((5 * doy + 2) / 153)
+        day = doy - np.floor((153 * mp + 2) / 5) + 1
+        month = np.where(mp < 10, mp + 3, mp - 9)
+        year = yoe + era * 400 + (month <= 2).astype(DOUBLE)
+        parts += [seconds / 86400, year, month, day, weekday, hour]
+    return np.concatenate(parts, axis=1)
+
+
+def _tfidf(step: TfidfVectorizer, x: Value) -> Value:
+    """The weight of each known word in rows of words (batch, words): how often it is there, times its idf, normalized.
+
+    ONNX has no operator that splits text at a pattern: the words are the input.
+    """
+    plain = TfidfVectorizer()
+    own = ["analyzer", "ngram_range", "lowercase", "strip_accents", "preprocessor", "tokenizer", "binary"]
+    if changed := [name for name in [*own, "sublinear_tf"] if getattr(step, name) != getattr(plain, name)]:
+        raise ExportError(f"TfidfVectorizer with {', '.join(changed)} of your own has no counterpart here. {_WAY_OUT}")
+    words = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
+    gram: dict[str, Any] = {"min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0, "ngram_counts": [0]}
+    pool: dict[str, Any] = {"ngram_indexes": range(len(words)), "pool_strings": words}
+    counts = x.graph.op("TfIdfVectorizer", x, dtype=np.dtype(np.float32), mode="TF", **gram, **pool).astype(DOUBLE)
+    weights = counts * step.idf_ if step.use_idf else counts
+    if step.norm is None:
+        return weights
+    powers = weights * weights if step.norm == "l2" else np.abs(weights)
+    length = x.graph.op("ReduceSum", powers, np.array([1]), keepdims=1)
+    length = np.sqrt(length) if step.norm == "l2" else length
+    return weights / np.where(length == 0, 1, length)
+
+
+_STEPS: dict[type, Callable[[Any, Value], Value]] = {
+    SimpleImputer: _imputer,
+    StandardScaler: _standard,
+    MinMaxScaler: _min_max,
+    MaxAbsScaler: _max_abs,
+    RobustScaler: _robust,
+    FunctionTransformer: _function,
+    PCA: _pca,
+    VarianceThreshold: _selected,
+    OneHotEncoder: _one_hot,
+    DateParts: _dates,
+    TfidfVectorizer: _tfidf,
+}
