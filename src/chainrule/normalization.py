@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.finite import first_not_finite, place
 from chainrule.names import unknown
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -36,14 +37,19 @@ class Normalizer:
             )
         if X.shape[1] == 0:
             raise ValueError("normalization: got no examples to measure")
-        if not np.isfinite(X).all():
-            raise ValueError("normalization: got NaN or infinity in X. Fill or drop the missing values first.")
+        if (found := first_not_finite(X)) is not None:
+            raise ValueError(
+                "normalization: got NaN or infinity in X. Fill or drop the missing values first. "
+                + place("X", "feature", found, X[found[:2]])
+            )
         wide = X.astype(np.float64, copy=False)  # a float32 mean of many examples loses digits
         if method == "standard":
-            center, spread = wide.mean(axis=1), wide.std(axis=1)
+            center, spread = mean_and_deviation(wide)
         else:
+            wide, exponent = _near_1(wide)
             low, center, high = np.quantile(wide, [0.25, 0.5, 0.75], axis=1)
             spread = np.where(high > low, high - low, np.ptp(wide, axis=1) / 2)
+            center, spread = np.ldexp(center, exponent), np.ldexp(spread, exponent)
         # Rounding leaves a constant feature with a deviation of some ulps of its value, which must not be blown up to
         # 1.
         # And one so small that 1 / deviation is no number of this precision is constant, too.
@@ -56,3 +62,16 @@ class Normalizer:
         """The normalized X, (n, m) → (n, m)."""
         X = (X - self.center) * self.scale  # (n, m)
         return X / np.sqrt(1 + (X / 3) ** 2) if self.clip else X
+
+
+def mean_and_deviation(X: Array) -> tuple[Array, Array]:
+    """The mean and the deviation of each row of X (n, m), both (n,): also of numbers whose squares have no room."""
+    X, exponent = _near_1(X)
+    return np.ldexp(X.mean(axis=1), exponent), np.ldexp(X.std(axis=1), exponent)
+
+
+def _near_1(X: Array) -> tuple[Array, Array]:
+    """(X · 2⁻ᵉ, e) with an e (n,) for each row of X (n, m) that changes no digit: 0 wherever squares have room."""
+    _, exponent = np.frexp(np.maximum(X.max(axis=1), -X.min(axis=1)))
+    exponent[abs(exponent) < np.finfo(X.dtype).maxexp // 4] = 0
+    return (np.ldexp(X, -exponent[:, None]) if exponent.any() else X), exponent

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import blas
+
 Array = np.ndarray[Any, np.dtype[Any]]
 State = tuple[Any, ...]
 
@@ -193,19 +195,19 @@ class LBFGS(_Checked):
         """Minimize from the (p,) start; gives SciPy's OptimizeResult. A callback may raise StopIteration."""
         from scipy.optimize import minimize
 
-        return minimize(
-            cost_and_gradients,
-            params,
-            method="L-BFGS-B",
-            jac=True,
-            callback=callback,
-            options={
-                "maxiter": iterations,
-                "maxfun": self.max_evaluations,
-                "gtol": self.tolerance,
-                "maxcor": self.memory,
-            },
-        )
+        def outside(intermediate_result: Any) -> None:
+            if callback is not None:
+                with blas.as_before():
+                    callback(intermediate_result)
+
+        options = {
+            "maxiter": iterations,
+            "maxfun": self.max_evaluations,
+            "gtol": self.tolerance,
+            "maxcor": self.memory,
+        }
+        with blas.one_thread():  # its dot products of long vectors would be split among them
+            return minimize(cost_and_gradients, params, method="L-BFGS-B", jac=True, callback=outside, options=options)
 
 
 Optimizer = GradientDescent | Momentum | HeavyBall | Nesterov | RMSProp | Adam | AdamW

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
 from chainrule.estimators.base import Array, BaseMLP
+from chainrule.estimators.explain import explained
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -97,12 +98,29 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self._set(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
+        resume: bool = False,
+    ) -> Self:
         """Fit to X (m, n) and y (m,), or (m, labels) of 0 and 1.
 
         X_val, y_val: a validation set of your own: recorded in `history_`, and watched if `early_stopping`.
+        checkpoint: a file that the fit is kept in, written every `checkpoint_every` epochs (None: every half minute),
+        when it is stopped (Ctrl-C, SIGTERM) and when it ends. resume: go on from that file where it is there, with the
+        same parameters and data (max_iter may be more), as if there had been no interruption, to the last bit.
         """
-        return self._fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        return self._fit(
+            X, y, sample_weight, X_val=X_val, y_val=y_val, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
+            resume=resume,
+        )  # fmt: skip
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
@@ -116,9 +134,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "class_weight='balanced' cannot be told from a part of the data: give partial_fit a dict "
                 "{class: weight}, or weigh the rows with sample_weight"
             )
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        with explained(y=y, classes=classes):
+            if _check_partial_fit_first_call(self, classes):
+                multilabel = type_of_target(y).startswith("multilabel")
+                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Array:
@@ -140,6 +159,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy of `predict` on X (m, n) against y (m,) or (m, labels)."""
+        with explained(y=y, sample_weight=sample_weight):
+            return float(super().score(X, y, sample_weight))
+
     # -- what BaseMLP asks -------------------------------------------------------------------------------------------
 
     def _output(self) -> str:
@@ -149,6 +173,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return None
 
     def _encode(self, y: Any, incremental: bool) -> Array:
+        with explained(y=y):
+            return self._coded(y, incremental)
+
+    def _coded(self, y: Any, incremental: bool) -> Array:
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_

@@ -8,7 +8,9 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from chainrule.estimators.base import Array, BaseMLP
+from chainrule.estimators.explain import explained
 from chainrule.names import parse, unknown
+from chainrule.normalization import mean_and_deviation
 
 _LOSSES = {
     "squared_error": "half_squared_error",
@@ -103,12 +105,29 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self._set(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
+        resume: bool = False,
+    ) -> Self:
         """Fit to X (m, n) and y (m,) or (m, outputs).
 
         X_val, y_val: a validation set of your own: recorded in `history_`, and watched if `early_stopping`.
+        checkpoint: a file that the fit is kept in, written every `checkpoint_every` epochs (None: every half minute),
+        when it is stopped (Ctrl-C, SIGTERM) and when it ends. resume: go on from that file where it is there, with the
+        same parameters and data (max_iter may be more), as if there had been no interruption, to the last bit.
         """
-        return self._fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        return self._fit(
+            X, y, sample_weight, X_val=X_val, y_val=y_val, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
+            resume=resume,
+        )  # fmt: skip
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
@@ -119,6 +138,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def predict(self, X: Any) -> Array:
         """The prediction for each row of X, (m,) or (m, outputs)."""
         return self._decode(self._outputs(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of `predict` on X (m, n) against y (m,) or (m, outputs)."""
+        with explained(y=y, sample_weight=sample_weight):
+            return float(super().score(X, y, sample_weight))
 
     # -- what BaseMLP asks -------------------------------------------------------------------------------------------
 
@@ -137,8 +161,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if self.scale_target and fresh:
             if self._output() == "exp":
                 raise ValueError("scale_target: the Poisson loss needs counts as they are")
-            self.target_mean_ = y.mean(axis=0)
-            spread = y.std(axis=0)
+            self.target_mean_, spread = mean_and_deviation(y.T.astype(np.float64, copy=False))
             self.target_scale_ = np.where(spread > 0, spread, 1.0)
         return y  # type: ignore[no-any-return]
 
