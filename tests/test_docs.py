@@ -12,7 +12,7 @@ import pytest
 import chainrule
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("train", "predict", "evaluate", "inspect", "trace", "diagnose", "claims")
+COMMANDS = ("train", "predict", "evaluate", "inspect", "trace", "diagnose", "claims", "export")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

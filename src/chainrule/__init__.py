@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from chainrule import schedules as schedules
     from chainrule.checking import GradientError as GradientError
     from chainrule.checking import check_gradients as check_gradients
+    from chainrule.checkpoints import CheckpointError as CheckpointError
+    from chainrule.container import ModelFileError as ModelFileError
     from chainrule.diagnosis import diagnose as diagnose
     from chainrule.estimators import GridSearchCV as GridSearchCV
     from chainrule.estimators import MLPClassifier as MLPClassifier
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from chainrule.estimators.display import CostCurveDisplay as CostCurveDisplay
     from chainrule.estimators.display import FirstLayerDisplay as FirstLayerDisplay
     from chainrule.estimators.display import NetworkDisplay as NetworkDisplay
+    from chainrule.exporting import export_onnx as export_onnx
     from chainrule.many import Each as Each
     from chainrule.many import train_many as train_many
     from chainrule.modelfile import load as load
@@ -53,9 +56,12 @@ _HOMES = {
     **dict.fromkeys(("MLPClassifier", "MLPRegressor", "GridSearchCV", "RandomizedSearchCV"), "estimators"),
     **dict.fromkeys(("CostCurveDisplay", "NetworkDisplay", "FirstLayerDisplay"), "estimators.display"),
     **dict.fromkeys(("load", "save"), "modelfile"),
+    "ModelFileError": "container",
+    "CheckpointError": "checkpoints",
     "trace": "tracing",
     **dict.fromkeys(("check_gradients", "GradientError"), "checking"),
     "diagnose": "diagnosis",
+    "export_onnx": "exporting",
 }
 _ROOMS = ("activations", "claims", "datasets", "initializers", "losses", "optimizers", "plots", "schedules")
 

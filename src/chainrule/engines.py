@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from chainrule import equations, native, optimizers
+from chainrule import blas, equations, interrupts, native, optimizers
 from chainrule.names import unknown
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
@@ -48,6 +48,67 @@ class State:
     mask_key: int = 0
     epoch: int = 0
     step: int = 0
+
+    def content(self) -> dict[str, Any]:
+        """What changes from epoch to epoch, but for the examples: from it, and the rest, the training goes on."""
+        return {
+            "network": self.network,
+            "slots": self.slots,
+            "mask_key": self.mask_key,
+            "epoch": self.epoch,
+            "step": self.step,
+            "order": self.order.content(self.epoch) if isinstance(self.order, Drawn) else None,
+        }
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Be as `content` has it. ValueError if it is of another network."""
+        self.network.parameters = content["network"].parameters
+        self.slots, self.mask_key = content["slots"], content["mask_key"]
+        self.epoch, self.step = content["epoch"], content["step"]
+        if isinstance(self.order, Drawn):
+            self.order.restore(content["order"])
+
+
+class Drawn:
+    """A new order of the examples for each epoch, drawn once: who asks again for the same epoch gets the same.
+
+    random: a Generator or RandomState. draw: the last order (None at first) → the next, with numbers from `random`.
+    kept: whether `content` will be asked for, which costs more than many an epoch.
+    """
+
+    kept = False
+
+    def __init__(self, random: Any, draw: Callable[[Array | None], Array]) -> None:
+        self.random, self.draw = random, draw
+        self.order: Array | None = None
+        self.epoch = -1
+        self.before: dict[str, Any] = {}
+
+    def __call__(self, epoch: int) -> Array:
+        """The order of an epoch: a permutation of the examples."""
+        if epoch != self.epoch or self.order is None:
+            self.before = self.content(epoch) if self.kept else {}
+            self.order, self.epoch = self.draw(self.order), epoch
+        return self.order
+
+    def content(self, epoch: int) -> dict[str, Any]:
+        """The last order, and where `random` stands, before that of `epoch` is drawn."""
+        if epoch == self.epoch:
+            return self.before
+        return {"order": self.order, "random": numbers(self.random)}
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Draw from here on."""
+        self.order, self.epoch = content["order"], -1
+        if isinstance(self.random, np.random.RandomState):
+            self.random.set_state(content["random"])
+        else:
+            self.random.bit_generator.state = content["random"]
+
+
+def numbers(random: Any) -> Any:
+    """Where a Generator or RandomState stands."""
+    return random.get_state(legacy=False) if hasattr(random, "get_state") else random.bit_generator.state
 
 
 class Engine(Protocol):
@@ -92,7 +153,12 @@ class Numpy:
 
     def objective(self, network: Network, X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
         """The function from any flat vector of parameters to J and its gradient, as flat."""
-        return lambda parameters: self.cost_and_gradients(network, X, Y, weights, l2, parameters)
+
+        @blas.one_thread()
+        def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
+            return self.cost_and_gradients(network, X, Y, weights, l2, parameters)
+
+        return cost_and_gradients
 
     def cost_and_gradients(
         self,
@@ -114,9 +180,17 @@ class Numpy:
         """Advance by whole epochs; the cost of each, before its updates."""
         costs: list[float] = []
         # An overflow shows in the cost, which is checked; underflow to zero is harmless.
-        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+        with blas.one_thread(), np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             while len(costs) < epochs:
-                cost, parameters, slots = self._epoch(state)
+                step = state.step
+                interrupts.giving_up = True
+                try:
+                    cost, parameters, slots = self._epoch(state)
+                except BaseException:  # an interrupt: the epoch has not been
+                    state.step = step
+                    raise
+                finally:
+                    interrupts.giving_up = False
                 finite = np.isfinite(cost) and np.isfinite(parameters).all()
                 costs.append(cost if finite or not np.isfinite(cost) else float("inf"))
                 if not finite:
@@ -131,6 +205,7 @@ class Numpy:
         parameters, slots, optimizer = network.parameters, state.slots, scheduled(state, state.epoch)
         order = None if state.order is None else state.order(state.epoch)
         for start in range(0, m, state.batch_size):
+            interrupts.check()
             batch: Any = slice(start, min(start + state.batch_size, m))
             size = batch.stop - start
             if order is not None:
@@ -190,6 +265,9 @@ _RULES: dict[type, Callable[[Any], dict[str, Any]]] = {
 _NONE = {"beta1": 0.0, "beta2": 0.0, "epsilon": 1.0, "weight_decay": 0.0, "epsilon_hat": False}
 
 
+_MOST = 100_000  # epochs in one call of the kernel, whose rates are listed before
+
+
 class Native:
     """The compiled kernel: whole epochs of forward, backward and update in one call."""
 
@@ -217,13 +295,15 @@ class Native:
         while len(costs) < epochs:
             # With an order the kernel comes back after each epoch to ask for the next one.
             order = None if state.order is None else np.ascontiguousarray(state.order(state.epoch), np.int64)
-            some = epochs if order is None else 1
+            some = min(epochs - len(costs), _MOST) if order is None else 1
             rates = [float(scheduled(state, state.epoch + i).learning_rate) for i in range(some)]
             counts = np.array([job.slots[-1] if len(job.slots) > len(vectors) else 0, state.step, 0], np.int64)
             found: list[float] = []
+            interrupts.giving_up = True
             try:
                 found = job.trainer.run(job.data, job.hyper, rates, order, state.network.parameters, vectors, counts)
             finally:  # an interrupt leaves the epochs that are done
+                interrupts.giving_up = False
                 done = int(counts[2])
                 if found and not np.isfinite(found[-1]):
                     done -= 1

@@ -1,128 +1,98 @@
-"""Model files: one zip archive with the model by skops, and one JSON member that says what it is. No pickle anywhere.
+"""Model files: one safetensors file with the parameters as arrays, all else as JSON. No pickle anywhere.
 
-Loading builds objects of the types listed here and of scikit-learn's own estimators, nothing else; `read_about` builds
-none at all.
+W[l] and b[l] can be read with any library of the format. Loading builds objects of the types that objects.py lists,
+nothing else; `read_about` builds none at all.
 """
 
-import io
 import json
 import os
-import zipfile
 from collections.abc import Iterator
-from copy import deepcopy
-from pathlib import Path
+from importlib.metadata import version
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from chainrule import __version__
+from chainrule import __version__, container, objects
+from chainrule.container import ModelFileError, in_one_line
 from chainrule.network import Network
 
-FORMAT = 1
-ABOUT = "chainrule.json"
-TRUSTED = [
-    "numpy.dtype",
-    "chainrule.network.Network",
-    "chainrule.normalization.Normalizer",
-    "chainrule.estimators.classifier.MLPClassifier",
-    "chainrule.estimators.regressor.MLPRegressor",
-    "chainrule.tabular.transformers.Columns",
-    "chainrule.tabular.transformers.DateParts",
-    *(f"chainrule.optimizers.{name}" for name in ("GradientDescent", "Momentum", "HeavyBall", "Nesterov")),
-    *(f"chainrule.optimizers.{name}" for name in ("RMSProp", "Adam", "AdamW", "LBFGS")),
-    *(f"chainrule.schedules.{name}" for name in ("Constant", "InverseTime", "StepDecay", "InverseScaling")),
-    *(f"chainrule.schedules.{name}" for name in ("Cosine", "CosLog4", "WarmUp")),
-]
-# What an estimator needs to go on training, not to predict: moments as large as the parameters, and who was watching.
-_LEFT_OUT = ("_optimizer", "_skl_callbacks")
-_LARGEST_ABOUT = 16 * 2**20
+File = str | os.PathLike[str]
 
 
-class ModelFileError(ValueError):
-    """One clear line about a file that cannot be written, or is no model, or not one for this version."""
-
-
-def save(model: Any, path: str | os.PathLike[str], about: dict[str, Any] | None = None) -> None:
-    """Write a Network, a fitted estimator or a scikit-learn pipeline to one file.
+def save(model: Any, path: File, about: dict[str, Any] | None = None) -> None:
+    """Write a Network, an estimator or a scikit-learn pipeline to one file.
 
     about: whatever `read_about` is to give back without building the model; it must fit in JSON.
-    The file is complete or not there: it is written beside its place and moved. What training needs to go on
-    (moments of the optimizer) is left out. Raises ModelFileError.
+    The file is complete and on the disk, or not there: a file of that name is replaced when the new one is. What
+    training needs to go on (moments of the optimizer) is left out. Raises ModelFileError.
     """
-    from skops import io as skops  # on use: it takes a second to import
-
-    model = deepcopy(model)
-    parts = list(_parts(model))
-    for part in parts:
-        for name in _LEFT_OUT:
-            getattr(part, "__dict__", {}).pop(name, None)
-    network = next((part for part in parts if isinstance(part, Network)), None)
-    try:
-        data = skops.dumps(model, compression=zipfile.ZIP_DEFLATED)
-        strange = set(skops.get_untrusted_types(data=data)) - set(TRUSTED)
-    except Exception as error:  # skops raises nearly anything for objects it does not know
-        raise ModelFileError(f"{_where(path)}: this model cannot be stored without code: {_line(error)}") from error
-    if strange:
-        raise ModelFileError(
-            f"{_where(path)}: this model cannot be stored without code: it holds {', '.join(sorted(strange))}; "
-            "use names instead of functions and types of your own"
-        )
-    buffer = io.BytesIO(data)
-    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(ABOUT, json.dumps(_header(model, network, about), indent=1, default=_plain, allow_nan=False))
-    _write(Path(path), buffer.getbuffer())
+    if not isinstance(model, Network) and not hasattr(model, "get_params"):
+        raise ModelFileError(f"{os.fspath(path)}: {type(model).__name__} is no network, estimator or pipeline")
+    header = _header(model) | {"about": about or {}}
+    if "history" in header["about"]:
+        header.pop("training", None)
+    write(path, header, model)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """The model of a file, ready to predict. Never runs code from the file. Raises ModelFileError."""
-    read_about(path)
-    from skops import io as skops
-    from skops.io.exceptions import UntrustedTypesFoundException
+def load(path: File) -> Any:
+    """The model of a file, ready to predict; of a checkpoint the network. Never runs code from the file.
 
-    try:
-        return skops.load(Path(path), trusted=TRUSTED)
-    except UntrustedTypesFoundException as error:
-        raise ModelFileError(f"{_where(path)}: refused, it asks for {_line(error)}") from None
-    except Exception as error:  # zlib.error, KeyError, TypeError …: whatever a damaged file makes skops stumble over
-        raise ModelFileError(f"{_where(path)}: the model file is damaged: {_line(error)}") from error
+    The parameters of a Network stay in the file until they are used: pages of it are read when they are needed, and
+    copied when they are written to; the file itself never changes. Replace such a file (as `save` does), do not write
+    into it, while the network is in use. Raises ModelFileError.
+    """
+    header, model = read(path)
+    return model["network"] if header["kind"] == CHECKPOINT else model
 
 
-def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_about(path: File) -> dict[str, Any]:
     """What a model file says about itself, without building anything.
 
-    format, chainrule, numpy and scikit-learn (versions), kind (the class of the model), layers, about (what `save` was
-    given). Raises ModelFileError.
+    chainrule, numpy and scikit-learn (versions), kind (the class of the model), layers, columns, classes, preprocessing
+    and training where there are any, and about (what `save` was given). Raises ModelFileError.
     """
-    where = _where(path)
+    return _about(path, container.read(path))
+
+
+MANY = 1000  # columns, classes and epochs, of which a header tells
+CHECKPOINT = "checkpoint"  # the kind of a file that training can go on from
+
+
+def write(path: File, header: dict[str, Any], model: Any) -> None:
+    """Write a file with this header, in which "kind" says what the model is. Raises ModelFileError."""
+    versions = {"chainrule": __version__, "numpy": np.__version__, "scikit-learn": version("scikit-learn")}
+    arrays: dict[str, Any] = {}
     try:
-        if not zipfile.is_zipfile(path):
-            with open(path, "rb") as file:
-                start = file.read(4)
-            cut = start == b"PK\x03\x04"
-            raise ModelFileError(f"{where}: " + ("the model file is cut short" if cut else "not a chainrule model"))
-        with zipfile.ZipFile(path) as archive:
-            if ABOUT not in archive.namelist():
-                raise ModelFileError(f"{where}: not a chainrule model (a zip archive without {ABOUT})")
-            if archive.getinfo(ABOUT).file_size > _LARGEST_ABOUT:
-                raise ModelFileError(f"{where}: the model file is damaged: {ABOUT} is too large")
-            header = json.loads(archive.read(ABOUT))
-    except ModelFileError:
-        raise
-    except FileNotFoundError:
-        raise ModelFileError(f"{where}: no such file") from None
-    except OSError as error:
-        raise ModelFileError(f"{where}: cannot be read: {error.strerror or error}") from None
-    except Exception as error:
-        raise ModelFileError(f"{where}: the model file is damaged: {_line(error)}") from None
-    version = header.get("format") if isinstance(header, dict) else None
-    if not isinstance(version, int) or version < 1:
-        raise ModelFileError(f"{where}: the model file is damaged: {ABOUT} names no format")
-    if version > FORMAT:
+        tree = objects.encode(model, arrays)
+    except objects.UnknownTypeError as error:
         raise ModelFileError(
-            f"{where}: was written by chainrule {header.get('chainrule')} with format {version}; "
-            f"this one ({__version__}) reads up to {FORMAT}: upgrade chainrule"
-        )
-    return dict(header)
+            f"{os.fspath(path)}: this model cannot be stored without code: {error}; "
+            "use names instead of functions, and no types but those of chainrule.objects.TYPES"
+        ) from None
+    texts = {
+        "about": json.dumps(versions | header, default=_plain, allow_nan=False),
+        "model": json.dumps(tree, separators=(",", ":"), allow_nan=False),
+    }
+    container.write(path, texts, arrays)
+
+
+def read(path: File) -> tuple[dict[str, Any], Any]:
+    """The header and the model of a file. Raises ModelFileError."""
+    box = container.read(path)
+    header = _about(path, box)
+    try:
+        if header["kind"] != "Network":
+            box = box.unmapped()
+        model = objects.decode(container.parse(box.texts["model"]), box)
+        found = CHECKPOINT if isinstance(model, dict) else type(model).__name__
+        if found != header["kind"] or (found == CHECKPOINT and not isinstance(model["network"], Network)):
+            raise ValueError(f"it holds a {found}")
+    except objects.UnknownTypeError as error:
+        raise ModelFileError(f"{os.fspath(path)}: refused, {error}") from None
+    except Exception as error:  # whatever the states of damaged objects make their classes stumble over
+        raise ModelFileError(f"{os.fspath(path)}: the model file is damaged: {in_one_line(error)}") from error
+    return header, model
 
 
 def layers(network: Network) -> list[dict[str, Any]]:
@@ -139,72 +109,85 @@ def layers(network: Network) -> list[dict[str, Any]]:
     ]
 
 
-def _header(model: Any, network: Network | None, about: dict[str, Any] | None) -> dict[str, Any]:
-    import sklearn
-
-    header: dict[str, Any] = {
-        "format": FORMAT,
-        "chainrule": __version__,
-        "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
-        "kind": type(model).__name__,
+def described(network: Network) -> dict[str, Any]:
+    """What a header says of a network."""
+    normalizer = network.normalizer
+    return {
+        "layers": layers(network),
+        "inputs": network.sizes[0],
+        "parameters": network.parameters.size,
+        "loss": network.loss.spec,
+        "dtype": network.dtype.name,
+        "normalize": normalizer and ("robust" if normalizer.clip else "standard"),
     }
-    if network is not None:
-        normalizer = network.normalizer
-        header |= {
-            "layers": layers(network),
-            "inputs": network.sizes[0],
-            "parameters": network.parameters.size,
-            "loss": network.loss.spec,
-            "dtype": network.dtype.name,
-            "normalize": normalizer and ("robust" if normalizer.clip else "standard"),
-        }
-    return header | {"about": about or {}}
 
 
-def _parts(model: Any, seen: set[int] | None = None) -> Iterator[Any]:
-    """The model and every object of chainrule or scikit-learn inside it."""
-    seen = set() if seen is None else seen
-    if id(model) in seen:
-        return
-    seen.add(id(model))
-    if isinstance(model, dict):
-        inside = list(model.values())
-    elif isinstance(model, (list, tuple)):
-        inside = list(model)
-    elif type(model).__module__.partition(".")[0] in ("chainrule", "sklearn"):
-        yield model
-        inside = list(getattr(model, "__dict__", {}).values())
-    else:
-        return
-    for part in inside:
-        yield from _parts(part, seen)
-
-
-def _write(path: Path, data: Any) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def _about(path: File, box: container.Container) -> dict[str, Any]:
     try:
-        try:
-            with open(beside, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise ModelFileError(f"{_where(path)}: cannot be written: {error.strerror or error}") from None
+        header = container.parse(box.texts["about"])
+        if not (isinstance(header, dict) and isinstance(header["kind"], str)):
+            raise ValueError("it does not say what it is")
+    except (ValueError, KeyError, RecursionError) as error:
+        raise ModelFileError(f"{os.fspath(path)}: the model file is damaged: {in_one_line(error)}") from None
+    return header
+
+
+def _header(model: Any) -> dict[str, Any]:
+    header: dict[str, Any] = {"kind": type(model).__name__}
+    steps = dict(_steps(model, ""))
+    network = model if isinstance(model, Network) else None
+    last = model[-1] if header["kind"] == "Pipeline" else model
+    if network is None:
+        network = getattr(last, "network_", None)
+        header["preprocessing"] = list(steps.values())
+        header["columns"] = _listed(getattr(model, "feature_names_in_", None))
+        header["classes"] = _listed(getattr(last, "classes_", None))
+        header["training"] = {
+            "seed": seed if isinstance(seed := getattr(last, "random_state", None), int) else None,
+            "epochs": getattr(last, "n_iter_", None),
+            "history": _thinned(getattr(last, "history_", {})),
+        }
+    if isinstance(network, Network):
+        header |= described(network)
+    return header
+
+
+def _steps(model: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is done before the network, by scikit-learn's transformers, and to which columns."""
+    kind = type(model).__name__
+    if kind == "Pipeline":
+        for step, part in model.steps:
+            yield from _steps(part, f"{name}.{step}" if name else step)
+    elif kind == "ColumnTransformer":
+        for step, part, columns in getattr(model, "transformers_", model.transformers):
+            for place, found in _steps(part, f"{name}.{step}" if name else step):
+                yield place, found | {"columns": _listed(columns)}
+    elif isinstance(model, str):  # "drop", "passthrough"
+        yield name, {"step": name, "does": model}
+    elif not hasattr(model, "network_"):
+        yield name, {"step": name, "does": kind}
+
+
+def _thinned(history: dict[str, list[float]]) -> dict[str, list[float | None]]:
+    """At most MANY epochs of each curve, with the first and the last; None for what is not finite."""
+    thinned = {}
+    for name, values in history.items():
+        places = np.unique(np.linspace(0, len(values) - 1, min(len(values), MANY)).astype(int))
+        thinned[name] = [values[i] if isfinite(values[i]) else None for i in places]
+    return thinned
+
+
+def _listed(values: Any) -> Any:
+    """The first MANY of them, as JSON has them."""
+    if values is None or isinstance(values, (str, int)):
+        return values
+    if not hasattr(values, "__len__"):
+        return str(values)
+    listed = values[:MANY].tolist() if isinstance(values, np.ndarray) else list(values)[:MANY]
+    return [value if isinstance(value, (str, int)) else str(value) for value in listed]
 
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):  # NumPy's numbers and arrays
         return value.tolist()
     raise TypeError(f"about: {type(value).__name__} does not fit in JSON")
-
-
-def _where(path: str | os.PathLike[str]) -> str:
-    return os.fspath(path)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

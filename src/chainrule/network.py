@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from chainrule import activations, equations, initializers, losses, native
+from chainrule import activations, blas, equations, initializers, losses, native
 from chainrule.activations import Activation
+from chainrule.finite import first_not_finite, place
 from chainrule.normalization import Normalizer
 
 if TYPE_CHECKING:
@@ -57,6 +59,14 @@ class Network:
         seed: int | np.random.Generator | None = None,
         dtype: Any = np.float64,
     ) -> None:
+        self._structure(sizes, hidden, output, loss, dtype)
+        self._place(native.zeros(self._count(), self.dtype))
+        rng = np.random.default_rng(seed)
+        for l in range(1, self.L + 1):
+            self.W[l][...] = initializers.get(init, self.g[l].name)(rng, self.W[l].shape)
+
+    def _structure(self, sizes: Iterable[int], hidden: Any, output: Any, loss: str | None, dtype: Any) -> None:
+        """All of the network but its parameters."""
         self.sizes = _check_sizes(sizes)
         self.L = len(self.sizes) - 1
         names = [hidden] * (self.L - 1) if isinstance(hidden, (str, Activation)) else list(hidden)
@@ -77,12 +87,13 @@ class Network:
             raise ValueError(f"dtype: got {self.dtype}, wanted float32 or float64")
         self.normalizer: Normalizer | None = None
         self._compiled: tuple[Any, Any] | None = None
-        count = sum(n * (k + 1) for k, n in zip(self.sizes, self.sizes[1:], strict=False))
-        self._parameters = native.zeros(count, self.dtype)
-        self._W, self._b = self.unpack(self._parameters)
-        rng = np.random.default_rng(seed)
-        for l in range(1, self.L + 1):
-            self.W[l][...] = initializers.get(init, self.g[l].name)(rng, self.W[l].shape)
+
+    def _count(self) -> int:
+        return sum(n * (k + 1) for k, n in pairwise(self.sizes))
+
+    def _place(self, vector: Array) -> None:
+        self._parameters = vector
+        self._W, self._b = self.unpack(vector)
 
     # -- parameters --------------------------------------------------------------------------------------------------
 
@@ -138,10 +149,30 @@ class Network:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        names = ("hidden", "output", "loss", "dtype")
-        self.__init__(state["sizes"], init="zeros", **{name: state[name] for name in names})  # type: ignore[misc]
-        self.normalizer = state["normalizer"]
-        self.parameters = state["parameters"]
+        vector = native.zeros(state["parameters"].size, state["parameters"].dtype)
+        vector[...] = state["parameters"]  # a copy of a network shares nothing with it
+        self.__dict__.update(self.on(state, vector).__dict__)
+
+    @classmethod
+    def on(cls, state: dict[str, Any], parameters: Array) -> "Network":
+        """The network of a state (see __getstate__) on this vector of parameters (p,), which is not copied.
+
+        ValueError if the vector, or the normalizer, is not one for these sizes.
+        """
+        network = cls.__new__(cls)
+        network._structure(*(state[name] for name in ("sizes", "hidden", "output", "loss", "dtype")))
+        if parameters.shape != (network._count(),) or parameters.dtype != network.dtype:
+            raise ValueError(
+                f"parameters: got shape {parameters.shape} of {parameters.dtype}, wanted ({network._count()},) of "
+                f"{network.dtype} for the sizes {network.sizes}"
+            )
+        network._place(parameters)
+        network.normalizer = normalizer = state["normalizer"]
+        wanted = (network.sizes[0], 1)
+        for part in () if normalizer is None else (normalizer.center, normalizer.scale):
+            if part.shape != wanted or part.dtype.kind != "f":
+                raise ValueError(f"normalizer: got shape {part.shape} of {part.dtype}, wanted {wanted} of floats")
+        return network
 
     # -- computing ---------------------------------------------------------------------------------------------------
 
@@ -150,8 +181,8 @@ class Network:
         X = self.inputs(X)
         compiled = self.compiled()
         if compiled is None:
-            A: Array = equations.forward(X, self.W, self.b, self.g)[1][-1]
-            return A
+            with blas.one_thread():
+                return equations.forward(X, self.W, self.b, self.g)[1][-1]  # type: ignore[no-any-return]
         A = np.empty((self.sizes[-1], X.shape[1]), self.dtype)
         if isinstance(X, np.ndarray):
             compiled.forward(self._parameters, X if X.flags.carray else native.whole_strides(X), A)
@@ -168,16 +199,19 @@ class Network:
             self._compiled = functions, made
         return self._compiled[1]
 
+    @blas.one_thread()
     def layers(self, X: Any) -> tuple[list[Any], list[Any]]:
         """Z[0 … L] and A[0 … L] of the examples X (n[0], m): A[0] is the (normalized) input, Z[0] is None."""
         return equations.forward(self.inputs(X), self.W, self.b, self.g)
 
+    @blas.one_thread()
     def cost(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> float:
         """J = (1/m) Σ 𝓛(ŷ, y) + (l2/2m) Σ ‖W[l]‖², a float."""
         X, Y, w = self.examples(X, Y, weights)
         Z, _ = equations.forward(X, self.W, self.b, self.g)
         return float(equations.cost(Z, Y, self.W, self.loss, float(l2), w)[0])
 
+    @blas.one_thread()
     def gradients(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> tuple[float, list[Any], list[Any]]:
         """J, dW, db: the cost and its derivative by every W[l] (n[l], n[l-1]) and b[l] (n[l], 1); index 0 is None."""
         X, Y, w = self.examples(X, Y, weights)
@@ -216,11 +250,12 @@ class Network:
             hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == self.sizes[0] else ""
             raise ValueError(f"X: got shape {X.shape}, wanted ({self.sizes[0]}, m), one column for each example.{hint}")
         if X.dtype != self.dtype:
-            X = X.astype(self.dtype)
+            X = _numbers("X", X, self.dtype)
         return X if self.normalizer is None else self.normalizer(X)
 
     def examples(self, X: Any, Y: Any, weights: Any = None) -> tuple[Any, Array, Array | None]:
         """X (n[0], m), Y (n[L], m) and weights (1, m) or None, checked against each other and the loss."""
+        given_X, given_Y = X, Y
         X, Y = self.inputs(X), np.asarray(Y)
         m = X.shape[1]
         if Y.ndim != 2 or Y.shape != (self.sizes[-1], m):
@@ -230,24 +265,16 @@ class Network:
             )
         if m == 0:
             raise ValueError("X: got no examples (0 columns), wanted at least one")
-        Y = Y.astype(self.dtype, copy=False)
-        for name, array in (("X", X.data if hasattr(X, "tocsr") else X), ("Y", Y)):
-            if not np.isfinite(array).all():
-                raise ValueError(
-                    f"{name}: got NaN or infinity, wanted finite numbers. Fill or drop the missing values first."
-                )
+        Y = _numbers("Y", Y, self.dtype)
+        _check_finite("X", "feature", X, given_X)
+        _check_finite("Y", "output", Y, given_Y)
         if not self.loss.accepts(Y):
             raise ValueError(
                 f"Y: values from {Y.min():g} to {Y.max():g}; the {self.loss.name} loss wants {self.loss.wanted}"
             )
         if weights is None:
             return X, Y, None
-        w = np.asarray(weights, self.dtype).reshape(1, -1)
-        if w.shape[1] != m or not np.isfinite(w).all() or w.min() < 0 or w.sum() == 0:
-            raise ValueError(
-                f"weights: wanted {m} finite numbers of 0 or more, not all 0; got shape {np.shape(weights)}"
-            )
-        return X, Y, w
+        return X, Y, _check_weights(weights, m, self.dtype)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -278,3 +305,49 @@ def _check_sizes(sizes: Iterable[int]) -> list[int]:
             f"sizes: got {given or sizes!r}, wanted at least [inputs, outputs], whole numbers of 1 or more"
         )
     return [int(n) for n in given]
+
+
+def _numbers(name: str, A: Any, dtype: np.dtype[Any]) -> Any:
+    """A in this precision; what is too large for it becomes infinite. ValueError for text, dates, complex numbers."""
+    if A.dtype == dtype:
+        return A
+    why = f"got {A.dtype}"
+    if A.dtype.kind in "biufO":
+        try:
+            with np.errstate(over="ignore"):
+                return A.astype(dtype)
+        except (TypeError, ValueError) as error:
+            why = f"got objects of which one is no number ({error})"
+    raise ValueError(f"{name}: {why}, wanted numbers. Turn text, dates and categories into numbers first.")
+
+
+def _check_finite(name: str, row: str, A: Any, given: Any) -> None:
+    """ValueError with the place of the first NaN or infinity in A, which was made of what was given."""
+    if (found := first_not_finite(A)) is None:
+        return
+    i, j = found[:2]
+    value = (given.tocsr() if hasattr(given, "tocsr") else np.asarray(given))[i, j]
+    advice = "Fill or drop the missing values first."
+    if isinstance(value, (np.number, int, float)) and np.isfinite(value):
+        advice = f"Smaller numbers are needed: {A.dtype} ends at {np.finfo(A.dtype).max:.2g}, normalization included."
+    raise ValueError(f"{name}: got NaN or infinity, wanted finite numbers. {advice} {place(name, row, found, value)}")
+
+
+def _check_weights(weights: Any, m: int, dtype: np.dtype[Any]) -> Array:
+    """The weights (1, m) of m examples; ValueError for others."""
+    w = _numbers("weights", np.asarray(weights), np.dtype(np.float64)).reshape(1, -1)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        total = float(w.sum())
+        narrow: Array = w.astype(dtype)
+    wrong = ~(np.isfinite(w) & (w >= 0)).ravel()
+    if w.shape[1] != m or wrong.any() or not w.any():
+        place = f"; weights[{wrong.argmax()}] = {w.ravel()[wrong.argmax()]}, counted from 0" if wrong.any() else ""
+        raise ValueError(
+            f"weights: wanted {m} finite numbers of 0 or more, not all 0; got shape {np.shape(weights)}{place}"
+        )
+    if not np.finfo(dtype).tiny <= total <= np.finfo(dtype).max:
+        raise ValueError(
+            f"weights: their sum is {total:.3g}, which {dtype} cannot divide by. Multiply all of them by one number: "
+            "without l2, only their proportions count."
+        )
+    return narrow

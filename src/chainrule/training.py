@@ -1,20 +1,24 @@
 """Training: mini-batches as a generator of Step records. Whoever watches (a printer, a plot) reads the steps."""
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule import engines, equations, native
-from chainrule.engines import State
+from chainrule import blas, engines, equations, native
+from chainrule.engines import Drawn, State
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, Optimizer
+
+if TYPE_CHECKING:
+    from chainrule.checkpoints import Checkpoint
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Order = Callable[[int], Array]
@@ -61,6 +65,9 @@ def train(
     schedule: Callable[[int], float] | None = None,
     clip_norm: float | None = None,
     engine: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = False,
 ) -> Iterator[Step]:
     """Train; yield a Step for epochs 0, every, 2·every, … and the last (counted from 0).
 
@@ -75,14 +82,23 @@ def train(
     validation: (X, Y). patience: stop after so many epochs without a lower validation cost; however the training ends,
     the parameters with the lowest come back. schedule: epoch → factor of the learning rate. clip_norm: the longest
     gradient allowed.
+    checkpoint: a file that the training is kept in, written every `checkpoint_every` epochs (None: every half minute),
+    when it stops (Ctrl-C, SIGTERM, the end of the loop around it) and when it ends. resume: go on from that file where
+    it is there, with the same options and data (`epochs` may be more): first come the steps that were made, then the
+    others, and all is as if it had never been interrupted, to the last bit. Whole epochs are kept.
 
-    Raises ValueError for options and data that do not fit, and DivergenceError when the cost is no longer finite.
+    Raises ValueError for options and data that do not fit, and DivergenceError when the cost is no longer finite;
+    CheckpointError and ModelFileError (both are ValueErrors) for a checkpoint of another training, or that cannot be
+    written. If only a later one cannot be, training goes on with a warning, and the error comes at the end.
     """
     _check(epochs=epochs, every=every, patience=patience, batch_size=batch_size)
+    check_checkpoint(checkpoint, checkpoint_every, resume)
     if patience is not None and validation is None:
         raise ValueError("patience: there is nothing to watch; give validation=(X, Y) as well")
     chosen = engines.get(engine, network, optimizer)
-    watched = None if validation is None else network.examples(*validation)
+    watched = None if validation is None else _validation(network, *validation)
+    course = _Course(epochs, every, patience, watched)
+    steps: Iterator[Step]
     if isinstance(optimizer, LBFGS):
         given = {
             "batch_size": batch_size,
@@ -90,41 +106,146 @@ def train(
             "clip_norm": clip_norm,
             "dropout": dropout or None,
             "order": order,
+            "checkpoint": checkpoint,
         }
         if wrong := [name for name, value in given.items() if value is not None]:
             raise ValueError(f"LBFGS takes the full batch and chooses its own steps: leave out {', '.join(wrong)}")
         _check_l2(l2)
         advance = _lbfgs_epochs(network, network.examples(X, Y, weights), l2, optimizer, epochs, chosen)
+        steps = _reported(course.run(network, advance, chosen.name))
     else:
         state = prepare(
             network, X, Y, optimizer, batch_size=batch_size, l2=l2, dropout=dropout, weights=weights, shuffle=shuffle,
             seed=seed, order=order, schedule=schedule, clip_norm=clip_norm,
         )  # fmt: skip
+        kept = None if checkpoint is None else _keep(checkpoint, checkpoint_every, resume, state, course, chosen)
         # With patience every epoch is looked at; without, the engine runs on to the next one that is asked for.
-        advance = _epochs(state, epochs, 1 if patience is not None else every, chosen)
-
-    best, best_parameters, best_epoch = np.inf, network.parameters.copy(), -1
-    pending: Step | None = None
+        advance = _epochs(state, epochs, 1 if patience is not None else every, chosen, kept)
+        run = course.run(network, advance, chosen.name)
+        steps = _reported(run) if kept is None else _kept(course, state, run, kept)
     try:
+        yield from steps
+    finally:
+        if course.best_parameters is not None:
+            network.parameters[...] = course.best_parameters
+
+
+@dataclass
+class _Course:
+    """What a training remembers of its epochs beside the state of the engine."""
+
+    epochs: int
+    every: int
+    patience: int | None
+    watched: tuple[Any, Array, Array | None] | None
+    best: float = np.inf
+    best_epoch: int = -1
+    best_parameters: Array | None = None
+    steps: list[Step] = field(default_factory=list)  # those that were made, where they are kept
+    ended: bool = False
+
+    def run(
+        self, network: Network, advance: Iterator[tuple[int, float, float | None]], engine: str
+    ) -> Iterator[Step | None]:
+        """The steps to be reported, and None after epochs of which nobody wants to know."""
+        pending: Step | None = None
         for epoch, cost, rate in advance:
-            looked = patience is not None or epoch % every == 0 or epoch == epochs - 1
-            validation_cost = evaluate(network, watched)[0] if watched is not None and looked else None
-            step = Step(epoch, cost, validation_cost, rate, chosen.name)
-            if patience is not None and validation_cost is not None:
-                if validation_cost < best:
-                    best, best_parameters, best_epoch = validation_cost, network.parameters.copy(), epoch
-                elif epoch - best_epoch >= patience:
-                    yield step
-                    return
-            pending = None if epoch % every == 0 else step
-            if pending is None or epoch == epochs - 1:
-                yield step
-                pending = None
+            last = epoch == self.epochs - 1
+            looked = self.patience is not None or epoch % self.every == 0 or last
+            watched = self.watched if looked else None
+            step = Step(epoch, cost, None if watched is None else evaluate(network, watched)[0], rate, engine)
+            self.ended = last or not self._improved(step, network.parameters)
+            pending = None if epoch % self.every == 0 or self.ended else step
+            yield step if pending is None else None
+            if self.ended:
+                return
         if pending is not None:  # a solver that came to its end between two reports
             yield pending
-    finally:
-        if patience is not None and best_epoch >= 0:
-            network.parameters[...] = best_parameters
+
+    def _improved(self, step: Step, parameters: Array) -> bool:
+        """Remember the best epoch; False when patience is at its end."""
+        if self.patience is None or step.validation_cost is None:
+            return True
+        if step.validation_cost < self.best:
+            self.best, self.best_parameters, self.best_epoch = step.validation_cost, parameters.copy(), step.epoch
+        return step.epoch - self.best_epoch < self.patience
+
+
+def _keep(
+    path: Any, every: int | None, resume: bool, state: State, course: _Course, engine: engines.Engine
+) -> "Checkpoint":
+    """The checkpoint of a training; if there is one already, state and course are as it has them."""
+    from chainrule import checkpoints  # model files are not loaded where nothing is kept
+
+    watched = course.watched
+    if isinstance(state.order, Drawn):
+        state.order.kept = True
+    kept = checkpoints.Checkpoint(
+        path,
+        every,
+        resume,
+        {
+            "network": state.network,
+            "optimizer": state.optimizer,
+            "batch_size": state.batch_size,
+            "l2": state.l2,
+            "dropout": state.dropout,
+            "schedule": checkpoints.named(state.schedule),
+            "clip_norm": state.clip_norm,
+            "shuffle": state.order is not None,
+            "every": course.every,
+            "patience": course.patience,
+            "engine": engine.name,
+            "data": checkpoints.digest(state.X, state.Y, state.weights),
+            "validation": None if watched is None else checkpoints.digest(*watched),
+        },
+    )
+    if (found := kept.found) is not None:
+        with kept.restoring():
+            state.restore(found)
+            rows = zip(*found["steps"], strict=True)
+            course.steps = [Step(epoch, cost, validation, rate, engine.name) for epoch, cost, validation, rate in rows]
+            course.best, course.best_epoch, course.best_parameters = found["best"]
+        worn_out = course.patience is not None and state.epoch - 1 - course.best_epoch >= course.patience
+        course.ended = worn_out or state.epoch >= course.epochs
+    return kept
+
+
+def _reported(run: Iterator[Step | None]) -> Iterator[Step]:
+    yield from (step for step in run if step is not None)
+
+
+def _kept(course: _Course, state: State, run: Iterator[Step | None], kept: "Checkpoint") -> Iterator[Step]:
+    """The steps of a training that is kept in a file."""
+
+    def content() -> dict[str, Any]:
+        columns = zip(*((s.epoch, s.cost, s.validation_cost, s.learning_rate) for s in course.steps), strict=True)
+        return state.content() | {
+            "epochs": course.epochs,
+            "steps": [list(column) for column in columns] or [[], [], [], []],
+            "best": (course.best, course.best_epoch, course.best_parameters),
+        }
+
+    yield from course.steps
+    if course.ended:
+        return
+    kept.keep(state.epoch, content)  # at once: better now than after a night that the folder cannot be written to
+    try:
+        while not course.ended:
+            with kept.whole(lambda: state.epoch, content):
+                step = next(run)
+                if step is not None:
+                    course.steps.append(step)
+                if not course.ended:
+                    kept.keep(state.epoch, content)
+            if step is not None:
+                if course.ended:
+                    kept.end(state.epoch, content)
+                yield step
+    except GeneratorExit:
+        if not course.ended:
+            kept.save(state.epoch, content)
+        raise
 
 
 def prepare(
@@ -163,7 +284,7 @@ def prepare(
     if order is not None:
         order = partial(_checked_order, order, m)
     elif shuffle and batch_size is not None:
-        order = lambda epoch: rng.permutation(m)  # noqa: E731
+        order = Drawn(rng, lambda before: rng.permutation(m))
     return State(
         network, X, Y, w, optimizer, optimizer.init(network.parameters), min(batch_size or m, m), order, schedule,
         float(l2), rates, clip_norm, mask_key,
@@ -184,11 +305,14 @@ def diverged(epoch: int, cost: float, rate: float | None) -> DivergenceError:
     return error
 
 
-def _epochs(state: State, epochs: int, every: int, engine: engines.Engine) -> Iterator[tuple[int, float, float | None]]:
+def _epochs(
+    state: State, epochs: int, every: int, engine: engines.Engine, kept: "Checkpoint | None" = None
+) -> Iterator[tuple[int, float, float | None]]:
     while state.epoch < epochs:
         first = state.epoch
         # Up to and including the next epoch to report: 0, every, 2·every, …, the last.
-        costs = engine.run(state, min(-first % every + 1, epochs - first))
+        wanted = min(-first % every + 1, epochs - first)
+        costs = engine.run(state, wanted if kept is None else min(wanted, kept.epochs(first)))
         for epoch, cost in enumerate(costs, first):
             rate = state.optimizer.learning_rate * (state.schedule(epoch) if state.schedule else 1.0)
             if not isfinite(cost):
@@ -210,7 +334,12 @@ def _lbfgs_epochs(
     go_on, stopped = threading.Semaphore(0), threading.Event()
     costs: list[float] = []
 
+    def go_on_or_end() -> None:
+        if stopped.is_set():
+            raise StopIteration
+
     def evaluate(parameters: Array) -> tuple[float, Array]:
+        go_on_or_end()
         J, gradient = cost_and_gradients(parameters)
         costs.append(J)
         return J, gradient
@@ -218,10 +347,11 @@ def _lbfgs_epochs(
     def pause(intermediate_result: Any) -> None:
         results.put((intermediate_result.x.copy(), float(intermediate_result.fun)))
         go_on.acquire()
-        if stopped.is_set():
-            raise StopIteration
+        go_on_or_end()
 
     def solve() -> None:
+        if native.BUILT:
+            native.kernel().ask(go_on_or_end)
         try:
             optimizer.minimize(evaluate, network.parameters.astype(np.float64), epochs, pause)
             results.put(None)
@@ -274,9 +404,16 @@ def evaluate(network: Network, examples: tuple[Any, Array, Array | None]) -> tup
     if (compiled := network.compiled()) is not None:
         out = np.empty(Y.shape, network.dtype)
         return compiled.evaluate(network.parameters, native.data(X, Y, w), out), out
-    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the cost
+    with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the cost
         Z, A = equations.forward(X, network.W, network.b, network.g)
         return float(equations.cost(Z, Y, network.W, network.loss, 0.0, w)[0]), A[-1]
+
+
+def _validation(network: Network, X: Any, Y: Any) -> tuple[Any, Array, Array | None]:
+    try:
+        return network.examples(X, Y)
+    except ValueError as error:
+        raise ValueError(f"validation: {error}") from None
 
 
 def _checked_order(order: Order, m: int, epoch: int) -> Array:
@@ -287,6 +424,13 @@ def _checked_order(order: Order, m: int, epoch: int) -> Array:
             f"{len(np.unique(permutation))} different values"
         )
     return permutation
+
+
+def check_checkpoint(checkpoint: Any, every: int | None, resume: bool) -> None:
+    """ValueError if these arguments do not go together."""
+    _check(checkpoint_every=every)
+    if checkpoint is None and (resume or every is not None):
+        raise ValueError("checkpoint: there is none to go on from, or to write; give checkpoint=FILE as well")
 
 
 def _check(**counts: int | None) -> None:

@@ -1,5 +1,9 @@
-"""The command line: train, predict, evaluate, inspect, trace, diagnose, claims. Errors are one line, exit code 2."""
+"""The command line: train, predict, evaluate, inspect, trace, diagnose, claims, export.
 
+Errors are one line, exit code 2.
+"""
+
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
@@ -8,12 +12,14 @@ import typer
 
 from chainrule import __version__
 from chainrule.cli.claims import claims
+from chainrule.cli.common import Stopped, harmless
+from chainrule.cli.export import export
 from chainrule.cli.train import train
 from chainrule.cli.use import evaluate, inspect, predict
 from chainrule.cli.working import diagnose, trace
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-for _command in (train, predict, evaluate, inspect, trace, diagnose, claims):
+for _command in (train, predict, evaluate, inspect, trace, diagnose, claims, export):
     app.command()(_command)
 
 
@@ -29,20 +35,35 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0, 2 after an error (one line), 130 after Ctrl-C."""
+    """Run the command line and exit: 0, 2 after an error (one line), 130 after Ctrl-C, 143 after SIGTERM."""
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
-        code = app(args=arguments, prog_name="chainrule", standalone_mode=False)
+        code = app(
+            args=arguments,
+            prog_name="chainrule",
+            standalone_mode=False,
+            obj=list(sys.argv[1:] if arguments is None else arguments),
+        )
+        if code == 130:
+            raise Stopped(code, "stopped: nothing was saved")
+    except Stopped as stopped:
+        print(harmless(str(stopped)), file=sys.stderr)
+        code = stopped.code
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
         _fail(str(error) or "not enough memory")
     except Exception as error:
         if not hasattr(error, "format_message"):  # then it is not typer's, about an option, but a bug of ours
             raise
         _fail(error.format_message())
-    if code == 130:
-        print("stopped: nothing was saved", file=sys.stderr)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     sys.exit(code)
 
 
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise Stopped(128 + number, "stopped: nothing was saved")
+
+
 def _fail(message: str) -> NoReturn:
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    print("error:", harmless(" ".join(message.split())), file=sys.stderr)
     sys.exit(2)

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import category
 
 import typer
 from rich.console import Console
+from rich.segment import Segment
 
 if TYPE_CHECKING:
     from chainrule.readers import Table
@@ -29,9 +31,30 @@ class CommandError(ValueError):
     """One clear line about what was asked for."""
 
 
+class _Console(Console):
+    """Control characters in names, of a stranger's table or model, do not reach the terminal, which would obey them."""
+
+    def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
+
+
+def harmless(text: str) -> str:
+    """The text with � for each control character but the ends of lines."""
+    return "".join("�" if category(c) in ("Cc", "Cf", "Cs") and c != "\n" else c for c in text)
+
+
+class Stopped(BaseException):
+    """By Ctrl-C or SIGTERM: the exit code, and what to say."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def console(silent: bool = False) -> Console:
     """Where people read. Names from the data are shown as they are, not taken for markup."""
-    return Console(quiet=silent, markup=False, emoji=False, highlight=False)
+    return _Console(quiet=silent, markup=False, emoji=False, highlight=False)
 
 
 def print_json(result: dict[str, Any]) -> None:
@@ -52,19 +75,28 @@ def plain(value: Any) -> Any:
 @contextmanager
 def notes() -> Iterator[None]:
     """Warnings that help become one line on stderr, the others are left out."""
-    with warnings.catch_warnings(record=True) as caught:
+    told: set[str] = set()
+
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        text = " ".join(str(message).split())
+        if text not in told and any(words in text for words in ("nearly the same", "not UTF-8", "checkpoint")):
+            told.add(text)
+            print("note:", harmless(text), file=sys.stderr)
+
+    with warnings.catch_warnings():
         warnings.simplefilter("always")
+        warnings.showwarning = tell
         yield
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
-        if any(words in text for words in ("predicts nearly the same", "not UTF-8")):
-            print("note:", " ".join(text.split()), file=sys.stderr)
 
 
 def load(path: Path) -> tuple[Any, dict[str, Any]]:
     """The pipeline of a model file, and what `train` has written about it."""
     from chainrule import modelfile
 
-    about = modelfile.read_about(path)["about"]
+    header = modelfile.read_about(path)
+    about = header["about"]
+    if header["kind"] == modelfile.CHECKPOINT:
+        raise CommandError(f"{path}: is the checkpoint of a training; end it with chainrule train … --resume")
     if not isinstance(about, dict) or not {"target", "classes", "columns", "features", "image_shape"} <= about.keys():
         raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
     return modelfile.load(path), about

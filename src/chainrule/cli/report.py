@@ -193,7 +193,7 @@ def _training(page: Page, estimator: Any, history: Mapping[str, Any], traces: Ma
         lambda ax: plots.cost_curves(curves, ax=ax),
     )
     metric = "accuracy" if hasattr(estimator, "classes_") else "R²"
-    screen.history(page, history, metric)  # type: ignore[arg-type]
+    screen.history(page, history, metric, len(history["cost"]))  # type: ignore[arg-type]
     if not traces:
         return
     rows = traces[0]["A"][-1].shape[1]

@@ -128,13 +128,29 @@ def scores(console: Console, given: Mapping[str, Mapping[str, float | None]], ti
     console.print(shown)
 
 
-def history(console: Console, given: Mapping[str, Sequence[float]], metric: str) -> None:
-    """How the training went, at some of its epochs."""
-    epochs = len(given["cost"])
+def some(values: Sequence[Any], most: int = 20) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(map(str, values[:most])) + more
+
+
+def preprocessing(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
+    """What is done before the network, step by step."""
+    shown = table("step", "does", "columns")
+    for step in given:
+        columns = step.get("columns", "")
+        shown.add_row(step["step"], step["does"], columns if isinstance(columns, str) else some(columns, 8))
+    console.print(shown)
+
+
+def history(console: Console, given: Mapping[str, Sequence[float | None]], metric: str, epochs: int) -> None:
+    """How the training went, at some of its epochs; curves of more than were kept are shown at those that were."""
+    kept = len(given["cost"])
     names = (name.replace("metric", metric).replace("validation", "held-out").replace("_", " ") for name in given)
     shown = table("epoch", *names, right=range(len(given) + 1))
-    for i in sorted({round(part * (epochs - 1) / 8) for part in range(9)}):
-        shown.add_row(str(i + 1), *(number(values[i]) for values in given.values()))
+    for i in sorted({round(part * (kept - 1) / 8) for part in range(9)}):
+        epoch = 1 + round(i * (epochs - 1) / max(kept - 1, 1))
+        shown.add_row(str(epoch), *(number(values[i]) for values in given.values()))
     console.print(shown)
 
 

@@ -16,7 +16,7 @@ import typer
 
 from chainrule.cli import report as pages
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, console, notes, plain, print_json, report_file
+from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, plain, print_json, report_file
 from chainrule.cli.common import scores as score
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 def train(
+    context: typer.Context,
     data: Data,
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
     out: Annotated[
@@ -60,6 +61,13 @@ def train(
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A folder for a page with pictures, report.html.")
     ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="To keep the training in while it runs; gone when it is saved.")
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Epochs between two writes; every half minute unless given.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint where it is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -67,15 +75,15 @@ def train(
     overrides = _overrides(hidden, activation, epochs, learning_rate, batch_size)
     out = _free(out or Path(Path(data).name.partition(".")[0] + ".chainrule"))
     size = _size(image_size)
+    file = _file(checkpoint, checkpoint_every, resume, out)
 
     from chainrule import modelfile, readers, tabular
 
     talk = console(silent=as_json or quiet)
     with notes():
         table = readers.read(data, target=target, image_size=size, gray=gray)
-    page = (
-        None if report is None else report_file(report, pages.NAME)
-    )  # a folder made sooner could be taken for the data
+    # A folder made sooner could be taken for the data.
+    page = None if report is None else report_file(report, pages.NAME)
     if table.y is None:
         raise CommandError(f"{data}: which column is to be predicted? {_choices(table)}")
     plan = tabular.make_plan(table, task, drop or (), keep or ())
@@ -89,7 +97,8 @@ def train(
         X_train, X_test = pipeline[:-1].fit_transform(X_train, y_train), pipeline[:-1].transform(X_test)
     screen.layers(talk, X_train.shape[1], _layers(network, X_train.shape[1], plan))
     recorder = None if page is None else pages.Recorder(X_train, y_train, network.max_iter)
-    _fit(network, X_train, y_train, (X_test, y_test), None if talk.quiet else talk, recorder)
+    again = f"{_program()} {shlex.join(context.obj)}"
+    _fit(network, X_train, y_train, (X_test, y_test), None if talk.quiet else talk, recorder, file, again)
     seconds = time.perf_counter() - started
     models = {"this network": network, **_baselines(network, X_train, y_train)}
     predicted = {name: model.predict(X_test) for name, model in models.items()}
@@ -111,6 +120,8 @@ def train(
         "history": {name: [float(f"{v:.6g}") for v in values] for name, values in network.history_.items()},
     }
     modelfile.save(pipeline, out, plain(about))
+    if checkpoint is not None:  # the model is on the disk
+        checkpoint.unlink(missing_ok=True)
     closing = _closing(network, scores, seconds)
     if page is not None and recorder is not None:
         pages.write(page, plan, about, network, (X_test, y_test), recorder.traces, closing)
@@ -206,6 +217,19 @@ def _free(out: Path) -> Path:
         ) from None
 
 
+def _file(checkpoint: Path | None, every: int | None, resume: bool, out: Path) -> dict[str, Any]:
+    """The arguments of fit."""
+    if checkpoint is None:
+        if resume or every is not None:
+            raise CommandError(
+                f"{'--resume' if resume else '--checkpoint-every'}: of which file? Say --checkpoint FILE"
+            )
+        return {}
+    if checkpoint.absolute() == out.absolute():
+        raise CommandError(f"{checkpoint}: the model goes there; choose another name with --checkpoint")
+    return {"checkpoint": checkpoint, "checkpoint_every": every, "resume": resume}
+
+
 def _choices(table: "Table") -> str:
     names = [str(name) for name in getattr(table.X, "columns", ())]
     if not names:
@@ -240,8 +264,12 @@ def _fit(
     test: tuple[Any, Any],
     watched_on: "Console | None",
     recorder: pages.Recorder | None,
+    file: dict[str, Any],
+    again: str,
 ) -> None:
     from threadpoolctl import threadpool_limits
+
+    from chainrule.checkpoints import CheckpointError
 
     # A network that holds out no rows of its own is watched on those of the test; nothing is chosen by them.
     watched = {} if network.early_stopping else {"X_val": test[0], "y_val": test[1]}
@@ -255,10 +283,14 @@ def _fit(
         # The estimator may warn of these two and keep what it has; a model not trained to the end is not saved.
         warnings.filterwarnings("error", message="Training interrupted|epoch .*: the cost is")
         try:
-            network.fit(X, y, **watched)
+            network.fit(X, y, **watched, **file)
+        except Stopped as stopped:
+            raise _stopped(stopped.code, network, " ".join(getattr(stopped, "__notes__", [])), file, again) from None
+        except CheckpointError as error:
+            raise CommandError(str(error).replace("resume=True", "--resume")) from None
         except (UserWarning, ValueError) as error:
             if "interrupted" in str(error):
-                raise KeyboardInterrupt from None
+                raise _stopped(130, network, str(error), file, again) from None
             if ": the cost is" not in str(error):
                 raise
             raise CommandError(
@@ -266,6 +298,16 @@ def _fit(
                 f"lower --learning-rate (it was {network.learning_rate_init:g})"
             ) from None
     network.set_callbacks()
+
+
+def _stopped(code: int, network: Any, told: str, file: dict[str, Any], again: str) -> Stopped:
+    """What to say where training was stopped, and the exit code."""
+    if not file:
+        return Stopped(code, "stopped: nothing was saved (--checkpoint FILE keeps a training)")
+    if "could not be written" in told:
+        return Stopped(code, told)
+    again += "" if file["resume"] else " --resume"
+    return Stopped(code, f"stopped after epoch {network.n_iter_} of {network.max_iter}; go on with:\n  {again}")
 
 
 def _baselines(network: Any, X: Any, y: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """chainrule predict, evaluate and inspect: what a saved model is good for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,7 @@ from chainrule.cli.common import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
 
 def predict(
@@ -103,7 +104,16 @@ def inspect(model: Model, as_json: Json = False) -> None:
     if as_json:
         print_json({"model": str(model), **header})
         return
-    say, about = console(), header["about"]
+    try:
+        _show(console(), str(model), header)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CommandError(f"{model}: what it says about itself cannot be shown: {type(error).__name__}") from None
+
+
+def _show(say: "Console", model: str, header: dict[str, Any]) -> None:
+    about = header["about"]
+    if header["kind"] == "checkpoint":
+        say.print(f"A training as it was after epoch {header['epoch']} of {header['epochs']}")
     versions = ", ".join(f"{name} {header[name]}" for name in ("chainrule", "numpy", "scikit-learn"))
     say.print(f"{model}: {header['kind']}, written with {versions}")
     if about.get("target"):
@@ -119,13 +129,25 @@ def inspect(model: Model, as_json: Json = False) -> None:
             say.print("From images of {} × {} pixels, channels: {}".format(*about["image_shape"]))
         if about["columns"]:
             screen.columns(say, about["columns"])
+    else:
+        for what in ("columns", "classes"):
+            if header.get(what):
+                say.print(f"{what.capitalize()}: {screen.some(header[what])}")
+    if header.get("preprocessing"):
+        screen.preprocessing(say, header["preprocessing"])
     if "layers" in header:
         screen.layers(say, header["inputs"], header["layers"])
         inputs = header["normalize"] or "as they are"
         say.print(f"Loss {header['loss']}, inputs {inputs}, {header['dtype']}")
+    metric = "accuracy" if header.get("classes") or about.get("classes") else "R²"
     if about.get("test"):
-        screen.history(say, about["history"], "R²" if about["classes"] is None else "accuracy")
+        screen.history(say, about["history"], metric, about["epochs"])
         screen.scores(say, about["test"], "Test on rows the network had not seen")
+    elif (training := header.get("training", {})).get("epochs"):
+        seed = "" if training["seed"] is None else f", seed {training['seed']}"
+        say.print(f"Trained {screen.counted(training['epochs'], 'epoch')}{seed}")
+        if training["history"].get("cost"):
+            screen.history(say, training["history"], metric, training["epochs"])
 
 
 def _write(frame: "pd.DataFrame", out: Path) -> None:

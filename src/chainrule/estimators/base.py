@@ -14,12 +14,13 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule import engines, optimizers
+from chainrule import engines, optimizers, training
 from chainrule.activations import Activation
+from chainrule.estimators.explain import explained
 from chainrule.estimators.fitting import SCHEDULES, Fit, Rows
 from chainrule.estimators.hooks import Hooks
 from chainrule.names import unknown
@@ -153,8 +154,12 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         if hasattr(self, "coefs_"):
             self._synced()
         state: dict[str, Any] = super().__getstate__()
-        # Views would be stored as second copies of the parameters.
-        return {name: value for name, value in state.items() if name not in ("coefs_", "intercepts_")}
+        # Views would be stored as second copies of the parameters; and the optimizer's moments, twice as large, only
+        # serve who goes on in pieces.
+        left_out = {"coefs_", "intercepts_"}
+        if not getattr(state.get("_optimizer"), "pieces", False):
+            left_out.add("_optimizer")
+        return {name: value for name, value in state.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -200,6 +205,9 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         incremental: bool = False,
         X_val: Any = None,
         y_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
+        resume: bool = False,
     ) -> Self:
         sizes = self.hidden_layer_sizes
         hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
@@ -209,13 +217,15 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             raise ValueError("a validation set needs both X_val and y_val")
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
+        training.check_checkpoint(checkpoint, checkpoint_every, resume)
         given = (X, y, sample_weight)  # as the caller knows them: what callbacks are shown
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
 
         X, y = self._validate(X, y, reset=first_pass)
         targets = self._encode(y, incremental)  # (m, n[L])
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
+            with explained(sample_weight=sample_weight):
+                sample_weight = _check_sample_weight(sample_weight, X)
         sample_weight = self._weights(y, sample_weight, incremental)
         self.n_outputs_ = targets.shape[1]
         self._random_state = check_random_state(self.random_state)
@@ -227,10 +237,11 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
         held_out = None
         if X_val is not None:
-            X_val, y_val = self._validate(X_val, y_val, reset=False)
+            X_val, y_val = self._validate(X_val, y_val, reset=False, names=("X_val", "y_val"))
             held_out = Rows(X_val, self._encode(y_val, incremental=True))
         hooks = Hooks(self, given, silent=incremental)
-        fit = Fit(self, Rows(X, targets, sample_weight), held_out, hooks, incremental)
+        keep = None if checkpoint is None else (checkpoint, checkpoint_every, resume)
+        fit = Fit(self, Rows(X, targets, sample_weight), held_out, hooks, incremental, keep)
         fit.run(self._solver(), first_pass)
         return self
 
@@ -281,7 +292,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         ):
             return X.T  # what scikit-learn's checks, which take longer than a prediction, would let pass as it is
         check_is_fitted(self)
-        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False).T
+        with explained(X=X):
+            return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False).T
 
     def _outputs(self, X: Any) -> Array:
         """A[L]ᵀ (m, n[L]) of rows that are still to be validated."""
@@ -349,18 +361,26 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         tags.input_tags.sparse = True
         return tags
 
-    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+    def _validate(self, X: Any, y: Any, reset: bool, names: tuple[str, str] = ("X", "y")) -> tuple[Any, Any]:
         dtype = (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=dtype,
-            reset=reset,
-            y_numeric=not is_classifier(self),
-        )
+        with explained(**dict(zip(names, (X, y), strict=True))):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr", "csc"],
+                multi_output=True,
+                dtype=dtype,
+                reset=reset,
+                y_numeric=not is_classifier(self),
+            )
+            if is_classifier(self):
+                if y.dtype == object and any(label is None for label in y.ravel()):
+                    raise ValueError("Input y contains NaN.")
+            else:
+                if y.dtype.kind not in "biuf":
+                    raise ValueError(f"y: got dtype {y.dtype}, wanted numbers")
+                assert_all_finite(y, input_name="y")  # where there was None among objects, there is NaN now
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return (X.tocsr() if hasattr(X, "tocsr") else X), y

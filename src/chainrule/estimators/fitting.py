@@ -2,8 +2,9 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -16,9 +17,17 @@ from chainrule.engines import State
 from chainrule.estimators.hooks import Hooks
 from chainrule.optimizers import LBFGS, Optimizer
 
+if TYPE_CHECKING:
+    from chainrule.checkpoints import Checkpoint
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SCHEDULES: dict[str, Callable[[int], schedules.Schedule]] = {"cosine": schedules.Cosine, "coslog4": schedules.CosLog4}
+# What a fit changes of an estimator from epoch to epoch.
+_REMEMBERED = (
+    "n_iter_", "t_", "loss_", "loss_curve_", "history_", "best_loss_", "validation_scores_", "best_validation_score_",
+    "_no_improvement_count",
+)  # fmt: skip
 _NON_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
 )
@@ -40,18 +49,30 @@ class Progress:
     learning_rate: float
     slots: tuple[Any, ...]
     step: int = 0
+    pieces: bool = False  # whether there will be more of them
 
 
 class Fit:
     """Trains `estimator.network_` on rows; everything it finds out becomes an attribute of the estimator."""
 
-    def __init__(self, estimator: Any, rows: Rows, held_out: Rows | None, hooks: Hooks, incremental: bool) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        rows: Rows,
+        held_out: Rows | None,
+        hooks: Hooks,
+        incremental: bool,
+        keep: tuple[Any, int | None, bool] | None,
+    ) -> None:
         self.estimator = estimator
         self.network = estimator.network_
         self.rows = rows
         self.held_out = held_out
         self.hooks = hooks
         self.incremental = incremental
+        self.keep = keep  # checkpoint, checkpoint_every, resume
+        self.kept: Checkpoint | None = None
+        self.ended = False  # by a rule or a callback, before max_iter
         estimator.n_iter_ = 0
 
     def run(self, solver: Any, first_pass: bool) -> None:
@@ -60,11 +81,19 @@ class Fit:
         self.engine = engines.get(est.engine, self.network, solver)
         est.engine_ = self.engine.name
         if lbfgs:
-            rejected = {"dropout": np.any(est.dropout), "clip_norm": est.clip_norm, "schedule": est.schedule}
+            rejected = {
+                "dropout": np.any(est.dropout),
+                "clip_norm": est.clip_norm,
+                "schedule": est.schedule,
+                "checkpoint": self.keep,
+            }
             if wrong := [name for name, value in rejected.items() if value]:
                 raise ValueError(f"solver 'lbfgs' takes the full batch and its own steps: leave out {', '.join(wrong)}")
-        elif est.early_stopping and self.held_out is None:
-            self._hold_out()
+        else:
+            if self.keep is not None:
+                self._open(*self.keep)
+            if est.early_stopping and self.held_out is None:
+                self._hold_out()
         if first_pass:
             self.network.normalize(self.rows.X.T, est.normalize)
         self.watched = None if self.held_out is None else self._examples(self.held_out, smooth=False)
@@ -130,37 +159,112 @@ class Fit:
         if not (self.incremental and hasattr(est, "_optimizer")):
             est._optimizer = Progress(float(solver.learning_rate), solver.init(network.parameters))
         self.progress: Progress = est._optimizer
+        self.progress.pieces = self.incremental
         state = self._state(solver)
         self.score = self._scorer()
         self.best = network.parameters.copy()
+        if self.kept is not None:
+            self._begin(self.kept, state)
         try:
-            for _ in range(1 if self.incremental else est.max_iter):
-                self.hooks.epoch_begins()
-                (cost,) = self.engine.run(state, 1)
-                est.t_ += self.rows.X.shape[0]
-                est.loss_ = cost
-                est.loss_curve_.append(cost)
-                self._record(cost, (state.X, state.Y, state.weights))
-                self.progress.slots, self.progress.step = state.slots, state.step
-                if self._follows("invscaling"):
-                    self.progress.learning_rate = float(est.learning_rate_init) / (est.t_ + 1) ** est.power_t
-                self._compare(cost)
-                if not np.isfinite(cost):
-                    self._diverged(cost)
+            for _ in range(est.n_iter_, 1 if self.incremental else est.max_iter):
+                if self.ended:
                     break
-                stop = est._no_improvement_count > est.n_iter_no_change and self._give_up()
-                if self.hooks.epoch_ends() or stop:
-                    break
+                with nullcontext() if self.kept is None else self.kept.whole(*self._content(state)):
+                    self._epoch(state)
             else:
-                if not self.incremental and est.schedule is None:  # a schedule plans for max_iter epochs
+                # A schedule plans for max_iter epochs.
+                if not self.ended and not self.incremental and est.schedule is None:
                     _warn(
                         f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the optimization "
                         "hasn't converged yet."
                     )
-        except KeyboardInterrupt:
-            _warn("Training interrupted by user.", UserWarning)
+            if self.kept is not None:
+                self.kept.end(est.n_iter_, self._content(state)[1])
+        except KeyboardInterrupt as interrupt:
+            _warn(" ".join(["Training interrupted by user.", *getattr(interrupt, "__notes__", [])]), UserWarning)
         if est.early_stopping:
             network.parameters[...] = self.best
+
+    def _epoch(self, state: State) -> None:
+        est = self.estimator
+        self.hooks.epoch_begins()
+        (cost,) = self.engine.run(state, 1)
+        est.t_ += self.rows.X.shape[0]
+        est.loss_ = cost
+        est.loss_curve_.append(cost)
+        self._record(cost, (state.X, state.Y, state.weights))
+        self.progress.slots, self.progress.step = state.slots, state.step
+        if self._follows("invscaling"):
+            self.progress.learning_rate = float(est.learning_rate_init) / (est.t_ + 1) ** est.power_t
+        self._compare(cost)
+        if not np.isfinite(cost):
+            self._diverged(cost)
+            self.ended = True
+            return
+        stop = est._no_improvement_count > est.n_iter_no_change and self._give_up()
+        self.ended = self.hooks.epoch_ends() or stop
+        if self.kept is not None and not self.ended:
+            self.kept.keep(est.n_iter_, self._content(state)[1])
+
+    # -- checkpoints -------------------------------------------------------------------------------------------------
+
+    def _open(self, path: Any, every: int | None, resume: bool) -> None:
+        """Look into the checkpoint; if there is one, random numbers are drawn from where its fit began to draw them."""
+        from chainrule import checkpoints
+
+        est, random = self.estimator, self.estimator._random_state
+        same = {name: checkpoints.named(value) for name, value in est.get_params(deep=False).items()}
+        for name in ("verbose", "warm_start", "random_state", "max_iter"):  # more epochs may be asked for
+            if not (name == "random_state" and isinstance(same[name], int)) and not (
+                name == "max_iter" and est.schedule
+            ):
+                del same[name]
+        rows, others = self.rows, self.held_out
+        same |= {
+            "engine": self.engine.name,
+            "network": self.network,
+            "data": checkpoints.digest(rows.X, rows.targets, rows.weights),
+            "classes": checkpoints.digest(getattr(est, "classes_", None)),
+            "validation": None if others is None else checkpoints.digest(others.X, others.targets),
+        }
+        self.kept = checkpoints.Checkpoint(path, every, resume, same)
+        self.began = engines.numbers(random)
+        if (found := self.kept.found) is not None:
+            if est.random_state is None:  # and not the numbers that everyone draws from
+                est._random_state = random = np.random.RandomState()
+            self.began = found["began"]
+            random.set_state(self.began)
+
+    def _begin(self, kept: "Checkpoint", state: State) -> None:
+        """Be where the checkpoint is; or write it, for now is better than after a night to see that it cannot be."""
+        est = self.estimator
+        if isinstance(state.order, engines.Drawn):
+            state.order.kept = True
+        if (found := kept.found) is None:
+            kept.keep(0, self._content(state)[1])
+            return
+        with kept.restoring():
+            state.restore(found)
+            self.network.normalizer = found["network"].normalizer
+            est.__dict__.update((name, found["estimator"][name]) for name in _REMEMBERED if name in found["estimator"])
+            self.best, self.ended = found["best"], found["ended"]
+        self.progress.learning_rate, self.progress.slots, self.progress.step = found["rate"], state.slots, state.step
+
+    def _content(self, state: State) -> tuple[Callable[[], int], Callable[[], dict[str, Any]]]:
+        """The epochs that are done, and what a checkpoint holds of them."""
+        est = self.estimator
+
+        def content() -> dict[str, Any]:
+            return state.content() | {
+                "epochs": est.max_iter,
+                "estimator": {name: getattr(est, name) for name in _REMEMBERED if hasattr(est, name)},
+                "best": self.best,
+                "ended": self.ended,
+                "rate": self.progress.learning_rate,
+                "began": self.began,
+            }
+
+        return lambda: est.n_iter_, content
 
     def _state(self, solver: Optimizer) -> State:
         est, m = self.estimator, self.rows.X.shape[0]
@@ -187,17 +291,14 @@ class Fit:
         state.slots, state.step = self.progress.slots, self.progress.step
         state.epoch = len(est.loss_curve_) if self.incremental else 0
         if est.shuffle:
-            index = np.arange(m)
 
-            def order(epoch: int) -> Array:
+            def draw(before: Array | None) -> Array:
                 """As scikit-learn: the order of the last epoch, shuffled again."""
-                nonlocal index
                 shuffled = np.arange(m)
                 rng.shuffle(shuffled)
-                index = index[shuffled]
-                return index
+                return shuffled if before is None else before[shuffled]
 
-            state.order = order
+            state.order = engines.Drawn(rng, draw)
         return state
 
     def _follows(self, mode: str) -> bool:
