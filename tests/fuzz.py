@@ -475,7 +475,7 @@ def _targets() -> dict[str, Target]:
             fix=fix_png,
             talks=True,
         ),
-        "load": Target(call=load, may_warn="when using version", **models),
+        "load": Target(call=load, may_warn="train it again", **models),
         "inspect": Target(call=read_about, **models),
     }
 

@@ -927,6 +927,13 @@ def test_copies_are_whole_and_their_parameters_stay_views(model, tmp_path):
         np.testing.assert_array_equal(_flat(a), _flat(b))  # the optimizer's memory went along
 
 
+def test_pieces_go_on_after_a_fit_that_watched_its_score():
+    model = fitted(_classifier(early_stopping=True, max_iter=3)).set_params(early_stopping=False)
+    for _ in range(2):
+        model.partial_fit(X3, Y3)
+    assert model.best_loss_ == min(model.loss_curve_[-2:])
+
+
 def test_clone_takes_the_parameters_and_nothing_else():
     model = fitted(_classifier(solver=cr.Adam(0.01), activation=["tanh"], schedule=cr.schedules.Cosine(5), init=0.1))
     again = clone(model)

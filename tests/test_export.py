@@ -415,7 +415,7 @@ def test_columns_may_have_the_names_of_outputs_and_of_what_is_inside():
         FunctionTransformer(lambda X, a: a * np.sqrt(X), kw_args={"a": 3.0}),
         SimpleImputer(), PCA(5), PCA(5, whiten=True), VarianceThreshold(0.1),
     ],
-    ids=repr,
+    ids=lambda step: re.sub(" at 0x[0-9a-f]+", "", repr(step)),
 )  # fmt: skip
 @pytest.mark.parametrize("dtype", [None, np.float32])
 def test_scalers(step, dtype):

@@ -27,7 +27,8 @@ ARROWS = {
     "network": {"activations", "blas", "equations", "finite", "initializers", "losses", "native", "normalization"},
     "interrupts": {"native"},
     "container": {"native"},
-    "objects": {"container", "network"},
+    "states": {"network"},
+    "objects": {"container", "network", "states"},
     "modelfile": {"container", "network", "objects"},
     "checkpoints": {"container", "interrupts", "modelfile"},
     "engines": {"blas", "equations", "interrupts", "names", "native", "network", "optimizers"},
@@ -52,7 +53,7 @@ ARROWS = {
         "plots",
         *CORE - {"equations"},
     },
-    "exporting": {"activations", "estimators", "network", "tabular"},
+    "exporting": {"activations", "container", "estimators", "network", "tabular"},
     "tabular": {"estimators", "optimizers", "readers", "schedules"},
 }
 ANYTHING = {"cli", "__main__"}  # the top of the house

@@ -61,6 +61,7 @@ class Checkpoint:
             )
             raise CheckpointError(f"checkpoint: {self.path} is of another training ({what})")
         self.found, self._written = found, found["epoch"]
+        self._looked = (self._written, time.monotonic())
 
     @contextmanager
     def restoring(self) -> Iterator[None]:

@@ -15,11 +15,12 @@ import re
 import stat
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count, pairwise
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -116,37 +117,44 @@ def write(path: File, texts: Mapping[str, str], arrays: Mapping[str, Array]) -> 
             f"at most {_LARGEST_HEADER:,} are read; are there too many categories, words or names?"
         )
     header = len(header).to_bytes(8, "little") + header
+    try:
+        with replacing(path) as file:
+            checksum = hashlib.sha256(header)
+            file.write(header)
+            for array in ordered.values():
+                raw = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+                for start in range(0, raw.size, _CHUNK):
+                    # Copied: what is summed up is what is written, even while someone trains the network.
+                    piece = raw[start : start + _CHUNK].tobytes()
+                    checksum.update(piece)
+                    file.write(piece)
+            file.seek(0)
+            file.write(header.replace(b'"sha256":"' + b"0" * 64, b'"sha256":"' + checksum.hexdigest().encode(), 1))
+    except OSError as error:
+        raise ModelFileError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def replacing(path: File) -> Iterator[BinaryIO]:
+    """A new file, which takes the place of `path` when the block has come to its end and all is on the disk."""
     place = Path(os.path.realpath(path))
     # The last number is for a signal that comes while a file is written, and makes its handler write it, too.
     beside = place.with_name(f".{place.name}.{os.getpid()}-{threading.get_ident()}-{next(_NUMBERS)}.part")
+    _clean(place)
     try:
-        _clean(place)
+        with open(beside, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, place)
+    finally:
+        beside.unlink(missing_ok=True)
+    if os.name == "posix":  # the name is on the disk, too, when its folder is
+        folder = os.open(place.parent, os.O_RDONLY)
         try:
-            with open(beside, "wb") as file:
-                checksum = hashlib.sha256(header)
-                file.write(header)
-                for array in ordered.values():
-                    raw = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
-                    for start in range(0, raw.size, _CHUNK):
-                        # Copied: what is summed up is what is written, even while someone trains the network.
-                        piece = raw[start : start + _CHUNK].tobytes()
-                        checksum.update(piece)
-                        file.write(piece)
-                file.seek(0)
-                file.write(header.replace(b'"sha256":"' + b"0" * 64, b'"sha256":"' + checksum.hexdigest().encode(), 1))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, place)
+            os.fsync(folder)
         finally:
-            beside.unlink(missing_ok=True)
-        if os.name == "posix":  # the name is on the disk, too, when its folder is
-            folder = os.open(place.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except OSError as error:
-        raise ModelFileError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from None
+            os.close(folder)
 
 
 def _clean(place: Path) -> None:
@@ -298,7 +306,7 @@ def check_shape(shape: Any) -> None:
         raise ValueError("an array without elements is too long")
 
 
-def in_one_line(error: BaseException) -> str:
+def in_one_line(error: object) -> str:
     """What an error says, without line breaks and what terminals obey, and not longer than people read."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = "".join(c if c.isprintable() else "�" for c in text[:1000])

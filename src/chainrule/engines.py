@@ -100,15 +100,25 @@ class Drawn:
     def restore(self, content: dict[str, Any]) -> None:
         """Draw from here on."""
         self.order, self.epoch = content["order"], -1
-        if isinstance(self.random, np.random.RandomState):
-            self.random.set_state(content["random"])
-        else:
-            self.random.bit_generator.state = content["random"]
+        set_numbers(self.random, content["random"])
 
 
-def numbers(random: Any) -> Any:
+def numbers(random: Any) -> dict[str, Any]:
     """Where a Generator or RandomState stands."""
-    return random.get_state(legacy=False) if hasattr(random, "get_state") else random.bit_generator.state
+    state: dict[str, Any] = (
+        random.get_state(legacy=False) if hasattr(random, "get_state") else random.bit_generator.state
+    )
+    return state
+
+
+def set_numbers(random: Any, state: dict[str, Any]) -> None:
+    """Put a Generator or RandomState where `numbers` has found one. TypeError for what is no such state."""
+    if not isinstance(state, dict):  # NumPy takes tuples, too, and trusts the places in them
+        raise TypeError("the state of a random generator is no dict")
+    if isinstance(random, np.random.RandomState):
+        random.set_state(state)
+    else:
+        random.bit_generator.state = state
 
 
 class Engine(Protocol):
@@ -183,14 +193,11 @@ class Numpy:
         with blas.one_thread(), np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             while len(costs) < epochs:
                 step = state.step
-                interrupts.giving_up = True
                 try:
                     cost, parameters, slots = self._epoch(state)
                 except BaseException:  # an interrupt: the epoch has not been
                     state.step = step
                     raise
-                finally:
-                    interrupts.giving_up = False
                 finite = np.isfinite(cost) and np.isfinite(parameters).all()
                 costs.append(cost if finite or not np.isfinite(cost) else float("inf"))
                 if not finite:
@@ -293,6 +300,7 @@ class Native:
         vectors = [slot for slot in job.slots if isinstance(slot, np.ndarray)]
         costs: list[float] = []
         while len(costs) < epochs:
+            interrupts.check()
             # With an order the kernel comes back after each epoch to ask for the next one.
             order = None if state.order is None else np.ascontiguousarray(state.order(state.epoch), np.int64)
             some = min(epochs - len(costs), _MOST) if order is None else 1

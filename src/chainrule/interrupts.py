@@ -14,13 +14,19 @@ from chainrule import native
 
 log = logging.getLogger("chainrule")
 _caught: list[int] = []  # signals that wait; only the main thread gets any
-giving_up = False  # whether an engine is where it can give up what it has begun
+giving_up = False  # whether the kernel is in a call that it can give up
 
 
 def check() -> None:
-    """KeyboardInterrupt if a signal waits and an engine can give up. The engines ask now and then."""
-    if _caught and giving_up and threading.current_thread() is threading.main_thread():
+    """KeyboardInterrupt if a signal waits: for engines, where they can give up what they have begun."""
+    if _caught and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt
+
+
+def _asked() -> None:
+    """What the kernel asks now and then, in all of its calls."""
+    if giving_up:
+        check()
 
 
 @contextmanager
@@ -32,7 +38,7 @@ def postponed() -> Iterator[list[int]]:
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         if native.BUILT:
-            native.kernel().ask(check)
+            native.kernel().ask(_asked)
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, lambda number, frame: _caught.append(number))

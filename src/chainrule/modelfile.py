@@ -6,6 +6,7 @@ nothing else; `read_about` builds none at all.
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
 from math import isfinite
@@ -84,7 +85,9 @@ def read(path: File) -> tuple[dict[str, Any], Any]:
     try:
         if header["kind"] != "Network":
             box = box.unmapped()
-        model = objects.decode(container.parse(box.texts["model"]), box)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Trying to unpickle")  # by scikit-learn, once for each of its objects
+            model = objects.decode(container.parse(box.texts["model"]), box)
         found = CHECKPOINT if isinstance(model, dict) else type(model).__name__
         if found != header["kind"] or (found == CHECKPOINT and not isinstance(model["network"], Network)):
             raise ValueError(f"it holds a {found}")
@@ -92,6 +95,13 @@ def read(path: File) -> tuple[dict[str, Any], Any]:
         raise ModelFileError(f"{os.fspath(path)}: refused, {error}") from None
     except Exception as error:  # whatever the states of damaged objects make their classes stumble over
         raise ModelFileError(f"{os.fspath(path)}: the model file is damaged: {in_one_line(error)}") from error
+    written, here = header.get("scikit-learn"), version("scikit-learn")
+    if header.get("preprocessing") and written != here:
+        warnings.warn(
+            f"{os.fspath(path)}: its preprocessing was written with scikit-learn {in_one_line(written)}, this is "
+            f"{here}; if its predictions look wrong, train it again",
+            stacklevel=3,
+        )
     return header, model
 
 

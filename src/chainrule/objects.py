@@ -11,11 +11,11 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from chainrule import states
 from chainrule.container import LARGEST_TEXT, Container, check_shape
 from chainrule.network import Network
 
@@ -47,9 +47,6 @@ _NAMED |= {f"numpy.{name}": getattr(np, name) for name in (*_SCALARS, *_UFUNCS)}
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "SFC64", "Philox")
 _DEEPEST = 60
 _MANY_KEYS = 1000
-_MANY_JOBS = 64
-_MANY_FEATURES = 10**7
-_LONGEST_NGRAM = 20
 # What an estimator needs to go on training, not to predict: moments as large as the parameters, random numbers, which
 # the next fit begins anew, and who was watching.
 _LEFT_OUT = ("_optimizer", "_random_state", "_skl_callbacks")
@@ -113,7 +110,7 @@ def encode(value: Any, arrays: dict[str, Array], *place: str) -> Any:
     state = _fields(value) if dataclasses.is_dataclass(value) else value.__getstate__()
     state = {key: item for key, item in state.items() if key not in _LEFT_OUT}
     try:
-        _check_state(value, state)
+        states.check(value, state)
     except (ValueError, TypeError, AttributeError) as error:
         raise UnknownTypeError(
             f"{'.'.join(place) or 'it'} is a {kind.__name__} that could not be read: {error}"
@@ -270,7 +267,7 @@ def _decode_object(name: str, state: dict[str, Any]) -> Any:
         raise ValueError("the version of scikit-learn is none")
     kept = dict(state)
     made.__setstate__(state)
-    _check_state(made, kept)
+    states.check(made, kept)
     return made
 
 
@@ -285,104 +282,6 @@ def _keys(keys: Iterable[Any]) -> list[Any]:
 
 def _is_small(key: Any) -> bool:
     return type(key) is int and abs(key) < 2**60
-
-
-def _check_state(made: Any, state: Mapping[str, Any]) -> None:
-    """ValueError, or another error, for the state of an object which compiled code, or others, must not be given."""
-    features = state.get("n_features_in_", 0)
-    if not (isinstance(features, Integral) and 0 <= features <= _MANY_FEATURES):  # each may be given a name
-        raise ValueError(f"n_features_in_ is not 0 to {_MANY_FEATURES:,}")
-    if check := _CHECKS.get(type(made).__name__):
-        check(made, state)
-
-
-def _check_estimator(made: Any, state: Mapping[str, Any]) -> None:
-    network = state.get("network_")
-    if {"coefs_", "intercepts_"} & state.keys() or type(network) not in (Network, type(None)):
-        raise ValueError("its parameters are not those of a network")
-    if network is not None and made.n_features_in_ != network.sizes[0]:
-        raise ValueError("the inputs of its network are not its features")
-
-
-def _check_pipeline(made: Any, state: Mapping[str, Any]) -> None:
-    if made.memory is not None:  # joblib unpickles what lies there
-        raise ValueError("its memory is a folder of pickles; set_params(memory=None)")
-
-
-def _check_columns(made: Any, state: Mapping[str, Any]) -> None:
-    names, jobs = made.verbose_feature_names_out, made.n_jobs
-    if type(names) is not bool and not re.fullmatch(r"([^{}]|\{(transformer|feature)_name\})*", names):
-        raise ValueError("verbose_feature_names_out has fields beside {transformer_name} and {feature_name}")
-    if jobs is not None and not (type(jobs) is int and -1 <= jobs <= _MANY_JOBS):  # each is a process
-        raise ValueError(f"n_jobs is not -1 to {_MANY_JOBS}")
-
-
-def _check_function(made: Any, state: Mapping[str, Any]) -> None:
-    if made.kw_args or made.inv_kw_args:  # where= would show memory that nobody has written to
-        raise ValueError("its function has arguments beside X")
-
-
-def _check_binarizer(made: Any, state: Mapping[str, Any]) -> None:
-    """Labels are found by halving, and the places go into a sparse array, whose indices nobody looks at again."""
-    if hasattr(made, "classes_") and not (made.classes_[:-1] < made.classes_[1:]).all():
-        raise ValueError("its classes are not in order")
-
-
-def _check_vocabulary(made: Any, state: Mapping[str, Any]) -> None:
-    """Numbers of words go into a sparse array; and what is done with a text must come to an end."""
-    words = state.get("vocabulary_", {})
-    if type(words) is not dict or sorted(words.values()) != list(range(len(words))):
-        raise ValueError("its vocabulary does not count its words")
-    if made.input != "content":
-        raise ValueError("it reads files, not texts (input)")
-    low, high = made.ngram_range
-    if not 1 <= low <= high <= _LONGEST_NGRAM:
-        raise ValueError(f"ngram_range is beyond 1 to {_LONGEST_NGRAM}")
-    pattern = made.token_pattern
-    if pattern is None:
-        return
-    repeated = re.findall(r"[*+{]", re.sub(r"\\.", "", pattern))
-    if len(pattern) > 200 or len(repeated) > 2 or re.search(r"\)[*+{]|\(\?[^u:]", pattern):
-        raise ValueError("token_pattern repeats groups, or more than two parts: it may never end on some texts")
-
-
-def _check_one_hot(made: Any, state: Mapping[str, Any]) -> None:
-    """Its columns are counted in a sparse array, whose indices nobody looks at again."""
-    if not hasattr(made, "categories_"):
-        return
-    lengths, dropped = list(map(len, made.categories_)), made._drop_idx_after_grouping
-    groups, mappings = [None] * len(lengths), [None] * len(lengths)
-    if made._infrequent_enabled:
-        groups, mappings = made._infrequent_indices, made._default_to_infrequent_mappings
-    for categories in made.categories_:  # numbers are found by halving, texts and objects in a dict
-        ordered = categories[:-1] if categories.dtype.kind in "fc" and np.isnan(categories[-1:]).any() else categories
-        if categories.ndim != 1 or (categories.dtype.kind in "biufc" and not (ordered[:-1] < ordered[1:]).all()):
-            raise ValueError("the categories of an encoder are not in order")
-    for n, group, mapping in zip(lengths, groups, mappings, strict=True):
-        if group is None and mapping is None:
-            continue
-        left = n - group.size + 1
-        fits = 0 <= group.min() <= group.max() < n and mapping.shape == (n,) and 0 <= mapping.min() <= mapping.max()
-        if not (fits and mapping.max() < left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}):
-            raise ValueError("the categories of an encoder are not those it counts")
-    outs = made._compute_n_features_outs()
-    drops = [None] * len(lengths) if dropped is None else dropped.tolist()
-    fits = all(drop is None or 0 <= drop <= out for drop, out in zip(drops, outs, strict=True))
-    if not fits or made._n_features_outs != outs:
-        raise ValueError("the columns of an encoder are not those of its categories")
-
-
-_CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
-    "MLPClassifier": _check_estimator,
-    "MLPRegressor": _check_estimator,
-    "Pipeline": _check_pipeline,
-    "ColumnTransformer": _check_columns,
-    "FunctionTransformer": _check_function,
-    "LabelBinarizer": _check_binarizer,
-    "CountVectorizer": _check_vocabulary,
-    "TfidfVectorizer": _check_vocabulary,
-    "OneHotEncoder": _check_one_hot,
-}
 
 
 def _public(kind: type) -> str | None:

@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import category
@@ -59,7 +59,8 @@ def console(silent: bool = False) -> Console:
 
 def print_json(result: dict[str, Any]) -> None:
     """One JSON object on stdout."""
-    print(json.dumps(plain(result), ensure_ascii=False))
+    text = json.dumps(plain(result), ensure_ascii=False)
+    print("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
 
 
 def plain(value: Any) -> Any:
@@ -76,10 +77,11 @@ def plain(value: Any) -> Any:
 def notes() -> Iterator[None]:
     """Warnings that help become one line on stderr, the others are left out."""
     told: set[str] = set()
+    helpful = ("nearly the same", "not UTF-8", "checkpoint", "train it again")
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
-        if text not in told and any(words in text for words in ("nearly the same", "not UTF-8", "checkpoint")):
+        if text not in told and any(words in text for words in helpful):
             told.add(text)
             print("note:", harmless(text), file=sys.stderr)
 
@@ -99,7 +101,11 @@ def load(path: Path) -> tuple[Any, dict[str, Any]]:
         raise CommandError(f"{path}: is the checkpoint of a training; end it with chainrule train … --resume")
     if not isinstance(about, dict) or not {"target", "classes", "columns", "features", "image_shape"} <= about.keys():
         raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
-    return modelfile.load(path), about
+    shape, features = about["image_shape"], about["features"]
+    if shape is not None and not (isinstance(shape, list) and len(shape) == 3 and prod(shape) == features):
+        raise CommandError(f"{path}: its images of {shape!r:.100} are not its {features!r:.100} inputs")
+    with notes():
+        return modelfile.load(path), about
 
 
 def read(data: str, about: dict[str, Any], target: str | None) -> "Table":

@@ -232,8 +232,9 @@ class Fit:
         if (found := self.kept.found) is not None:
             if est.random_state is None:  # and not the numbers that everyone draws from
                 est._random_state = random = np.random.RandomState()
-            self.began = found["began"]
-            random.set_state(self.began)
+            with self.kept.restoring():
+                self.began = found["began"]
+                engines.set_numbers(random, self.began)
 
     def _begin(self, kept: "Checkpoint", state: State) -> None:
         """Be where the checkpoint is; or write it, for now is better than after a night to see that it cannot be."""
@@ -316,8 +317,9 @@ class Fit:
             if score > est.best_validation_score_:
                 est.best_validation_score_, self.best = score, self.network.parameters.copy()
         else:
-            worse = cost > est.best_loss_ - est.tol
-            if cost < est.best_loss_:
+            best = np.inf if est.best_loss_ is None else est.best_loss_  # after a fit that watched its score
+            worse = cost > best - est.tol
+            if cost < best:
                 est.best_loss_ = cost
         est._no_improvement_count = est._no_improvement_count + 1 if worse else 0
 

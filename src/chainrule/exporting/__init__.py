@@ -4,9 +4,9 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from chainrule.container import replacing
 from chainrule.exporting.graph import IR_VERSION, OPSET, ExportError, Graph, Port, listed
 from chainrule.exporting.network import classifier, forward, regressor
 from chainrule.network import Network
@@ -52,7 +52,11 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str,
     else:
         metadata |= _estimator(graph, model, about)
     data = graph.model(metadata).SerializeToString()
-    _write(Path(path), data)
+    try:
+        with replacing(path) as file:
+            file.write(data)
+    except OSError as error:
+        raise ExportError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from None
     return Exported(tuple(graph.inputs), tuple(graph.outputs), metadata)
 
 
@@ -104,19 +108,3 @@ def is_onnx(path: str | os.PathLike[str]) -> bool:
     except Exception:  # protobuf's, of what is none, and the system's
         return False
     return model.ir_version > 0 and model.HasField("graph")
-
-
-def _write(path: Path, data: bytes) -> None:
-    place = Path(os.path.realpath(path))
-    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        try:
-            with open(beside, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, place)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from None
