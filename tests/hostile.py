@@ -49,6 +49,6 @@ taken = int(next(line for line in open("/proc/self/status") if line.startswith("
 resource.setrlimit(resource.RLIMIT_AS, (taken + {memory}, taken + {memory}))
 """
     imports = "import sys, os, signal\nimport numpy as np, sklearn.pipeline, sklearn.preprocessing, chainrule as cr\n"
-    program = imports + "from chainrule import container, modelfile, objects\n" + (limit if memory else "") + code
+    program = imports + "from chainrule import container, modelfile, objects, states\n" + (limit if memory else "") + code
     command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds)

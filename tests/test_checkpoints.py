@@ -351,6 +351,19 @@ def test_a_signal_that_is_ignored_stays_so_and_other_threads_have_no_part_in_it(
     assert_same(found[0], trained())
 
 
+def test_a_signal_that_comes_with_an_error_is_not_kept_for_later(tmp_path):
+    def order(epoch):
+        if epoch == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+            raise ZeroDivisionError
+        return np.arange(90)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        trained(tmp_path / "c", order=order)
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
+    assert_same(trained(tmp_path / "d"), trained())
+
+
 def test_a_loop_that_is_left_writes_what_is_done(tmp_path):
     trained(tmp_path / "c", 7, checkpoint_every=100)
     assert modelfile.read_about(tmp_path / "c")["epoch"] == 8

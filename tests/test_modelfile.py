@@ -541,7 +541,7 @@ OLD = sorted(DATA.glob("*/*.chainrule"))
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: f"{path.parent.name}-{path.stem}")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+@pytest.mark.filterwarnings("ignore:.*train it again")
 def test_the_files_of_every_released_version_predict_what_they_did(path):
     model = cr.load(path)
     network = model if isinstance(model, cr.Network) else getattr(model, "network_", None) or model[-1].network_
@@ -573,3 +573,17 @@ def test_inspect_shows_the_files_of_every_released_version(path, run):
     code, out, err = run("inspect", path)
     assert (code, err) == (0, "")
     assert f"written with chainrule {path.parent.name}" in " ".join(out.split())
+
+
+def test_another_scikit_learn_than_the_one_that_wrote_the_preprocessing_is_told_once(tmp_path, monkeypatch):
+    model = make_pipeline(StandardScaler(), StandardScaler(), trained()).fit(X, y)
+    monkeypatch.setattr("sklearn.base.__version__", "1.7.2")  # what scikit-learn writes into its objects
+    monkeypatch.setattr(modelfile, "version", lambda name: "1.7.2")
+    cr.save(model, tmp_path / "m")
+    monkeypatch.undo()
+    with pytest.warns(
+        UserWarning, match=r"m: its preprocessing was written with scikit-learn 1\.7\.2, this is 1"
+    ) as told:
+        back = cr.load(tmp_path / "m")
+    assert len(told) == 1
+    np.testing.assert_array_equal(back.predict(X), model.predict(X))

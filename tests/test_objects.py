@@ -31,7 +31,7 @@ from sklearn.preprocessing import (
 )
 
 import chainrule as cr
-from chainrule import container, modelfile, objects
+from chainrule import container, modelfile, objects, states
 from chainrule.container import ModelFileError
 from chainrule.tabular import Columns, DateParts
 from contract import OPTIMIZERS, SCHEDULES
@@ -655,11 +655,11 @@ def changed(made, **state):
     for name, value in state.items():
         setattr(made, name, value)
     arrays = {}
-    check, objects._check_state = objects._check_state, lambda *_: None
+    check, states.check = states.check, lambda *_: None
     try:
         tree = json.loads(json.dumps(objects.encode(made, arrays)))
     finally:
-        objects._check_state = check
+        states.check = check
     return tree, arrays
 
 
@@ -784,7 +784,7 @@ def test_without_the_checks_compiled_code_would_leave_its_arrays(tmp_path, name)
     tree, arrays = LEAVING[name]
     model_file(tmp_path / "m", tree, arrays, "x")
     code = f"""
-objects._CHECKS.clear()
+states._CHECKS.clear()
 objects._check_random = lambda state: state
 box = container.read(sys.argv[1])
 v = objects.decode(container.parse(box.texts["model"]), box)

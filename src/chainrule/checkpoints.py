@@ -17,7 +17,7 @@ from chainrule import interrupts, modelfile
 from chainrule.container import ModelFileError, in_one_line
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Content = Callable[[], dict[str, Any]]
+Content = Callable[[], dict[str, Any]]  # all that changes from epoch to epoch; "epoch" of "epochs" are done
 
 SECONDS = 30.0  # between two writes, unless the user counts in epochs
 
@@ -50,18 +50,21 @@ class Checkpoint:
         header, found = modelfile.read(self.path)
         if header["kind"] != modelfile.CHECKPOINT:
             raise CheckpointError(f"checkpoint: {self.path} is a {header['kind']}; choose another name")
-        at = f"{self.path} is there already, of a training after epoch {found['epoch']} of {found['epochs']}"
+        with self.restoring():
+            epoch, epochs, there = int(found["epoch"]), int(found["epochs"]), dict(found["same"])
         if not resume:
-            raise CheckpointError(f"checkpoint: {at}; go on with resume=True, or remove it to begin anew")
-        there = found["same"]
+            raise CheckpointError(
+                f"checkpoint: {self.path} is there already, of a training after epoch {epoch} of {epochs}; go on with "
+                "resume=True, or remove it to begin anew"
+            )
         differ = [name for name in {**there, **self.same} if there.get(name) != self.same.get(name)]
         if differ:
             what = "; ".join(
                 f"{name}: there {there.get(name, 'absent')}, here {self.same.get(name, 'absent')}" for name in differ
             )
             raise CheckpointError(f"checkpoint: {self.path} is of another training ({what})")
-        self.found, self._written = found, found["epoch"]
-        self._looked = (self._written, time.monotonic())
+        self.found, self._written = found, epoch
+        self._looked, self._next = (epoch, time.monotonic()), time.monotonic() + SECONDS
 
     @contextmanager
     def restoring(self) -> Iterator[None]:
@@ -89,27 +92,29 @@ class Checkpoint:
         if epoch > before:
             self._pace, self._looked = (now - then) / (epoch - before), (epoch, now)
         if self._written < 0 or (now >= self._next if self.every is None else epoch % self.every == 0):
-            self._write(epoch, content)
+            self._write(content())
 
-    def end(self, epoch: int, content: Content) -> None:
+    def end(self, content: Content) -> None:
         """The training has come to its end: this must be in the file. Raises ModelFileError."""
-        self._write(epoch, content)
+        self._write(content())
         if self.failure is not None:
             raise self.failure
 
-    def save(self, epoch: int, content: Content) -> str:
+    def save(self, content: Content) -> str:
         """Write the file because training stops here; what to tell people."""
+        tree = content()
+        epoch = tree["epoch"]
         if epoch != self._written:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # it is said in the next lines
-                self._write(epoch, content)
+                self._write(tree)
         if self.failure is None:
             return f"training stopped after epoch {epoch}; {self.path} holds it, resume=True goes on from there"
         kept = f"it holds epoch {self._written}" if self._written >= 0 else "there is none"
         return f"training stopped after epoch {epoch}; the checkpoint could not be written ({self.failure}); {kept}"
 
-    def _write(self, epoch: int, content: Content) -> None:
-        started, tree = time.monotonic(), content()
+    def _write(self, tree: dict[str, Any]) -> None:
+        started, epoch = time.monotonic(), tree["epoch"]
         header = {"kind": modelfile.CHECKPOINT, "epoch": epoch, "epochs": tree["epochs"]}
         try:
             modelfile.write(
@@ -131,12 +136,12 @@ class Checkpoint:
         self._next = time.monotonic() + max(SECONDS, 20 * (time.monotonic() - started))
 
     @contextmanager
-    def whole(self, epoch: Callable[[], int], content: Content) -> Iterator[None]:
+    def whole(self, content: Content) -> Iterator[None]:
         """Where training is between two whole states: Ctrl-C and SIGTERM wait, then the file is written."""
         with interrupts.postponed() as caught:
             yield
         if caught:
-            interrupts.deliver(self.save(epoch(), content))
+            interrupts.deliver(self.save(content))
 
 
 def digest(*arrays: Any) -> str:

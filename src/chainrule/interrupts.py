@@ -42,14 +42,19 @@ def postponed() -> Iterator[list[int]]:
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, lambda number, frame: _caught.append(number))
+    failed = True
     try:
         yield _caught
+        failed = False
     except KeyboardInterrupt:
         if not _caught:
             raise
+        failed = False
     finally:
         for caught, handler in before.items():
             signal.signal(caught, handler)
+        if failed and _caught:
+            deliver("it came together with an error")
 
 
 def deliver(told: str) -> None:

@@ -95,13 +95,15 @@ def read(path: File) -> tuple[dict[str, Any], Any]:
         raise ModelFileError(f"{os.fspath(path)}: refused, {error}") from None
     except Exception as error:  # whatever the states of damaged objects make their classes stumble over
         raise ModelFileError(f"{os.fspath(path)}: the model file is damaged: {in_one_line(error)}") from error
-    written, here = header.get("scikit-learn"), version("scikit-learn")
-    if header.get("preprocessing") and written != here:
-        warnings.warn(
-            f"{os.fspath(path)}: its preprocessing was written with scikit-learn {in_one_line(written)}, this is "
-            f"{here}; if its predictions look wrong, train it again",
-            stacklevel=3,
-        )
+    if header.get("preprocessing"):
+        import sklearn
+
+        if (written := header.get("scikit-learn")) != sklearn.__version__:
+            warnings.warn(
+                f"{os.fspath(path)}: its preprocessing was written with scikit-learn {in_one_line(written)}, this is "
+                f"{sklearn.__version__}; if its predictions look wrong, train it again",
+                stacklevel=3,
+            )
     return header, model
 
 

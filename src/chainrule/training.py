@@ -96,7 +96,7 @@ def train(
     if patience is not None and validation is None:
         raise ValueError("patience: there is nothing to watch; give validation=(X, Y) as well")
     chosen = engines.get(engine, network, optimizer)
-    watched = None if validation is None else _validation(network, *validation)
+    watched = None if validation is None else _validation(network, validation)
     course = _Course(epochs, every, patience, watched)
     steps: Iterator[Step]
     if isinstance(optimizer, LBFGS):
@@ -232,7 +232,7 @@ def _kept(course: _Course, state: State, run: Iterator[Step | None], kept: "Chec
     kept.keep(state.epoch, content)  # at once: better now than after a night that the folder cannot be written to
     try:
         while not course.ended:
-            with kept.whole(lambda: state.epoch, content):
+            with kept.whole(content):
                 step = next(run)
                 if step is not None:
                     course.steps.append(step)
@@ -240,11 +240,11 @@ def _kept(course: _Course, state: State, run: Iterator[Step | None], kept: "Chec
                     kept.keep(state.epoch, content)
             if step is not None:
                 if course.ended:
-                    kept.end(state.epoch, content)
+                    kept.end(content)
                 yield step
     except GeneratorExit:
         if not course.ended:
-            kept.save(state.epoch, content)
+            kept.save(content)
         raise
 
 
@@ -409,9 +409,9 @@ def evaluate(network: Network, examples: tuple[Any, Array, Array | None]) -> tup
         return float(equations.cost(Z, Y, network.W, network.loss, 0.0, w)[0]), A[-1]
 
 
-def _validation(network: Network, X: Any, Y: Any) -> tuple[Any, Array, Array | None]:
+def _validation(network: Network, given: tuple[Any, ...]) -> tuple[Any, Array, Array | None]:
     try:
-        return network.examples(X, Y)
+        return network.examples(*given)
     except ValueError as error:
         raise ValueError(f"validation: {error}") from None
 

@@ -169,7 +169,7 @@ class Fit:
             for _ in range(est.n_iter_, 1 if self.incremental else est.max_iter):
                 if self.ended:
                     break
-                with nullcontext() if self.kept is None else self.kept.whole(*self._content(state)):
+                with nullcontext() if self.kept is None else self.kept.whole(lambda: self._content(state)):
                     self._epoch(state)
             else:
                 # A schedule plans for max_iter epochs.
@@ -179,7 +179,7 @@ class Fit:
                         "hasn't converged yet."
                     )
             if self.kept is not None:
-                self.kept.end(est.n_iter_, self._content(state)[1])
+                self.kept.end(lambda: self._content(state))
         except KeyboardInterrupt as interrupt:
             _warn(" ".join(["Training interrupted by user.", *getattr(interrupt, "__notes__", [])]), UserWarning)
         if est.early_stopping:
@@ -204,7 +204,7 @@ class Fit:
         stop = est._no_improvement_count > est.n_iter_no_change and self._give_up()
         self.ended = self.hooks.epoch_ends() or stop
         if self.kept is not None and not self.ended:
-            self.kept.keep(est.n_iter_, self._content(state)[1])
+            self.kept.keep(state.epoch, lambda: self._content(state))
 
     # -- checkpoints -------------------------------------------------------------------------------------------------
 
@@ -213,12 +213,13 @@ class Fit:
         from chainrule import checkpoints
 
         est, random = self.estimator, self.estimator._random_state
-        same = {name: checkpoints.named(value) for name, value in est.get_params(deep=False).items()}
-        for name in ("verbose", "warm_start", "random_state", "max_iter"):  # more epochs may be asked for
-            if not (name == "random_state" and isinstance(same[name], int)) and not (
-                name == "max_iter" and est.schedule
-            ):
-                del same[name]
+        free = {"verbose", "warm_start"}
+        if est.schedule is None:
+            free.add("max_iter")  # more epochs may be asked for, where they change nothing about the first ones
+        if not isinstance(est.random_state, int):
+            free.add("random_state")
+        parameters = est.get_params(deep=False).items()
+        same = {name: checkpoints.named(value) for name, value in parameters if name not in free}
         rows, others = self.rows, self.held_out
         same |= {
             "engine": self.engine.name,
@@ -242,7 +243,7 @@ class Fit:
         if isinstance(state.order, engines.Drawn):
             state.order.kept = True
         if (found := kept.found) is None:
-            kept.keep(0, self._content(state)[1])
+            kept.keep(0, lambda: self._content(state))
             return
         with kept.restoring():
             state.restore(found)
@@ -251,21 +252,17 @@ class Fit:
             self.best, self.ended = found["best"], found["ended"]
         self.progress.learning_rate, self.progress.slots, self.progress.step = found["rate"], state.slots, state.step
 
-    def _content(self, state: State) -> tuple[Callable[[], int], Callable[[], dict[str, Any]]]:
-        """The epochs that are done, and what a checkpoint holds of them."""
+    def _content(self, state: State) -> dict[str, Any]:
+        """What a checkpoint holds."""
         est = self.estimator
-
-        def content() -> dict[str, Any]:
-            return state.content() | {
-                "epochs": est.max_iter,
-                "estimator": {name: getattr(est, name) for name in _REMEMBERED if hasattr(est, name)},
-                "best": self.best,
-                "ended": self.ended,
-                "rate": self.progress.learning_rate,
-                "began": self.began,
-            }
-
-        return lambda: est.n_iter_, content
+        return state.content() | {
+            "epochs": est.max_iter,
+            "estimator": {name: getattr(est, name) for name in _REMEMBERED if hasattr(est, name)},
+            "best": self.best,
+            "ended": self.ended,
+            "rate": self.progress.learning_rate,
+            "began": self.began,
+        }
 
     def _state(self, solver: Optimizer) -> State:
         est, m = self.estimator, self.rows.X.shape[0]
