@@ -48,7 +48,11 @@ import resource
 taken = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (taken + {memory}, taken + {memory}))
 """
-    imports = "import sys, os, signal\nimport numpy as np, sklearn.pipeline, sklearn.preprocessing, chainrule as cr\n"
-    program = imports + "from chainrule import container, modelfile, objects, states\n" + (limit if memory else "") + code
+    imports = """
+import sys, os, signal
+import numpy as np, sklearn.pipeline, sklearn.preprocessing, chainrule as cr
+from chainrule import container, modelfile, objects, states
+"""
+    program = imports + (limit if memory else "") + code
     command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
