@@ -11,6 +11,7 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    _fit_context,
     is_classifier,
 )
 from sklearn.callback import CallbackSupportMixin
@@ -197,6 +198,30 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             )
         return True
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Fit to X (m, n) and y (m,), or (m, outputs): numbers to predict, or 0 and 1 for each of several labels.
+
+        X_val, y_val: a validation set of your own: recorded in `history_`, and watched if `early_stopping`.
+        checkpoint: a file that the fit is kept in, written every `checkpoint_every` epochs (None: every half minute),
+        when it is stopped (Ctrl-C, SIGTERM) and when it ends. resume: go on from that file where it is there, with the
+        same parameters and data (max_iter may be more), as if there had been no interruption, to the last bit.
+        """
+        training.check_checkpoint(checkpoint, checkpoint_every, resume)
+        keep = None if checkpoint is None else (checkpoint, checkpoint_every, resume)
+        return self._fit(X, y, sample_weight, X_val=X_val, y_val=y_val, keep=keep)
+
     def _fit(
         self,
         X: Any,
@@ -205,9 +230,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         incremental: bool = False,
         X_val: Any = None,
         y_val: Any = None,
-        checkpoint: Any = None,
-        checkpoint_every: int | None = None,
-        resume: bool = False,
+        keep: tuple[Any, int | None, bool] | None = None,
     ) -> Self:
         sizes = self.hidden_layer_sizes
         hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
@@ -217,7 +240,6 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             raise ValueError("a validation set needs both X_val and y_val")
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        training.check_checkpoint(checkpoint, checkpoint_every, resume)
         given = (X, y, sample_weight)  # as the caller knows them: what callbacks are shown
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
 
@@ -240,7 +262,6 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             X_val, y_val = self._validate(X_val, y_val, reset=False, names=("X_val", "y_val"))
             held_out = Rows(X_val, self._encode(y_val, incremental=True))
         hooks = Hooks(self, given, silent=incremental)
-        keep = None if checkpoint is None else (checkpoint, checkpoint_every, resume)
         fit = Fit(self, Rows(X, targets, sample_weight), held_out, hooks, incremental, keep)
         fit.run(self._solver(), first_pass)
         return self

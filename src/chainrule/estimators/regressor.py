@@ -104,31 +104,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ) -> None:
         self._set(locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        checkpoint: Any = None,
-        checkpoint_every: int | None = None,
-        resume: bool = False,
-    ) -> Self:
-        """Fit to X (m, n) and y (m,) or (m, outputs).
-
-        X_val, y_val: a validation set of your own: recorded in `history_`, and watched if `early_stopping`.
-        checkpoint: a file that the fit is kept in, written every `checkpoint_every` epochs (None: every half minute),
-        when it is stopped (Ctrl-C, SIGTERM) and when it ends. resume: go on from that file where it is there, with the
-        same parameters and data (max_iter may be more), as if there had been no interruption, to the last bit.
-        """
-        return self._fit(
-            X, y, sample_weight, X_val=X_val, y_val=y_val, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
-            resume=resume,
-        )  # fmt: skip
-
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
