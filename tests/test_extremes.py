@@ -430,7 +430,7 @@ def test_a_network_of_1_000_layers_and_one_of_10_000_outputs(engine):
     assert costs[-1] < 2
 
 
-PLACE = r"feature 1 of example 7, both counted from 0; there are 1 of them, in 1 of the examples"
+PLACE = r"feature 1 of example 7, both counted from 0; there is 1 in 1 of the examples"
 REFUSED = {
     "NaN": (lambda: (bad(np.nan).T, ONE_HOT), rf"^X: got NaN or infinity.*Fill or drop.*X\[1, 7\] = nan, {PLACE}"),
     "infinity": (lambda: (bad(np.inf).T, ONE_HOT), rf"^X: got NaN or infinity.*X\[1, 7\] = inf, {PLACE}"),
@@ -438,7 +438,7 @@ REFUSED = {
     "infinity, by columns": (lambda: (sp.csc_array(bad(np.inf).T), ONE_HOT), rf"^X: got NaN.*X\[1, 7\] = inf, {PLACE}"),
     "several": (
         lambda: (np.where(X.T > 1, np.nan, X.T), ONE_HOT),
-        f"there are {(X > 1).sum()} of them, in {(X > 1).any(axis=1).sum()} of the examples",
+        f"there are {(X > 1).sum()} in {(X > 1).any(axis=1).sum()} of the examples",
     ),
     "None": (lambda: (np.where(bad(np.nan).T == X.T, X.T, None), ONE_HOT), rf"^X: got NaN.*X\[1, 7\] = None, {PLACE}"),
     "an object": (lambda: (np.where(X.T > 1, [{}], X.T), ONE_HOT), "^X: got objects of which one is no"),

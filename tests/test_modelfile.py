@@ -575,6 +575,12 @@ def test_inspect_shows_the_files_of_every_released_version(path, run):
     assert f"written with chainrule {path.parent.name}" in " ".join(out.split())
 
 
+def test_nan_in_what_is_said_about_a_model_is_told(tmp_path):
+    with pytest.raises(ValueError, match="about: NaN and infinity do not fit in JSON; say None, or a text"):
+        cr.save(trained(), tmp_path / "m", {"score": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_scikit_learn_than_the_one_that_wrote_the_preprocessing_is_told_once(tmp_path, monkeypatch):
     model = make_pipeline(StandardScaler(), StandardScaler(), trained()).fit(X, y)
     monkeypatch.setattr("sklearn.base.__version__", "1.7.2")  # what scikit-learn writes into its objects

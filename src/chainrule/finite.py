@@ -28,6 +28,6 @@ def place(name: str, row: str, found: Place, value: Any) -> str:
     """What `first_not_finite` has found, as a sentence. row: what a row of A is; value: what was given there."""
     i, j, count, examples = found
     return (
-        f"The first is {name}[{i}, {j}] = {value}, {row} {i} of example {j}, both counted from 0; there are {count} of "
-        f"them, in {examples} of the examples."
+        f"The first is {name}[{i}, {j}] = {value}, {row} {i} of example {j}, both counted from 0; there "
+        f"{'is 1' if count == 1 else f'are {count}'} in {examples} of the examples."
     )

@@ -71,8 +71,12 @@ def write(path: File, header: dict[str, Any], model: Any) -> None:
             f"{os.fspath(path)}: this model cannot be stored without code: {error}; "
             "use names instead of functions, and no types but those of chainrule.objects.TYPES"
         ) from None
+    try:
+        told = json.dumps(versions | header, default=_plain, allow_nan=False)
+    except ValueError:
+        raise ValueError("about: NaN and infinity do not fit in JSON; say None, or a text") from None
     texts = {
-        "about": json.dumps(versions | header, default=_plain, allow_nan=False),
+        "about": told,
         "model": json.dumps(tree, separators=(",", ":"), allow_nan=False),
     }
     container.write(path, texts, arrays)
