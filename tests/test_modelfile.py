@@ -364,7 +364,7 @@ def test_the_arrays_of_an_estimator_are_named_by_their_places(saved):
 
 def test_words_that_are_no_json_are_an_error_of_the_caller(tmp_path):
     for words in ({"when": object()}, {"when": float("nan")}, {"when": {1, 2}}):
-        with pytest.raises((TypeError, ValueError), match=r"does not fit in JSON|not JSON compliant"):
+        with pytest.raises((TypeError, ValueError), match=r"about: .* (does|do) not fit in JSON"):
             cr.save(trained(), tmp_path / "m", words)
     assert not list(tmp_path.iterdir())
 
@@ -573,12 +573,6 @@ def test_inspect_shows_the_files_of_every_released_version(path, run):
     code, out, err = run("inspect", path)
     assert (code, err) == (0, "")
     assert f"written with chainrule {path.parent.name}" in " ".join(out.split())
-
-
-def test_nan_in_what_is_said_about_a_model_is_told(tmp_path):
-    with pytest.raises(ValueError, match="about: NaN and infinity do not fit in JSON; say None, or a text"):
-        cr.save(trained(), tmp_path / "m", {"score": float("nan")})
-    assert not list(tmp_path.iterdir())
 
 
 def test_another_scikit_learn_than_the_one_that_wrote_the_preprocessing_is_told_once(tmp_path, monkeypatch):
