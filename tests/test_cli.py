@@ -14,6 +14,7 @@ import chainrule as cr
 import hostile
 from chainrule import modelfile
 from chainrule.cli import main
+from chainrule.cli.common import harmless
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PROGRAM = [sys.executable, "-c", "from chainrule.cli import main; main()"]
@@ -426,3 +427,8 @@ def test_a_closed_pipe_is_no_error(model, table):
     done = subprocess.run(f"{program} | head -1", shell=True, capture_output=True, text=True, timeout=60)
     assert done.stdout == "prediction,probability no,probability yes\n"
     assert done.stderr == ""
+
+
+def test_names_are_shown_with_the_joiners_of_their_script_and_without_what_terminals_obey():
+    assert harmless("می\u200cخواهم 👩\u200d💻") == "می\u200cخواهم 👩\u200d💻"
+    assert harmless("a\x1b[31m\u202eb\nc") == "a�[31m�b\nc"

@@ -73,16 +73,14 @@ class Drawn:
     """A new order of the examples for each epoch, drawn once: who asks again for the same epoch gets the same.
 
     random: a Generator or RandomState. draw: the last order (None at first) → the next, with numbers from `random`.
-    kept: whether `content` will be asked for, which costs more than many an epoch.
     """
-
-    kept = False
 
     def __init__(self, random: Any, draw: Callable[[Array | None], Array]) -> None:
         self.random, self.draw = random, draw
         self.order: Array | None = None
         self.epoch = -1
         self.before: dict[str, Any] = {}
+        self.kept = False  # who asks for the content asks again; where nobody does, it costs more than many an epoch
 
     def __call__(self, epoch: int) -> Array:
         """The order of an epoch: a permutation of the examples."""
@@ -93,21 +91,22 @@ class Drawn:
 
     def content(self, epoch: int) -> dict[str, Any]:
         """The last order, and where `random` stands, before that of `epoch` is drawn."""
+        self.kept = True
         if epoch == self.epoch:
             return self.before
         return {"order": self.order, "random": numbers(self.random)}
 
     def restore(self, content: dict[str, Any]) -> None:
         """Draw from here on."""
+        self.kept = True
         self.order, self.epoch = content["order"], -1
         set_numbers(self.random, content["random"])
 
 
 def numbers(random: Any) -> dict[str, Any]:
     """Where a Generator or RandomState stands."""
-    state: dict[str, Any] = (
-        random.get_state(legacy=False) if hasattr(random, "get_state") else random.bit_generator.state
-    )
+    old = isinstance(random, np.random.RandomState)
+    state: dict[str, Any] = random.get_state(legacy=False) if old else random.bit_generator.state
     return state
 
 

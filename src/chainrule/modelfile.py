@@ -20,6 +20,9 @@ from chainrule.network import Network
 
 File = str | os.PathLike[str]
 
+MANY = 1000  # columns, classes and epochs, of which a header tells
+CHECKPOINT = "checkpoint"  # the kind of a file that training can go on from
+
 
 def save(model: Any, path: File, about: dict[str, Any] | None = None) -> None:
     """Write a Network, an estimator or a scikit-learn pipeline to one file.
@@ -43,8 +46,13 @@ def load(path: File) -> Any:
     copied when they are written to; the file itself never changes. Replace such a file (as `save` does), do not write
     into it, while the network is in use. Raises ModelFileError.
     """
+    return load_with_about(path)[1]
+
+
+def load_with_about(path: File) -> tuple[dict[str, Any], Any]:
+    """What `read_about` and `load` give, from one look at the file. Raises ModelFileError."""
     header, model = read(path)
-    return model["network"] if header["kind"] == CHECKPOINT else model
+    return header, model["network"] if header["kind"] == CHECKPOINT else model
 
 
 def read_about(path: File) -> dict[str, Any]:
@@ -54,10 +62,6 @@ def read_about(path: File) -> dict[str, Any]:
     and training where there are any, and about (what `save` was given). Raises ModelFileError.
     """
     return _about(path, container.read(path))
-
-
-MANY = 1000  # columns, classes and epochs, of which a header tells
-CHECKPOINT = "checkpoint"  # the kind of a file that training can go on from
 
 
 def write(path: File, header: dict[str, Any], model: Any) -> None:
@@ -106,7 +110,7 @@ def read(path: File) -> tuple[dict[str, Any], Any]:
             warnings.warn(
                 f"{os.fspath(path)}: its preprocessing was written with scikit-learn {in_one_line(written)}, this is "
                 f"{sklearn.__version__}; if its predictions look wrong, train it again",
-                stacklevel=3,
+                stacklevel=4,
             )
     return header, model
 
@@ -150,12 +154,11 @@ def _about(path: File, box: container.Container) -> dict[str, Any]:
 
 def _header(model: Any) -> dict[str, Any]:
     header: dict[str, Any] = {"kind": type(model).__name__}
-    steps = dict(_steps(model, ""))
     network = model if isinstance(model, Network) else None
     last = model[-1] if header["kind"] == "Pipeline" else model
     if network is None:
         network = getattr(last, "network_", None)
-        header["preprocessing"] = list(steps.values())
+        header["preprocessing"] = list(_steps(model))
         header["columns"] = _listed(getattr(model, "feature_names_in_", None))
         header["classes"] = _listed(getattr(last, "classes_", None))
         header["training"] = {
@@ -168,7 +171,7 @@ def _header(model: Any) -> dict[str, Any]:
     return header
 
 
-def _steps(model: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _steps(model: Any, name: str = "") -> Iterator[dict[str, Any]]:
     """What is done before the network, by scikit-learn's transformers, and to which columns."""
     kind = type(model).__name__
     if kind == "Pipeline":
@@ -176,12 +179,10 @@ def _steps(model: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _steps(part, f"{name}.{step}" if name else step)
     elif kind == "ColumnTransformer":
         for step, part, columns in getattr(model, "transformers_", model.transformers):
-            for place, found in _steps(part, f"{name}.{step}" if name else step):
-                yield place, found | {"columns": _listed(columns)}
-    elif isinstance(model, str):  # "drop", "passthrough"
-        yield name, {"step": name, "does": model}
-    elif not hasattr(model, "network_"):
-        yield name, {"step": name, "does": kind}
+            for found in _steps(part, f"{name}.{step}" if name else step):
+                yield found | {"columns": _listed(columns)}
+    elif not hasattr(model, "hidden_layer_sizes"):  # or the words "drop" and "passthrough"
+        yield {"step": name, "does": model if isinstance(model, str) else kind}
 
 
 def _thinned(history: dict[str, list[float]]) -> dict[str, list[float | None]]:

@@ -52,7 +52,7 @@ _MANY_KEYS = 1000
 _LEFT_OUT = ("_optimizer", "_random_state", "_skl_callbacks")
 _NUMBERS: dict[str, Any] = {"floats": (np.float64, float), "ints": (np.int64, int)}
 _MANY_NUMBERS = 32  # a list of as many is stored as an array
-_DTYPES = re.compile(r"[<>|]?([biuf][1248]|[?O]|b1|[SU][0-9]{1,4}|[Mm]8(\[\w+\])?)")
+_DTYPES = re.compile(r"[<>|]?([biuf][1248]|[?O]|[SU][0-9]{1,4}|[Mm]8(\[\w+\])?)")
 _OF_BYTES = re.compile(r"S[1-9][0-9]{0,8}|<?[Mm]8(\[\w+\])?|<c8|<c16")
 
 

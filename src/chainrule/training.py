@@ -178,8 +178,6 @@ def _keep(
     from chainrule import checkpoints  # model files are not loaded where nothing is kept
 
     watched = course.watched
-    if isinstance(state.order, Drawn):
-        state.order.kept = True
     kept = checkpoints.Checkpoint(
         path,
         every,

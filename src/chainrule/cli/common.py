@@ -1,6 +1,7 @@
 """What the commands share: their arguments, how they speak, what they load, and the scores they give."""
 
 import json
+import re
 import sys
 import tempfile
 import warnings
@@ -10,7 +11,6 @@ from contextlib import contextmanager
 from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from unicodedata import category
 
 import typer
 from rich.console import Console
@@ -31,6 +31,9 @@ class CommandError(ValueError):
     """One clear line about what was asked for."""
 
 
+_OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
 class _Console(Console):
     """Control characters in names, of a stranger's table or model, do not reach the terminal, which would obey them."""
 
@@ -40,8 +43,11 @@ class _Console(Console):
 
 
 def harmless(text: str) -> str:
-    """The text with � for each control character but the ends of lines."""
-    return "".join("�" if category(c) in ("Cc", "Cf", "Cs") and c != "\n" else c for c in text)
+    """The text with � for each control character but the ends of lines, and for marks that hide or turn text around.
+
+    Joiners stay: words of Persian and Hindi have them.
+    """
+    return _OBEYED.sub("�", text)
 
 
 class Stopped(BaseException):
@@ -95,7 +101,8 @@ def load(path: Path) -> tuple[Any, dict[str, Any]]:
     """The pipeline of a model file, and what `train` has written about it."""
     from chainrule import modelfile
 
-    header = modelfile.read_about(path)
+    with notes():
+        header, model = modelfile.load_with_about(path)
     about = header["about"]
     if header["kind"] == modelfile.CHECKPOINT:
         raise CommandError(f"{path}: is the checkpoint of a training; end it with chainrule train … --resume")
@@ -104,8 +111,7 @@ def load(path: Path) -> tuple[Any, dict[str, Any]]:
     shape, features = about["image_shape"], about["features"]
     if shape is not None and not (isinstance(shape, list) and len(shape) == 3 and prod(shape) == features):
         raise CommandError(f"{path}: its images of {shape!r:.100} are not its {features!r:.100} inputs")
-    with notes():
-        return modelfile.load(path), about
+    return model, about
 
 
 def read(data: str, about: dict[str, Any], target: str | None) -> "Table":

@@ -28,11 +28,11 @@ def export(
 
     from chainrule import exporting, modelfile
 
-    about = modelfile.read_about(model).get("about")
     try:
         if out.exists() and not exporting.is_onnx(out):
             raise CommandError(f"{out}: exists and is not an ONNX file; choose another name")
-        trained = modelfile.load(model)
+        header, trained = modelfile.load_with_about(model)
+        about = header.get("about")
         if network_only and hasattr(trained, "steps"):
             trained = trained[-1]
         written = exporting.export_onnx(trained, out, about=about if isinstance(about, dict) else {})

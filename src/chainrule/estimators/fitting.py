@@ -240,8 +240,6 @@ class Fit:
     def _begin(self, kept: "Checkpoint", state: State) -> None:
         """Be where the checkpoint is; or write it, for now is better than after a night to see that it cannot be."""
         est = self.estimator
-        if isinstance(state.order, engines.Drawn):
-            state.order.kept = True
         if (found := kept.found) is None:
             kept.keep(0, lambda: self._content(state))
             return
