@@ -57,7 +57,7 @@ $(VENV)/bench: $(VENV)/installed
 	touch $@
 
 # The C++ part once more, to stop at an access out of bounds or at undefined behavior (gcc). The memory that Python and
-# NumPy hand out is watched with it, so every test takes several times as long. SANITIZE_TESTS=tests/test_native.py is
+# NumPy hand out is watched with it, so every test takes several times as long. SANITIZE_TESTS=tests/engines/test_native.py is
 # the part that matters most after a change of native/. The fuzz run limits the memory of its processes, where
 # AddressSanitizer cannot begin.
 SANITIZE_TESTS :=
@@ -69,7 +69,7 @@ SANITIZED := ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIO
 sanitize:                        ## every test, with every access of the C++ part watched (half an hour)
 	$(MAKE) VENV=.venv-sanitize BUILD_OPTIONS="$(SANITIZE_OPTIONS)" .venv-sanitize/installed
 	$(SANITIZED) -c "import chainrule._native"
-	$(SANITIZED) -m pytest --capture=sys -n auto --ignore=tests/test_fuzz.py $(SANITIZE_TESTS)
+	$(SANITIZED) -m pytest --capture=sys -n auto --ignore=tests/files/test_fuzz.py $(SANITIZE_TESTS)
 
 # The kernel's own threads, and several calls at once, without Python and OpenMP, which know nothing of ThreadSanitizer.
 # First it must see a race that is there: where it cannot run, it would be silent.
@@ -81,23 +81,23 @@ tsan:                            ## a program of C++ that calls the kernel from 
 	@echo 'int main() {}' | $(CXX) $(TSAN_FLAGS) -x c++ - -o build/tsan/empty || { \
 		echo 'make tsan needs a C++20 compiler with ThreadSanitizer: g++ (12 and later), or clang++ (14 and later)' \
 		'with its runtime library, by make tsan CXX=clang++.'; exit 1; }
-	$(CXX) $(TSAN_FLAGS) -DCHAINRULE_ISA=baseline tests/native_threads.cpp native/trainer.cpp native/kernel.cpp -o $(TSAN)
+	$(CXX) $(TSAN_FLAGS) -DCHAINRULE_ISA=baseline tests/support/native_threads.cpp native/trainer.cpp native/kernel.cpp -o $(TSAN)
 	@$(TSAN) race >$(TSAN).log 2>&1; grep -q 'ThreadSanitizer: data race' $(TSAN).log || { cat $(TSAN).log; \
 		echo 'ThreadSanitizer does not report a race that is there: it does not work on this machine.'; exit 1; }
 	TSAN_OPTIONS=halt_on_error=1 $(TSAN)
 
 fuzz: $(VENV)/installed          ## broken and hostile files to everything that reads one (an hour)
-	$(BIN)/python tests/fuzz.py --inputs 264000
+	$(BIN)/python -m support.fuzz --inputs 264000
 
 kill: $(VENV)/installed          ## kill trainings, resume them, compare (minutes)
-	$(BIN)/python tests/kill.py --kills 100
+	$(BIN)/python -m support.kill --kills 100
 
 # pip-audit has packages of its own, which stay out of what it looks at.
 # Exit codes: 1 for known vulnerabilities, 3 where something could not be checked.
 audit: $(VENV)/installed         ## known vulnerabilities of what is installed, if a source of them can be reached
 	@[ -d .venv-audit ] || $(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
-	@.venv-audit/bin/python tests/audit.py $(VENV)/lib/python*/site-packages
+	@.venv-audit/bin/python tests/support/audit.py $(VENV)/lib/python*/site-packages
 
 clean:
 	rm -rf .venv .venv-audit .venv-sanitize build dist .mypy_cache .ruff_cache .pytest_cache

@@ -25,7 +25,7 @@ from timing import headline, machine, report_noise, table
 
 import chainrule as cr
 from chainrule.engines import ENGINES
-from chainrule.training import prepare
+from chainrule.training.loop import prepare
 
 LIMIT = 0.5  # seconds
 MANY = 10**6  # epochs in one call

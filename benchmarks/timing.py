@@ -11,7 +11,7 @@ from importlib import metadata
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from chainrule import native
+from chainrule.engines import kernel
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 PACKAGES = ("chainrule", "numpy", "scikit-learn", "torch", "jax")
@@ -29,7 +29,7 @@ def machine():
     return {
         "cpu": _cpu(),
         "cores": CORES,
-        "isa": native.isa() if native.BUILT else None,
+        "isa": kernel.isa() if kernel.BUILT else None,
         "system": platform.system(),
         "load": os.getloadavg()[0],
         "versions": versions,
@@ -51,9 +51,9 @@ def headline(info):
 
 def peak(dtype, threads):
     """GFLOP/s of multiply-adds that wait for no memory; None without the native module, which measures it."""
-    if not native.BUILT or not hasattr(native.kernel(), "peak"):
+    if not kernel.BUILT or not hasattr(kernel.module(), "peak"):
         return None
-    return native.kernel().peak(native.isa(), np.dtype(dtype) == np.float64, threads) / 1e9
+    return kernel.module().peak(kernel.isa(), np.dtype(dtype) == np.float64, threads) / 1e9
 
 
 @contextmanager

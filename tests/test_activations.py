@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chainrule import activations
 from chainrule.activations import ACTIVATIONS, OUTPUT_ONLY
-from contract import HIDDEN, KINKED
+from support.contract import HIDDEN, KINKED
 
 # The formulas once more, one number at a time with the math module: g(z) and g′(z), in another arrangement than the
 # table's where there is one.

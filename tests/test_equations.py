@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule import equations
-from contract import (
+from support.contract import (
     CASES,
     DEPTHS,
     EXAMPLES,

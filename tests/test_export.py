@@ -33,7 +33,7 @@ from chainrule import MLPClassifier, MLPRegressor, exporting, readers, tabular
 from chainrule.activations import Activation
 from chainrule.exporting import ExportError, graph
 from chainrule.exporting.steps import apply, matrix
-from contract import DEPTHS, HIDDEN, rng_of
+from support.contract import DEPTHS, HIDDEN, rng_of
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need the extra chainrule[export]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="nothing here runs an ONNX file")

@@ -5,7 +5,7 @@ import pytest
 
 from chainrule import Network, initializers
 from chainrule.initializers import INITIALIZERS
-from contract import HIDDEN
+from support.contract import HIDDEN
 
 FAN_OUT, FAN_IN = 300, 200
 # Standard deviation of W (n[l], n[l-1]) = (300, 200), as published.

@@ -7,7 +7,7 @@ import pytest
 from chainrule import Network, losses
 from chainrule.activations import get as activation
 from chainrule.losses import DEFAULT_LOSS, LOSSES
-from contract import PAIRS, problem, rng_of
+from support.contract import PAIRS, problem, rng_of
 
 log = np.log
 

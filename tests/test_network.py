@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import chainrule as cr
 from chainrule.activations import get as activation
 from chainrule.normalization import Normalizer
-from contract import CASES, case, network, problem
+from support.contract import CASES, case, network, problem
 
 # -- parameters ------------------------------------------------------------------------------------------------------
 

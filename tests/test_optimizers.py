@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule import optimizers
-from contract import OPTIMIZERS
+from support.contract import OPTIMIZERS
 
 # Everything by hand: one parameter w = 1 and the gradients g = 2, −1, 0.5 of three steps.
 #

@@ -12,7 +12,7 @@ import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor, activations, plots
 from chainrule.estimators.display import CostCurveDisplay, FirstLayerDisplay, NetworkDisplay
 from chainrule.plots import diagram, style
-from chainrule.tracing import trace
+from chainrule.working.trace import trace
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")

@@ -5,7 +5,7 @@ from math import cos, log2, pi, sqrt
 import pytest
 
 from chainrule.schedules import Constant, Cosine, CosLog4, InverseScaling, InverseTime, StepDecay, WarmUp
-from contract import SCHEDULES
+from support.contract import SCHEDULES
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import pi, sqrt
 from typing import Any
 
-from chainrule.names import parse, unknown
+from chainrule.text import parse_spec, unknown
 
 Array = Any  # a numpy.ndarray or whatever else carries __array_namespace__, such as a traced jax.Array
 
@@ -197,7 +197,7 @@ def get(spec: str | Activation) -> Activation:
         return spec
     if not isinstance(spec, str):
         raise TypeError(f"activation: got {spec!r}, wanted a name such as 'relu' or 'leaky_relu(0.2)'")
-    name, number = parse(spec)
+    name, number = parse_spec(spec)
     if name not in ACTIVATIONS:
         raise unknown("activation", name, ACTIVATIONS)
     row = ACTIVATIONS[name]

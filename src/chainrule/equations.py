@@ -53,7 +53,7 @@ def cost(
     return J, dZ, m
 
 
-def way_back(
+def backward_layers(
     dZ: Array,
     Z: Layers,
     A: Layers,
@@ -86,6 +86,24 @@ def backward(
 ) -> tuple[list[Array], list[Array]]:
     """dW[l] and db[l] of the whole way back, 1-based."""
     dW, db = [None] * len(W), [None] * len(W)
-    for l, _, _, dW_l, db_l in way_back(dZ, Z, A, W, slope, m, l2, D):
+    for l, _, _, dW_l, db_l in backward_layers(dZ, Z, A, W, slope, m, l2, D):
         dW[l], db[l] = dW_l, db_l
     return dW, db
+
+
+def cost_and_gradients(
+    X: Array,
+    Y: Array,
+    W: Layers,
+    b: Layers,
+    g: Sequence[Any],
+    slope: Sequence[Any],
+    loss: Callable[[Array, Array], tuple[Array, Array]],
+    l2: float = 0.0,
+    weights: Array | None = None,
+    D: Layers | None = None,
+) -> tuple[Array, list[Array], list[Array]]:
+    """Forward, cost, backward: J, dW, db."""
+    Z, A = forward(X, W, b, g, D)
+    J, dZ, m = cost(Z, Y, W, loss, l2, weights)
+    return J, *backward(dZ, Z, A, W, slope, m, l2, D)

@@ -11,13 +11,12 @@ Course notes often swap the names, so, with their sources:
 
 from collections.abc import Callable
 from math import sqrt
-from typing import Any
 
 import numpy as np
 
-from chainrule.names import unknown
+from chainrule._types import Array
+from chainrule.text import unknown
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Initializer = Callable[[np.random.Generator, tuple[int, int]], Array]
 
 

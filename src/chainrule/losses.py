@@ -12,7 +12,7 @@ from typing import Any
 
 from chainrule.activations import Activation, sigmoid, softmax, softplus
 from chainrule.activations import get as get_activation
-from chainrule.names import parse, unknown
+from chainrule.text import parse_spec, unknown
 
 Array = Any
 
@@ -131,7 +131,7 @@ def get(spec: str | None, output: str) -> Loss:
         raise ValueError(
             f"output: got {output!r}, which no loss here is defined for; wanted one of {', '.join(DEFAULT_LOSS)}"
         )
-    name, number = (DEFAULT_LOSS[output], None) if spec is None else parse(spec)
+    name, number = (DEFAULT_LOSS[output], None) if spec is None else parse_spec(spec)
     outputs = [o for n, o in LOSSES if n == name]
     if not outputs:
         raise unknown("loss", name, dict.fromkeys(n for n, _ in LOSSES))

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from chainrule import activations, blas, equations, initializers, losses, native
+from chainrule import activations, equations, initializers, losses
+from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.finite import first_not_finite, place
+from chainrule.checks import first_not_finite, place
+from chainrule.engines import blas, kernel
 from chainrule.normalization import Normalizer
 
 if TYPE_CHECKING:
-    from chainrule.training import Step
-
-Array = np.ndarray[Any, np.dtype[Any]]
+    from chainrule.training.loop import Step
 
 
 class Views(list[Any]):
@@ -60,7 +60,7 @@ class Network:
         dtype: Any = np.float64,
     ) -> None:
         self._structure(sizes, hidden, output, loss, dtype)
-        self._place(native.zeros(self._count(), self.dtype))
+        self._place(kernel.zeros(self._count(), self.dtype))
         rng = np.random.default_rng(seed)
         for l in range(1, self.L + 1):
             self.W[l][...] = initializers.get(init, self.g[l].name)(rng, self.W[l].shape)
@@ -149,7 +149,7 @@ class Network:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vector = native.zeros(state["parameters"].size, state["parameters"].dtype)
+        vector = kernel.zeros(state["parameters"].size, state["parameters"].dtype)
         vector[...] = state["parameters"]  # a copy of a network shares nothing with it
         self.__dict__.update(self.on(state, vector).__dict__)
 
@@ -185,17 +185,17 @@ class Network:
                 return equations.forward(X, self.W, self.b, self.g)[1][-1]  # type: ignore[no-any-return]
         A = np.empty((self.sizes[-1], X.shape[1]), self.dtype)
         if isinstance(X, np.ndarray):
-            compiled.forward(self._parameters, X if X.flags.carray else native.whole_strides(X), A)
+            compiled.forward(self._parameters, X if X.flags.carray else kernel.whole_strides(X), A)
         else:
-            compiled.evaluate(self._parameters, native.data(X, None, None), A)
+            compiled.evaluate(self._parameters, kernel.data(X, None, None), A)
         return A
 
     def compiled(self) -> Any:
         """The kernel's form of this network, None where it has none; made once for as long as the functions stay."""
         functions = (*self.g[1:], self.loss)
         if self._compiled is None or self._compiled[0] != functions:
-            possible = native.obstacle(self.g[1:], self.loss) is None
-            made = native.trainer(self.sizes, self.g[1:], self.loss, self.dtype) if possible else None
+            possible = kernel.obstacle(self.g[1:], self.loss) is None
+            made = kernel.trainer(self.sizes, self.g[1:], self.loss, self.dtype) if possible else None
             self._compiled = functions, made
         return self._compiled[1]
 
@@ -225,8 +225,8 @@ class Network:
         return [None, *(g.slope for g in self.g[1:-1]), None]
 
     def train(self, X: Any, Y: Any, optimizer: Any, **options: Any) -> Iterator["Step"]:
-        """Train by mini-batches: a generator of Step records. See chainrule.training.train for all options."""
-        from chainrule.training import train  # a network can be used, and read, without the training room
+        """Train by mini-batches: a generator of Step records. See chainrule.training.loop.train for all options."""
+        from chainrule.training.loop import train  # a network can be used, and read, without the training room
 
         return train(self, X, Y, optimizer, **options)
 
@@ -287,15 +287,35 @@ class Network:
             f"dtype={self.dtype.name!r})"
         )
 
+    def describe(self) -> dict[str, Any]:
+        """The network in words and numbers, as JSON has them: layers, inputs, parameters, loss, dtype, normalize."""
+        normalizer = self.normalizer
+        return {
+            "layers": describe_layers(self.sizes, [g.spec for g in self.g[1:]]),
+            "inputs": self.sizes[0],
+            "parameters": self.parameters.size,
+            "loss": self.loss.spec,
+            "dtype": self.dtype.name,
+            "normalize": normalizer and ("robust" if normalizer.clip else "standard"),
+        }
+
     def __str__(self) -> str:
         rows = [("layer", "units", "activation", "W", "b", "parameters")]
-        for l in range(1, self.L + 1):
-            W, b = self.W[l], self.b[l]
-            rows.append((str(l), str(len(W)), self.g[l].spec, str(W.shape), str(b.shape), f"{W.size + b.size:,}"))
+        for l, layer in enumerate(self.describe()["layers"], 1):
+            shapes = (str(tuple(layer[name])) for name in "Wb")
+            rows.append((str(l), str(layer["units"]), layer["activation"], *shapes, f"{layer['parameters']:,}"))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         total = f"{self.parameters.size:,} parameters ({self.dtype.name}), {self.sizes[0]} inputs, {self.loss.spec}"
         return "\n".join([*lines, total])
+
+
+def describe_layers(sizes: Sequence[int], activations: Sequence[str]) -> list[dict[str, Any]]:
+    """Each layer of a network of these sizes n[0] … n[L]: units, activation, shapes of W and b, parameters."""
+    return [
+        {"units": n, "activation": g, "W": [n, before], "b": [n, 1], "parameters": n * (before + 1)}
+        for (before, n), g in zip(pairwise(sizes), activations, strict=True)
+    ]
 
 
 def _check_sizes(sizes: Iterable[int]) -> list[int]:

@@ -1,14 +1,12 @@
 """Input normalization: measured on the training set, stored with the network, applied to every later input."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from chainrule.finite import first_not_finite, place
-from chainrule.names import unknown
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from chainrule._types import Array
+from chainrule.checks import first_not_finite, place
+from chainrule.text import unknown
 
 METHODS = ("standard", "robust")
 

@@ -2,18 +2,16 @@
 
 w is the flat vector of all parameters, g = ∂J/∂w, α the learning rate; the state is a tuple of vectors and of the
 number t of steps taken, where one is needed. Nothing is changed in place. LBFGS is the exception: it chooses its own
-steps, so it has `minimize`.
+steps (training/lbfgs.py).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from chainrule import blas
+from chainrule._types import Array
 
-Array = np.ndarray[Any, np.dtype[Any]]
 State = tuple[Any, ...]
 
 
@@ -184,30 +182,6 @@ class LBFGS(_Checked):
     tolerance: float = 1e-5
     memory: int = _positive(10)
     max_evaluations: int = _positive(15_000)
-
-    def minimize(
-        self,
-        cost_and_gradients: Callable[[Array], tuple[float, Array]],
-        params: Array,
-        iterations: int,
-        callback: Callable[[Any], None] | None = None,
-    ) -> Any:
-        """Minimize from the (p,) start; gives SciPy's OptimizeResult. A callback may raise StopIteration."""
-        from scipy.optimize import minimize
-
-        def outside(intermediate_result: Any) -> None:
-            if callback is not None:
-                with blas.as_before():
-                    callback(intermediate_result)
-
-        options = {
-            "maxiter": iterations,
-            "maxfun": self.max_evaluations,
-            "gtol": self.tolerance,
-            "maxcor": self.memory,
-        }
-        with blas.one_thread():  # its dot products of long vectors would be split among them
-            return minimize(cost_and_gradients, params, method="L-BFGS-B", jac=True, callback=outside, options=options)
 
 
 Optimizer = GradientDescent | Momentum | HeavyBall | Nesterov | RMSProp | Adam | AdamW

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule.many import Each, train_many
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent
-from chainrule.training import Step
+from chainrule.training.loop import Step
+from chainrule.training.many import Each, train_many
 
 SEEDS = (0, 1, 2, 3, 4)
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from chainrule import datasets
 from chainrule.claims.common import COLORS, MARKERS, STYLES, Claim, Result, accuracy, count, draw_race, judge, race
-from chainrule.many import Each, train_many
 from chainrule.network import Network
 from chainrule.optimizers import Adam, GradientDescent, Optimizer
-from chainrule.tracing import trace
+from chainrule.training.many import Each, train_many
+from chainrule.working.trace import trace
 
 # -- 9: ReLU -----------------------------------------------------------------------------------------------------------
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from chainrule import datasets, engines, equations
+from chainrule._types import Array
 from chainrule.claims.common import COLORS, Claim, Outcome, Result, accuracy, count, judge
+from chainrule.errors import DivergenceError
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, Adam, GradientDescent, Momentum, Optimizer, RMSProp
-from chainrule.training import DivergenceError
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Rates = tuple[float, ...]
 
 LINES = ("-", "--", "-.", ":")

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from chainrule import datasets, readers
+from chainrule._types import Array
 from chainrule.claims.common import COLORS, MARKERS, Claim, Outcome, Result, accuracy, judge
 from chainrule.claims.descent import LINES, OVER_SEEDS, over_seeds
-from chainrule.many import Each, train_many
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, GradientDescent
-from chainrule.tracing import trace
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from chainrule.training.many import Each, train_many
+from chainrule.working.trace import trace
 
 # -- 19: softmax with two classes --------------------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ def write(folder: Path, found: Found, seeds: Sequence[int]) -> Path:
 
 def page(found: Found, seeds: Sequence[int]) -> str:
     """The whole page as HTML."""
-    from chainrule import __version__
+    from chainrule._version import __version__
 
     contents = _table(
         ("", "claim", "verdict"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import datasets, native
+from chainrule import datasets
 from chainrule.claims.common import (
     COLORS,
     MARKERS,
@@ -22,10 +22,11 @@ from chainrule.claims.common import (
     judge,
     race,
 )
-from chainrule.many import Each, train_many
+from chainrule.engines import kernel
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, Adam, GradientDescent
-from chainrule.tracing import trace
+from chainrule.training.many import Each, train_many
+from chainrule.working.trace import trace
 
 # -- 1 and 2: the flower -----------------------------------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ def zero_weights(seeds: Sequence[int], init: str | float = "zeros") -> Result:
         (f"{init} weights" if init != "zeros" else "zero weights", g, init, 0.0) for g in ("tanh", "sigmoid", "relu")
     ]
     cases += [("random weights, zero biases", "tanh", 1.0, 0.0), ("random weights, random biases", "tanh", 1.0, 1.0)]
-    engines = ["numpy", *(["native"] if native.BUILT else [])]
+    engines = ["numpy", *(["native"] if kernel.BUILT else [])]
     # Every engine where bits are compared, one where accuracies are.
     keys = [(c, e, seed) for c in cases for e in (engines if c[2] == init else engines[-1:]) for seed in seeds]
     nets = []

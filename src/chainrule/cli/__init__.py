@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from chainrule import __version__
+from chainrule._version import __version__
 from chainrule.cli.claims import claims
 from chainrule.cli.common import Stopped, harmless
 from chainrule.cli.export import export

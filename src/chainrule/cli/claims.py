@@ -87,7 +87,7 @@ def _run(claim: "Claim", seeds: Sequence[int]) -> "Result | str":
 
 
 def _chosen(names: Sequence[str], known: "dict[str, Claim]") -> "list[Claim]":
-    from chainrule.names import unknown
+    from chainrule.text import unknown
 
     numbers = {str(claim.number): claim for claim in known.values()}
     chosen = []

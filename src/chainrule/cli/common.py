@@ -99,7 +99,7 @@ def notes() -> Iterator[None]:
 
 def load(path: Path) -> tuple[Any, dict[str, Any]]:
     """The pipeline of a model file, and what `train` has written about it."""
-    from chainrule import modelfile
+    from chainrule.files import model as modelfile
 
     with notes():
         header, model = modelfile.load_with_about(path)

@@ -26,7 +26,8 @@ def export(
     if not out.parent.is_dir():
         raise CommandError(f"{out.parent}: no such folder")
 
-    from chainrule import exporting, modelfile
+    from chainrule import exporting
+    from chainrule.files import model as modelfile
 
     try:
         if out.exists() and not exporting.is_onnx(out):

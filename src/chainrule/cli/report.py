@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from chainrule import __version__
+from chainrule._version import __version__
 from chainrule.cli import screen
 from chainrule.cli.common import GENERATOR
 
@@ -67,7 +67,7 @@ class Recorder:
         """Nothing to put away."""
 
     def _record(self, estimator: Any, epoch: int) -> None:
-        from chainrule.tracing import trace
+        from chainrule.working.trace import trace
 
         targets = estimator._targets(estimator._encode(self.y, incremental=True))  # as the network learns them
         whole = trace(estimator.network_, self.X.T, targets.T)
@@ -143,10 +143,10 @@ def write(
 
 
 def _network(page: Page, estimator: Any, plan: "Plan") -> None:
-    from chainrule import modelfile, plots
+    from chainrule import plots
 
     net = estimator.network_
-    screen.layers(page, net.sizes[0], modelfile.layers(net))  # type: ignore[arg-type]
+    screen.layers(page, net.sizes[0], net.describe()["layers"])  # type: ignore[arg-type]
     columns = min(net.L + 1, 9)
     page.picture(
         min(1.4 * columns + 2, 11),

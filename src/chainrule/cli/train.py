@@ -77,7 +77,8 @@ def train(
     size = _size(image_size)
     file = _file(checkpoint, checkpoint_every, resume, out)
 
-    from chainrule import modelfile, readers, tabular
+    from chainrule import readers, tabular
+    from chainrule.files import model as modelfile
 
     talk = console(silent=as_json or quiet)
     with notes():
@@ -197,7 +198,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _free(out: Path) -> Path:
     """Where the model may go: known before hours of training, not after."""
-    from chainrule import modelfile
+    from chainrule.files import model as modelfile
 
     if out.is_dir():
         raise CommandError(f"{out}: is a folder; name a file with --out")
@@ -248,13 +249,12 @@ def _split(X: Any, y: Any, plan: "Plan", test: float, seed: int) -> list[Any]:
 
 def _layers(estimator: Any, inputs: int, plan: "Plan") -> list[dict[str, Any]]:
     """The layers there will be, as `inspect` shows them afterwards."""
-    from chainrule.modelfile import layers
-    from chainrule.network import Network
+    from chainrule.network import describe_layers
 
     outputs = len(plan.classes or ()) if plan.task == "classes" else 1
     last = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}[plan.task]
     sizes = [inputs, *estimator.hidden_layer_sizes, outputs]
-    return layers(Network(sizes, hidden=estimator.activation, output=last, init="zeros"))
+    return describe_layers(sizes, [estimator.activation] * (len(sizes) - 2) + [last])
 
 
 def _fit(
@@ -269,7 +269,7 @@ def _fit(
 ) -> None:
     from threadpoolctl import threadpool_limits
 
-    from chainrule.checkpoints import CheckpointError
+    from chainrule.errors import CheckpointError
 
     # A network that holds out no rows of its own is watched on those of the test; nothing is chosen by them.
     watched = {} if network.early_stopping else {"X_val": test[0], "y_val": test[1]}

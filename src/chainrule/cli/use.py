@@ -98,7 +98,7 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
 
 def inspect(model: Model, as_json: Json = False) -> None:
     """Show what a model file holds, without building the model."""
-    from chainrule import modelfile
+    from chainrule.files import model as modelfile
 
     header = modelfile.read_about(model)
     if as_json:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from chainrule.readers import Table
-    from chainrule.tracing import Trace
+    from chainrule.working.trace import Trace
 
 INPUTS = 40  # inputs, up to which each has a line
 
@@ -45,7 +45,7 @@ def trace(
     """
     import numpy as np
 
-    from chainrule.tracing import trace as traced
+    from chainrule.working.trace import trace as traced
 
     which = None if unit is None else _unit(unit)
     pipeline, about = load(model)

@@ -19,20 +19,20 @@ from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule import engines, optimizers, training
+from chainrule import engines, optimizers
+from chainrule._types import Array
 from chainrule.activations import Activation
 from chainrule.estimators.explain import explained
 from chainrule.estimators.fitting import SCHEDULES, Fit, Rows
 from chainrule.estimators.hooks import Hooks
-from chainrule.names import unknown
 from chainrule.network import Network
 from chainrule.normalization import METHODS
 from chainrule.optimizers import LBFGS
+from chainrule.text import unknown
+from chainrule.training import loop as training
 
 if TYPE_CHECKING:
-    from chainrule.diagnosis import Diagnosis
-
-Array = np.ndarray[Any, np.dtype[Any]]
+    from chainrule.working.diagnosis import Diagnosis
 
 _OURS = {"logistic": "sigmoid"}  # scikit-learn's other name
 
@@ -342,12 +342,12 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
     def diagnose(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> "Diagnosis":
-        """What is wrong with this training, measured on its rows X (m, n) and y: see chainrule.diagnosis.diagnose.
+        """What is wrong with this training, measured on its rows X (m, n) and y: see `chainrule.diagnose`.
 
         X_val, y_val: rows that were not trained on, to tell overfitting. `history_` is read as well; the
         validation cost up to the epoch that early stopping has kept. Empty, and so false, if nothing is wrong.
         """
-        from chainrule.diagnosis import diagnose  # estimators can be used without it
+        from chainrule.working.diagnosis import diagnose  # estimators can be used without it
 
         check_is_fitted(self)
         if (X_val is None) != (y_val is None):

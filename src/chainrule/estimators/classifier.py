@@ -11,7 +11,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
-from chainrule.estimators.base import Array, BaseMLP
+from chainrule._types import Array
+from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.explain import explained
 
 

@@ -9,9 +9,8 @@ import pandas as pd
 from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
-from chainrule.finite import first_not_finite
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from chainrule._types import Array
+from chainrule.checks import first_not_finite
 
 _KINDS = "Labels are text, whole numbers or booleans, all of one kind; y.astype(str) makes text of anything."
 

@@ -12,15 +12,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
-from chainrule import engines, schedules, training
-from chainrule.engines import State
+from chainrule import engines, schedules
+from chainrule._types import Array
+from chainrule.engines import state as states
+from chainrule.engines.state import State
 from chainrule.estimators.hooks import Hooks
 from chainrule.optimizers import LBFGS, Optimizer
+from chainrule.training import lbfgs
+from chainrule.training import loop as training
 
 if TYPE_CHECKING:
-    from chainrule.checkpoints import Checkpoint
-
-Array = np.ndarray[Any, np.dtype[Any]]
+    from chainrule.files.checkpoint import Checkpoint
 
 SCHEDULES: dict[str, Callable[[int], schedules.Schedule]] = {"cosine": schedules.Cosine, "coslog4": schedules.CosLog4}
 # What a fit changes of an estimator from epoch to epoch.
@@ -140,7 +142,7 @@ class Fit:
             if self.hooks.epoch_ends():
                 raise StopIteration
 
-        result = solver.minimize(cost_and_gradients, network.parameters.astype(np.float64), est.max_iter, look)
+        result = lbfgs.minimize(solver, cost_and_gradients, network.parameters.astype(np.float64), est.max_iter, look)
         if not np.isfinite(result.x).all():
             raise ValueError(_NON_FINITE)
         network.parameters[...] = result.x
@@ -210,7 +212,7 @@ class Fit:
 
     def _open(self, path: Any, every: int | None, resume: bool) -> None:
         """Look into the checkpoint; if there is one, random numbers are drawn from where its fit began to draw them."""
-        from chainrule import checkpoints
+        from chainrule.files import checkpoint as checkpoints
 
         est, random = self.estimator, self.estimator._random_state
         free = {"verbose", "warm_start"}
@@ -229,13 +231,13 @@ class Fit:
             "validation": None if others is None else checkpoints.digest(others.X, others.targets),
         }
         self.kept = checkpoints.Checkpoint(path, every, resume, same)
-        self.began = engines.numbers(random)
+        self.began = states.numbers(random)
         if (found := self.kept.found) is not None:
             if est.random_state is None:  # and not the numbers that everyone draws from
                 est._random_state = random = np.random.RandomState()
             with self.kept.restoring():
                 self.began = found["began"]
-                engines.set_numbers(random, self.began)
+                states.set_numbers(random, self.began)
 
     def _begin(self, kept: "Checkpoint", state: State) -> None:
         """Be where the checkpoint is; or write it, for now is better than after a night to see that it cannot be."""
@@ -294,7 +296,7 @@ class Fit:
                 rng.shuffle(shuffled)
                 return shuffled if before is None else before[shuffled]
 
-            state.order = engines.Drawn(rng, draw)
+            state.order = states.EpochOrder(rng, draw)
         return state
 
     def _follows(self, mode: str) -> bool:

@@ -7,10 +7,11 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
-from chainrule.estimators.base import Array, BaseMLP
+from chainrule._types import Array
+from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.explain import explained
-from chainrule.names import parse, unknown
 from chainrule.normalization import mean_and_deviation
+from chainrule.text import parse_spec, unknown
 
 _LOSSES = {
     "squared_error": "half_squared_error",
@@ -122,10 +123,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     # -- what BaseMLP asks -------------------------------------------------------------------------------------------
 
     def _output(self) -> str:
-        return "exp" if parse(self.loss)[0] == "poisson" else "identity"
+        return "exp" if parse_spec(self.loss)[0] == "poisson" else "identity"
 
     def _loss_name(self) -> str:
-        name, delta = parse(self.loss)
+        name, delta = parse_spec(self.loss)
         if name not in _LOSSES:
             raise unknown("loss", name, _LOSSES)
         return _LOSSES[name] if delta is None else f"{_LOSSES[name]}({delta})"

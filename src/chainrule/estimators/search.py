@@ -13,7 +13,7 @@ from sklearn import config_context, model_selection
 from sklearn.utils.parallel import _FuncWrapper
 
 from chainrule.estimators.hooks import STOP
-from chainrule.many import GivenUp, available_threads, begin_thread, give_up_when
+from chainrule.training.many import GivenUp, available_threads, begin_thread, give_up_when
 
 
 class _Threads(ThreadingBackend):

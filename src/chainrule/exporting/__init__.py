@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.container import replacing
 from chainrule.exporting.graph import IR_VERSION, OPSET, ExportError, Graph, Port, listed
 from chainrule.exporting.network import classifier, forward, regressor
+from chainrule.files.atomic import replacing
 from chainrule.network import Network
 
 __all__ = ["IR_VERSION", "OPSET", "ExportError", "Exported", "Port", "export_onnx", "is_onnx"]

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from chainrule._types import Array
+
 Value = Any  # a Symbol; NumPy's functions promise arrays to the type checker, and give what symbols make of them
 
 TEXT = np.dtype(object)
@@ -79,7 +80,7 @@ class Graph:
         """The onnx.ModelProto, checked. Raises ExportError where ONNX does not take it."""
         import onnx
 
-        from chainrule import __version__
+        from chainrule._version import __version__
 
         if self._size > _LARGEST:
             raise ExportError(f"the constants take {self._size:,} bytes, an ONNX file holds at most {_LARGEST:,}")

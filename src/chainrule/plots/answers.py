@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._types import Array
 from chainrule.network import Network
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.plots.answers import Array, answers, columns, inputs, outputs
+from chainrule._types import Array
+from chainrule.plots.answers import answers, columns, inputs, outputs
 from chainrule.plots.style import BLUE, COLORS, MARKERS, ORANGE, axes, diverging, ink, legend_beside, words
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.plots.answers import Array, classified, columns
+from chainrule._types import Array
+from chainrule.plots.answers import classified, columns
 from chainrule.plots.style import GREEN, PURPLE, axes, diverging, ink, words
 
 if TYPE_CHECKING:

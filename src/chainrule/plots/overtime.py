@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.plots.answers import Array
+from chainrule._types import Array
 from chainrule.plots.style import BLUE, ORANGE, axes, fading
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from chainrule._types import Array
 from chainrule.readers import Table
-from chainrule.tabular.values import Array, TableError, labels, numbers, numeric, to_dates, to_floats
+from chainrule.tabular.values import TableError, labels, numbers, numeric, to_dates, to_floats
 
 Task = Literal["binary", "classes", "regression"]
 

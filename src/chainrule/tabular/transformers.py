@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from chainrule.tabular.values import Array, TableError, to_booleans, to_dates, to_floats
+from chainrule._types import Array
+from chainrule.tabular.values import TableError, to_booleans, to_dates, to_floats
 
 
 class Columns(TransformerMixin, BaseEstimator):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from chainrule._types import Array
 
 
 class TableError(ValueError):

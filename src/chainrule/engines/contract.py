@@ -1,0 +1,36 @@
+"""The contract of the engines, which do the arithmetic: two functions.
+
+* ``objective(network, X, Y, …) → (parameters → (J, gradient))``: what the checks see, and what L-BFGS minimizes.
+* ``run(state, epochs) → the cost of each epoch``: advance a training by whole epochs without coming back in between.
+  The network's parameters change only at the end of an epoch whose cost and parameters are finite; an engine stops
+  after one that is not, and the cost it returns for it is not finite either.
+
+``"numpy"`` is the reference: equations.py and optimizers.py in a loop. ``"native"`` is the compiled kernel, which
+computes the same, fused, and is checked against it. The examples of a state belong to the training while it runs: the
+kernel may keep a rearranged copy of a full batch.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chainrule._types import Array
+from chainrule.engines.state import State
+
+if TYPE_CHECKING:
+    from chainrule.network import Network
+
+Objective = Callable[[Array], tuple[float, Array]]
+
+
+class Engine(Protocol):
+    """The contract."""
+
+    name: str
+
+    def objective(self, network: "Network", X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
+        """The function from any flat vector of parameters to J and its gradient, as flat."""
+        ...
+
+    def run(self, state: State, epochs: int) -> list[float]:
+        """Advance by whole epochs; the cost of each, before its updates."""
+        ...

@@ -1,0 +1,84 @@
+"""The compiled kernel: which networks it knows, and how it sees a network and its examples.
+
+It was built with the package where there was a compiler. The environment variable CHAINRULE_ISA chooses one of the
+instruction sets it was built for (avx512, avx2, baseline); otherwise it is the best that the processor has.
+"""
+
+import os
+from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from chainrule._types import Array
+from chainrule.activations import ACTIVATIONS, Activation
+from chainrule.losses import LOSSES, Loss
+
+BUILT = find_spec("chainrule._native") is not None
+if BUILT:  # at once: a limit that threadpoolctl sets can only reach an OpenMP that is loaded
+    from chainrule import _native
+
+
+def module() -> ModuleType:
+    """The module chainrule._native."""
+    return _native
+
+
+@cache
+def isa() -> str:
+    """The instruction set that runs. ValueError if the environment asks for one that this machine does not have."""
+    found: list[str] = module().isas()
+    wanted = os.environ.get("CHAINRULE_ISA", found[-1])
+    if wanted not in found:
+        raise ValueError(f"CHAINRULE_ISA: got {wanted!r}, wanted one that this machine has: {', '.join(found)}")
+    return wanted
+
+
+def obstacle(g: list[Any], loss: Loss) -> str | None:
+    """Why the kernel cannot compute a network with these functions g[1 … L]; None if it can."""
+    if not BUILT:
+        return "the compiled kernel is not installed (there was no C++20 compiler when chainrule was)"
+    for row in g:
+        listed = ACTIVATIONS.get(row.name) if isinstance(row, Activation) else None
+        if listed is None or (listed.function, listed.derivative) != (row.function, row.derivative):
+            return f"activation {getattr(row, 'name', row)!r} is not one of chainrule's own"
+    listed_loss = LOSSES.get((loss.name, loss.output))
+    if listed_loss is None or listed_loss.function is not loss.function or g[-1].name != loss.output:
+        return f"loss {loss.name!r} is not one of chainrule's own"
+    return None
+
+
+def trainer(sizes: list[int], g: list[Any], loss: Loss, dtype: np.dtype[Any]) -> Any:
+    """The kernel's form of a network with functions g[1 … L]: its memory and threads, but not its parameters."""
+    new = module().Trainer32 if dtype == np.float32 else module().Trainer64
+    delta = 0.0 if loss.delta is None else float(loss.delta)
+    alphas = [0.0 if row.alpha is None else float(row.alpha) for row in g]
+    return new(sizes, [row.name for row in g], alphas, loss.name, delta, isa())
+
+
+def zeros(count: int, dtype: np.dtype[Any]) -> Array:
+    """A vector of zeros that begins with a line of the cache, where the kernel reads and writes fastest."""
+    line = 64 // dtype.itemsize
+    whole = np.zeros(count + line, dtype)
+    start = -whole.ctypes.data % 64 // dtype.itemsize
+    return whole[start : start + count]
+
+
+def data(X: Any, Y: Array | None, weights: Array | None) -> Any:
+    """Examples (X dense or sparse, Y, weights (1, m)) as the kernel reads them: in place, whatever their strides."""
+    dtype = X.dtype
+    w = None if weights is None else np.ascontiguousarray(weights.reshape(-1), dtype)
+    Y = None if Y is None else whole_strides(np.asarray(Y, dtype))
+    if hasattr(X, "tocsc"):
+        X = X.tocsc()  # compressed by example; CSR rows of an estimator's X are that already
+        new = module().Data32 if dtype == np.float32 else module().Data64
+        return new(X.shape[0], *map(np.ascontiguousarray, (X.data, X.indices, X.indptr)), Y, w)
+    return (module().Data32 if dtype == np.float32 else module().Data64)(whole_strides(X), Y, w)
+
+
+def whole_strides(A: Array) -> Array:
+    """A itself unless a step between two numbers is no multiple of their size, as in a field of a record."""
+    (rows, columns), size = A.strides, A.itemsize
+    return A if rows % size == columns % size == 0 and A.flags.aligned else A.copy()

@@ -1,0 +1,126 @@
+"""The engine "numpy": equations.py and optimizers.py in a loop, to be read, and to check the others against."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule import equations
+from chainrule._types import Array
+from chainrule.engines import blas, interrupts
+from chainrule.engines.contract import Objective
+from chainrule.engines.state import State
+from chainrule.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from chainrule.network import Network
+
+
+def dropout_masks(state: State, examples: int) -> list[Any] | None:
+    """D[l] (n[l], examples) for this step: 1 / keep where a unit stays, 0 where it is out, None without dropout.
+
+    Unit i of the batch's example j in layer l takes 32-bit number j·n[l] + i of the Philox4x64-10 stream (Salmon et al.
+    2011) with key (mask_key, 0) and counter (0, 0, l, step), as numpy.random.Philox counts; it stays if that is below
+    keep · 2³².
+    So a mask depends on its place only, not on the engine, the number of threads, or what was drawn before.
+    """
+    if not any(state.dropout):
+        return None
+    D: list[Any] = [None] * (state.network.L + 1)
+    for l, rate in enumerate(state.dropout, start=1):
+        if rate:
+            n, keep = state.network.sizes[l], 1 - rate
+            stream = np.random.Philox(key=[state.mask_key, 0], counter=[0, 0, l, state.step])
+            words = stream.random_raw((n * examples + 1) // 2).astype("<u8").view("<u4")[: n * examples]
+            stays = (words < np.uint64(keep * 2**32)).reshape(examples, n).T
+            D[l] = stays.astype(state.network.dtype) / state.network.dtype.type(keep)
+    return D
+
+
+class Numpy:
+    """The readable reference."""
+
+    name = "numpy"
+
+    def objective(self, network: "Network", X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
+        """The function from any flat vector of parameters to J and its gradient, as flat."""
+
+        @blas.one_thread()
+        def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
+            return self.cost_and_gradients(network, X, Y, weights, l2, parameters)
+
+        return cost_and_gradients
+
+    def cost_and_gradients(
+        self,
+        network: "Network",
+        X: Any,
+        Y: Array,
+        weights: Array | None,
+        l2: float,
+        parameters: Array,
+        D: list[Any] | None = None,
+    ) -> tuple[float, Array]:
+        """J at any flat vector of parameters, and its gradient, as flat."""
+        W, b = network.unpack(parameters)
+        Z, A = equations.forward(X, W, b, network.g, D)
+        J, dZ, m = equations.cost(Z, Y, W, network.loss, l2, weights)
+        return float(J), network.pack(*equations.backward(dZ, Z, A, W, network.slope, m, l2, D))
+
+    def run(self, state: State, epochs: int) -> list[float]:
+        """Advance by whole epochs; the cost of each, before its updates."""
+        costs: list[float] = []
+        # An overflow shows in the cost, which is checked; underflow to zero is harmless.
+        with blas.one_thread(), np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+            while len(costs) < epochs:
+                step = state.step
+                try:
+                    cost, parameters, slots = self._epoch(state)
+                except BaseException:  # an interrupt: the epoch has not been
+                    state.step = step
+                    raise
+                finite = np.isfinite(cost) and np.isfinite(parameters).all()
+                costs.append(cost if finite or not np.isfinite(cost) else float("inf"))
+                if not finite:
+                    break
+                state.network.parameters[...] = parameters
+                state.slots = slots
+                state.epoch += 1
+        return costs
+
+    def _epoch(self, state: State) -> tuple[float, Array, tuple[Any, ...]]:
+        network, m, total, seen = state.network, state.Y.shape[1], 0.0, 0
+        parameters, slots, optimizer = network.parameters, state.slots, scheduled(state, state.epoch)
+        order = None if state.order is None else state.order(state.epoch)
+        for start in range(0, m, state.batch_size):
+            interrupts.check()
+            batch: Any = slice(start, min(start + state.batch_size, m))
+            size = batch.stop - start
+            if order is not None:
+                batch = order[batch]
+            # Rows of the transpose: contiguous for C-ordered examples, and sparse arrays can do it too.
+            X, Y = state.X.T[batch].T, state.Y.T[batch].T
+            w = None if state.weights is None else state.weights[:, batch]
+            if w is None or w.any():  # a batch of examples that do not count changes nothing
+                J, gradient = self.cost_and_gradients(
+                    network, X, Y, w, state.l2, parameters, dropout_masks(state, size)
+                )
+                if state.clip_norm is not None:
+                    gradient = clipped(gradient, state.clip_norm)
+                parameters, slots = optimizer.step(parameters, gradient, slots)
+                total, seen = total + J * size, seen + size
+            state.step += 1
+        return total / seen, parameters, slots
+
+
+def scheduled(state: State, epoch: int) -> Optimizer:
+    """The optimizer with the learning rate of an epoch. ValueError if that is negative."""
+    if state.schedule is None:
+        return state.optimizer
+    return replace(state.optimizer, learning_rate=state.optimizer.learning_rate * state.schedule(epoch))
+
+
+def clipped(gradient: Array, norm: float) -> Array:
+    """g · min(1, norm / ‖g‖): the whole gradient, shortened to a length (Pascanu et al. 2013, algorithm 1)."""
+    length = float(np.linalg.norm(gradient))
+    return gradient if length <= norm else gradient * float(norm / length)

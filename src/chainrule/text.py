@@ -1,0 +1,80 @@
+"""Text for people: names that were meant, lists cut short, lines that a terminal can show, values as JSON has them."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from typing import Any
+
+_SPEC = re.compile(r"\s*(\w+)\s*(?:\(\s*([^()]*?)\s*\))?\s*")
+# Control characters but the ends of lines, and marks that hide text or turn its direction. Joiners (U+200C, U+200D)
+# are not among them: words of Persian and Hindi have them.
+_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def parse_spec(spec: str) -> tuple[str, float | None]:
+    """Split ``"name"`` or ``"name(number)"`` into the name and the number, or None."""
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        raise ValueError(f"{spec!r} is not a name: write 'name' or 'name(number)', as in 'leaky_relu(0.2)'")
+    name, number = match.groups()
+    if number is None:
+        return name, None
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise ValueError(f"{spec!r}: got {number!r} in the parentheses, wanted a number, as in 'leaky_relu(0.2)'")
+    return name, value
+
+
+def did_you_mean(name: object, known: Iterable[object], most: int = 1) -> str:
+    """`` Did you mean 'relu'?`` for a name that is close to a known one, upper and lower case aside; else empty."""
+    by_lower = {str(other).lower(): str(other) for other in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=most)
+    return f" Did you mean {' or '.join(repr(by_lower[found]) for found in close)}?" if close else ""
+
+
+def unknown(what: str, name: object, known: Iterable[object]) -> ValueError:
+    """The error for a name that is not in a table: it suggests the closest, and lists what there is."""
+    known = list(known)
+    return ValueError(f"unknown {what} {name!r}.{did_you_mean(name, known)} Known: {', '.join(map(str, known))}.")
+
+
+def first_few(names: Iterable[object], most: int = 20, quoted: bool = False) -> str:
+    """``a, b, c and 5 more``: the first names, each cut after 80 characters, and the number of the others."""
+    every = [str(name) for name in names]
+    shown = [name if len(name) <= 80 else f"{name[:80]}…" for name in every[:most]]
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(map(repr, shown) if quoted else shown) + more
+
+
+def without_controls(text: str) -> str:
+    """The text with � for each character that a terminal would obey, or that hides or turns text; lines stay."""
+    return _CONTROLS.sub("�", text)
+
+
+def one_line(message: object, most: int = 300) -> str:
+    """What an error says, in one line that can be printed, cut after `most` characters; its type if it says nothing."""
+    text = " ".join(str(message).split()) or type(message).__name__
+    text = "".join(c if c.isprintable() else "�" for c in text[: most + 1])
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON has it: text for keys, lists for tuples and arrays, None for NaN and infinity.
+
+    Raises TypeError for what is none of dict, list, tuple, array, text, number, boolean and None.
+    """
+    if isinstance(value, dict):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+        value = value.tolist()
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [as_json(item) for item in value]
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    raise TypeError(f"{type(value).__name__} does not fit in JSON")

@@ -1,0 +1,148 @@
+"""Many trainings at once: seeds, learning rates, sizes, folds. A network to a core, on threads of this process."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
+from contextvars import copy_context
+from math import inf
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from chainrule import engines
+from chainrule.engines import kernel
+from chainrule.errors import DivergenceError
+from chainrule.network import Network
+from chainrule.training.loop import Step, train
+
+log = logging.getLogger("chainrule")
+
+
+class Each(tuple[Any, ...]):
+    """Values for `train_many`, one for each network: ``seed=Each(range(200))``."""
+
+
+def train_many(
+    networks: Iterable[Network],
+    X: Any,
+    Y: Any,
+    optimizer: Any,
+    *,
+    epochs: Any,
+    threads: int | None = None,
+    **options: Any,
+) -> list[list[Step]]:
+    """Train every network as `network.train` would, several at a time; for each network the list of its steps.
+
+    X (n[0], m), Y (n[L], m), optimizer, epochs and all options of `train` are for all networks, or, in an `Each`, one
+    for each. The results are those of training each network alone, to the last bit. threads: how many are trained at a
+    time; None is as many as OpenMP may use (the cores this process may use, OMP_NUM_THREADS, threadpoolctl).
+
+    A network that diverges keeps its last finite parameters and does not hold up the others; its last step has the cost
+    inf (and the validation cost inf, where there is one). Any other error stops all, as Ctrl-C does: what waits is not
+    begun, what runs ends with the epoch it has done (on the engine "numpy", with its next step).
+
+    Raises ValueError for a network or a Generator that is given twice, for an `Each` of another length than `networks`,
+    and what `train` raises, with a note that says for which network.
+    """
+    networks = list(networks)
+    if threads is not None and (not isinstance(threads, Integral) or threads < 1):
+        raise ValueError(f"threads: got {threads!r}, wanted a whole number of 1 or more, or None")
+    calls = _calls(networks, {"X": X, "Y": Y, "optimizer": optimizer, "epochs": epochs, **options})
+    size = available_threads() if threads is None else int(threads)
+    stop = threading.Event()
+
+    def one(i: int) -> list[Step]:
+        steps: list[Step] = []
+        try:
+            training: Any = train(networks[i], **calls[i])
+            with closing(training):
+                for step in training:
+                    steps.append(step)
+                    if stop.is_set():
+                        break
+        except DivergenceError as error:
+            engine = engines.get(calls[i].get("engine", "auto"), networks[i], calls[i]["optimizer"]).name
+            validation_cost = None if calls[i].get("validation") is None else inf
+            steps.append(Step(error.epoch, inf, validation_cost, error.learning_rate, engine))
+        except GivenUp:
+            pass  # nobody waits for these steps
+        except BaseException as error:
+            error.add_note(f"in the training of network {i} of {len(networks)}, counted from 0")
+            raise
+        return steps
+
+    pool = ThreadPoolExecutor(size, "chainrule", begin_thread, (size, give_up_when(stop.is_set)))
+    try:
+        futures = [pool.submit(copy_context().run, one, i) for i in range(len(networks))]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        for future in futures:
+            if future.done():
+                future.result()  # raises the error of the first network that has one
+        runs = [future.result() for future in futures]
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+    if diverged := [i for i, steps in enumerate(runs) if steps[-1].cost == inf]:
+        log.warning("%d of %d networks diverged (their last cost is inf): %s", len(diverged), len(runs), diverged)
+    return runs
+
+
+def available_threads() -> int:
+    """How many threads the kernel may use; without the kernel, the number of cores this process may use."""
+    if kernel.BUILT:
+        return int(kernel.module().available_threads())
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class GivenUp(BaseException):
+    """Ends a computation in a thread whose results nobody waits for any more."""
+
+
+def give_up_when(given_up: Callable[[], bool]) -> Callable[[], None]:
+    """A question for `begin_thread`."""
+
+    def question() -> None:
+        if given_up():
+            raise GivenUp
+
+    return question
+
+
+def begin_thread(threads: int, question: Callable[[], None]) -> None:
+    """At the start of a thread: OpenMP's limit, which belongs to a thread, and what the kernel asks in its calls there.
+
+    Each kernel call takes its share of the limit: the limit / the calls that run. What the question raises ends a call.
+    """
+    if kernel.BUILT:
+        kernel.module().ask(question)
+    if available_threads() != threads:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads, user_api="openmp")
+
+
+def _calls(networks: list[Network], arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """For each network the arguments of `train`. ValueError where two would share what each of them changes."""
+    first: dict[int, int] = {}
+    for i, network in enumerate(networks):
+        if (j := first.setdefault(id(network), i)) != i:
+            raise ValueError(
+                f"networks: {j} and {i} are the same object, wanted different ones. A copy is copy.deepcopy(network)."
+            )
+    columns = {}
+    for name, value in arguments.items():
+        if isinstance(value, Each) and len(value) != len(networks):
+            raise ValueError(f"{name}: got Each of {len(value)} values, wanted {len(networks)}, one for each network")
+        columns[name] = value if isinstance(value, Each) else (value,) * len(networks)
+    generators = [id(seed) for seed in columns.get("seed", ()) if isinstance(seed, np.random.Generator)]
+    if len(set(generators)) != len(generators):
+        raise ValueError(
+            "seed: one Generator for several networks would be drawn from in no certain order; give an int, or "
+            "Each(generator.spawn(len(networks)))"
+        )
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,0 +1,1 @@
+"""The working, shown: every Z, A, dZ, dW, db; the gradient check; why a network does not learn."""

@@ -1,0 +1,197 @@
+"""What the checks look at: some of the examples, one forward and backward pass, the curve of the cost."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from chainrule import equations
+from chainrule._types import Array
+from chainrule.network import Network
+from chainrule.working.trace import Trace, trace
+
+MOST_COLUMNS = 2000
+RARE = 0.01  # a column that differs from its median for fewer of the examples is as good as constant
+
+# Output activation → the z that gives the output c. Where c is out of reach, the nearest that is not.
+_TINY = 1e-12
+_BACKWARDS: dict[str, Callable[[Array], Array]] = {
+    "identity": lambda c: c,
+    "relu": lambda c: c,
+    "sigmoid": lambda c: np.log(np.clip(c, _TINY, 1) / np.clip(1 - c, _TINY, 1)),
+    "softmax": lambda c: np.log(np.clip(c, _TINY, 1)),
+    "exp": lambda c: np.log(np.maximum(c, _TINY)),
+    "tanh": lambda c: np.arctanh(np.clip(c, _TINY - 1, 1 - _TINY)),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """J at each step (k,), and of the validation examples (k,) or empty. by_rate: no solver chose its own steps."""
+
+    cost: Array
+    validation: Array
+    by_rate: bool
+
+    @classmethod
+    def of(cls, steps: Any) -> "Curve":
+        """From a list of Step, or a history with the key "cost" and perhaps "validation_cost"; None is empty."""
+        if steps is None:
+            return cls(np.empty(0), np.empty(0), True)
+        if isinstance(steps, Mapping):
+            if "cost" not in steps:
+                raise ValueError(f"steps: got a history with {', '.join(map(repr, steps))}, wanted the key 'cost'")
+            return cls(np.array(steps["cost"], float), np.array(steps.get("validation_cost", []), float), True)
+        steps = list(steps)
+        if wrong := [step for step in steps if not hasattr(step, "cost")]:
+            raise TypeError(f"steps: got {wrong[0]!r}, wanted the Step records of training, or a history dictionary")
+        watched = [step.validation_cost for step in steps if step.validation_cost is not None]
+        by_rate = not steps or any(step.learning_rate is not None for step in steps)
+        return cls(np.array([step.cost for step in steps], float), np.array(watched, float), by_rate)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One network on some of its examples.
+
+    X (k, m): the columns of the data that are looked at, dense, as the network sees them; `columns` (k,) says which.
+    Y (n[L], m), w (1, m): weights, all 1 unless given. J: the cost of these examples without L2; constant: that of the
+    best constant answer. validation: the cost of the validation examples and its standard error.
+    """
+
+    network: Network
+    trace: Trace
+    X: Array
+    columns: Array
+    scale: float
+    names: Sequence[str] | None
+    Y: Array
+    w: Array
+    J: float
+    constant: float
+    curve: Curve
+    validation: tuple[float, float] | None
+    examples: tuple[int, int]
+
+    @property
+    def m(self) -> int:
+        """Examples that are looked at."""
+        return int(self.Y.shape[1])
+
+    @property
+    def learned(self) -> float:
+        """1 − J / J of the best constant answer: 1 is perfect, 0 no better than a constant; NaN if Y is constant."""
+        return 1 - self.J / self.constant if self.constant > 1e-12 else float("nan")
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has learned at all: it says so, or its biases, which begin at 0, have moved."""
+        return self.curve.cost.size > 0 or any(bool(b.any()) for b in self.network.b[1:])
+
+    @property
+    def varied(self) -> Array:
+        """Which rows of X are no constants (k,)."""
+        differs = np.median(self.X, axis=1, keepdims=True) != self.X
+        return np.asarray((differs.mean(axis=1) >= RARE) & (differs.sum(axis=1) >= 2))
+
+    def column(self, k: int) -> str:
+        """How to call row k of X."""
+        j = int(self.columns[k])
+        return f"{j}" if self.names is None else f"{self.names[j]!r}"
+
+
+def measure(
+    network: Network,
+    X: Any,
+    Y: Any,
+    steps: Any,
+    validation: tuple[Any, Any] | None,
+    names: Sequence[str] | None,
+    l2: float,
+    weights: Any,
+    most: int,
+    seed: int,
+) -> Measured:
+    """Draw the examples and columns and pass them forward and backward once."""
+    if names is not None and len(names) != network.sizes[0]:
+        raise ValueError(f"names: got {len(names)}, wanted one for each of the {network.sizes[0]} inputs")
+    rng = np.random.default_rng(seed)
+    X, Y, weights, all_of_them = _draw(X, Y, weights, most, rng)
+    # λ belongs to all of the examples: (λ/2m) Σ ‖W‖² is to stay what it is with fewer of them.
+    t = trace(network, X, Y, l2=l2 * Y.shape[1] / all_of_them if l2 else 0.0, weights=weights)
+    Y = np.asarray(t.Y, np.float64)
+    w = np.ones((1, Y.shape[1])) if t.weights is None else t.weights.astype(np.float64)
+    A = t.A[0]
+    entries = A.data if hasattr(A, "toarray") else A
+    entries = entries[entries != 0].astype(np.float64)
+    n = A.shape[0]
+    columns = np.sort(rng.choice(n, MOST_COLUMNS, replace=False)) if n > MOST_COLUMNS else np.arange(n)
+    looked_at = A.tocsr()[columns].toarray() if hasattr(A, "toarray") else A[columns]
+    return Measured(
+        network=network,
+        trace=t,
+        X=looked_at.astype(np.float64),
+        columns=columns,
+        scale=float(np.sqrt(np.mean(entries**2))) if entries.size else float("nan"),
+        names=names,
+        Y=Y,
+        w=w,
+        J=_mean(network.loss(t.Z[-1].astype(np.float64), Y)[0], w),
+        constant=_constant(network, Y, w),
+        curve=Curve.of(steps),
+        validation=None if validation is None else _validate(network, *validation),
+        examples=(Y.shape[1], all_of_them),
+    )
+
+
+def _draw(X: Any, Y: Any, weights: Any, most: int, rng: np.random.Generator) -> tuple[Any, Array, Any, int]:
+    """At most `most` of the columns of X and Y, and how many there were. What does not fit is left to be refused."""
+    X, Y = X if hasattr(X, "tocsr") else np.asarray(X), np.asarray(Y)
+    m = Y.shape[1] if Y.ndim == 2 else 0
+    if m <= most or X.ndim != 2 or X.shape[1] != m or (weights is not None and np.size(weights) != m):
+        return X, Y, weights, m
+    some = np.sort(rng.choice(m, most, replace=False))
+    X = X.tocsc() if hasattr(X, "tocsr") else X
+    return X[:, some], Y[:, some], None if weights is None else np.reshape(weights, (1, -1))[:, some], m
+
+
+def _validate(network: Network, X: Any, Y: Any) -> tuple[float, float]:
+    """On all of the validation examples, so that it can be found again on the curve."""
+    X, Y, _ = network.examples(X, Y)
+    losses = network.loss(equations.forward(X, network.W, network.b, network.g)[0][-1], Y)[0].astype(np.float64)
+    return float(losses.mean()), float(losses.std() / np.sqrt(losses.size))
+
+
+def _constant(network: Network, Y: Array, w: Array) -> float:
+    """J of the best constant answer: the mean, or, for losses that grow slower than the square, the median."""
+    costs = []
+    median = np.quantile(Y, 0.5, axis=1, keepdims=True, weights=w[0], method="inverted_cdf")
+    for c in (np.sum(Y * w, axis=1, keepdims=True) / w.sum(), median):
+        Z = np.broadcast_to(_BACKWARDS[network.g[-1].name](c), Y.shape).copy()  # (n[L], m)
+        costs.append(_mean(network.loss(Z, Y)[0], w))
+    return min(costs)
+
+
+def _mean(losses: Array, w: Array) -> float:
+    return float((losses * w).sum() / w.sum())
+
+
+def twins(rows: Array, tolerance: float) -> list[tuple[int, int]]:
+    """Pairs of rows (n, d) that are equal up to tolerance · their norm. Each row that repeats another is in one pair.
+
+    Equal rows have equal projections on any line, so it is enough to compare neighbors along a line.
+    """
+    along = rows @ np.random.default_rng(0).standard_normal(rows.shape[1])
+    order = np.argsort(along, kind="stable")
+    pairs = []
+    for i, j in pairwise(order):
+        if np.linalg.norm(rows[i] - rows[j]) <= tolerance * max(np.linalg.norm(rows[i]), np.linalg.norm(rows[j])):
+            pairs.append((int(min(i, j)), int(max(i, j))))
+    return pairs
+
+
+def listed(items: Sequence[str], most: int = 6) -> str:
+    """The first few of them in words."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")

@@ -1,0 +1,434 @@
+"""The command line as people use it: four commands on tables, arrays and images, and one line for every mistake."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import chainrule as cr
+from chainrule.cli import main
+from chainrule.cli.common import harmless
+from chainrule.files import model as modelfile
+from support import hostile
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+PROGRAM = [sys.executable, "-c", "from chainrule.cli import main; main()"]
+QUICK = ("--hidden", "8", "--epochs", "3")
+
+
+def shared(name):
+    if not (DATA / name).is_file():
+        pytest.skip(f"{name} is not beside this repository")
+    return DATA / name
+
+
+@pytest.fixture(autouse=True)
+def a_terminal_of_80_columns_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+
+
+def people(m=80, seed=0):
+    r = np.random.default_rng(seed)
+    age = r.integers(18, 80, m) + 0.5
+    city = r.choice(["Rome", "Oslo", "Lima"], m)
+    since = [f"2024-01-0{day}" for day in r.integers(1, 9, m)]
+    frame = pd.DataFrame({"age": age, "city": city, "member": age > 40, "since": since})
+    frame.loc[::7, "age"] = None
+    return frame.assign(buys=np.where((age > 45) ^ (city == "Oslo"), "yes", "no"), spends=age * 2.25 + (city == "Rome"))
+
+
+@pytest.fixture
+def table():
+    people().to_csv("people.csv", index=False)
+    return "people.csv"
+
+
+@pytest.fixture
+def model(table, ok):
+    ok("train", table, "--target", "buys", "--drop", "spends", *QUICK)
+    return "people.chainrule"
+
+
+# -- the way through ---------------------------------------------------------------------------------------------------
+
+
+def test_train_shows_what_it_understood_and_what_came_of_it(table, ok):
+    out = ok("train", table, "--target", "buys", "--drop", "spends", "--hidden", "8,4", "--epochs", "3")
+    for words in (
+        "people.csv: 80 rows, 5 columns", "To predict: buys (2 classes)", "left out", "as you asked", "3 different:",
+        "2024-01-01 to 2024-01-08", "Classes: no", "64 to train on, 16 held out", "sigmoid", "8 × ", "4 × 8", "total",
+        "epoch 3/3  cost ", "held-out accuracy", "this network", "no hidden layer", "always the largest class",
+        "ROC AUC", "Saved people.chainrule", "chainrule predict people.chainrule people.csv --out",
+        "chainrule inspect people.chainrule",
+    ):  # fmt: skip
+        assert words in out
+    assert max(map(len, out.splitlines()[:-4])) <= 80
+
+
+def test_the_commands_that_train_suggests_work(table, ok):
+    out = ok("train", table, "--target", "spends", *QUICK)
+    commands = [line for line in out.partition("Next:")[2].split("\n") if line.strip()]
+    assert len(commands) == 2
+    for command in commands:
+        assert subprocess.run(command, shell=True, capture_output=True, timeout=60).returncode == 0
+
+
+def test_the_printed_table_of_layers_is_that_of_the_network(table, ok):
+    out = ok("train", table, "--target", "buys", *QUICK)
+    net = cr.load("people.chainrule")[-1].network_
+    assert f"8 × {net.sizes[0]}" in out
+    assert f"{net.parameters.size:,}" in out
+
+
+def test_predict_gives_answers_with_probabilities_in_the_order_of_the_rows(model, table, ok):
+    printed = ok("predict", model, table)
+    frame = pd.read_csv(pd.io.common.StringIO(printed))
+    assert list(frame.columns) == ["prediction", "probability no", "probability yes"]
+    assert len(frame) == 80
+    np.testing.assert_allclose(frame.iloc[:, 1:].sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(frame.prediction, cr.load(model).predict(people()))
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}
+    for suffix in read:
+        assert "80 predictions of buys" in ok("predict", model, table, "--out", f"p.{suffix}")
+        np.testing.assert_array_equal(read[suffix](f"p.{suffix}").prediction, frame.prediction)
+
+
+def test_predict_needs_no_target_and_no_order_and_bears_the_unknown(model, ok):
+    expected = ok("predict", model, "people.csv")
+    people()[["since", "member", "city", "age"]].to_parquet("new.parquet")
+    assert ok("predict", model, "new.parquet") == expected
+    people().assign(city="Atlantis", age=None, member=None, since=None).to_csv("new.csv")
+    assert len(ok("predict", model, "new.csv").splitlines()) == 81
+
+
+def test_evaluate_compares_with_the_target(model, table, ok):
+    out = ok("evaluate", model, table)
+    assert "people.chainrule on 80 rows of people.csv" in out
+    assert "true \\ predicted" in out
+    scores = json.loads(ok("evaluate", model, table, "--json"))
+    predicted = cr.load(model).predict(people())
+    assert scores["scores"]["accuracy"] == pytest.approx(np.mean(predicted == people().buys))
+    assert np.sum(scores["confusion"]) == 80
+    assert scores["classes"] == ["no", "yes"]
+
+
+def test_evaluate_counts_new_classes_as_wrong_and_leaves_out_missing_targets(model, ok):
+    frame = people()
+    frame["buys"] = frame["buys"].astype(object)
+    frame.loc[:39, "buys"] = "perhaps"
+    frame.loc[40:49, "buys"] = None
+    frame.to_csv("new.csv", index=False)
+    result = json.loads(ok("evaluate", model, "new.csv", "--json"))
+    right = np.sum(cr.load(model).predict(people())[50:] == people().buys[50:])
+    assert result["scores"]["accuracy"] == pytest.approx(right / 70)
+    assert (result["unknown"], result["without_target"]) == (["perhaps"], 10)
+    out = ok("evaluate", model, "new.csv")
+    assert "never seen, counted as wrong: perhaps" in out
+    assert "10 rows without buys" in out
+
+
+def test_regression_with_json_all_the_way(table, ok):
+    trained = json.loads(ok("train", table, "--target", "spends", "--json", "--seed", "3", *QUICK))
+    assert (trained["task"], trained["model"], trained["seed"]) == ("regression", "people.chainrule", 3)
+    assert set(trained["test"]) == {"this network", "no hidden layer", "always the mean"}
+    assert set(trained["test"]["this network"]) == {"R²", "RMSE", "MAE"}
+    assert len(trained["history"]["cost"]) == trained["epochs"] == 3
+    predicted = json.loads(ok("predict", "people.chainrule", table, "--json"))
+    assert len(predicted["predictions"]) == predicted["rows"] == 80
+    assert set(json.loads(ok("evaluate", "people.chainrule", table, "--json"))["scores"]) == {"R²", "RMSE", "MAE"}
+    assert "R²" in ok("evaluate", "people.chainrule", table)
+    about = json.loads(ok("inspect", "people.chainrule", "--json"))
+    assert about["layers"][0]["units"] == 8
+    assert about["about"]["columns"][0]["name"] == "age"
+
+
+def test_a_large_table_is_watched_on_a_held_out_part(ok):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2600, 2)).round(3)
+    pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": X[:, 0] * X[:, 1] > 0}).to_csv("large.csv", index=False)
+    out = ok("train", "large.csv", "--target", "y", "--epochs", "4", "--hidden", "16")
+    assert "epoch 4/4  cost " in out
+    assert "held-out accuracy" in out
+    assert "best at epoch" in out
+    assert "held-out accuracy" in ok("inspect", "large.chainrule")
+
+
+def test_inspect_shows_the_model_without_building_it(model, ok, monkeypatch):
+    monkeypatch.setattr(modelfile, "load", lambda path: pytest.fail("built"))
+    out = ok("inspect", model)
+    for words in (
+        "Pipeline, written with chainrule", "64 rows of people.csv", "Predicts buys (binary)", "city", "category",
+        "relu", "binary_cross_entropy", "always the largest class",
+    ):  # fmt: skip
+        assert words in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_inspect_of_a_network_saved_in_python(ok, run):
+    cr.save(cr.Network([3, 4, 2], output="softmax", seed=0), "net")
+    out = ok("inspect", "net")
+    assert "4 × 3" in out
+    assert "cross_entropy" in out
+    assert "was not saved by chainrule train" in run("predict", "net", "iris")[2]
+
+
+def test_images_in_folders(ok, rng):
+    image = pytest.importorskip("PIL.Image")
+    for name, channel in (("red", 0), ("blue", 2)):
+        Path("pictures", name).mkdir(parents=True)
+        for i in range(10):
+            pixels = rng.integers(0, 80, (9 + i, 12, 3), dtype=np.uint8)
+            pixels[..., channel] += 150
+            image.fromarray(pixels).save(Path("pictures", name, f"{i}.png"))
+    out = ok("train", "pictures", "--image-size", "6x8", "--epochs", "40", "--hidden", "none")
+    assert "images of 6 × 8 pixels, color" in out
+    assert "always the largest class" in out
+    header, *rows = ok("predict", "pictures.chainrule", "pictures/red").splitlines()
+    assert header.startswith("file,prediction,probability blue")
+    assert [row.split(",")[:2] for row in rows] == [[f"{i}.png", "red"] for i in range(10)]
+    assert ok("predict", "pictures.chainrule", "pictures/red/3.png").splitlines()[1].startswith("3.png,red,")
+    assert "1.0000" in ok("evaluate", "pictures.chainrule", "pictures")
+    assert "From images of 6 × 8 pixels" in ok("inspect", "pictures.chainrule")
+    assert "1 × 48" in ok("train", "pictures", "--gray", "--image-size", "6x8", "--epochs", "2", "--hidden", "none")
+
+
+def test_arrays(ok, run, rng):
+    X = rng.normal(size=(60, 3))
+    X[4, 1] = np.nan
+    np.savez("arrays.npz", X=X, y=np.arange(60) % 3)
+    assert "3 numbers in each" in ok("train", "arrays.npz", *QUICK)
+    assert "softmax" in ok("inspect", "arrays.chainrule")
+    assert len(ok("predict", "arrays.chainrule", "arrays.npz").splitlines()) == 61
+    pd.DataFrame(X).to_csv("same.csv", index=False)
+    assert ok("predict", "arrays.chainrule", "same.csv") == ok("predict", "arrays.chainrule", "arrays.npz")
+    code, _, err = run("predict", "arrays.chainrule", "iris")
+    assert (code, err) == (2, "error: iris: 4 numbers in each row, the model was trained on 3\n")
+
+
+@pytest.mark.parametrize(("name", "words"), [("digits", "images of 8 × 8 pixels, gray"), ("moons", "2 columns")])
+def test_bundled_data(ok, name, words):
+    assert words in ok("train", name, *QUICK)
+    assert "accuracy" in ok("evaluate", f"{name}.chainrule", name)
+
+
+def test_many_columns_are_shown_by_what_they_are_used_as(ok, rng):
+    frame = pd.DataFrame(rng.normal(size=(40, 30))).add_prefix("c").assign(const=1, y=["a", "b"] * 20)
+    frame.to_csv("wide.csv", index=False)
+    out = ok("train", "wide.csv", "--target", "y", *QUICK)
+    assert "30   c0, c1, c2" in out
+    assert "1   const" in out
+
+
+def test_the_same_seed_gives_the_same_model(table, ok):
+    answers = []
+    for seed in (1, 1, 2):
+        ok("train", table, "--target", "buys", "--seed", seed, "-q", *QUICK)
+        answers.append(ok("predict", "people.chainrule", table))
+    assert answers[0] == answers[1] != answers[2]
+
+
+def test_quiet_prints_the_result_only(table, ok):
+    out = ok("train", table, "--target", "buys", "-q", *QUICK)
+    assert "this network" in out
+    assert "Saved people.chainrule" in out
+    assert not any(words in out for words in ("epoch 1/3", "To predict", "Next:"))
+
+
+def test_options_reach_the_network(table, ok):
+    ok("train", table, "--target", "buys", "--hidden", "7,5", "--activation", "leaky_relu(0.2)", "--epochs", "2",
+       "--learning-rate", "0.01", "--batch-size", "9", "--test", "0.5", "--out", "m")  # fmt: skip
+    network = cr.load("m")[-1]
+    assert network.hidden_layer_sizes == (7, 5)
+    assert (network.activation, network.max_iter) == ("leaky_relu(0.2)", 2)
+    assert (network.learning_rate_init, network.batch_size) == (0.01, 9)
+    assert modelfile.read_about("m")["about"]["rows"]["test"] == 40
+
+
+def test_a_bar_in_a_terminal(table, ok, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    out = ok("train", table, "--target", "buys", *QUICK)
+    assert "Training" in out
+    assert "3/3" in out
+    assert "epoch 1/3" not in out
+
+
+def test_help_and_version(ok):
+    assert ok("--version") == f"chainrule {cr.__version__}\n"
+    for command in ("train", "predict", "evaluate", "inspect"):
+        assert command in ok()
+        assert command in ok(command, "--help")
+
+
+# -- real tables -------------------------------------------------------------------------------------------------------
+
+
+def test_titanic(ok):
+    path = shared("titanic.csv")
+    result = json.loads(ok("train", path, "--target", "Survived", "--json", "--epochs", "10", "--hidden", "32"))
+    assert result["test"]["this network"]["accuracy"] > 0.7
+    ok("predict", "titanic.chainrule", path, "--out", "p.csv")
+    assert set(pd.read_csv("p.csv").prediction) == {0, 1}
+
+
+def test_housing(ok):
+    pd.read_csv(shared("housing.csv")).sample(1500, random_state=0).to_csv("some.csv", index=False)
+    options = (
+        "--target",
+        "median_house_value",
+        "--json",
+        "--epochs",
+        "40",
+        "--hidden",
+        "64",
+        "--learning-rate",
+        "0.01",
+    )
+    result = json.loads(ok("train", "some.csv", *options))["test"]
+    assert result["this network"]["R²"] > result["no hidden layer"]["R²"] > 0.4
+
+
+# -- mistakes ----------------------------------------------------------------------------------------------------------
+
+
+def csv(name, *lines):
+    Path(name).write_text("\n".join(lines) + "\n")
+
+
+def numbered(*more):
+    return [*(f"{i}.5,{i % 2}" for i in range(40)), *more]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("train nothing.csv --target y", "'nothing.csv': no such file"),
+        ("train people.csv", "which column is to be predicted? Say --target COLUMN, one of: age, city"),
+        ("train people.csv --target Buys", "no column 'Buys'; did you mean 'buys'?"),
+        ("train empty.csv --target y", "the file is empty"),
+        ("train header.csv --target y", "no examples"),
+        ("train one_class.csv --target y", "'y' is 1 in every row: there is nothing to learn"),
+        ("train few.csv --target y", "3 rows with a target, at least 4 are needed"),
+        ("train all_different.csv --target y", "40 different values in 40 rows; at least two classes"),
+        ("train infinite.csv --target y", "column 'x' is infinite in row 41"),
+        ("train infinite.csv --target x", "the target 'x' is infinite in row 41"),
+        ("train no_columns.csv --target y", "no column to learn from"),
+        ("train people.csv --target city --task regression", "'city' is not a number in row 1"),
+        ("train people.csv --target buys --task guess", "'guess' is not one of 'classes', 'regression'"),
+        ("train people.csv --target buys --hidden 8;4", "--hidden 8;4: wanted the units of each layer, as in 64,32"),
+        ("train people.csv --target buys --hidden 0,4", "--hidden 0,4: wanted"),
+        ("train people.csv --target buys --activation relux", "Did you mean 'relu'?"),
+        ("train people.csv --target buys --activation softmax", "it can only be the output's"),
+        ("train people.csv --target buys --epochs 0", "'--epochs'"),
+        ("train people.csv --target buys --epochs many", "'--epochs'"),
+        ("train people.csv --target buys --learning-rate -1", "--learning-rate -1: wanted a number above 0"),
+        ("train people.csv --target buys --learning-rate nan", "wanted a number above 0"),
+        ("train people.csv --target buys --learning-rate 1e30 -q", "lower --learning-rate (it was 1e+30)"),
+        ("train people.csv --target buys --batch-size 0", "'--batch-size'"),
+        ("train people.csv --target buys --test 1", "'--test'"),
+        ("train people.csv --target buys --seed -1", "'--seed'"),
+        ("train people.csv --target buys --image-size 0x3", "--image-size 0x3: wanted pixels"),
+        ("train people.csv --target buys --drop nobody", "no column 'nobody'"),
+        ("train people.csv --target buys --frobnicate", "--frobnicate"),
+        ("train people.csv --target buys --out people.csv", "people.csv: exists and is not a chainrule model"),
+        ("train people.csv --target buys --out folder", "folder: is a folder; name a file with --out"),
+        ("train people.csv --target buys --out nowhere/m", "nowhere: no such folder"),
+        ("train folder", "no images"),
+        ("train truncated.png", "truncated.png"),
+        ("train", "Missing argument 'DATA'"),
+        ("dance", "No such command 'dance'"),
+        ("predict nothing.chainrule people.csv", "nothing.chainrule: no such file"),
+        ("predict people.csv people.csv", "people.csv: not a chainrule model"),
+        ("predict cut.chainrule people.csv", "cut.chainrule: the model file is cut short"),
+        ("predict newer.chainrule people.csv", "was written by a newer chainrule, with format '99'; this one"),
+        ("predict m.chainrule nothing.csv", "'nothing.csv': no such file"),
+        ("predict m.chainrule header.csv", "no examples"),
+        ("predict m.chainrule one_class.csv", "no column 'age' (and 3 more)"),
+        ("predict m.chainrule people.csv --out p.xlsx", "predictions go to a .csv, .parquet or .json file"),
+        ("predict m.chainrule people.csv --out nowhere/p.csv", "nowhere: no such folder"),
+        ("predict m.chainrule people.csv --out people.csv", "would be overwritten"),
+        ("evaluate m.chainrule one_class.csv", "no column 'buys'"),
+        ("evaluate m.chainrule strange.csv", "'buys' has no value that is a class of the model (no, yes)"),
+        ("evaluate m.chainrule untold.csv", "'buys' is missing in every row"),
+        ("inspect people.csv", "people.csv: not a chainrule model"),
+        ("inspect folder", "folder: cannot be read"),
+    ],
+)  # fmt: skip
+def test_every_mistake_gets_one_line_and_exit_code_2(arguments, message, table, run, saved):
+    csv("header.csv", "x,y")
+    csv("one_class.csv", "x,y", *(f"{i},1" for i in range(9)))
+    csv("few.csv", "x,y", "1,1.5", "2,2.5", "3,3.5")
+    csv("all_different.csv", "x,y", *(f"{i},word{i}" for i in range(40)))
+    csv("infinite.csv", "x,y", *numbered("inf,1"))
+    csv("no_columns.csv", "x,y", *(f"1,{i % 2}" for i in range(20)))
+    people().assign(buys="maybe").to_csv("strange.csv")
+    people().assign(buys=None).to_csv("untold.csv")
+    Path("empty.csv").touch()
+    Path("folder").mkdir()
+    Path("truncated.png").write_bytes(bytes.fromhex("89504e470d0a1a0a0000000d49484452"))
+    Path("m.chainrule").write_bytes(saved)
+    Path("cut.chainrule").write_bytes(saved[:3000])
+    Path("newer.chainrule").write_bytes(hostile.file(texts={"chainrule_format": "99"}))
+    code, out, err = run(*arguments.split())
+    assert message in err
+    assert (code, err.count("\n"), err.startswith("error: "), "Traceback" in err) == (2, 1, True, False)
+    assert out == ""
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The bytes of a model of the table above."""
+    folder = tmp_path_factory.mktemp("saved")
+    people().to_csv(folder / "people.csv", index=False)
+    arguments = ["train", folder / "people.csv", "--target", "buys", "--drop", "spends", "-q", "--json"]
+    with pytest.raises(SystemExit):
+        main([str(argument) for argument in [*arguments, "--out", folder / "m", *QUICK]])
+    return (folder / "m").read_bytes()
+
+
+def test_a_model_is_replaced_and_nothing_else_is(model, table, ok, run):
+    before = Path(model).read_bytes()
+    ok("train", table, "--target", "spends", *QUICK)
+    assert Path(model).read_bytes() != before
+    Path("people.chainrule").write_text("my diary")
+    assert "is not a chainrule model" in run("train", table, "--target", "buys", *QUICK)[2]
+    assert Path("people.chainrule").read_text() == "my diary"
+
+
+def test_a_bug_of_ours_keeps_its_traceback(table, monkeypatch):
+    monkeypatch.setattr("chainrule.readers.read", lambda *_, **__: 1 / "a")
+    with pytest.raises(TypeError):
+        main(["train", table, "--target", "buys"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_with_one_line_and_130(table):
+    command = [*PROGRAM, "train", table, "--target", "buys", "--epochs", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith(" total"):  # the next thing is training
+                break
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("stopped: nothing was saved")
+    assert err.count("\n") == 1
+    assert not Path("people.chainrule").exists()
+
+
+def test_a_closed_pipe_is_no_error(model, table):
+    program = subprocess.list2cmdline([*PROGRAM, "predict", model, table])
+    done = subprocess.run(f"{program} | head -1", shell=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "prediction,probability no,probability yes\n"
+    assert done.stderr == ""
+
+
+def test_names_are_shown_with_the_joiners_of_their_script_and_without_what_terminals_obey():
+    assert harmless("می\u200cخواهم 👩\u200d💻") == "می\u200cخواهم 👩\u200d💻"
+    assert harmless("a\x1b[31m\u202eb\nc") == "a�[31m�b\nc"

@@ -1,0 +1,259 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import activations, engines
+from chainrule.engines import ENGINES
+from chainrule.engines.kernel import BUILT
+from chainrule.network import Network
+from chainrule.training.loop import prepare
+from support.contract import CASES, EXAMPLES, OPTIMIZERS, case, masks, network, problem, relative_error
+from support.contract import central_differences as differences
+
+engine_names = pytest.mark.parametrize("name", ENGINES)
+
+
+# Philox4x64-10 once more, in whole numbers of Python (Salmon et al. 2011, table 2 and figure 4).
+def philox4x64(counter, key):
+    """Four 64-bit numbers of one counter."""
+    word = 2**64 - 1
+    x, k = list(counter), list(key)
+    for _ in range(10):
+        high0, low0 = divmod(0xD2E7470EE14C6C93 * x[0], 2**64)
+        high1, low1 = divmod(0xCA5A826395121157 * x[2], 2**64)
+        x = [high1 ^ x[1] ^ k[0], low1, high0 ^ x[3] ^ k[1], low0]
+        k = [(k[0] + 0x9E3779B97F4A7C15) & word, (k[1] + 0xBB67AE8584CAA73B) & word]
+    return x
+
+
+def documented_mask(key, l, step, n, examples, keep):
+    """D[l] (n, examples) one unit at a time, as dropout_masks documents it."""
+    numbers = []
+    counter = 0
+    while len(numbers) < n * examples:
+        counter += 1  # numpy.random.Philox counts on before it draws
+        for number in philox4x64([counter, 0, l, step], [key, 0]):
+            numbers += [number % 2**32, number >> 32]
+    return np.array([[(numbers[j * n + i] < keep * 2**32) / keep for j in range(examples)] for i in range(n)])
+
+
+def written_out(m=10, batch_size=4, epochs=3, rate=0.5, l2=0.1):
+    """Three epochs of Adam with mini-batches, dropout and L2, as a plain loop; parameters and the epochs' costs."""
+    rng = np.random.default_rng(0)
+    X, Y = problem("cross_entropy", "softmax", 3, 2, m, rng)
+    W1, b1, W2, b2 = (
+        np.array(p) for net in [network([3, 6, 2], "tanh", "softmax")] for p in (net.W[1], net.b[1], net.W[2], net.b[2])
+    )
+    draws = np.random.default_rng(1)
+    key = int(draws.integers(2**63))
+    w = [W1, b1, W2, b2]
+    v, s = [np.zeros_like(p) for p in w], [np.zeros_like(p) for p in w]
+    t, costs = 0, []
+    for _ in range(epochs):
+        order, total = draws.permutation(m), 0.0
+        for batch in (order[0:4], order[4:8], order[8:10]):
+            x, y, k = X[:, batch], Y[:, batch], len(batch)
+            D = documented_mask(key, 1, t, 6, k, 1 - rate)
+            A = np.tanh(w[0] @ x + w[1])
+            E = np.exp(w[2] @ (A * D) + w[3])
+            P = E / E.sum(axis=0)
+            total += k * (-(Y[:, batch] * np.log(P)).sum() / k + l2 / (2 * k) * ((w[0] ** 2).sum() + (w[2] ** 2).sum()))
+            dZ2 = P - y
+            dZ1 = (w[2].T @ dZ2) * D * (1 - A**2)
+            g = [
+                dZ1 @ x.T / k + l2 / k * w[0],
+                dZ1.sum(axis=1, keepdims=True) / k,
+                dZ2 @ (A * D).T / k + l2 / k * w[2],
+                dZ2.sum(axis=1, keepdims=True) / k,
+            ]
+            t += 1
+            for i in range(4):
+                v[i] = 0.9 * v[i] + 0.1 * g[i]
+                s[i] = 0.999 * s[i] + 0.001 * g[i] ** 2
+                w[i] = w[i] - 0.1 * (v[i] / (1 - 0.9**t)) / (np.sqrt(s[i] / (1 - 0.999**t)) + 1e-8)
+        costs.append(total / m)
+    return np.concatenate([p.ravel() for p in w]), costs
+
+
+@engine_names
+def test_training_is_the_loop_written_out(name):
+    rng = np.random.default_rng(0)
+    X, Y = problem("cross_entropy", "softmax", 3, 2, 10, rng)
+    net = network([3, 6, 2], "tanh", "softmax")
+    state = prepare(net, X, Y, cr.Adam(0.1), batch_size=4, dropout=0.5, l2=0.1, seed=1)
+    costs = ENGINES[name].run(state, 3)
+    parameters, wanted = written_out()
+    np.testing.assert_allclose(costs, wanted, rtol=1e-12)
+    np.testing.assert_allclose(net.parameters, parameters, rtol=1e-10)
+
+
+@engine_names
+@pytest.mark.parametrize(("hidden", "pair", "depth"), [c for c in CASES if c[2] in (0, 2)], ids=str)
+def test_cost_and_gradients_are_those_of_the_network(name, hidden, pair, depth):
+    net, X, Y, rng = case(hidden, pair, depth)
+    weights = rng.uniform(0.2, 3, EXAMPLES)
+    J, gradient = ENGINES[name].objective(net, *net.examples(X, Y, weights), 0.3)(net.parameters)
+    wanted, dW, db = net.gradients(X, Y, l2=0.3, weights=weights)
+    assert pytest.approx(wanted, rel=1e-13) == J
+    assert type(J) is float
+    np.testing.assert_allclose(gradient, Network.pack(dW, db), rtol=1e-11, atol=1e-14)
+
+
+@engine_names
+def test_cost_and_gradients_work_at_any_vector(name):
+    net, X, Y, rng = case("tanh", ("cross_entropy", "softmax"), 2)
+    before, elsewhere = net.parameters.copy(), rng.standard_normal(net.parameters.size)
+    J, gradient = ENGINES[name].objective(net, X, Y, None, 0.1)(elsewhere)
+    np.testing.assert_array_equal(net.parameters, before)
+    net.parameters = elsewhere
+    assert pytest.approx(net.cost(X, Y, l2=0.1), rel=1e-13) == J
+    np.testing.assert_allclose(gradient, Network.pack(*net.gradients(X, Y, l2=0.1)[1:]), rtol=1e-12, atol=1e-15)
+
+
+def test_cost_and_gradients_with_masks_pass_the_gradient_check():
+    net, X, Y, rng = case("gelu", ("cross_entropy", "softmax"), 3)
+    D = masks(net, EXAMPLES, rng)
+    _, gradient = ENGINES["numpy"].cost_and_gradients(net, X, Y, None, 0.1, net.parameters, D)
+    dW, db = net.unpack(gradient)
+    wanted = differences(net, X, Y, 0.1, None, D)
+    got = {f"d{n}[{l}]": a[l] for l in range(1, net.L + 1) for n, a in (("W", dW), ("b", db))}
+    assert max(relative_error(got, wanted).values()) < 1e-6
+
+
+@engine_names
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_run_advances_by_whole_epochs_and_goes_on_where_it_stopped(name, optimizer):
+    def trained(*runs):
+        net, X, Y, _ = case("tanh", ("cross_entropy", "softmax"), 1)
+        state = prepare(net, X, Y, optimizer, batch_size=3, dropout=0.2, seed=4)
+        costs = [cost for epochs in runs for cost in ENGINES[name].run(state, epochs)]
+        assert state.epoch == 5
+        assert state.step == 5 * 3  # ⌈7/3⌉ updates an epoch
+        return costs, net.parameters
+
+    costs, parameters = trained(5)
+    assert len(costs) == 5
+    assert all(type(cost) is float for cost in costs)
+    in_parts = trained(1, 3, 1)
+    assert in_parts[0] == costs
+    np.testing.assert_array_equal(in_parts[1], parameters)
+
+
+@engine_names
+def test_zero_epochs_change_nothing(name):
+    net, X, Y, _ = case("tanh", ("cross_entropy", "softmax"), 1)
+    before = net.parameters.copy()
+    assert ENGINES[name].run(prepare(net, X, Y, cr.Adam()), 0) == []
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+@engine_names
+def test_after_an_epoch_that_is_not_finite_the_state_is_that_before_it(name):
+    net, X, Y, _ = case("identity", ("half_squared_error", "identity"), 2)
+    state = prepare(net, X, Y, cr.HeavyBall(1e80))
+    costs = ENGINES[name].run(state, 50)
+    assert 1 < len(costs) < 50
+    assert np.isfinite(costs[:-1]).all()
+    assert not np.isfinite(costs[-1])
+    assert state.epoch == len(costs) - 1
+    assert np.isfinite(net.parameters).all()
+    assert np.isfinite(state.slots[0]).all()
+    parameters = net.parameters.copy()
+    assert len(ENGINES[name].run(state, 3)) == 1  # and the same happens again
+    np.testing.assert_array_equal(net.parameters, parameters)
+
+
+@engine_names
+def test_parameters_that_are_not_finite_are_an_infinite_cost(name):
+    # One step of 1e308 · 1e3 overflows the parameters while the cost before it was a fine number.
+    net = cr.Network([1, 1], output="identity", init="zeros")
+    state = prepare(net, np.array([[1e3, 1e3]]), np.array([[1.0, 1.0]]), cr.GradientDescent(1e308))
+    assert ENGINES[name].run(state, 2) == [float("inf")]
+    np.testing.assert_array_equal(net.parameters, 0)
+
+
+@engine_names
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parameters_keep_their_dtype_whatever_the_constants_are(name, dtype):
+    net = cr.Network([3, 4, 2], dtype=dtype, seed=0)
+    X, Y = np.ones((3, 5)), np.ones((2, 5))
+    seen = []
+
+    class Spy(cr.Adam):
+        def step(self, params, grads, state):
+            seen.extend((params.dtype, grads.dtype))
+            return super().step(params, grads, state)
+
+    optimizer = (Spy if name == "numpy" else cr.Adam)(np.float64(0.1))
+    state = prepare(
+        net, X, Y, optimizer, l2=np.float64(0.1), dropout=0.5, weights=np.ones(5),
+        schedule=lambda epoch: np.float64(0.5), clip_norm=np.float64(0.1), batch_size=2,
+    )  # fmt: skip
+    ENGINES[name].run(state, 2)
+    assert set(seen) == ({np.dtype(dtype)} if name == "numpy" else set())
+    assert {slot.dtype for slot in state.slots[:2]} == {np.dtype(dtype)}
+    assert net.parameters.dtype == dtype
+    assert net.gradients(X, Y, l2=np.float64(0.1))[1][1].dtype == dtype
+
+
+def test_masks_are_the_documented_stream():
+    net = cr.Network([3, 5, 4, 2], seed=0)
+    state = prepare(net, np.ones((3, 7)), np.ones((2, 7)), cr.Adam(), dropout=(0.25, 0.5), seed=9)
+    for step in (0, 1, 12345):
+        state.step = step
+        D = engines.dropout_masks(state, 7)
+        assert D[0] is None
+        assert D[3] is None  # the output keeps all its units
+        np.testing.assert_array_equal(D[1], documented_mask(state.mask_key, 1, step, 5, 7, 0.75))
+        np.testing.assert_array_equal(D[2], documented_mask(state.mask_key, 2, step, 4, 7, 0.5))
+
+
+def test_masks_have_their_rate_and_expectation_one():
+    net = cr.Network([1, 500, 300, 1], seed=0)
+    state = prepare(net, np.ones((1, 200)), np.ones((1, 200)), cr.Adam(), dropout=(0.2, 0.0), seed=9)
+    D = engines.dropout_masks(state, 200)
+    assert D[2] is None  # rate 0: no mask, no cost
+    assert sorted(np.unique(D[1])) == [0, 1.25]
+    # 100 000 draws: the deviation of the rate is √(0.2 · 0.8 / 1e5) = 0.0013.
+    assert (D[1] == 0).mean() == pytest.approx(0.2, abs=0.006)
+    assert D[1].mean() == pytest.approx(1, abs=0.008)
+
+
+def test_a_long_gradient_is_cut_to_the_norm_and_a_short_one_left_alone():
+    g = np.array([3.0, -4.0])
+    np.testing.assert_allclose(engines.clipped(g, 1.0), [0.6, -0.8])
+    assert engines.clipped(g, 5.0) is g
+    np.testing.assert_array_equal(engines.clipped(np.zeros(2), 1.0), [0, 0])
+
+
+def test_auto_is_the_fastest_engine_that_can_and_says_why_it_is_not_the_kernel(caplog):
+    net = cr.Network([2, 3, 1])
+    assert engines.get("auto", net, cr.Adam()) is ENGINES["native" if BUILT else "numpy"]
+    assert engines.get("numpy", net, cr.Adam()) is ENGINES["numpy"]
+    assert all(ENGINES[name].name == name for name in ENGINES)
+    with pytest.raises(ValueError, match=r"unknown engine 'nunpy'\. Did you mean 'numpy'\? Known: auto, numpy, native"):
+        engines.get("nunpy", net)
+
+    class Mine(cr.Adam):
+        pass
+
+    swish = replace(activations.get("silu"), name="swish")
+    mine = replace(activations.get("relu"), function=lambda Z: np.maximum(Z, 0))
+    for broken, optimizer, reason in (
+        (net, Mine(), "optimizer Mine is not one of chainrule's own"),
+        (cr.Network([2, 3, 1], hidden=swish), cr.Adam(), "activation 'swish' is not one of chainrule's own"),
+        (cr.Network([2, 3, 1], hidden=mine), cr.Adam(), "activation 'relu' is not one of chainrule's own"),
+    ):
+        caplog.clear()
+        engines._say_once.cache_clear()
+        if BUILT:
+            with pytest.raises(ValueError, match=f"engine 'native': {reason}"):
+                engines.get("native", broken, optimizer)
+            assert engines.get("auto", broken, optimizer) is ENGINES["numpy"]
+            assert reason in caplog.text
+            engines.get("auto", broken, optimizer)
+            assert len(caplog.records) == 1  # once, not at every call
+            X, Y = np.ones((2, 3)), np.ones((1, 3))
+            assert next(broken.train(X, Y, optimizer, epochs=1)).engine == "numpy"
