@@ -2,30 +2,51 @@
 
 
 class ChainruleError(Exception):
-    """The base of every error of chainrule. Each is also one of Python's: a ValueError, an ArithmeticError, …."""
+    """The base of every error of chainrule. Each is also one of Python's: a ValueError, an ArithmeticError …."""
 
 
-class DivergenceError(ChainruleError, ArithmeticError):
-    """The cost became NaN or infinite in this epoch. The network keeps its last finite parameters."""
+class DivergenceError(ChainruleError, ArithmeticError, ValueError):
+    """The cost became NaN or infinite. The network keeps its last finite parameters.
 
-    epoch: int
-    learning_rate: float | None
+    Attributes
+    ----------
+    epoch : int
+        The epoch, counted from 0.
+    learning_rate : float or None
+        Its learning rate; None where the solver chooses its own steps.
+    """
+
+    def __init__(self, message: str, epoch: int = -1, learning_rate: float | None = None) -> None:
+        super().__init__(message)
+        self.epoch, self.learning_rate = epoch, learning_rate
 
 
 class CheckpointError(ChainruleError, ValueError):
-    """One clear line about a checkpoint that training cannot go on from."""
+    """Training cannot go on from this checkpoint."""
 
 
 class ModelFileError(ChainruleError, ValueError):
-    """One clear line about a file that cannot be written, or is no model, or not one for this version."""
+    """A file cannot be written, or is no model, or not one for this version."""
 
 
 class UserNote(UserWarning):
-    """A warning that people should read, wherever it comes up: the command line prints it as a note."""
+    """A warning that people should read wherever it comes up: the command line prints it as a note."""
 
 
 class DivergenceWarning(UserNote):
-    """The cost became NaN or infinite; training ended early and keeps what it had."""
+    """The cost became NaN or infinite; training ended early, and what it had is kept.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch, counted from 0.
+    learning_rate : float or None
+        Its learning rate.
+    """
+
+    def __init__(self, message: str, epoch: int = -1, learning_rate: float | None = None) -> None:
+        super().__init__(message)
+        self.epoch, self.learning_rate = epoch, learning_rate
 
 
 class ConstantPredictionWarning(UserNote):
@@ -37,4 +58,16 @@ class CheckpointWarning(UserNote, RuntimeWarning):
 
 
 class TrainingInterrupted(UserNote):
-    """A training was ended by Ctrl-C and keeps what it had."""
+    """Ctrl-C ended a training, which keeps what it had.
+
+    Attributes
+    ----------
+    checkpoint : str or None
+        What there is to say about its checkpoint; None where there is none.
+    written : bool
+        Whether the checkpoint holds the training as it was then.
+    """
+
+    def __init__(self, message: str, checkpoint: str | None = None, written: bool = False) -> None:
+        super().__init__(message)
+        self.checkpoint, self.written = checkpoint, written
