@@ -25,7 +25,7 @@ from timing import headline, machine, report_noise, table
 
 import chainrule as cr
 from chainrule.engines import ENGINES
-from chainrule.training.loop import prepare
+from chainrule.training.train import prepare
 
 LIMIT = 0.5  # seconds
 MANY = 10**6  # epochs in one call
@@ -57,7 +57,7 @@ def steps(batch, **kind):
 
     def state(m, batch_size):
         X, Y = examples(m, **kind)
-        return prepare(network(), X, Y, cr.Adam(1e-6), batch_size=batch_size, shuffle=False)
+        return prepare(network(), network().check_examples(X, Y), cr.Adam(1e-6), batch_size=batch_size, shuffle=False)
 
     probe = state(2000, None)
     ENGINES["native"].run(probe, 2)

@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -69,6 +70,25 @@ constexpr std::array<std::pair<const char*, Rule>, 6> RULES{{
     {"RMSProp", Rule::rmsprop},
     {"Adam", Rule::adam},
 }};
+
+// The outputs that each loss is worked out for (kernel.cpp, cost).
+constexpr std::array<std::pair<const char*, const char*>, 9> PAIRS{{
+    {"binary_cross_entropy", "sigmoid"},
+    {"cross_entropy", "softmax"},
+    {"half_squared_error", "identity"},
+    {"half_squared_error", "relu"},
+    {"half_squared_error", "tanh"},
+    {"half_squared_error", "sigmoid"},
+    {"absolute", "identity"},
+    {"huber", "identity"},
+    {"poisson", "exp"},
+}};
+
+template <class Table> std::vector<std::string> names(const Table& table) {
+    std::vector<std::string> found;
+    for (const auto& row : table) found.emplace_back(row.first);
+    return found;
+}
 
 // Examples with the arrays they are in, which live as long as they do.
 template <class T> struct Data {
@@ -284,6 +304,13 @@ NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);  // networks that live until the interpreter ends hold kernels
     m.def("isas", &isas, "The instruction sets this machine has, of those the kernel was built for; the best one last.");
     m.def("available_threads", &available_threads, "As OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity.");
+    m.def(
+        "functions", [] { return names(FUNCTIONS); }, "The activations that the kernel has.");
+    m.def(
+        "losses", [] { return std::vector<std::pair<std::string, std::string>>(PAIRS.begin(), PAIRS.end()); },
+        "The losses that the kernel has, each with an output activation it has it for.");
+    m.def(
+        "rules", [] { return names(RULES); }, "The optimizers that the kernel has.");
     m.def(
         "ask",
         [](const nb::callable& asked) {

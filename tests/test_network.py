@@ -71,7 +71,8 @@ def test_copies_are_independent():
         (lambda net: net.W.__setitem__(slice(1, 3), []), TypeError, "one layer at a time"),
         # (4,) would be written into every row without this.
         (lambda net: net.W.__setitem__(2, np.ones(4)), ValueError, r"layer 2: got shape \(4,\), wanted \(4, 4\)"),
-        (lambda net: net.b.__setitem__(1, np.ones(4)), ValueError, r"layer 1: got shape \(4,\), wanted \(4, 1\)"),
+        (lambda net: net.b.__setitem__(1, np.ones(3)), ValueError, r"layer 1: got shape \(3,\), wanted \(4, 1\)"),
+        (lambda net: net.b.__setitem__(1, np.ones((1, 4))), ValueError, r"got shape \(1, 4\), wanted \(4, 1\)"),
         (lambda net: setattr(net, "parameters", np.ones(3)), ValueError, r"got shape \(3,\), wanted \(36,\)"),
         (lambda net: setattr(net, "W", [None, 1, 2]), AttributeError, "W"),
     ],
@@ -223,7 +224,7 @@ def test_float32_is_float32_everywhere_and_close(rng):
 
 def test_inputs_are_not_copied_when_they_need_not_be(rng):
     X = rng.standard_normal((6, 3)).T  # an F-ordered view, as the door with rows gives it
-    assert np.shares_memory(network([3, 2]).inputs(X), X)
+    assert np.shares_memory(network([3, 2]).check_inputs(X), X)
 
 
 def test_inputs_are_never_written_to(rng):
@@ -335,11 +336,11 @@ def test_standard_normalization_is_mean_and_deviation_of_the_training_set(rng):
     X = rng.normal([[5.0], [-300.0], [0.01]], [[2.0], [100.0], [1e-4]], (3, 50))
     new = rng.standard_normal((3, 4))
     net = network([3, 2]).normalize(X)
-    A = net.inputs(X)
+    A = net.check_inputs(X)
     np.testing.assert_allclose(A.mean(axis=1), 0, atol=1e-12)
     np.testing.assert_allclose(A.std(axis=1), 1, rtol=1e-12)
     wanted = (new - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
-    np.testing.assert_allclose(net.inputs(new), wanted, rtol=1e-10)
+    np.testing.assert_allclose(net.check_inputs(new), wanted, rtol=1e-10)
     np.testing.assert_allclose(net.layers(new)[1][0], wanted, rtol=1e-10)
 
 
@@ -350,7 +351,7 @@ def test_robust_normalization_is_median_quartiles_and_the_smooth_clip():
     new = np.array([[5.0, 9.0, 1e9], [0.0, 8.0, -4.0], [4.0, 5.0, -1e6]])
     clip = lambda x: x / (1 + (x / 3) ** 2) ** 0.5  # noqa: E731
     wanted = [[0, clip(1.0), 3.0], [0, clip(2.0), clip(-1.0)], [0, 0, 0]]
-    np.testing.assert_allclose(net.inputs(new), wanted, rtol=1e-12)
+    np.testing.assert_allclose(net.check_inputs(new), wanted, rtol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["standard", "robust"])
@@ -358,10 +359,10 @@ def test_robust_normalization_is_median_quartiles_and_the_smooth_clip():
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e8, -1e-30, 1 / 3])
 def test_a_constant_feature_becomes_zero_and_not_noise(value, dtype, method):
     X = np.stack([np.full(1000, value), np.linspace(0, 1, 1000)])
-    A = network([2, 1]).normalize(X, method).inputs(X)
+    A = network([2, 1]).normalize(X, method).check_inputs(X)
     assert not A[0].any()
     assert A[1].any()
-    single = cr.Network([2, 1], dtype=dtype).normalize(X, method).inputs(X)
+    single = cr.Network([2, 1], dtype=dtype).normalize(X, method).check_inputs(X)
     assert not single[0].any()
     assert single.dtype == dtype
 
@@ -369,7 +370,7 @@ def test_a_constant_feature_becomes_zero_and_not_noise(value, dtype, method):
 @pytest.mark.parametrize("method", ["standard", "robust"])
 def test_a_deviation_too_small_to_divide_by_is_constant(method):
     X = np.array([[0.0, 1e-320, 2e-320, 3e-320]])
-    np.testing.assert_array_equal(network([1, 1]).normalize(X, method).inputs(X), 0)
+    np.testing.assert_array_equal(network([1, 1]).normalize(X, method).check_inputs(X), 0)
 
 
 def test_normalization_is_stored_and_applied_to_every_later_input(rng):

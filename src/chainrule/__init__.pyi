@@ -8,6 +8,7 @@ from chainrule import optimizers as optimizers
 from chainrule import plots as plots
 from chainrule import schedules as schedules
 from chainrule._version import __version__ as __version__
+from chainrule.datasets import one_hot as one_hot
 from chainrule.errors import ChainruleError as ChainruleError
 from chainrule.errors import CheckpointError as CheckpointError
 from chainrule.errors import DivergenceError as DivergenceError
@@ -23,6 +24,7 @@ from chainrule.estimators.display import CostCurveDisplay as CostCurveDisplay
 from chainrule.estimators.display import FirstLayerDisplay as FirstLayerDisplay
 from chainrule.estimators.display import NetworkDisplay as NetworkDisplay
 from chainrule.exporting import export_onnx as export_onnx
+from chainrule.files.checkpoint import Checkpoint as Checkpoint
 from chainrule.files.model import load as load
 from chainrule.files.model import save as save
 from chainrule.network import Network as Network
@@ -37,6 +39,7 @@ from chainrule.optimizers import RMSProp as RMSProp
 from chainrule.training.loop import Step as Step
 from chainrule.training.many import Each as Each
 from chainrule.training.many import train_many as train_many
+from chainrule.training.train import Training as Training
 from chainrule.working.diagnosis import diagnose as diagnose
 from chainrule.working.gradients import GradientError as GradientError
 from chainrule.working.gradients import check_gradients as check_gradients

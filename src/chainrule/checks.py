@@ -1,8 +1,11 @@
-"""Where numbers are NaN or infinite, for the errors that refuse them."""
+"""Checks of what users give: numbers, whole numbers, examples; and where they are NaN or infinite."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+
+from chainrule._types import Array
 
 Place = tuple[int, int, int, int]
 
@@ -31,3 +34,68 @@ def place(name: str, row: str, found: Place, value: Any) -> str:
         f"The first is {name}[{i}, {j}] = {value}, {row} {i} of example {j}, both counted from 0; there "
         f"{'is 1' if count == 1 else f'are {count}'} in {examples} of the examples."
     )
+
+
+def check_whole(**counts: Any) -> None:
+    """ValueError for an argument, by its name, that is neither None nor a whole number of 1 or more."""
+    for name, value in counts.items():
+        if value is not None and (not isinstance(value, Integral) or value < 1):
+            raise ValueError(f"{name}: got {value!r}, wanted a whole number of 1 or more")
+
+
+def as_floats(name: str, A: Any, dtype: np.dtype[Any]) -> Any:
+    """A in this precision; what is too large for it becomes infinite. ValueError for text, dates, complex numbers."""
+    if A.dtype == dtype:
+        return A
+    why = f"got {A.dtype}"
+    if A.dtype.kind in "biufO":
+        try:
+            with np.errstate(over="ignore"):
+                return A.astype(dtype)
+        except (TypeError, ValueError) as error:
+            why = f"got objects of which one is no number ({error})"
+    raise ValueError(f"{name}: {why}, wanted numbers. Turn text, dates and categories into numbers first.")
+
+
+def check_targets_shape(Y: Array, outputs: int, m: int) -> None:
+    """ValueError for targets that are not (outputs, m), with what was meant, perhaps."""
+    if Y.shape == (outputs, m):
+        return
+    hint = ""
+    if Y.size == m and Y.ndim <= 2 and outputs == 1:
+        hint = " Make it a row: Y.reshape(1, -1)."
+    elif Y.size == m and Y.ndim <= 2 and (Y.dtype.kind in "iubUSO" or (np.round(Y) == Y).all()):
+        hint = f" Make one-hot columns of the labels: chainrule.one_hot(Y, {outputs})."
+    raise ValueError(f"Y: got shape {Y.shape}, wanted ({outputs}, {m}), one column for each column of X.{hint}")
+
+
+def check_finite(name: str, row: str, A: Any, given: Any) -> None:
+    """ValueError with the place of the first NaN or infinity in A, which was made of what was given."""
+    if (where := first_not_finite(A)) is None:
+        return
+    i, j = where[:2]
+    value = (given.tocsr() if hasattr(given, "tocsr") else np.asarray(given))[i, j]
+    advice = "Fill or drop the missing values first."
+    if isinstance(value, (np.number, int, float)) and np.isfinite(value):
+        advice = f"Smaller numbers are needed: {A.dtype} ends at {np.finfo(A.dtype).max:.2g}, normalization included."
+    raise ValueError(f"{name}: got NaN or infinity, wanted finite numbers. {advice} {place(name, row, where, value)}")
+
+
+def check_weights(weights: Any, m: int, dtype: np.dtype[Any]) -> Array:
+    """The weights (1, m) of m examples; ValueError for others."""
+    w = as_floats("weights", np.asarray(weights), np.dtype(np.float64)).reshape(1, -1)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        total = float(w.sum())
+        narrow: Array = w.astype(dtype)
+    wrong = ~(np.isfinite(w) & (w >= 0)).ravel()
+    if w.shape[1] != m or wrong.any() or not w.any():
+        place = f"; weights[{wrong.argmax()}] = {w.ravel()[wrong.argmax()]}, counted from 0" if wrong.any() else ""
+        raise ValueError(
+            f"weights: wanted {m} finite numbers of 0 or more, not all 0; got shape {np.shape(weights)}{place}"
+        )
+    if not np.finfo(dtype).tiny <= total <= np.finfo(dtype).max:
+        raise ValueError(
+            f"weights: their sum is {total:.3g}, which {dtype} cannot divide by. Multiply all of them by one number: "
+            "without l2, only their proportions count."
+        )
+    return narrow

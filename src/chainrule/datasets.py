@@ -178,3 +178,35 @@ def _columns(rows: Any, targets: Any) -> Data:
     X = np.ascontiguousarray(rows, dtype=np.float64).T  # (n, m)
     Y = np.ascontiguousarray(targets, dtype=np.float64).reshape(len(rows), -1).T  # (k, m)
     return X, Y
+
+
+def one_hot(labels: Any, classes: int | None = None) -> NDArray[np.float64]:
+    """Targets for softmax: a column for each label, 1 in the row of its class and 0 elsewhere.
+
+    Parameters
+    ----------
+    labels : array-like of shape (m,) or (1, m)
+        Whole numbers from 0.
+    classes : int, optional
+        How many classes there are; the largest label + 1 unless given.
+
+    Returns
+    -------
+    array of shape (classes, m)
+
+    Raises
+    ------
+    ValueError
+        For labels that are no whole numbers from 0 to classes − 1.
+    """
+    given = np.ravel(labels)
+    numbers = given.astype(np.int64) if given.dtype.kind in "biuf" and np.isfinite(given).all() else None
+    if numbers is None or not given.size or (numbers != given).any() or numbers.min() < 0:
+        raise ValueError(
+            f"labels: got {np.unique(given)[:5].tolist()} …, wanted whole numbers from 0; names become numbers by "
+            "np.unique(labels, return_inverse=True)[1]"
+        )
+    k = int(numbers.max()) + 1 if classes is None else classes
+    if numbers.max() >= k:
+        raise ValueError(f"labels: got {numbers.max()}, wanted 0 to {k - 1} for {k} classes")
+    return np.eye(k)[:, numbers]

@@ -1,51 +1,71 @@
 """Network: sizes, activations, a loss, and the parameters as views on one flat vector."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 
-from chainrule import activations, equations, initializers, losses
+from chainrule import activations, equations, initializers, layout, losses
 from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.checks import first_not_finite, place
+from chainrule.checks import as_floats, check_finite, check_targets_shape, check_weights
 from chainrule.engines import blas, kernel
+from chainrule.layout import Views
 from chainrule.normalization import Normalizer
-
-if TYPE_CHECKING:
-    from chainrule.training.loop import Step
-
-
-class Views(list[Any]):
-    """W[1] … W[L] or b[1] … b[L]. Assigning to an entry writes into the network's vector instead of leaving it."""
-
-    def __setitem__(self, l: SupportsIndex | slice, value: Any) -> None:
-        if isinstance(l, slice):
-            raise TypeError("assign to one layer at a time: net.W[l] = …")
-        if self[l] is None:
-            raise IndexError("index 0 is unused: layers are counted from 1, as in W[1]")
-        if np.shape(value) not in ((), self[l].shape):  # NumPy would stretch a row over the whole matrix
-            raise ValueError(f"layer {l}: got shape {np.shape(value)}, wanted {self[l].shape} or one number")
-        self[l][...] = value
+from chainrule.training.train import train
 
 
 class Network:
     """A fully-connected network: Z[l] = W[l] A[l-1] + b[l], A[l] = g[l](Z[l]), for l = 1 … L.
 
-    sizes: [n[0], …, n[L]], inputs first; two numbers are a logistic, softmax or linear regression.
-    hidden: the activation of the hidden layers, one name or one for each. output: ``"sigmoid"`` (one or several
-    independent yes/no answers), ``"softmax"`` (one of several classes), ``"identity"``, ``"relu"``, ``"tanh"``
-    (numbers), ``"exp"`` (counts).
-    loss: by the output unless given (``"absolute"`` and ``"huber(δ)"`` go with identity).
-    init: ``"auto"``, ``"zeros"``, ``"small"``, ``"xavier"``, ``"glorot"``, ``"glorot_uniform"``, ``"he"``, ``"lecun"``
-    or a number s for s·N(0, 1).
-    seed: an int or a numpy.random.Generator. dtype: float64 or float32.
-
-    `W[l]` (n[l], n[l-1]) and `b[l]` (n[l], 1) are writable views on `parameters`, the flat vector W[1], b[1], W[2], ….
     Examples are columns everywhere: X (n[0], m), Y (n[L], m); X may be a scipy.sparse array.
+
+    Parameters
+    ----------
+    sizes : iterable of int
+        [n[0], …, n[L]], inputs first; two numbers are a logistic, softmax or linear regression.
+    hidden : str or sequence of str, default "relu"
+        The activation of the hidden layers, one name or one for each.
+    output : str, default "sigmoid"
+        "sigmoid" (one or several independent yes/no answers), "softmax" (one of several classes), "identity", "relu",
+        "tanh" (numbers) or "exp" (counts).
+    loss : str, optional
+        By the output unless given; "absolute" and "huber(δ)" go with identity.
+    init : str or float, default "auto"
+        "auto", "zeros", "small", "xavier", "glorot", "glorot_uniform", "he", "lecun", or a number s for s · N(0, 1).
+    seed : int or numpy.random.Generator, optional
+        For the initial weights.
+    dtype : float64 or float32, default float64
+        The precision of parameters and computations.
+
+    Attributes
+    ----------
+    W, b : lists of arrays
+        `W[l]` (n[l], n[l-1]) and `b[l]` (n[l], 1) for l = 1 … L, writable views on `parameters`; index 0 is unused.
+    parameters : array of shape (p,)
+        The flat vector W[1], b[1], W[2], ….
+    sizes : list of int
+        n[0] … n[L].
+    L : int
+        The number of layers; the input is layer 0 and is not counted.
+    g : list of Activation
+        g[1] … g[L]; index 0 is None.
+    loss : Loss
+        𝓛 and its derivative by Z[L].
+    normalizer : Normalizer or None
+        What every input is normalized by; see `normalize`.
+
+    Raises
+    ------
+    ValueError
+        For sizes, names or a dtype that there are not, or that do not go together.
+
+    Notes
+    -----
+    `forward`, `cost` and `gradients` are computed by the engine that `engine` names: the compiled kernel where it has
+    the network's functions, else the reference in NumPy. `layers` is always the reference's, for it shows every array.
+
     """
 
     def __init__(
@@ -59,15 +79,15 @@ class Network:
         seed: int | np.random.Generator | None = None,
         dtype: Any = np.float64,
     ) -> None:
-        self._structure(sizes, hidden, output, loss, dtype)
-        self._place(kernel.zeros(self._count(), self.dtype))
+        self._set_structure(sizes, hidden, output, loss, dtype)
+        self._set_vector(kernel.zeros(layout.length(self.sizes), self.dtype))
         rng = np.random.default_rng(seed)
         for l in range(1, self.L + 1):
             self.W[l][...] = initializers.get(init, self.g[l].name)(rng, self.W[l].shape)
 
-    def _structure(self, sizes: Iterable[int], hidden: Any, output: Any, loss: str | None, dtype: Any) -> None:
+    def _set_structure(self, sizes: Iterable[int], hidden: Any, output: Any, loss: str | None, dtype: Any) -> None:
         """All of the network but its parameters."""
-        self.sizes = _check_sizes(sizes)
+        self.sizes = layout.check_sizes(sizes)
         self.L = len(self.sizes) - 1
         names = [hidden] * (self.L - 1) if isinstance(hidden, (str, Activation)) else list(hidden)
         if len(names) != self.L - 1:
@@ -77,7 +97,7 @@ class Network:
             )
         self.g: list[Any] = [None, *(activations.get(name) for name in names), activations.get(output)]
         for l in range(1, self.L):
-            if self.g[l].name in activations.OUTPUT_ONLY:
+            if self.g[l].derivative is None:
                 raise ValueError(f"hidden layer {l}: {self.g[l].name} can only be the output activation")
         if self.g[-1].name == "softmax" and self.sizes[-1] == 1:
             raise ValueError("softmax over one output is always 1: use output='sigmoid', or one output for each class")
@@ -88,10 +108,7 @@ class Network:
         self.normalizer: Normalizer | None = None
         self._compiled: tuple[Any, Any] | None = None
 
-    def _count(self) -> int:
-        return sum(n * (k + 1) for k, n in pairwise(self.sizes))
-
-    def _place(self, vector: Array) -> None:
+    def _set_vector(self, vector: Array) -> None:
         self._parameters = vector
         self._W, self._b = self.unpack(vector)
 
@@ -99,7 +116,7 @@ class Network:
 
     @property
     def parameters(self) -> Array:
-        """The flat vector W[1], b[1], W[2], …. Assigning to it writes into it: it stays the one vector."""
+        """The flat vector W[1], b[1], W[2], …, shape (p,). Assigning to it writes into it: it stays the one vector."""
         return self._parameters
 
     @parameters.setter
@@ -115,22 +132,36 @@ class Network:
 
     @property
     def b(self) -> Views:
-        """b[l] (n[l], 1), l = 1 … L: views on `parameters`."""
+        """b[l] (n[l], 1), l = 1 … L: views on `parameters`. A vector (n[l],) may be assigned, too."""
         return self._b
 
     def unpack(self, vector: Array) -> tuple[Views, Views]:
-        """(W, b) as views on any flat vector laid out as `parameters` is: a gradient, another state."""
-        W, b, start = Views([None]), Views([None]), 0
-        for rows, columns in zip(self.sizes[1:], self.sizes, strict=False):
-            end = start + rows * columns
-            W.append(vector[start:end].reshape(rows, columns))
-            b.append(vector[end : end + rows].reshape(rows, 1))
-            start = end + rows
-        return W, b
+        """W and b as views on any flat vector laid out as `parameters` is: a gradient, another state.
+
+        Parameters
+        ----------
+        vector : array of shape (p,)
+
+        Returns
+        -------
+        W, b : lists of arrays, 1-based
+
+        """
+        return layout.unpack(self.sizes, vector)
 
     @staticmethod
     def pack(dW: Sequence[Any], db: Sequence[Any]) -> Array:
-        """The flat vector of dW[1], db[1], dW[2], …: the inverse of `unpack`."""
+        """The flat vector of dW[1], db[1], dW[2], …: the inverse of `unpack`.
+
+        Parameters
+        ----------
+        dW, db : lists of arrays, 1-based
+
+        Returns
+        -------
+        array of shape (p,)
+
+        """
         return np.concatenate([part.ravel() for pair in zip(dW[1:], db[1:], strict=True) for part in pair])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -149,24 +180,24 @@ class Network:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vector = kernel.zeros(state["parameters"].size, state["parameters"].dtype)
-        vector[...] = state["parameters"]  # a copy of a network shares nothing with it
-        self.__dict__.update(self.on(state, vector).__dict__)
+        vector = kernel.aligned(state["parameters"])  # a copy of a network shares nothing with it
+        self.__dict__.update(self.from_state(state, vector).__dict__)
 
     @classmethod
-    def on(cls, state: dict[str, Any], parameters: Array) -> "Network":
+    def from_state(cls, state: dict[str, Any], parameters: Array) -> "Network":
         """The network of a state (see __getstate__) on this vector of parameters (p,), which is not copied.
 
         ValueError if the vector, or the normalizer, is not one for these sizes.
         """
         network = cls.__new__(cls)
-        network._structure(*(state[name] for name in ("sizes", "hidden", "output", "loss", "dtype")))
-        if parameters.shape != (network._count(),) or parameters.dtype != network.dtype:
+        network._set_structure(*(state[name] for name in ("sizes", "hidden", "output", "loss", "dtype")))
+        length = layout.length(network.sizes)
+        if parameters.shape != (length,) or parameters.dtype != network.dtype:
             raise ValueError(
-                f"parameters: got shape {parameters.shape} of {parameters.dtype}, wanted ({network._count()},) of "
+                f"parameters: got shape {parameters.shape} of {parameters.dtype}, wanted ({length},) of "
                 f"{network.dtype} for the sizes {network.sizes}"
             )
-        network._place(parameters)
+        network._set_vector(parameters)
         network.normalizer = normalizer = state["normalizer"]
         wanted = (network.sizes[0], 1)
         for part in () if normalizer is None else (normalizer.center, normalizer.scale):
@@ -176,19 +207,10 @@ class Network:
 
     # -- computing ---------------------------------------------------------------------------------------------------
 
-    def forward(self, X: Any) -> Array:
-        """A[L] = Ŷ of the examples X (n[0], m), shape (n[L], m)."""
-        X = self.inputs(X)
-        compiled = self.compiled()
-        if compiled is None:
-            with blas.one_thread():
-                return equations.forward(X, self.W, self.b, self.g)[1][-1]  # type: ignore[no-any-return]
-        A = np.empty((self.sizes[-1], X.shape[1]), self.dtype)
-        if isinstance(X, np.ndarray):
-            compiled.forward(self._parameters, X if X.flags.carray else kernel.whole_strides(X), A)
-        else:
-            compiled.evaluate(self._parameters, kernel.data(X, None, None), A)
-        return A
+    @property
+    def engine(self) -> str:
+        """Who computes `forward`, `cost` and `gradients`: "native", the compiled kernel, or "numpy", the reference."""
+        return "numpy" if self.compiled() is None else "native"
 
     def compiled(self) -> Any:
         """The kernel's form of this network, None where it has none; made once for as long as the functions stay."""
@@ -199,47 +221,139 @@ class Network:
             self._compiled = functions, made
         return self._compiled[1]
 
-    @blas.one_thread()
+    def forward(self, X: Any) -> Array:
+        """A[L] = Ŷ of examples.
+
+        Parameters
+        ----------
+        X : array of shape (n[0], m)
+
+        Returns
+        -------
+        array of shape (n[L], m)
+
+        """
+        X = self.check_inputs(X)
+        compiled = self.compiled()
+        if compiled is None:
+            return self._layers(X)[1][-1]  # type: ignore[no-any-return]
+        A = np.empty((self.sizes[-1], X.shape[1]), self.dtype)
+        if isinstance(X, np.ndarray):
+            compiled.forward(self._parameters, X if X.flags.carray else kernel.whole_strides(X), A)
+        else:
+            compiled.evaluate(self._parameters, kernel.data(X, None, None), A)
+        return A
+
     def layers(self, X: Any) -> tuple[list[Any], list[Any]]:
-        """Z[0 … L] and A[0 … L] of the examples X (n[0], m): A[0] is the (normalized) input, Z[0] is None."""
-        return equations.forward(self.inputs(X), self.W, self.b, self.g)
+        """Every Z[l] and A[l] of examples, by the reference.
+
+        Parameters
+        ----------
+        X : array of shape (n[0], m)
+
+        Returns
+        -------
+        Z, A : lists of arrays
+            Z[0] … Z[L] and A[0] … A[L], (n[l], m) each: A[0] is the (normalized) input, Z[0] is None.
+
+        """
+        return self._layers(self.check_inputs(X))
 
     @blas.one_thread()
+    def _layers(self, X: Any) -> tuple[list[Any], list[Any]]:
+        return equations.forward(X, self.W, self.b, self.g)
+
     def cost(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> float:
-        """J = (1/m) Σ 𝓛(ŷ, y) + (l2/2m) Σ ‖W[l]‖², a float."""
-        X, Y, w = self.examples(X, Y, weights)
-        Z, _ = equations.forward(X, self.W, self.b, self.g)
-        return float(equations.cost(Z, Y, self.W, self.loss, float(l2), w)[0])
+        """J = (1/m) Σ 𝓛(ŷ, y) + (λ/2m) Σ ‖W[l]‖².
 
-    @blas.one_thread()
+        Parameters
+        ----------
+        X : array of shape (n[0], m)
+        Y : array of shape (n[L], m)
+        l2 : float, default 0
+            λ.
+        weights : array of shape (m,), optional
+            They multiply each 𝓛, and Σ weights takes the place of m.
+
+        Returns
+        -------
+        float
+            J.
+
+        """
+        examples = self.check_examples(X, Y, weights)
+        return self.evaluate(*examples)[0] if l2 == 0 else self._cost_and_gradients(*examples, l2)[0]
+
+    def evaluate(self, X: Any, Y: Array, w: Array | None) -> tuple[float, Array]:
+        """J without L2, and A[L] (n[L], m), of checked examples; infinite or NaN where numbers overflow."""
+        if (compiled := self.compiled()) is not None:
+            A = np.empty(Y.shape, self.dtype)
+            return compiled.evaluate(self._parameters, kernel.data(X, Y, w), A), A
+        with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"):
+            Z, layers = equations.forward(X, self.W, self.b, self.g)
+            return float(equations.cost(Z, Y, self.W, self.loss, 0.0, w)[0]), layers[-1]
+
     def gradients(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> tuple[float, list[Any], list[Any]]:
-        """J, dW, db: the cost and its derivative by every W[l] (n[l], n[l-1]) and b[l] (n[l], 1); index 0 is None."""
-        X, Y, w = self.examples(X, Y, weights)
-        Z, A = equations.forward(X, self.W, self.b, self.g)
-        J, dZ, m = equations.cost(Z, Y, self.W, self.loss, float(l2), w)
-        return float(J), *equations.backward(dZ, Z, A, self.W, self.slope, m, float(l2))
+        """The cost and its derivatives by every W[l] and b[l].
+
+        Parameters
+        ----------
+        X : array of shape (n[0], m)
+        Y : array of shape (n[L], m)
+        l2 : float, default 0
+            λ of the term (λ/2m) Σ ‖W[l]‖².
+        weights : array of shape (m,), optional
+            They multiply each 𝓛, and Σ weights takes the place of m.
+
+        Returns
+        -------
+        J : float
+        dW, db : lists of arrays
+            dW[l] (n[l], n[l-1]) and db[l] (n[l], 1) for l = 1 … L; index 0 is None.
+
+        """
+        return self._cost_and_gradients(*self.check_examples(X, Y, weights), l2)
+
+    def _cost_and_gradients(self, X: Any, Y: Array, w: Array | None, l2: float) -> tuple[float, list[Any], list[Any]]:
+        if (compiled := self.compiled()) is not None:
+            gradient = np.empty_like(self._parameters)
+            J = compiled.cost_and_gradients(self._parameters, kernel.data(X, Y, w), float(l2), gradient)
+            return J, *map(list, self.unpack(gradient))
+        with blas.one_thread():
+            J, dW, db = equations.cost_and_gradients(X, Y, self.W, self.b, self.g, self.slope, self.loss, float(l2), w)
+        return float(J), dW, db
 
     @property
     def slope(self) -> list[Any]:
         """g[l]′ of the hidden layers, 1-based; None for the output, whose slope is in the loss."""
         return [None, *(g.slope for g in self.g[1:-1]), None]
 
-    def train(self, X: Any, Y: Any, optimizer: Any, **options: Any) -> Iterator["Step"]:
-        """Train by mini-batches: a generator of Step records. See chainrule.training.loop.train for all options."""
-        from chainrule.training.loop import train  # a network can be used, and read, without the training room
-
-        return train(self, X, Y, optimizer, **options)
+    train = train
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
     def normalize(self, X: Any, method: str | None = "standard") -> "Network":
-        """Measure a training set X (n[0], m) and normalize every later input by it; method None switches it off."""
+        """Measure a training set and normalize every later input by it.
+
+        Parameters
+        ----------
+        X : array of shape (n[0], m)
+            The training set.
+        method : {"standard", "robust"} or None, default "standard"
+            "standard": mean and deviation; "robust": median and quartiles, smoothly clipped; None switches it off.
+
+        Returns
+        -------
+        Network
+            Itself.
+
+        """
         self.normalizer = None
         if method is not None:
-            self.normalizer = Normalizer.measure(self.inputs(X), method)
+            self.normalizer = Normalizer.measure(self.check_inputs(X), method)
         return self
 
-    def inputs(self, X: Any) -> Any:
+    def check_inputs(self, X: Any) -> Any:
         """X checked, in the network's precision, normalized: (n[0], m). Not copied where none of this is needed."""
         if not isinstance(X, np.ndarray):
             if not hasattr(X, "tocsr"):
@@ -250,31 +364,33 @@ class Network:
             hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == self.sizes[0] else ""
             raise ValueError(f"X: got shape {X.shape}, wanted ({self.sizes[0]}, m), one column for each example.{hint}")
         if X.dtype != self.dtype:
-            X = _numbers("X", X, self.dtype)
+            X = as_floats("X", X, self.dtype)
         return X if self.normalizer is None else self.normalizer(X)
 
-    def examples(self, X: Any, Y: Any, weights: Any = None) -> tuple[Any, Array, Array | None]:
-        """X (n[0], m), Y (n[L], m) and weights (1, m) or None, checked against each other and the loss."""
+    def check_examples(
+        self, X: Any, Y: Any, weights: Any = None, *, known_finite: bool = False
+    ) -> tuple[Any, Array, Array | None]:
+        """X (n[0], m), Y (n[L], m) and weights (1, m) or None, checked against each other and the loss.
+
+        known_finite: X and Y were looked through for NaN and infinity just now; they are not again where they come out
+        as they went in.
+        """
         given_X, given_Y = X, Y
-        X, Y = self.inputs(X), np.asarray(Y)
+        X, Y = self.check_inputs(X), np.asarray(Y)
         m = X.shape[1]
-        if Y.ndim != 2 or Y.shape != (self.sizes[-1], m):
-            hint = " Make it a row: Y.reshape(1, -1)." if Y.shape == (m,) and self.sizes[-1] == 1 else ""
-            raise ValueError(
-                f"Y: got shape {Y.shape}, wanted ({self.sizes[-1]}, {m}), one column for each column of X.{hint}"
-            )
+        check_targets_shape(Y, self.sizes[-1], m)
         if m == 0:
             raise ValueError("X: got no examples (0 columns), wanted at least one")
-        Y = _numbers("Y", Y, self.dtype)
-        _check_finite("X", "feature", X, given_X)
-        _check_finite("Y", "output", Y, given_Y)
+        Y = as_floats("Y", Y, self.dtype)
+        if not (known_finite and X is given_X):
+            check_finite("X", "feature", X, given_X)
+        if not (known_finite and Y is given_Y):
+            check_finite("Y", "output", Y, given_Y)
         if not self.loss.accepts(Y):
             raise ValueError(
                 f"Y: values from {Y.min():g} to {Y.max():g}; the {self.loss.name} loss wants {self.loss.wanted}"
             )
-        if weights is None:
-            return X, Y, None
-        return X, Y, _check_weights(weights, m, self.dtype)
+        return X, Y, None if weights is None else check_weights(weights, m, self.dtype)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -288,10 +404,17 @@ class Network:
         )
 
     def describe(self) -> dict[str, Any]:
-        """The network in words and numbers, as JSON has them: layers, inputs, parameters, loss, dtype, normalize."""
+        """The network in words and numbers.
+
+        Returns
+        -------
+        dict
+            layers (a list of units, activation, W, b, parameters), inputs, parameters, loss, dtype, normalize.
+
+        """
         normalizer = self.normalizer
         return {
-            "layers": describe_layers(self.sizes, [g.spec for g in self.g[1:]]),
+            "layers": layout.describe_layers(self.sizes, [g.spec for g in self.g[1:]]),
             "inputs": self.sizes[0],
             "parameters": self.parameters.size,
             "loss": self.loss.spec,
@@ -308,66 +431,3 @@ class Network:
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         total = f"{self.parameters.size:,} parameters ({self.dtype.name}), {self.sizes[0]} inputs, {self.loss.spec}"
         return "\n".join([*lines, total])
-
-
-def describe_layers(sizes: Sequence[int], activations: Sequence[str]) -> list[dict[str, Any]]:
-    """Each layer of a network of these sizes n[0] … n[L]: units, activation, shapes of W and b, parameters."""
-    return [
-        {"units": n, "activation": g, "W": [n, before], "b": [n, 1], "parameters": n * (before + 1)}
-        for (before, n), g in zip(pairwise(sizes), activations, strict=True)
-    ]
-
-
-def _check_sizes(sizes: Iterable[int]) -> list[int]:
-    given = list(sizes) if isinstance(sizes, Iterable) else []
-    if len(given) < 2 or not all(isinstance(n, Integral) and n >= 1 for n in given):
-        raise ValueError(
-            f"sizes: got {given or sizes!r}, wanted at least [inputs, outputs], whole numbers of 1 or more"
-        )
-    return [int(n) for n in given]
-
-
-def _numbers(name: str, A: Any, dtype: np.dtype[Any]) -> Any:
-    """A in this precision; what is too large for it becomes infinite. ValueError for text, dates, complex numbers."""
-    if A.dtype == dtype:
-        return A
-    why = f"got {A.dtype}"
-    if A.dtype.kind in "biufO":
-        try:
-            with np.errstate(over="ignore"):
-                return A.astype(dtype)
-        except (TypeError, ValueError) as error:
-            why = f"got objects of which one is no number ({error})"
-    raise ValueError(f"{name}: {why}, wanted numbers. Turn text, dates and categories into numbers first.")
-
-
-def _check_finite(name: str, row: str, A: Any, given: Any) -> None:
-    """ValueError with the place of the first NaN or infinity in A, which was made of what was given."""
-    if (found := first_not_finite(A)) is None:
-        return
-    i, j = found[:2]
-    value = (given.tocsr() if hasattr(given, "tocsr") else np.asarray(given))[i, j]
-    advice = "Fill or drop the missing values first."
-    if isinstance(value, (np.number, int, float)) and np.isfinite(value):
-        advice = f"Smaller numbers are needed: {A.dtype} ends at {np.finfo(A.dtype).max:.2g}, normalization included."
-    raise ValueError(f"{name}: got NaN or infinity, wanted finite numbers. {advice} {place(name, row, found, value)}")
-
-
-def _check_weights(weights: Any, m: int, dtype: np.dtype[Any]) -> Array:
-    """The weights (1, m) of m examples; ValueError for others."""
-    w = _numbers("weights", np.asarray(weights), np.dtype(np.float64)).reshape(1, -1)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        total = float(w.sum())
-        narrow: Array = w.astype(dtype)
-    wrong = ~(np.isfinite(w) & (w >= 0)).ravel()
-    if w.shape[1] != m or wrong.any() or not w.any():
-        place = f"; weights[{wrong.argmax()}] = {w.ravel()[wrong.argmax()]}, counted from 0" if wrong.any() else ""
-        raise ValueError(
-            f"weights: wanted {m} finite numbers of 0 or more, not all 0; got shape {np.shape(weights)}{place}"
-        )
-    if not np.finfo(dtype).tiny <= total <= np.finfo(dtype).max:
-        raise ValueError(
-            f"weights: their sum is {total:.3g}, which {dtype} cannot divide by. Multiply all of them by one number: "
-            "without l2, only their proportions count."
-        )
-    return narrow

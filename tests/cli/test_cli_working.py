@@ -73,7 +73,7 @@ def test_the_numbers_of_the_trace_are_those_of_the_network(model, ok):
         np.testing.assert_allclose(found["Z"][l], Z[l], rtol=1e-6)
         np.testing.assert_allclose(found["A"][l], A[l], rtol=1e-6)
     np.testing.assert_allclose(result["inputs"]["prepared"], prepared[0], rtol=1e-6)
-    np.testing.assert_allclose(found["A"][0], network.inputs(prepared.T), rtol=1e-6)
+    np.testing.assert_allclose(found["A"][0], network.check_inputs(prepared.T), rtol=1e-6)
     Y = 0.95 if row.buys.item() == "yes" else 0.05
     np.testing.assert_allclose(found["Y"], [[Y]], rtol=1e-6)
     J, dW, _ = network.gradients(prepared.T, np.array([[Y]]))

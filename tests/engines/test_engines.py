@@ -5,10 +5,10 @@ import pytest
 
 import chainrule as cr
 from chainrule import activations, engines
-from chainrule.engines import ENGINES
+from chainrule.engines import ENGINES, reference
 from chainrule.engines.kernel import BUILT
 from chainrule.network import Network
-from chainrule.training.loop import prepare
+from chainrule.training.train import prepare
 from support.contract import CASES, EXAMPLES, OPTIMIZERS, case, masks, network, problem, relative_error
 from support.contract import central_differences as differences
 
@@ -82,7 +82,7 @@ def test_training_is_the_loop_written_out(name):
     rng = np.random.default_rng(0)
     X, Y = problem("cross_entropy", "softmax", 3, 2, 10, rng)
     net = network([3, 6, 2], "tanh", "softmax")
-    state = prepare(net, X, Y, cr.Adam(0.1), batch_size=4, dropout=0.5, l2=0.1, seed=1)
+    state = prepare(net, net.check_examples(X, Y), cr.Adam(0.1), batch_size=4, dropout=0.5, l2=0.1, seed=1)
     costs = ENGINES[name].run(state, 3)
     parameters, wanted = written_out()
     np.testing.assert_allclose(costs, wanted, rtol=1e-12)
@@ -94,7 +94,7 @@ def test_training_is_the_loop_written_out(name):
 def test_cost_and_gradients_are_those_of_the_network(name, hidden, pair, depth):
     net, X, Y, rng = case(hidden, pair, depth)
     weights = rng.uniform(0.2, 3, EXAMPLES)
-    J, gradient = ENGINES[name].objective(net, *net.examples(X, Y, weights), 0.3)(net.parameters)
+    J, gradient = ENGINES[name].objective(net, *net.check_examples(X, Y, weights), 0.3)(net.parameters)
     wanted, dW, db = net.gradients(X, Y, l2=0.3, weights=weights)
     assert pytest.approx(wanted, rel=1e-13) == J
     assert type(J) is float
@@ -127,10 +127,10 @@ def test_cost_and_gradients_with_masks_pass_the_gradient_check():
 def test_run_advances_by_whole_epochs_and_goes_on_where_it_stopped(name, optimizer):
     def trained(*runs):
         net, X, Y, _ = case("tanh", ("cross_entropy", "softmax"), 1)
-        state = prepare(net, X, Y, optimizer, batch_size=3, dropout=0.2, seed=4)
+        state = prepare(net, net.check_examples(X, Y), optimizer, batch_size=3, dropout=0.2, seed=4)
         costs = [cost for epochs in runs for cost in ENGINES[name].run(state, epochs)]
         assert state.epoch == 5
-        assert state.step == 5 * 3  # ⌈7/3⌉ updates an epoch
+        assert state.memory.batches == 5 * 3  # ⌈7/3⌉ updates an epoch
         return costs, net.parameters
 
     costs, parameters = trained(5)
@@ -145,21 +145,21 @@ def test_run_advances_by_whole_epochs_and_goes_on_where_it_stopped(name, optimiz
 def test_zero_epochs_change_nothing(name):
     net, X, Y, _ = case("tanh", ("cross_entropy", "softmax"), 1)
     before = net.parameters.copy()
-    assert ENGINES[name].run(prepare(net, X, Y, cr.Adam()), 0) == []
+    assert ENGINES[name].run(prepare(net, net.check_examples(X, Y), cr.Adam()), 0) == []
     np.testing.assert_array_equal(net.parameters, before)
 
 
 @engine_names
 def test_after_an_epoch_that_is_not_finite_the_state_is_that_before_it(name):
     net, X, Y, _ = case("identity", ("half_squared_error", "identity"), 2)
-    state = prepare(net, X, Y, cr.HeavyBall(1e80))
+    state = prepare(net, net.check_examples(X, Y), cr.HeavyBall(1e80))
     costs = ENGINES[name].run(state, 50)
     assert 1 < len(costs) < 50
     assert np.isfinite(costs[:-1]).all()
     assert not np.isfinite(costs[-1])
     assert state.epoch == len(costs) - 1
     assert np.isfinite(net.parameters).all()
-    assert np.isfinite(state.slots[0]).all()
+    assert np.isfinite(state.memory.slots[0]).all()
     parameters = net.parameters.copy()
     assert len(ENGINES[name].run(state, 3)) == 1  # and the same happens again
     np.testing.assert_array_equal(net.parameters, parameters)
@@ -169,7 +169,7 @@ def test_after_an_epoch_that_is_not_finite_the_state_is_that_before_it(name):
 def test_parameters_that_are_not_finite_are_an_infinite_cost(name):
     # One step of 1e308 · 1e3 overflows the parameters while the cost before it was a fine number.
     net = cr.Network([1, 1], output="identity", init="zeros")
-    state = prepare(net, np.array([[1e3, 1e3]]), np.array([[1.0, 1.0]]), cr.GradientDescent(1e308))
+    state = prepare(net, net.check_examples(np.array([[1e3, 1e3]]), np.array([[1.0, 1.0]])), cr.GradientDescent(1e308))
     assert ENGINES[name].run(state, 2) == [float("inf")]
     np.testing.assert_array_equal(net.parameters, 0)
 
@@ -187,23 +187,24 @@ def test_parameters_keep_their_dtype_whatever_the_constants_are(name, dtype):
             return super().step(params, grads, state)
 
     optimizer = (Spy if name == "numpy" else cr.Adam)(np.float64(0.1))
+    half, tenth = np.float64(0.5), np.float64(0.1)
     state = prepare(
-        net, X, Y, optimizer, l2=np.float64(0.1), dropout=0.5, weights=np.ones(5),
-        schedule=lambda epoch: np.float64(0.5), clip_norm=np.float64(0.1), batch_size=2,
+        net, net.check_examples(X, Y, np.ones(5)), optimizer, l2=tenth, dropout=0.5, schedule=lambda epoch: half,
+        clip_norm=tenth, batch_size=2,
     )  # fmt: skip
     ENGINES[name].run(state, 2)
     assert set(seen) == ({np.dtype(dtype)} if name == "numpy" else set())
-    assert {slot.dtype for slot in state.slots[:2]} == {np.dtype(dtype)}
+    assert {slot.dtype for slot in state.memory.slots[:2]} == {np.dtype(dtype)}
     assert net.parameters.dtype == dtype
     assert net.gradients(X, Y, l2=np.float64(0.1))[1][1].dtype == dtype
 
 
 def test_masks_are_the_documented_stream():
     net = cr.Network([3, 5, 4, 2], seed=0)
-    state = prepare(net, np.ones((3, 7)), np.ones((2, 7)), cr.Adam(), dropout=(0.25, 0.5), seed=9)
+    state = prepare(net, net.check_examples(np.ones((3, 7)), np.ones((2, 7))), cr.Adam(), dropout=(0.25, 0.5), seed=9)
     for step in (0, 1, 12345):
-        state.step = step
-        D = engines.dropout_masks(state, 7)
+        state.memory.batches = step
+        D = reference.dropout_masks(state, 7)
         assert D[0] is None
         assert D[3] is None  # the output keeps all its units
         np.testing.assert_array_equal(D[1], documented_mask(state.mask_key, 1, step, 5, 7, 0.75))
@@ -212,8 +213,10 @@ def test_masks_are_the_documented_stream():
 
 def test_masks_have_their_rate_and_expectation_one():
     net = cr.Network([1, 500, 300, 1], seed=0)
-    state = prepare(net, np.ones((1, 200)), np.ones((1, 200)), cr.Adam(), dropout=(0.2, 0.0), seed=9)
-    D = engines.dropout_masks(state, 200)
+    state = prepare(
+        net, net.check_examples(np.ones((1, 200)), np.ones((1, 200))), cr.Adam(), dropout=(0.2, 0.0), seed=9
+    )
+    D = reference.dropout_masks(state, 200)
     assert D[2] is None  # rate 0: no mask, no cost
     assert sorted(np.unique(D[1])) == [0, 1.25]
     # 100 000 draws: the deviation of the rate is √(0.2 · 0.8 / 1e5) = 0.0013.
@@ -223,9 +226,9 @@ def test_masks_have_their_rate_and_expectation_one():
 
 def test_a_long_gradient_is_cut_to_the_norm_and_a_short_one_left_alone():
     g = np.array([3.0, -4.0])
-    np.testing.assert_allclose(engines.clipped(g, 1.0), [0.6, -0.8])
-    assert engines.clipped(g, 5.0) is g
-    np.testing.assert_array_equal(engines.clipped(np.zeros(2), 1.0), [0, 0])
+    np.testing.assert_allclose(reference.clipped(g, 1.0), [0.6, -0.8])
+    assert reference.clipped(g, 5.0) is g
+    np.testing.assert_array_equal(reference.clipped(np.zeros(2), 1.0), [0, 0])
 
 
 def test_auto_is_the_fastest_engine_that_can_and_says_why_it_is_not_the_kernel(caplog):
@@ -242,12 +245,12 @@ def test_auto_is_the_fastest_engine_that_can_and_says_why_it_is_not_the_kernel(c
     swish = replace(activations.get("silu"), name="swish")
     mine = replace(activations.get("relu"), function=lambda Z: np.maximum(Z, 0))
     for broken, optimizer, reason in (
-        (net, Mine(), "optimizer Mine is not one of chainrule's own"),
+        (net, Mine(), "the compiled kernel has no optimizer Mine"),
         (cr.Network([2, 3, 1], hidden=swish), cr.Adam(), "activation 'swish' is not one of chainrule's own"),
         (cr.Network([2, 3, 1], hidden=mine), cr.Adam(), "activation 'relu' is not one of chainrule's own"),
     ):
         caplog.clear()
-        engines._say_once.cache_clear()
+        engines._log_once.cache_clear()
         if BUILT:
             with pytest.raises(ValueError, match=f"engine 'native': {reason}"):
                 engines.get("native", broken, optimizer)

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import chainrule as cr
 from chainrule.engines import ENGINES
-from chainrule.training.loop import prepare
+from chainrule.training.train import prepare
 
 rng = np.random.default_rng(0)
 X = np.round(8 * rng.standard_normal((60, 3))) / 8  # eighths: the same numbers in every precision
@@ -527,8 +527,8 @@ def test_numbers_below_the_normal_ones_do_not_slow_the_kernel_down(dtype):
         net.parameters *= parameters
         rng = np.random.default_rng(0)
         columns, Y = (inputs * rng.standard_normal((n, 256)) for n in (64, 4))
-        state = prepare(net, columns, Y, cr.Adam(1e-3))
-        state.slots = (*(np.full_like(slot, moments) for slot in state.slots[:2]), 0)
+        state = prepare(net, net.check_examples(columns, Y), cr.Adam(1e-3))
+        state.memory.slots = (*(np.full_like(slot, moments) for slot in state.memory.slots[:2]), 0)
         found = []
         for _ in range(7):
             start = time.process_time()

@@ -11,7 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.engines import ENGINES, kernel
-from chainrule.training.loop import prepare
+from chainrule.training.train import prepare
 
 pytestmark = pytest.mark.skipif(not kernel.BUILT, reason="the kernel is not built")
 signals = pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
@@ -36,7 +36,7 @@ import os, signal, sys, threading, time, warnings
 import numpy as np, chainrule as cr
 from chainrule.engines import kernel
 from chainrule.engines import ENGINES
-from chainrule.training.loop import prepare
+from chainrule.training.train import prepare
 
 class Terminated(BaseException):
     pass
@@ -70,7 +70,8 @@ def state(m, batch_size=None, sizes=(20, 30, 1), **options):
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((sizes[0], m)), rng.standard_normal((sizes[-1], m))
     net = cr.Network(sizes, hidden="tanh", output="identity", seed=0)
-    return prepare(net, X, Y, cr.Adam(1e-4), batch_size=batch_size, shuffle=False, seed=0, **options)
+    examples = net.check_examples(X, Y)
+    return prepare(net, examples, cr.Adam(1e-4), batch_size=batch_size, shuffle=False, seed=0, **options)
 """
 
 JOBS = {
@@ -172,14 +173,14 @@ with threadpool_limits({threads}):
             ENGINES["native"].run(s, 10**6)
         except error:
             stopped_in_time()
-        assert s.step == 3 * s.epoch == s.slots[-1]
+        assert s.memory.batches == 3 * s.epoch == s.memory.slots[-1]
     assert len(ENGINES["native"].run(s, 2)) == 2
     other = state(**options)
     ENGINES["native"].run(other, s.epoch)
 np.testing.assert_array_equal(other.network.parameters, s.network.parameters)
-for a, b in zip(other.slots, s.slots):
+for a, b in zip(other.memory.slots, s.memory.slots):
     np.testing.assert_array_equal(a, b)
-assert (other.epoch, other.step) == (s.epoch, s.step)
+assert (other.epoch, other.memory.batches) == (s.epoch, s.memory.batches)
 """)
     assert found == "fine\n" * 4
 
@@ -238,7 +239,7 @@ def small(m=6000, batch_size=500, sizes=(30, 100, 1), **options):
     net = cr.Network(sizes, hidden="tanh", output="identity", seed=0)
     X, Y = examples(m, sizes)
     order = options.pop("order", lambda epoch: np.random.default_rng(epoch).permutation(m))
-    return prepare(net, X, Y, cr.Adam(1e-4), batch_size=batch_size, order=order, seed=0, **options)
+    return prepare(net, net.check_examples(X, Y), cr.Adam(1e-4), batch_size=batch_size, order=order, seed=0, **options)
 
 
 def test_given_up_in_any_epoch_and_taken_up_again_it_is_the_same_training(ask):
@@ -258,13 +259,13 @@ def test_given_up_in_any_epoch_and_taken_up_again_it_is_the_same_training(ask):
             ENGINES["native"].run(state, 40 - state.epoch)
         except Stopped:
             given_up += 1
-        assert state.step == 12 * state.epoch == state.slots[-1]
+        assert state.memory.batches == 12 * state.epoch == state.memory.slots[-1]
     ask(lambda: None)
     ENGINES["native"].run(other, 40)
     np.testing.assert_array_equal(other.network.parameters, state.network.parameters)
-    for a, b in zip(other.slots, state.slots, strict=True):
+    for a, b in zip(other.memory.slots, state.memory.slots, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert given_up > 0 or other.step == 480
+    assert given_up > 0 or other.memory.batches == 480
 
 
 @pytest.mark.parametrize("kind", ["step", "sparse step", "evaluation", "forward"])
@@ -282,7 +283,7 @@ def test_a_single_long_computation_asks_in_between(ask, kind):
         X, Y = examples(m, sizes)
         if kind == "sparse step":
             X = scipy.sparse.csc_array(X)
-        state = prepare(net, X, Y, cr.GradientDescent(1e-9), shuffle=False)
+        state = prepare(net, net.check_examples(X, Y), cr.GradientDescent(1e-9), shuffle=False)
         compute = ENGINES["native"].objective(net, X, Y, None, 0.0)
         asked.clear()
         started = time.perf_counter()

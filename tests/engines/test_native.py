@@ -24,7 +24,7 @@ import chainrule as cr
 from chainrule import equations
 from chainrule.engines import ENGINES, kernel
 from chainrule.network import Network
-from chainrule.training.loop import evaluate, prepare
+from chainrule.training.train import prepare
 from support.contract import (
     CASES,
     EXAMPLES,
@@ -81,7 +81,7 @@ def wide(A):
 
 def trained(name, net, X, Y, optimizer, epochs, **options):
     """The costs and the state after a training of this very network by an engine."""
-    state = prepare(net, X, Y, optimizer, **options)
+    state = prepare(net, net.check_examples(X, Y), optimizer, **options)
     costs = ENGINES[name].run(state, epochs)
     assert (state in ENGINES["native"]._jobs) == (name == "native")
     return np.array(costs), state
@@ -95,9 +95,9 @@ def assert_same_training(net, X, Y, optimizer, epochs, tolerance, **options):
         options["weights"] = wide(options["weights"])
     wanted, other = trained("numpy", reference, wide(X), wide(Y), optimizer, epochs, **options)
     np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
-    assert (state.epoch, state.step) == (other.epoch, other.step) == (epochs, other.step)
+    assert (state.epoch, state.memory.batches) == (other.epoch, other.memory.batches) == (epochs, other.memory.batches)
     assert_near(net.parameters, reference.parameters, tolerance * np.linalg.norm(reference.parameters - start))
-    for slot, slot64 in zip(state.slots, other.slots, strict=True):
+    for slot, slot64 in zip(state.memory.slots, other.memory.slots, strict=True):
         assert_near(slot, slot64, tolerance * np.linalg.norm(slot64))
     return state
 
@@ -226,7 +226,7 @@ def designed(row):
     made = network(sizes, hidden, output, loss, seed=int(rng.integers(1000)))
     net = Network(sizes, hidden=made.g[1:-1], output=output, loss=loss, dtype=row["dtype"])
     net.parameters = made.parameters
-    X, Y, w = net.examples(X, Y, rng.uniform(0.2, 3, m) if row["weighted"] else None)
+    X, Y, w = net.check_examples(X, Y, rng.uniform(0.2, 3, m) if row["weighted"] else None)
     X = {"C": np.ascontiguousarray, "F": np.asfortranarray, "csr": sp.csr_array}[row["layout"]](X)
     optimizer = replace(row["optimizer"], learning_rate=row["optimizer"].learning_rate / 50)
     return net, X, Y, w, optimizer
@@ -254,7 +254,7 @@ def test_the_first_step_and_200_stay_within_the_bounds_of_rounding(row, choose):
         return J, *step_and_bound(reference, optimizer, gradient, error, u)
 
     J, first, bound = bounds(optimizer, Y)
-    state = prepare(net, X, Y, optimizer, l2=row["l2"], weights=w)
+    state = prepare(net, net.check_examples(X, Y, w), optimizer, l2=row["l2"])
     costs = ENGINES["native"].run(state, 1)
     assert job(state).trainer.isa == isa
     assert costs[0] == pytest.approx(J, rel=1e4 * u, abs=1e4 * u)
@@ -294,7 +294,7 @@ BIG = [
 def test_large_networks_stay_within_the_bounds_of_rounding(sizes, m, dtype, isa):
     rng = rng_of(sizes, m)
     net = Network(sizes, hidden="silu", output="identity", init="xavier", seed=1, dtype=dtype)
-    X, Y, _ = net.examples(*problem("half_squared_error", "identity", sizes[0], sizes[-1], m, rng))
+    X, Y, _ = net.check_examples(*problem("half_squared_error", "identity", sizes[0], sizes[-1], m, rng))
     reference, u = twin(net), UNIT[net.dtype] + UNIT[np.dtype(np.float64)]
     wanted, gradient, bound = gradient_and_bound(reference, wide(X), wide(Y), None, 0.2, u)
     J, got = ENGINES["native"].objective(net, X, Y, None, 0.2)(net.parameters)
@@ -312,7 +312,7 @@ def test_large_networks_stay_within_the_bounds_of_rounding(sizes, m, dtype, isa)
 def test_the_gradient_is_that_of_the_cost_the_kernel_reports(hidden, pair, depth, isa):
     net, X, Y, rng = case(hidden, pair, depth)
     weights = rng.uniform(0.2, 3, EXAMPLES)
-    objective = ENGINES["native"].objective(net, *net.examples(X, Y, weights), 0.3)
+    objective = ENGINES["native"].objective(net, *net.check_examples(X, Y, weights), 0.3)
     wanted = named(*net.unpack(slopes(lambda parameters: objective(parameters)[0], net.parameters)))
     errors = relative_error(named(*net.unpack(objective(net.parameters)[1])), wanted)
     assert max(errors.values()) < 1e-6, errors
@@ -355,7 +355,7 @@ def test_options_do_what_they_do_in_the_reference(name, optimizer, dtype, choose
     isa = ISAS[(list(OPTIONS).index(name) + OPTIMIZERS.index(optimizer)) % len(ISAS)]
     choose(isa)
     net = Network([5, 9, 6, 3], hidden=["tanh", "gelu"], output="softmax", seed=1, dtype=dtype)
-    X, Y, _ = net.examples(*problem("cross_entropy", "softmax", 5, 3, 40, rng_of(name)))
+    X, Y, _ = net.check_examples(*problem("cross_entropy", "softmax", 5, 3, 40, rng_of(name)))
     if hasattr(optimizer, "epsilon"):
         optimizer = replace(optimizer, epsilon=0.01)  # not the sign of what is nearly 0
     tolerance = 1e3 * UNIT[net.dtype]
@@ -468,7 +468,7 @@ def test_examples_may_lie_in_memory_in_any_way(layout, isa):
     for inputs, m, dtype, batch_size in product((1, 3, 21), (1, 37, 70), DTYPES, (None, 8)):
         rng = rng_of(inputs, m)
         net = Network([inputs, 5, 2], hidden="tanh", output="identity", seed=1, dtype=dtype)
-        X, Y, _ = net.examples(*problem("half_squared_error", "identity", inputs, 2, m, rng))
+        X, Y, _ = net.check_examples(*problem("half_squared_error", "identity", inputs, 2, m, rng))
         if layout in SPARSE:
             X = X * (rng.random(X.shape) < 0.3)
             X[:, : m // 3] = 0  # examples of which nothing is stored
@@ -480,7 +480,7 @@ def test_examples_may_lie_in_memory_in_any_way(layout, isa):
         np.testing.assert_allclose(
             net.forward(laid), reference.layers(wide(X))[1][-1], rtol=50 * u, atol=50 * u, err_msg=at
         )
-        J, A = evaluate(net, (laid, targets, None))
+        J, A = net.evaluate(*(laid, targets, None))
         np.testing.assert_allclose(A, reference.layers(wide(X))[1][-1], rtol=50 * u, atol=50 * u, err_msg=at)
         assert pytest.approx(reference.cost(wide(X), wide(Y)), rel=100 * u) == J, at
         for shuffle in (False, True):
@@ -488,7 +488,7 @@ def test_examples_may_lie_in_memory_in_any_way(layout, isa):
             net.parameters = start
             options = {"batch_size": batch_size and min(batch_size, m), "shuffle": shuffle, "seed": 3}
             # These strides and no others reach the kernel.
-            state = prepare(net, laid, targets, cr.Momentum(0.1), **options)
+            state = prepare(net, net.check_examples(laid, targets), cr.Momentum(0.1), **options)
             assert state.X is laid or layout == "coo"
             ENGINES["native"].run(state, 3)
             trained("numpy", reference, wide(X), wide(Y), cr.Momentum(0.1), 3, **options)
@@ -553,7 +553,9 @@ def test_what_is_not_finite_shows_in_the_cost_and_changes_nothing(hidden, pair, 
     for (i, bad), isa, where in product(enumerate(BAD), ISAS, ("X", "Y", "W", "b")):
         choose(isa)
         net, X, Y, _ = case(hidden, pair, 1)
-        state = prepare(net, X.copy(), Y.copy(), cr.Momentum(0.1), batch_size=batch_size, shuffle=False)
+        state = prepare(
+            net, net.check_examples(X.copy(), Y.copy()), cr.Momentum(0.1), batch_size=batch_size, shuffle=False
+        )
         target = {"X": state.X, "Y": state.Y, "W": net.W[1], "b": net.b[1]}[where]
         target[1, (5 if where in "XY" else 0)] = bad
         before = net.parameters.copy()
@@ -568,14 +570,14 @@ def test_what_is_not_finite_shows_in_the_cost_and_changes_nothing(hidden, pair, 
             assert not np.isfinite(got[0])
         if not np.isfinite(got[0]):
             np.testing.assert_array_equal(net.parameters, before)
-            np.testing.assert_array_equal(state.slots[0], 0)
-            assert (state.epoch, state.step) == (copied.epoch, 0)
+            np.testing.assert_array_equal(state.memory.slots[0], 0)
+            assert (state.epoch, state.memory.batches) == (copied.epoch, 0)
 
 
 def test_nan_that_is_stored_in_a_sparse_array_shows_too(isa):
     for hidden in HIDDEN:
         net, X, Y, _ = case(hidden, ("binary_cross_entropy", "sigmoid"), 1)
-        state = prepare(net, sp.csr_array(X), Y, cr.Adam())
+        state = prepare(net, net.check_examples(sp.csr_array(X), Y), cr.Adam())
         state.X.data[3] = np.nan
         before = net.parameters.copy()
         assert not np.isfinite(ENGINES["native"].run(state, 2)).any()
@@ -588,11 +590,11 @@ def test_an_overflow_is_an_infinite_cost(dtype, isa):
     X, Y = np.full((3, 50), np.finfo(dtype).max / 2), np.ones((2, 50))
     before = net.parameters.copy()
     for options in ({}, {"batch_size": 7}, {"clip_norm": 1.0}, {"dropout": 0.5}):
-        state = prepare(net, X, Y, cr.Adam(), **options)
+        state = prepare(net, net.check_examples(X, Y), cr.Adam(), **options)
         assert not np.isfinite(ENGINES["native"].run(state, 2)).any()
-        assert (state.epoch, state.step, state.slots[-1]) == (0, 0, 0)
+        assert (state.epoch, state.memory.batches, state.memory.slots[-1]) == (0, 0, 0)
         np.testing.assert_array_equal(net.parameters, before)
-    J, gradient = ENGINES["native"].objective(net, *net.examples(X, Y), 0.0)(net.parameters)
+    J, gradient = ENGINES["native"].objective(net, *net.check_examples(X, Y), 0.0)(net.parameters)
     assert not np.isfinite(J)
     assert not np.isfinite(gradient).all()
     with pytest.raises(cr.DivergenceError, match="epoch 0: the cost is"):
@@ -616,12 +618,12 @@ def test_the_thread_computes_with_subnormal_numbers_after_the_kernel_as_before(t
 
     def work():
         with threadpool_limits(threads):
-            state = prepare(net, X, Y, cr.Adam(), batch_size=100, seed=0)
+            state = prepare(net, net.check_examples(X, Y), cr.Adam(), batch_size=100, seed=0)
             for call in (
                 lambda: ENGINES["native"].run(state, 3),
                 lambda: ENGINES["native"].objective(net, X, Y, None, 0.1)(net.parameters),
                 lambda: net.forward(X),
-                lambda: evaluate(net, (X, Y, None)),
+                lambda: net.evaluate(*(X, Y, None)),
             ):
                 call()
                 found.append(subnormals_live())
@@ -644,10 +646,10 @@ def test_gradients_too_small_for_the_precision_are_harmless(optimizer, isa):
         optimizer = replace(optimizer, learning_rate=0.01)
         options = {"batch_size": batch_size, "clip_norm": clip_norm, "seed": 1}
         reference = twin(net)
-        state = prepare(net, X, Y, optimizer, **options)
+        state = prepare(net, net.check_examples(X, Y), optimizer, **options)
         costs = ENGINES["native"].run(state, 20)
         assert np.isfinite(costs).all()
-        assert all(np.isfinite(slot).all() for slot in state.slots)
+        assert all(np.isfinite(slot).all() for slot in state.memory.slots)
         if not hasattr(optimizer, "epsilon"):  # whose steps are the longer the less √s is: chaotic near the minimum
             wanted, _ = trained("numpy", reference, wide(state.X), wide(state.Y), optimizer, 20, **options)
             np.testing.assert_allclose(costs, wanted, rtol=1e-3, atol=1e-36)
@@ -668,14 +670,16 @@ def bits(threads, epochs, sizes, m, dtype, sparse=False, **options):
     X = sp.csr_array(X * (rng.random(X.shape) < 0.2)) if sparse else X
     with threadpool_limits(threads):
         forward = net.forward(X)
-        J, gradient = ENGINES["native"].objective(net, *net.examples(X, Y, options.get("weights")), 0.1)(net.parameters)
-        state = prepare(net, X, Y, cr.Adam(0.01), seed=1, **options)
+        J, gradient = ENGINES["native"].objective(net, *net.check_examples(X, Y, options.get("weights")), 0.1)(
+            net.parameters
+        )
+        state = prepare(net, net.check_examples(X, Y), cr.Adam(0.01), seed=1, **options)
         costs, used = [], []
         for some in epochs:
             costs += ENGINES["native"].run(state, some)
             used.append(job(state).trainer.threads)
     assert state.epoch == sum(epochs)
-    return [forward, J, gradient, costs, net.parameters, *state.slots, state.step], used
+    return [forward, J, gradient, costs, net.parameters, *state.memory.slots, state.memory.batches], used
 
 
 def assert_same_bits(got, wanted):
@@ -761,9 +765,9 @@ def test_the_environment_chooses_the_instruction_set():
     code = """
 import numpy as np, chainrule as cr
 from chainrule.engines import ENGINES
-from chainrule.training.loop import prepare
+from chainrule.training.train import prepare
 net = cr.Network([2, 3, 1], seed=0)
-state = prepare(net, np.ones((2, 4)), np.ones((1, 4)), cr.Adam())
+state = prepare(net, net.check_examples(np.ones((2, 4)), np.ones((1, 4))), cr.Adam())
 ENGINES["native"].run(state, 1)
 print(ENGINES["native"]._jobs[state].trainer.isa, net.compiled().isa)
 """
@@ -835,7 +839,9 @@ def test_lbfgs_minimizes_the_kernels_cost_as_the_references(isa):
         ([6, 3], (), np.float32),
     ):
         net = Network(sizes, hidden=hidden, output="softmax", seed=0, dtype=dtype)
-        X, Y, w = net.examples(*problem("cross_entropy", "softmax", 6, 3, 50, rng_of(sizes)), np.linspace(0.1, 2, 50))
+        X, Y, w = net.check_examples(
+            *problem("cross_entropy", "softmax", 6, 3, 50, rng_of(sizes)), np.linspace(0.1, 2, 50)
+        )
         other, start = twin(net), wide(net.parameters)
         steps = [*net.train(X, Y, cr.LBFGS(), epochs=6, l2=0.5, weights=w, engine="native")]
         wanted = [*other.train(wide(X), wide(Y), cr.LBFGS(), epochs=6, l2=0.5, weights=wide(w), engine="numpy")]
@@ -875,7 +881,7 @@ def test_from_a_copy_of_the_state_the_training_goes_on(optimizer, way, isa):
     ENGINES["native"].run(state, 2)
     ENGINES["native"].run(other, 2)
     np.testing.assert_array_equal(other.network.parameters, net.parameters)
-    assert (other.epoch, other.step) == (state.epoch, state.step) == (5, 15)
+    assert (other.epoch, other.memory.batches) == (state.epoch, state.memory.batches) == (5, 15)
 
 
 @pytest.mark.parametrize("names", [("native", "numpy"), ("numpy", "native"), ("native", "numpy", "native")])
@@ -883,7 +889,7 @@ def test_from_a_copy_of_the_state_the_training_goes_on(optimizer, way, isa):
 def test_engines_can_take_turns(optimizer, names):
     def after(*names):
         net, X, Y, _ = case("tanh", ("cross_entropy", "softmax"), 2)
-        state = prepare(net, X, Y, optimizer, batch_size=3, dropout=0.2, seed=1)
+        state = prepare(net, net.check_examples(X, Y), optimizer, batch_size=3, dropout=0.2, seed=1)
         for name in names:
             ENGINES[name].run(state, 2)
         return net.parameters
@@ -897,7 +903,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 import numpy as np, chainrule as cr
 from chainrule.engines import ENGINES
-from chainrule.training.loop import prepare
+from chainrule.training.train import prepare
 from threadpoolctl import threadpool_limits
 
 *sizes, m, batch_size, threads = map(int, sys.argv[1:])
@@ -912,7 +918,7 @@ rng = np.random.default_rng(0)
 net = cr.Network(sizes, hidden="tanh", output="identity", seed=0)
 X, Y = rng.standard_normal((sizes[0], m)), rng.standard_normal((sizes[-1], m))
 with threadpool_limits(threads):
-    state = prepare(net, X, Y, cr.Adam(1e-4), batch_size=batch_size, shuffle=False)
+    state = prepare(net, net.check_examples(X, Y), cr.Adam(1e-4), batch_size=batch_size, shuffle=False)
     threading.Thread(target=interrupt).start()
     try:
         ENGINES["native"].run(state, 10**7)
@@ -920,11 +926,12 @@ with threadpool_limits(threads):
         late = time.perf_counter() - sent[0]
     assert late < 0.5, f"{late:.2f} s late"
     steps = -(-m // batch_size)
-    assert state.step == state.epoch * steps == state.slots[-1], (state.step, state.epoch, state.slots[-1])
+    memory = state.memory
+    assert memory.batches == state.epoch * steps == memory.slots[-1], (memory.batches, state.epoch, memory.slots)
     assert np.isfinite(net.parameters).all()
     # What is there is what so many epochs give; and it can go on.
     other = cr.Network(sizes, hidden="tanh", output="identity", seed=0)
-    again = prepare(other, X, Y, cr.Adam(1e-4), batch_size=batch_size, shuffle=False)
+    again = prepare(other, other.check_examples(X, Y), cr.Adam(1e-4), batch_size=batch_size, shuffle=False)
     if state.epoch < 1000:
         ENGINES["native"].run(again, state.epoch)
         np.testing.assert_array_equal(other.parameters, net.parameters)

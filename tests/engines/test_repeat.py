@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 import chainrule as cr
 from chainrule.engines import ENGINES, kernel
-from chainrule.training.loop import prepare
+from chainrule.training.train import prepare
 from support.contract import OPTIMIZERS
 
 pytestmark = pytest.mark.filterwarnings(
@@ -253,7 +253,7 @@ def after_steps(runner, sizes, hidden, optimizer, dtype, seed, counts):
         patch.setattr(kernel, "isa", lambda: runner)
         net = cr.Network(sizes, hidden=hidden, output="softmax", init="xavier", seed=seed, dtype=dtype)
         before = cr.Network(sizes, hidden=hidden, output="softmax", init="xavier", seed=seed, dtype=dtype)
-        state = prepare(net, A, Y, optimizer)
+        state = prepare(net, net.check_examples(A, Y), optimizer)
         found = []
         for count in counts:
             ENGINES["numpy" if runner == "numpy" else "native"].run(state, count - state.epoch)

@@ -593,15 +593,19 @@ def test_history_has_a_cost_for_every_epoch_and_more_beside_a_validation_set():
     assert plain.history_["cost"] == plain.loss_curve_
     X, X_val, y, y_val = train_test_split(X3, Y3, random_state=0, test_size=40)
     for solver in ("adam", "lbfgs"):
-        model = fitted(_classifier(max_iter=9, solver=solver), X, y, X_val=X_val, y_val=y_val)
+        unasked = fitted(_classifier(max_iter=9, solver=solver), X, y, X_val=X_val, y_val=y_val)
+        assert list(unasked.history_) == ["cost", "validation_cost", "validation_metric"]
+        asked = _classifier(max_iter=9, solver=solver, training_metric=True)
+        model = fitted(asked, X, y, X_val=X_val, y_val=y_val)
         assert list(model.history_) == ["cost", "metric", "validation_cost", "validation_metric"]
+        assert {name: model.history_[name] for name in unasked.history_} == unasked.history_
         assert {len(curve) for curve in model.history_.values()} == {9}
         assert model.history_["metric"][-1] == model.score(X, y)
         assert model.history_["validation_metric"][-1] == model.score(X_val, y_val)
         P = model.predict_proba(X_val)[np.arange(40), y_val]
         assert model.history_["validation_cost"][-1] == pytest.approx(-np.log(P).mean(), rel=1e-12)  # without L2
         np.testing.assert_array_equal(_flat(model), _flat(fitted(_classifier(max_iter=9, solver=solver), X, y)))
-    regressor = fitted(_regressor(), XK[:60], YK[:60], X_val=XK[60:], y_val=YK[60:])
+    regressor = fitted(_regressor(training_metric=True), XK[:60], YK[:60], X_val=XK[60:], y_val=YK[60:])
     assert regressor.history_["validation_metric"][-1] == pytest.approx(regressor.score(XK[60:], YK[60:]))
     assert regressor.history_["metric"][-1] == pytest.approx(regressor.score(XK[:60], YK[:60]))
     labels = fitted(

@@ -140,9 +140,9 @@ def test_without_a_number_of_epochs_the_clock_decides_when_to_write(tmp_path, mo
 def test_how_long_epochs_take_is_measured_anew_after_a_resume(tmp_path):
     trained(tmp_path / "c", 9)
     found = modelfile.read(tmp_path / "c")[1]
-    kept = checkpoints.Checkpoint(tmp_path / "c", None, True, found["same"])
-    kept.keep(10, lambda: pytest.fail("written again"))
-    assert kept.epochs(10) == 1  # the ten epochs were not made in these microseconds
+    writer = checkpoints.CheckpointWriter(checkpoints.Checkpoint(tmp_path / "c", resume=True), found["same"])
+    writer.write_if_due(10, lambda: pytest.fail("written again"))
+    assert writer.epochs_until_due(10) == 1  # the ten epochs were not made in these microseconds
 
 
 def test_a_checkpoint_is_a_model_file_with_the_network_as_it_was(tmp_path, ok):
@@ -344,7 +344,7 @@ def test_a_handler_of_the_program_s_own_is_called_when_all_is_written(tmp_path):
 def test_a_signal_that_is_ignored_stays_so_and_other_threads_have_no_part_in_it(tmp_path):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts.postponed():
+        with interrupts.deferring():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
@@ -583,4 +583,4 @@ def test_wrong_options_of_the_command_line_are_one_line(tmp_path, run, monkeypat
 
 def test_the_limits_of_this_process_are_as_they_were():
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    assert json.dumps(interrupts._caught) == "[]"
+    assert json.dumps(interrupts._waiting) == "[]"

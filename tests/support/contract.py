@@ -99,14 +99,14 @@ def reported(net: Any, X: Any, Y: Any, l2: float = 0.0, weights: Any = None, D: 
     """J as the network reports it; with dropout masks D, as the engine does."""
     if D is None:
         return float(net.cost(X, Y, l2=l2, weights=weights))
-    X, Y, w = net.examples(X, Y, weights)
+    X, Y, w = net.check_examples(X, Y, weights)
     Z, _ = equations.forward(X, net.W, net.b, net.g, D)
     return float(equations.cost(Z, Y, net.W, net.loss, l2, w)[0])
 
 
 def analytic(net: Any, X: Any, Y: Any, l2: float = 0.0, weights: Any = None, D: Any = None) -> dict[str, Any]:
     """dW[l] and db[l] by name, by backward(); looked up at the call, so that a planted bug takes part."""
-    X, Y, w = net.examples(X, Y, weights)
+    X, Y, w = net.check_examples(X, Y, weights)
     Z, A = equations.forward(X, net.W, net.b, net.g, D)
     _, dZ, m = equations.cost(Z, Y, net.W, net.loss, l2, w)
     return named(*equations.backward(dZ, Z, A, net.W, net.slope, m, l2, D))

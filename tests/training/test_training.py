@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule import engines
-from chainrule.engines import ENGINES
+from chainrule.engines import ENGINES, reference
+from chainrule.training.train import prepare
 from support.contract import OPTIMIZERS, PAIRS, SCHEDULES, case, network, problem
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -84,15 +85,58 @@ def test_the_cats_of_the_course_have_their_published_numbers():
 # -- what is yielded, and when ---------------------------------------------------------------------------------------
 
 
-def test_nothing_runs_before_the_first_next():
+def test_nothing_is_trained_before_the_first_step():
     net, X, Y = small()
     before = net.parameters.copy()
-    steps = net.train("no X", None, "no optimizer", epochs=-1)
-    assert inspect.isgenerator(steps)
-    steps = net.train(X, Y, cr.GradientDescent(1.0), epochs=3)
+    training = net.train(X, Y, cr.GradientDescent(1.0), epochs=3)
     np.testing.assert_array_equal(net.parameters, before)
-    next(steps)
+    next(training)
     assert (net.parameters != before).any()
+
+
+def test_wrong_arguments_are_told_at_once_without_a_first_step():
+    net, X, Y = small()
+    for arguments, message in (
+        (("no X", Y, cr.Adam()), "X: got shape"),
+        ((X, Y[0], cr.Adam()), "Y: got shape"),
+        ((X, Y, cr.Adam(), {"epochs": -1}), "epochs: got -1"),
+        ((X, Y, cr.Adam(), {"engine": "gpu"}), "unknown engine"),
+        ((X, Y, cr.Adam(), {"resume": True}), "checkpoint: there is none"),
+    ):
+        *parts, options = arguments if isinstance(arguments[-1], dict) else (*arguments, {})
+        with pytest.raises(ValueError, match=message):
+            net.train(*parts, **{"epochs": 3, **options})
+    with pytest.raises(TypeError, match="optimizer: got 'adam'"):
+        net.train(X, Y, "adam", epochs=3)
+
+
+def test_run_trains_to_the_end_and_returns_the_steps_that_were_not_taken():
+    net, X, Y = small()
+    training = net.train(X, Y, cr.Adam(0.05), epochs=6)
+    assert "6 epochs, not started" in repr(training)
+    first = next(training)
+    assert "started" in repr(training)
+    steps = training.run()
+    assert [first.epoch, *(step.epoch for step in steps)] == list(range(6))
+    assert training.run() == []
+    np.testing.assert_array_equal(net.parameters, trained()[1])
+    other, _, _ = small()
+    assert len(other.train(X, Y, cr.LBFGS(), epochs=3).run()) == 3
+
+
+def test_a_training_that_is_dropped_before_it_has_begun_warns():
+    net, X, Y = small()
+    with pytest.warns(RuntimeWarning, match=r"training of Network\(\[3, 5, 2\].*3 epochs was never started: iterate"):
+        net.train(X, Y, cr.Adam(), epochs=3)
+    net.train(X, Y, cr.Adam(), epochs=3).close()  # on purpose: no warning
+    next(net.train(X, Y, cr.Adam(), epochs=3))
+
+
+def test_every_option_of_train_is_visible_and_train_many_has_the_same():
+    ours, many = inspect.signature(cr.Network.train).parameters, inspect.signature(cr.train_many).parameters
+    assert not any(p.kind is p.VAR_KEYWORD for p in (*ours.values(), *many.values()))
+    options = {name: p.default for name, p in ours.items() if p.kind is p.KEYWORD_ONLY}
+    assert {name: p.default for name, p in many.items() if p.kind is p.KEYWORD_ONLY and name != "threads"} == options
 
 
 @given(st.integers(1, 30), st.integers(1, 12))
@@ -199,7 +243,7 @@ def test_the_seed_decides_the_batches():
 
 def test_every_epoch_has_an_order_of_its_own():
     net, X, Y = small()
-    state = cr.training.prepare(net, X, Y, cr.Adam(), batch_size=5, seed=0)
+    state = prepare(net, net.check_examples(X, Y), cr.Adam(), batch_size=5, seed=0)
     orders = [state.order(epoch) for epoch in range(3)]
     assert all(sorted(order) == list(range(12)) for order in orders)
     assert not np.array_equal(orders[0], orders[1])
@@ -315,8 +359,8 @@ def test_the_mean_over_masks_is_the_network_without():
     # One hidden layer with a linear output: E[D ∗ A] = A, so the mean gradient of b[2] is the one without dropout.
     net = network([2, 40, 1], "tanh", "identity")
     X, Y = np.ones((2, 400)), np.zeros((1, 400))
-    state = cr.training.prepare(net, X, Y, cr.GradientDescent(0.1), dropout=0.5, seed=0)
-    D = engines.dropout_masks(state, 400)
+    state = prepare(net, net.check_examples(X, Y), cr.GradientDescent(0.1), dropout=0.5, seed=0)
+    D = reference.dropout_masks(state, 400)
     A = net.layers(X)[1][1]
     mean = (net.W[2] @ (A * D[1]) + net.b[2]).mean()
     deviation = np.sqrt(((net.W[2].T * A[:, :1]) ** 2).sum() / 400)
@@ -620,7 +664,7 @@ def test_an_error_inside_lbfgs_reaches_the_caller(no_thread_left, monkeypatch):
     def broken(*args, **options):
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(engines.Numpy, "cost_and_gradients", broken)
+    monkeypatch.setattr(reference.Numpy, "cost_and_gradients", broken)
     with pytest.raises(RuntimeError, match="broken on purpose"):
         list(net.train(X, Y, cr.LBFGS(), epochs=10, engine="numpy"))
 

@@ -194,7 +194,7 @@ def _three_epochs(engine, seed=0):
     net = network([3, 6, 2], "tanh", "softmax")
     from chainrule.training.loop import prepare
 
-    state = prepare(net, X, Y, cr.Adam(0.1), batch_size=4, dropout=0.5, l2=0.1, seed=1)
+    state = prepare(net, net.check_examples(X, Y), cr.Adam(0.1), batch_size=4, dropout=0.5, l2=0.1, seed=1)
     return net, engine.run(state, 3)
 
 
@@ -208,8 +208,8 @@ ENGINE = {
         "total, seen = total + J, seen + 1",
     ),
     "dropout not scaled by 1/keep": (" / state.network.dtype.type(keep)", ""),
-    "one mask for every step": ("counter=[0, 0, l, state.step]", "counter=[0, 0, l, 0]"),
-    "memory of the optimizer lost between epochs": ("                state.slots = slots\n", ""),
+    "one mask for every step": ("counter=[0, 0, l, state.memory.batches]", "counter=[0, 0, l, 0]"),
+    "memory of the optimizer lost between epochs": ("                state.memory.slots = slots\n", ""),
     "parameters of the batch before": (
         "parameters, slots = optimizer.step(parameters, gradient, slots)",
         "_, slots = optimizer.step(parameters, gradient, slots)",

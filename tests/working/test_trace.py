@@ -75,7 +75,7 @@ def test_a_normalizing_network_shows_the_inputs_as_it_sees_them():
     for method, line in (("standard", "A[0] = (X − μ) / σ"), ("robust", "A[0] = clip((X − μ) / σ)")):
         net.normalize(5 + 3 * X, method)
         t = trace(net, 5 + 3 * X, Y)
-        np.testing.assert_array_equal(t["A"][0], net.inputs(5 + 3 * X))
+        np.testing.assert_array_equal(t["A"][0], net.check_inputs(5 + 3 * X))
         assert t.forward[0].equation == line
         assert net.gradients(5 + 3 * X, Y)[0] == t.J
 

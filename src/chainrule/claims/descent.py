@@ -143,7 +143,7 @@ def normalized_inputs(seeds: Sequence[int], method: str | None = "standard") -> 
             start = Network([1, 1], init="zeros").normalize(x, how)
             choice = [GradientDescent(rate) for rate in half_decades(-2, 2)]
             runs[way].append(quickest(start, x, y, choice, goal, _LONGEST, falling=True))
-            rows = np.vstack([start.inputs(x), np.ones(x.shape)])  # what w and b are multiplied by
+            rows = np.vstack([start.check_inputs(x), np.ones(x.shape)])  # what w and b are multiplied by
             stretch[way].append(float(np.linalg.cond(rows @ rows.T)))
             if seed == seeds[0]:
                 pictures.append((way, start, x, y, runs[way][-1]))

@@ -66,7 +66,7 @@ SIZES = (1, 2, 3, 4, 5, 10, 20, 50)
 
 def hidden_sizes(seeds: Sequence[int], sizes: Sequence[int] = SIZES) -> Result:
     """The flower with few to many tanh units: 400 examples as in the notes, and 60."""
-    settings = {400: (GradientDescent(1.2), 5000), 60: (Adam(0.02), 5000)}
+    settings: dict[int, tuple[Any, int]] = {400: (GradientDescent(1.2), 5000), 60: (Adam(0.02), 5000)}
     tests = [datasets.flower(2000, seed + 1001) for seed in seeds]
     train, test = {}, {}
     for m, (optimizer, epochs) in settings.items():
@@ -142,7 +142,7 @@ def one_linear_map(seeds: Sequence[int], hidden: str = "identity") -> Result:
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
         (X, Y), net = problems["flower"][0], first["flower"]
-        X = net.inputs(X)
+        X = net.check_inputs(X)
         field(left, _bare(net), X, Y, "the network, and W′x + b′ = 0 (dashed)")
         W, b = collapsed(net)
         x = np.array(left.get_xlim())

@@ -249,7 +249,7 @@ def _split(X: Any, y: Any, plan: "Plan", test: float, seed: int) -> list[Any]:
 
 def _layers(estimator: Any, inputs: int, plan: "Plan") -> list[dict[str, Any]]:
     """The layers there will be, as `inspect` shows them afterwards."""
-    from chainrule.network import describe_layers
+    from chainrule.layout import describe_layers
 
     outputs = len(plan.classes or ()) if plan.task == "classes" else 1
     last = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}[plan.task]

@@ -8,9 +8,9 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from chainrule import optimizers
 from chainrule.engines import kernel, native, reference
 from chainrule.engines.contract import Engine
+from chainrule.optimizers import LBFGS
 from chainrule.text import unknown
 
 if TYPE_CHECKING:
@@ -34,16 +34,16 @@ def get(name: str, network: "Network", optimizer: Any = None) -> Engine:
     if name == "numpy":
         return ENGINES["numpy"]
     reason = kernel.obstacle(network.g[1:], network.loss)
-    if reason is None and optimizer is not None and type(optimizer) not in (*native.RULES, optimizers.LBFGS):
-        reason = f"optimizer {type(optimizer).__name__} is not one of chainrule's own"
+    if reason is None and not (optimizer is None or isinstance(optimizer, LBFGS) or native.knows(optimizer)):
+        reason = f"the compiled kernel has no optimizer {type(optimizer).__name__}"
     if reason is None:
         return ENGINES["native"]
     if name == "native":
         raise ValueError(f"engine 'native': {reason}. Leave the choice to engine='auto'.")
-    _say_once(f"networks run on the slower engine 'numpy': {reason}")
+    _log_once(f"networks run on the slower engine 'numpy': {reason}")
     return ENGINES["numpy"]
 
 
 @cache
-def _say_once(message: str) -> None:
+def _log_once(message: str) -> None:
     log.warning(message)

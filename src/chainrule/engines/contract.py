@@ -5,9 +5,9 @@
   The network's parameters change only at the end of an epoch whose cost and parameters are finite; an engine stops
   after one that is not, and the cost it returns for it is not finite either.
 
-``"numpy"`` is the reference: equations.py and optimizers.py in a loop. ``"native"`` is the compiled kernel, which
-computes the same, fused, and is checked against it. The examples of a state belong to the training while it runs: the
-kernel may keep a rearranged copy of a full batch.
+Random masks (dropout) come from a counter-based generator that every engine computes alike; see `dropout_masks` of
+reference.py. The examples of a state belong to the training while it runs: the kernel may keep a rearranged copy of a
+full batch.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ Objective = Callable[[Array], tuple[float, Array]]
 
 
 class Engine(Protocol):
-    """The contract."""
+    """What every engine can do."""
 
     name: str
 
     def objective(self, network: "Network", X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
-        """The function from any flat vector of parameters to J and its gradient, as flat."""
+        """The function from any flat vector of parameters (p,) to J and its gradient (p,)."""
         ...
 
     def run(self, state: State, epochs: int) -> list[float]:

@@ -8,67 +8,93 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule.engines import kernel
 
 log = logging.getLogger("chainrule")
-_caught: list[int] = []  # signals that wait; only the main thread gets any
-giving_up = False  # whether the kernel is in a call that it can give up
+
+
+class Saved(NamedTuple):
+    """What became of the checkpoint when a training was stopped."""
+
+    message: str
+    written: bool  # whether it holds the training as it is
+
+
+_waiting: list[int] = []  # signals that came and are deferred; only the main thread gets any
+
+
+class _KernelCall(threading.local):
+    """Within ``with kernel_call:`` a call that this thread makes to the kernel is given up when a signal waits."""
+
+    def __init__(self) -> None:
+        self.active = False
+
+    def __enter__(self) -> None:
+        self.active = True
+
+    def __exit__(self, *error: object) -> None:
+        self.active = False
+
+
+kernel_call = _KernelCall()
 
 
 def check() -> None:
     """KeyboardInterrupt if a signal waits: for engines, where they can give up what they have begun."""
-    if _caught and threading.current_thread() is threading.main_thread():
+    if _waiting and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt
 
 
-def _asked() -> None:
-    """What the kernel asks now and then, in all of its calls."""
-    if giving_up:
+def _poll() -> None:
+    """What the kernel calls now and then, in all of its calls."""
+    if kernel_call.active:
         check()
 
 
 @contextmanager
-def postponed() -> Iterator[list[int]]:
-    """Signals that come now are in this list, and their handlers have not been called; see `deliver`.
+def deferring() -> Iterator[list[int]]:
+    """Signals that come within the block are in the list it gives, and their handlers have not run; see `deliver`.
 
     Where this is not the main thread, or someone ignores the signals, nothing is changed.
     """
-    before: dict[int, Any] = {}
+    handlers: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         if kernel.BUILT:
-            kernel.module().ask(_asked)
+            kernel.module().ask(_poll)
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, lambda number, frame: _caught.append(number))
+                handlers[number] = signal.signal(number, lambda number, frame: _waiting.append(number))
     failed = True
     try:
-        yield _caught
+        yield _waiting
         failed = False
     except KeyboardInterrupt:
-        if not _caught:
+        if not _waiting:
             raise
         failed = False
     finally:
-        for caught, handler in before.items():
+        for caught, handler in handlers.items():
             signal.signal(caught, handler)
-        if failed and _caught:
-            deliver("it came together with an error")
+        if failed and _waiting:
+            deliver(Saved("it came together with an error", False))
 
 
-def deliver(told: str) -> None:
+def deliver(saved: Saved) -> None:
     """Let the handler of the signal that has waited do what it would have done: end the program, or raise.
 
-    told: what people should know; a note of what is raised, or a line of the log where the program ends at once.
+    What is raised has `saved` as an attribute, and its message as a note; where the program ends at once, the message
+    is a line of the log.
     """
-    number = _caught[0]
-    _caught.clear()
+    number = _waiting[0]
+    _waiting.clear()
     if signal.getsignal(number) is signal.SIG_DFL:
-        log.warning(told)
+        log.warning(saved.message)
     try:
         signal.raise_signal(number)
         raise KeyboardInterrupt  # its handler came back, but the training has ended
     except BaseException as error:
-        error.add_note(told)
+        error.add_note(saved.message)
+        error.saved = saved  # type: ignore[attr-defined]
         raise

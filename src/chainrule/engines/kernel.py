@@ -44,9 +44,13 @@ def obstacle(g: list[Any], loss: Loss) -> str | None:
         listed = ACTIVATIONS.get(row.name) if isinstance(row, Activation) else None
         if listed is None or (listed.function, listed.derivative) != (row.function, row.derivative):
             return f"activation {getattr(row, 'name', row)!r} is not one of chainrule's own"
+        if row.name not in module().functions():
+            return f"the compiled kernel has no activation {row.name!r}"
     listed_loss = LOSSES.get((loss.name, loss.output))
     if listed_loss is None or listed_loss.function is not loss.function or g[-1].name != loss.output:
         return f"loss {loss.name!r} is not one of chainrule's own"
+    if (loss.name, loss.output) not in module().losses():
+        return f"the compiled kernel has no loss {loss.name!r} for the output {loss.output!r}"
     return None
 
 
@@ -59,11 +63,18 @@ def trainer(sizes: list[int], g: list[Any], loss: Loss, dtype: np.dtype[Any]) ->
 
 
 def zeros(count: int, dtype: np.dtype[Any]) -> Array:
-    """A vector of zeros that begins with a line of the cache, where the kernel reads and writes fastest."""
+    """A vector of zeros (count,) that begins with a cache line, where the kernel reads and writes fastest."""
     line = 64 // dtype.itemsize
     whole = np.zeros(count + line, dtype)
     start = -whole.ctypes.data % 64 // dtype.itemsize
     return whole[start : start + count]
+
+
+def aligned(vector: Array) -> Array:
+    """A copy of a vector that begins with a cache line."""
+    copy = zeros(vector.size, vector.dtype)
+    copy[...] = vector
+    return copy
 
 
 def data(X: Any, Y: Array | None, weights: Array | None) -> Any:

@@ -1,8 +1,7 @@
 """The engine "native": whole epochs in one call of the compiled kernel."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,25 +10,13 @@ from chainrule import optimizers
 from chainrule._types import Array
 from chainrule.engines import interrupts, kernel
 from chainrule.engines.contract import Objective
-from chainrule.engines.reference import scheduled
 from chainrule.engines.state import State
 
 if TYPE_CHECKING:
     from chainrule.network import Network
 
-
-@dataclass
-class _Job:
-    """What the kernel keeps of a state between two calls of run."""
-
-    trainer: Any
-    data: Any
-    hyper: Any
-    slots: tuple[Any, ...]
-
-
-# The kernel's rule and its constants β₁, β₂ (or μ), ε, for each optimizer; of a class with other steps there is none.
-RULES: dict[type, Callable[[Any], dict[str, Any]]] = {
+# The constants of the kernel's rule of the same name (or of `rule`): β₁ (or μ), β₂, ε, for each class of optimizers.
+_CONSTANTS: dict[type, Callable[[Any], dict[str, Any]]] = {
     optimizers.GradientDescent: lambda o: {},
     optimizers.Momentum: lambda o: {"beta1": o.beta},
     optimizers.HeavyBall: lambda o: {"beta1": o.momentum},
@@ -39,13 +26,25 @@ RULES: dict[type, Callable[[Any], dict[str, Any]]] = {
     optimizers.AdamW: lambda o: {
         "rule": "Adam",
         "weight_decay": o.weight_decay,
-        **RULES[optimizers.Adam](o),
+        **_CONSTANTS[optimizers.Adam](o),
     },
 }
-_NONE = {"beta1": 0.0, "beta2": 0.0, "epsilon": 1.0, "weight_decay": 0.0, "epsilon_hat": False}
+_UNUSED = {"beta1": 0.0, "beta2": 0.0, "epsilon": 1.0, "weight_decay": 0.0, "epsilon_hat": False}
+_MOST_EPOCHS = 100_000  # in one call of the kernel: their learning rates are listed before
 
 
-_MOST = 100_000  # epochs in one call of the kernel, whose rates are listed before
+def knows(optimizer: Any) -> bool:
+    """Whether the kernel has the rule of an optimizer. A class that is derived from one of ours may step otherwise."""
+    kind = type(optimizer)
+    return kind in _CONSTANTS and _CONSTANTS[kind](optimizer).get("rule", kind.__name__) in kernel.module().rules()
+
+
+class _Job(NamedTuple):
+    """What the kernel has of a state: its network, its examples, the constants of its steps."""
+
+    trainer: Any
+    data: Any
+    hyper: Any
 
 
 class Native:
@@ -57,74 +56,60 @@ class Native:
         self._jobs: WeakKeyDictionary[State, _Job] = WeakKeyDictionary()
 
     def objective(self, network: "Network", X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
-        """The function from any flat vector of parameters to J and its gradient, as flat."""
-        kernel_of = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype)
-        examples = kernel.data(X, Y, weights)
+        """The function from any flat vector of parameters (p,) to J and its gradient (p,)."""
+        trainer = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype)
+        data = kernel.data(X, Y, weights)
 
         def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
             gradient = np.empty_like(parameters)
-            return kernel_of.cost_and_gradients(parameters, examples, l2, gradient), gradient
+            return trainer.cost_and_gradients(parameters, data, l2, gradient), gradient
 
         return cost_and_gradients
 
     def run(self, state: State, epochs: int) -> list[float]:
         """Advance by whole epochs; the cost of each, before its updates."""
-        job = self._job(state)
-        vectors = [slot for slot in job.slots if isinstance(slot, np.ndarray)]
+        job, memory = self._jobs.get(state), state.memory
+        if job is None:
+            job = self._jobs[state] = _prepared(state)
+        vectors = [slot for slot in memory.slots if isinstance(slot, np.ndarray)]
+        counts_updates = len(memory.slots) > len(vectors)
         costs: list[float] = []
         while len(costs) < epochs:
             interrupts.check()
             # With an order the kernel comes back after each epoch to ask for the next one.
             order = None if state.order is None else np.ascontiguousarray(state.order(state.epoch), np.int64)
-            some = min(epochs - len(costs), _MOST) if order is None else 1
-            rates = [float(scheduled(state, state.epoch + i).learning_rate) for i in range(some)]
-            counts = np.array([job.slots[-1] if len(job.slots) > len(vectors) else 0, state.step, 0], np.int64)
-            found: list[float] = []
-            interrupts.giving_up = True
+            some = min(epochs - len(costs), _MOST_EPOCHS) if order is None else 1
+            rates = [state.learning_rate(state.epoch + i) for i in range(some)]
+            counts = np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0], np.int64)
+            some_costs: list[float] = []
             try:
-                found = job.trainer.run(job.data, job.hyper, rates, order, state.network.parameters, vectors, counts)
+                with interrupts.kernel_call:
+                    some_costs = job.trainer.run(
+                        job.data, job.hyper, rates, order, state.network.parameters, vectors, counts
+                    )
             finally:  # an interrupt leaves the epochs that are done
-                interrupts.giving_up = False
-                done = int(counts[2])
-                if found and not np.isfinite(found[-1]):
+                updates, memory.batches, done = counts.tolist()
+                if some_costs and not np.isfinite(some_costs[-1]):
                     done -= 1
-                if len(job.slots) > len(vectors):
-                    job.slots = (*vectors, int(counts[0]))
-                state.slots, state.step, state.epoch = job.slots, int(counts[1]), state.epoch + done
-            costs += found
+                if counts_updates:
+                    memory.slots = (*vectors, updates)
+                state.epoch += done
+            costs += some_costs
             if done < some:
                 break
         return costs
 
-    def _job(self, state: State) -> _Job:
-        job = self._jobs.get(state)
-        if job is None or job.slots is not state.slots:
-            network, optimizer = state.network, state.optimizer
-            constants = {"rule": type(optimizer).__name__, **_NONE, **RULES[type(optimizer)](optimizer)}
-            hyper = kernel.module().Hyper(
-                **constants,
-                l2=state.l2,
-                clip_norm=state.clip_norm or 0.0,
-                dropout=list(state.dropout),
-                batch_size=state.batch_size,
-                mask_key=state.mask_key,
-            )
-            slots = tuple(_own(slot) if isinstance(slot, np.ndarray) else slot for slot in state.slots)
-            job = _Job(
-                kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype)
-                if job is None
-                else job.trainer,
-                kernel.data(state.X, state.Y, state.weights) if job is None else job.data,
-                hyper,
-                slots,
-            )
-            self._jobs[state] = job
-            state.slots = slots
-        return job
 
-
-def _own(slot: Array) -> Array:
-    """A copy, for the kernel writes into it."""
-    copy = kernel.zeros(slot.size, slot.dtype)
-    copy[...] = slot
-    return copy
+def _prepared(state: State) -> _Job:
+    network, optimizer = state.network, state.optimizer
+    constants = {"rule": type(optimizer).__name__, **_UNUSED, **_CONSTANTS[type(optimizer)](optimizer)}
+    hyper = kernel.module().Hyper(
+        **constants,
+        l2=state.l2,
+        clip_norm=state.clip_norm or 0.0,
+        dropout=list(state.dropout),
+        batch_size=state.batch_size,
+        mask_key=state.mask_key,
+    )
+    trainer = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype)
+    return _Job(trainer, kernel.data(state.X, state.Y, state.weights), hyper)

@@ -10,7 +10,6 @@ from chainrule._types import Array
 from chainrule.engines import blas, interrupts
 from chainrule.engines.contract import Objective
 from chainrule.engines.state import State
-from chainrule.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -30,7 +29,7 @@ def dropout_masks(state: State, examples: int) -> list[Any] | None:
     for l, rate in enumerate(state.dropout, start=1):
         if rate:
             n, keep = state.network.sizes[l], 1 - rate
-            stream = np.random.Philox(key=[state.mask_key, 0], counter=[0, 0, l, state.step])
+            stream = np.random.Philox(key=[state.mask_key, 0], counter=[0, 0, l, state.memory.batches])
             words = stream.random_raw((n * examples + 1) // 2).astype("<u8").view("<u4")[: n * examples]
             stays = (words < np.uint64(keep * 2**32)).reshape(examples, n).T
             D[l] = stays.astype(state.network.dtype) / state.network.dtype.type(keep)
@@ -43,7 +42,7 @@ class Numpy:
     name = "numpy"
 
     def objective(self, network: "Network", X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
-        """The function from any flat vector of parameters to J and its gradient, as flat."""
+        """The function from any flat vector of parameters (p,) to J and its gradient (p,)."""
 
         @blas.one_thread()
         def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
@@ -61,11 +60,10 @@ class Numpy:
         parameters: Array,
         D: list[Any] | None = None,
     ) -> tuple[float, Array]:
-        """J at any flat vector of parameters, and its gradient, as flat."""
+        """J at any flat vector of parameters (p,), and its gradient (p,)."""
         W, b = network.unpack(parameters)
-        Z, A = equations.forward(X, W, b, network.g, D)
-        J, dZ, m = equations.cost(Z, Y, W, network.loss, l2, weights)
-        return float(J), network.pack(*equations.backward(dZ, Z, A, W, network.slope, m, l2, D))
+        J, dW, db = equations.cost_and_gradients(X, Y, W, b, network.g, network.slope, network.loss, l2, weights, D)
+        return float(J), network.pack(dW, db)
 
     def run(self, state: State, epochs: int) -> list[float]:
         """Advance by whole epochs; the cost of each, before its updates."""
@@ -73,24 +71,26 @@ class Numpy:
         # An overflow shows in the cost, which is checked; underflow to zero is harmless.
         with blas.one_thread(), np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             while len(costs) < epochs:
-                step = state.step
+                batches = state.memory.batches
                 try:
                     cost, parameters, slots = self._epoch(state)
                 except BaseException:  # an interrupt: the epoch has not been
-                    state.step = step
+                    state.memory.batches = batches
                     raise
                 finite = np.isfinite(cost) and np.isfinite(parameters).all()
                 costs.append(cost if finite or not np.isfinite(cost) else float("inf"))
                 if not finite:
                     break
                 state.network.parameters[...] = parameters
-                state.slots = slots
+                state.memory.slots = slots
                 state.epoch += 1
         return costs
 
     def _epoch(self, state: State) -> tuple[float, Array, tuple[Any, ...]]:
         network, m, total, seen = state.network, state.Y.shape[1], 0.0, 0
-        parameters, slots, optimizer = network.parameters, state.slots, scheduled(state, state.epoch)
+        parameters, slots, optimizer = network.parameters, state.memory.slots, state.optimizer
+        if (rate := state.learning_rate(state.epoch)) != optimizer.learning_rate:
+            optimizer = replace(optimizer, learning_rate=rate)
         order = None if state.order is None else state.order(state.epoch)
         for start in range(0, m, state.batch_size):
             interrupts.check()
@@ -102,22 +102,14 @@ class Numpy:
             X, Y = state.X.T[batch].T, state.Y.T[batch].T
             w = None if state.weights is None else state.weights[:, batch]
             if w is None or w.any():  # a batch of examples that do not count changes nothing
-                J, gradient = self.cost_and_gradients(
-                    network, X, Y, w, state.l2, parameters, dropout_masks(state, size)
-                )
+                D = dropout_masks(state, size)
+                J, gradient = self.cost_and_gradients(network, X, Y, w, state.l2, parameters, D)
                 if state.clip_norm is not None:
                     gradient = clipped(gradient, state.clip_norm)
                 parameters, slots = optimizer.step(parameters, gradient, slots)
                 total, seen = total + J * size, seen + size
-            state.step += 1
+            state.memory.batches += 1
         return total / seen, parameters, slots
-
-
-def scheduled(state: State, epoch: int) -> Optimizer:
-    """The optimizer with the learning rate of an epoch. ValueError if that is negative."""
-    if state.schedule is None:
-        return state.optimizer
-    return replace(state.optimizer, learning_rate=state.optimizer.learning_rate * state.schedule(epoch))
 
 
 def clipped(gradient: Array, norm: float) -> Array:

@@ -7,10 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.engines import kernel
 from chainrule.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from chainrule.network import Network
+
+
+class OptimizerState:
+    """What an optimizer remembers from one mini-batch to the next: the one owner of these vectors.
+
+    slots: as `Optimizer.init` gives them, vectors (p,) and, where updates are counted, their number. Engines replace
+    them, or write into the vectors, which are copied here for that. batches: mini-batches so far, the counter of the
+    dropout masks.
+    """
+
+    def __init__(self, slots: tuple[Any, ...]) -> None:
+        self.slots: tuple[Any, ...] = ()
+        self.batches = 0
+        self.load(slots, 0)
+
+    def load(self, slots: tuple[Any, ...], batches: int) -> None:
+        """Go on from these."""
+        self.slots = tuple(kernel.aligned(slot) if isinstance(slot, np.ndarray) else slot for slot in slots)
+        self.batches = batches
 
 
 @dataclass(eq=False)
@@ -22,83 +42,82 @@ class State:
     Y: Array  # (n[L], m)
     weights: Array | None  # (1, m)
     optimizer: Optimizer
-    slots: tuple[Any, ...]  # what the optimizer remembers; an engine may write into it
+    memory: OptimizerState
     batch_size: int
+    learning_rate: Callable[[int], float]  # epoch → learning rate
     order: Callable[[int], Array] | None = None  # epoch → permutation of the examples; None leaves them as they are
-    schedule: Callable[[int], float] | None = None  # epoch → factor of the learning rate
-    l2: float = 0.0
-    dropout: tuple[float, ...] = ()  # the rate of each hidden layer; () for none
+    l2: float = 0.0  # λ
+    dropout: tuple[float, ...] = ()  # the share of units left out of each hidden layer; () for none
     clip_norm: float | None = None
     mask_key: int = 0
     epoch: int = 0
-    step: int = 0
 
-    def content(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """What changes from epoch to epoch, but for the examples: from it, and the rest, the training goes on."""
         return {
             "network": self.network,
-            "slots": self.slots,
+            "slots": self.memory.slots,
             "mask_key": self.mask_key,
             "epoch": self.epoch,
-            "step": self.step,
-            "order": self.order.content(self.epoch) if isinstance(self.order, EpochOrder) else None,
+            "step": self.memory.batches,
+            "order": self.order.state_dict(self.epoch) if isinstance(self.order, EpochOrder) else None,
         }
 
-    def restore(self, content: dict[str, Any]) -> None:
-        """Be as `content` has it. ValueError if it is of another network."""
-        self.network.parameters = content["network"].parameters
-        self.slots, self.mask_key = content["slots"], content["mask_key"]
-        self.epoch, self.step = content["epoch"], content["step"]
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave. ValueError if it is of another network."""
+        self.network.parameters = saved["network"].parameters
+        self.memory.load(saved["slots"], saved["step"])
+        self.mask_key, self.epoch = saved["mask_key"], saved["epoch"]
         if isinstance(self.order, EpochOrder):
-            self.order.restore(content["order"])
+            self.order.load_state_dict(saved["order"])
 
 
 class EpochOrder:
-    """A new order of the examples for each epoch, drawn once: who asks again for the same epoch gets the same.
+    """A new order of the examples for each epoch; asked again for the same epoch, it gives the same.
 
-    random: a Generator or RandomState. draw: the last order (None at first) → the next, with numbers from `random`.
+    Parameters: rng, a Generator or RandomState; draw, the order of the last epoch (None at first) → that of the next,
+    with random numbers from rng; resumable, whether `state_dict` will be called (to remember the random state before
+    each draw costs more than many an epoch).
     """
 
-    def __init__(self, random: Any, draw: Callable[[Array | None], Array]) -> None:
-        self.random, self.draw = random, draw
+    def __init__(self, rng: Any, draw: Callable[[Array | None], Array], resumable: bool = False) -> None:
+        self.rng, self.draw, self.resumable = rng, draw, resumable
         self.order: Array | None = None
         self.epoch = -1
-        self.before: dict[str, Any] = {}
-        self.kept = False  # who asks for the content asks again; where nobody does, it costs more than many an epoch
+        self.before: dict[str, Any] | None = None  # the state before the order of `epoch` was drawn
 
     def __call__(self, epoch: int) -> Array:
-        """The order of an epoch: a permutation of the examples."""
+        """The order of an epoch: a permutation of the examples, (m,)."""
         if epoch != self.epoch or self.order is None:
-            self.before = self.content(epoch) if self.kept else {}
+            self.before = self._now() if self.resumable else None
             self.order, self.epoch = self.draw(self.order), epoch
         return self.order
 
-    def content(self, epoch: int) -> dict[str, Any]:
-        """The last order, and where `random` stands, before that of `epoch` is drawn."""
-        self.kept = True
-        if epoch == self.epoch:
-            return self.before
-        return {"order": self.order, "random": numbers(self.random)}
+    def _now(self) -> dict[str, Any]:
+        return {"order": self.order, "random": rng_state(self.rng)}
 
-    def restore(self, content: dict[str, Any]) -> None:
+    def state_dict(self, epoch: int) -> dict[str, Any]:
+        """The last order and the random state, as they were before the order of `epoch` was drawn."""
+        return self.before if epoch == self.epoch and self.before is not None else self._now()
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Draw from here on."""
-        self.kept = True
-        self.order, self.epoch = content["order"], -1
-        set_numbers(self.random, content["random"])
+        self.order, self.epoch, self.before = saved["order"], -1, None
+        set_rng_state(self.rng, saved["random"])
 
 
-def numbers(random: Any) -> dict[str, Any]:
-    """Where a Generator or RandomState stands."""
-    old = isinstance(random, np.random.RandomState)
-    state: dict[str, Any] = random.get_state(legacy=False) if old else random.bit_generator.state
+def rng_state(rng: Any) -> dict[str, Any]:
+    """The state of a Generator or RandomState."""
+    old = isinstance(rng, np.random.RandomState)
+    state: dict[str, Any] = rng.get_state(legacy=False) if old else rng.bit_generator.state
     return state
 
 
-def set_numbers(random: Any, state: dict[str, Any]) -> None:
-    """Put a Generator or RandomState where `numbers` has found one. TypeError for what is no such state."""
-    if not isinstance(state, dict):  # NumPy takes tuples, too, and trusts the places in them
+def set_rng_state(rng: Any, state: dict[str, Any]) -> None:
+    """Put a Generator or RandomState into a state of `rng_state`. TypeError for what is no such state."""
+    if not isinstance(state, dict):  # NumPy takes tuples, too, and trusts the positions in them
         raise TypeError("the state of a random generator is no dict")
-    if isinstance(random, np.random.RandomState):
-        random.set_state(state)
+    if isinstance(rng, np.random.RandomState):
+        rng.set_state(state)
     else:
-        random.bit_generator.state = state
+        rng.bit_generator.state = state

@@ -1,35 +1,29 @@
 """What the two estimators share: scikit-learn's parameters, random draws, stopping rules and attributes."""
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from copy import deepcopy
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-    is_classifier,
-)
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chainrule import engines, optimizers
 from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.estimators.explain import explained
-from chainrule.estimators.fitting import SCHEDULES, Fit, Rows
+from chainrule.estimators._sklearn import Interval, Options, StrOptions, check_sample_weight, fit_context
+from chainrule.estimators.explain import explained, validate
+from chainrule.estimators.fitting import Fit
 from chainrule.estimators.hooks import Hooks
+from chainrule.estimators.rules import Rows
+from chainrule.estimators.solvers import SCHEDULES, solver
+from chainrule.files.checkpoint import Checkpoint
 from chainrule.network import Network
 from chainrule.normalization import METHODS
 from chainrule.optimizers import LBFGS
-from chainrule.text import unknown
-from chainrule.training import loop as training
 
 if TYPE_CHECKING:
     from chainrule.working.diagnosis import Diagnosis
@@ -72,6 +66,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         "scoring": [str, callable, None],
         "engine": [StrOptions({"auto", *engines.ENGINES})],
         "dtype": "no_validation",
+        "training_metric": ["boolean"],
     }
 
     network_: Network
@@ -122,7 +117,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         self.out_activation_ = output
         self.t_ = 0
         self.history_: dict[str, list[float]] = {"cost": []}
-        if not isinstance(self._solver(), LBFGS):
+        if not isinstance(solver(self), LBFGS):
             self.loss_curve_: list[float] = []
             self._no_improvement_count = 0
             self.best_loss_ = None if self.early_stopping else np.inf
@@ -163,42 +158,21 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         return {name: value for name, value in state.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        # An estimator that was stored by an earlier version has the defaults of parameters that came later.
+        super().__setstate__({**type(self)().get_params(deep=False), **state})
         if hasattr(self, "network_"):
             self._expose()
 
     # -- fitting -----------------------------------------------------------------------------------------------------
 
-    def _solver(self) -> Any:
-        """The optimizer object that `solver` and the parameters that belong to it describe."""
-        rate, momentum = self.learning_rate_init, self.momentum
-        if not isinstance(self.solver, str):
-            return self.solver
-        if self.solver == "sgd" and self.nesterovs_momentum:
-            return optimizers.Nesterov(rate, momentum)
-        table: dict[str, Callable[[], Any]] = {
-            "lbfgs": lambda: LBFGS(self.tol, max_evaluations=self.max_fun),
-            "sgd": lambda: optimizers.HeavyBall(rate, momentum),
-            "adam": lambda: optimizers.Adam(rate, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True),
-            "adamw": lambda: optimizers.AdamW(rate, self.beta_1, self.beta_2, self.epsilon),
-            "rmsprop": lambda: optimizers.RMSProp(rate, self.beta_2, self.epsilon),
-            "momentum": lambda: optimizers.Momentum(rate, momentum),
-            "heavy_ball": lambda: optimizers.HeavyBall(rate, momentum),
-            "nesterov": lambda: optimizers.Nesterov(rate, momentum),
-            "gradient_descent": lambda: optimizers.GradientDescent(rate),
-        }
-        if self.solver not in table:
-            raise unknown("solver", self.solver, table)
-        return table[self.solver]()
-
     def _check_solver(self) -> bool:
-        if isinstance(self._solver(), LBFGS):
+        if isinstance(solver(self), LBFGS):
             raise AttributeError(
                 f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
             )
         return True
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: Any,
@@ -207,20 +181,37 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         *,
         X_val: Any = None,
         y_val: Any = None,
-        checkpoint: Any = None,
+        checkpoint: "str | os.PathLike[str] | Checkpoint | None" = None,
         checkpoint_every: int | None = None,
         resume: bool = False,
     ) -> Self:
-        """Fit to X (m, n) and y (m,), or (m, outputs): numbers to predict, or 0 and 1 for each of several labels.
+        """Fit to the rows of X and their targets.
 
-        X_val, y_val: a validation set of your own: recorded in `history_`, and watched if `early_stopping`.
-        checkpoint: a file that the fit is kept in, written every `checkpoint_every` epochs (None: every half minute),
-        when it is stopped (Ctrl-C, SIGTERM) and when it ends. resume: go on from that file where it is there, with the
-        same parameters and data (max_iter may be more), as if there had been no interruption, to the last bit.
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (m, n)
+            The examples, as rows.
+        y : array-like of shape (m,) or (m, outputs)
+            Labels or numbers to predict, or 0 and 1 for each of several labels.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+        X_val, y_val : array-like, optional
+            A validation set of your own: recorded in `history_`, and watched if `early_stopping`.
+        checkpoint : path or chainrule.Checkpoint, optional
+            A file that the fit is kept in: written now and then, when it is stopped (Ctrl-C, SIGTERM) and when it ends.
+        checkpoint_every : int, optional
+            Epochs between two writes; half a minute unless given.
+        resume : bool, default False
+            Go on from that file where it is there, with the same parameters and data (max_iter may be more), as if
+            there had been no interruption, to the last bit.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
         """
-        training.check_checkpoint(checkpoint, checkpoint_every, resume)
-        keep = None if checkpoint is None else (checkpoint, checkpoint_every, resume)
-        return self._fit(X, y, sample_weight, X_val=X_val, y_val=y_val, keep=keep)
+        settings = Checkpoint.of(checkpoint, checkpoint_every, resume)
+        return self._fit(X, y, sample_weight, X_val=X_val, y_val=y_val, checkpoint=settings)
 
     def _fit(
         self,
@@ -230,7 +221,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         incremental: bool = False,
         X_val: Any = None,
         y_val: Any = None,
-        keep: tuple[Any, int | None, bool] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Self:
         sizes = self.hidden_layer_sizes
         hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
@@ -243,11 +234,11 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         given = (X, y, sample_weight)  # as the caller knows them: what callbacks are shown
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
 
-        X, y = self._validate(X, y, reset=first_pass)
+        X, y = validate(self, X, y, first_pass)
         targets = self._encode(y, incremental)  # (m, n[L])
         if sample_weight is not None:
             with explained(sample_weight=sample_weight):
-                sample_weight = _check_sample_weight(sample_weight, X)
+                sample_weight = check_sample_weight(sample_weight, X)
         sample_weight = self._weights(y, sample_weight, incremental)
         self.n_outputs_ = targets.shape[1]
         self._random_state = check_random_state(self.random_state)
@@ -259,11 +250,11 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
         held_out = None
         if X_val is not None:
-            X_val, y_val = self._validate(X_val, y_val, reset=False, names=("X_val", "y_val"))
+            X_val, y_val = validate(self, X_val, y_val, False, ("X_val", "y_val"))
             held_out = Rows(X_val, self._encode(y_val, incremental=True))
         hooks = Hooks(self, given, silent=incremental)
-        fit = Fit(self, Rows(X, targets, sample_weight), held_out, hooks, incremental, keep)
-        fit.run(self._solver(), first_pass)
+        fit = Fit(self, Rows(X, targets, sample_weight), held_out, hooks, incremental, checkpoint)
+        fit.run(solver(self), first_pass)
         return self
 
     # -- what the two estimators add ---------------------------------------------------------------------------------
@@ -322,9 +313,24 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         return self._synced().forward(columns).T
 
     def transform(self, X: Any, layer: int | None = None) -> Array:
-        """A[l]ᵀ, shape (m, n[l]): what layer `layer` makes of the rows of X; by default the last hidden one.
+        """What a layer makes of the rows: A[l]ᵀ.
 
-        Layers are counted from 1; `n_layers_` − 1 is the output. Raises ValueError for a layer that is not there.
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+        layer : int, optional
+            Counted from 1; `n_layers_` − 1 is the output. The last hidden one unless given.
+
+        Returns
+        -------
+        array of shape (m, n[l])
+            The activations.
+
+        Raises
+        ------
+        ValueError
+            For a layer that is not there.
         """
         columns, network = self._inputs(X), self._synced()
         last = max(network.L - 1, 1)
@@ -342,10 +348,25 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
     def diagnose(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> "Diagnosis":
-        """What is wrong with this training, measured on its rows X (m, n) and y: see `chainrule.diagnose`.
+        """What is wrong with this training, measured: see `chainrule.diagnose`.
 
-        X_val, y_val: rows that were not trained on, to tell overfitting. `history_` is read as well; the
-        validation cost up to the epoch that early stopping has kept. Empty, and so false, if nothing is wrong.
+        `history_` is read as well; the validation cost up to the epoch that early stopping has kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows it was trained on.
+        y : array-like of shape (m,) or (m, outputs)
+            Their targets.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+        X_val, y_val : array-like, optional
+            Rows that were not trained on, to tell overfitting.
+
+        Returns
+        -------
+        Diagnosis
+            Empty, and so false, if nothing is wrong.
         """
         from chainrule.working.diagnosis import diagnose  # estimators can be used without it
 
@@ -354,7 +375,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             raise ValueError("a validation set needs both X_val and y_val")
 
         def examples(X: Any, y: Any) -> tuple[Any, Any, Any]:
-            X, y = self._validate(X, y, reset=False)
+            X, y = validate(self, X, y, False)
             return X.T, self._targets(self._encode(y, incremental=True), smooth=False).T, y
 
         history, scores = getattr(self, "history_", None), getattr(self, "validation_scores_", None)
@@ -381,39 +402,3 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-    def _validate(self, X: Any, y: Any, reset: bool, names: tuple[str, str] = ("X", "y")) -> tuple[Any, Any]:
-        dtype = (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
-        with explained(**dict(zip(names, (X, y), strict=True))):
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse=["csr", "csc"],
-                multi_output=True,
-                dtype=dtype,
-                reset=reset,
-                y_numeric=not is_classifier(self),
-            )
-            if is_classifier(self):
-                if y.dtype == object and any(label is None for label in y.ravel()):
-                    raise ValueError("Input y contains NaN.")
-            else:
-                if y.dtype.kind not in "biuf":
-                    raise ValueError(f"y: got dtype {y.dtype}, wanted numbers")
-                assert_all_finite(y, input_name="y")  # where there was None among objects, there is NaN now
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return (X.tocsr() if hasattr(X, "tocsr") else X), y
-
-    def _loss_grad_lbfgs(
-        self, theta: Array, X: Any, y: Array, sample_weight: Any, *buffers: Any
-    ) -> tuple[float, Array]:
-        """scikit-learn's private cost function: first all coefs_, then all intercepts_, (J, gradient)."""
-        network = deepcopy(self._synced())
-        pieces = np.split(theta, np.cumsum([p.size for p in (*self.coefs_, *self.intercepts_)])[:-1])
-        for l in range(1, network.L + 1):
-            network.W[l][...] = pieces[l - 1].reshape(network.W[l].shape[::-1]).T
-            network.b[l][...] = pieces[network.L + l - 1][:, None]
-        J, dW, db = network.gradients(X.T, self._targets(y).T, self.alpha, sample_weight)
-        return J, np.concatenate([*(d.T.ravel() for d in dW[1:]), *(d.ravel() for d in db[1:])])

@@ -4,53 +4,43 @@ from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from chainrule._types import Array
+from chainrule.estimators._sklearn import Interval, StrOptions, check_partial_fit_first_call, fit_context
 from chainrule.estimators.base import BaseMLP
+from chainrule.estimators.docs import with_parameters
 from chainrule.estimators.explain import explained
 
 
+@with_parameters(metric="accuracy")
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """A neural network that tells classes apart, a drop-in for scikit-learn's.
 
     Two classes have one sigmoid output, several a softmax, multi-label targets (m, labels) a sigmoid each; the cost is
-    the cross-entropy.
+    the cross-entropy. Rows are examples.
 
-    hidden_layer_sizes: units of each hidden layer; ``()`` is logistic or softmax regression.
-    activation: of the hidden layers: 'identity', 'logistic' (or 'sigmoid'), 'tanh', 'relu', and also 'leaky_relu',
-    'elu', 'selu', 'softplus', 'gelu', 'silu', 'mish', 'leaky_relu(0.2)' with a constant, or a list with one for each
-    hidden layer.
-    solver: 'adam', 'sgd', 'lbfgs', and also 'adamw', 'rmsprop', 'momentum', 'nesterov', 'heavy_ball',
-    'gradient_descent', or an optimizer such as ``chainrule.Adam(0.01)``, which then brings its own constants.
-    alpha: λ of the L2 term (λ/2m) Σ‖W‖², m the examples of the batch.
-    batch_size, learning_rate, learning_rate_init, power_t, max_iter, shuffle, random_state, tol, verbose, warm_start,
-    momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change,
-    max_fun: as in scikit-learn.
+    Parameters
+    ----------
+    {parameters}
+    class_weight : dict, "balanced" or None, default None
+        {class: weight}; it multiplies sample_weight.
+    label_smoothing : float, default 0
+        ε in [0, 1): targets become (1 − ε) y + ε / classes.
 
-    Beyond scikit-learn:
+    Attributes
+    ----------
+    classes_ : array
+        The labels, in the order of the outputs.
+    {attributes}
 
-    init: 'sklearn' for its uniform weights and biases, any initializer of chainrule.Network ('auto', 'he', …), or a
-    scale.
-    dropout: the share of hidden units left out in each step, one number or one for each hidden layer.
-    normalize: 'standard' (mean and deviation) or 'robust' (median and quartiles, smoothly clipped), measured in the
-    first fit and applied to every later X.
-    clip_norm: the longest gradient allowed. schedule: factor of the learning rate over max_iter epochs: 'cosine',
-    'coslog4', or a function epoch → factor.
-    scoring: what early stopping watches: None is the accuracy, 'loss' the validation cost, or any scikit-learn scorer.
-    engine: who computes: 'auto' or 'numpy'. dtype: float32 or float64; None keeps that of X.
-    class_weight: None, 'balanced' or {class: weight}; multiplies sample_weight.
-    label_smoothing: ε in [0, 1): targets become (1 − ε) y + ε / classes (Szegedy et al. 2016, section 7).
-
-    Attributes beyond scikit-learn's: `network_`, the chainrule.Network that holds all parameters (coefs_ and
-    intercepts_ are views on it); `engine_`, the engine that ran; `history_`, a dict of lists with one entry an epoch:
-    'cost', and where there is a validation set 'metric', 'validation_cost' and 'validation_metric' (the metric is
-    the accuracy).
+    References
+    ----------
+    Label smoothing: Szegedy et al. 2016, section 7.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -93,17 +83,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         scoring: Any = None,
         engine: str = "auto",
         dtype: Any = None,
+        training_metric: bool = False,
         class_weight: Any = None,
         label_smoothing: float = 0.0,
     ) -> None:
         self._set(locals())
 
     @available_if(lambda self: self._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """One epoch over X (m, n) and y (m,), from where the last call left off.
+        """One epoch over these rows, from where the last call left off.
 
-        classes: all labels there will ever be; needed in the first call.
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+        y : array-like of shape (m,)
+            Their labels.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+        classes : array-like, optional
+            All labels there will ever be; needed in the first call.
+
+        Returns
+        -------
+        self
+            The estimator.
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -111,22 +116,55 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "{class: weight}, or weigh the rows with sample_weight"
             )
         with explained(y=y, classes=classes):
-            if _check_partial_fit_first_call(self, classes):
+            if check_partial_fit_first_call(self, classes):
                 multilabel = type_of_target(y).startswith("multilabel")
                 self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Array:
-        """The class of each row of X, (m,), or 0 and 1 for each label, (m, labels)."""
+        """The class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+
+        Returns
+        -------
+        array of shape (m,) or (m, labels)
+            Labels; 0 and 1 for each of several.
+        """
         return self._decode(self._outputs(X))
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class, (m, classes), in the order of `classes_`; of each label if multi-label."""
+        """The probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+
+        Returns
+        -------
+        array of shape (m, classes)
+            In the order of `classes_`; of each label where there are several for a row.
+        """
         A = self._outputs(X)
         return np.hstack([1 - A, A]) if self.n_outputs_ == 1 else A
 
     def predict_log_proba(self, X: Any) -> Array:
-        """log(predict_proba(X))."""
+        """The logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+
+        Returns
+        -------
+        array of shape (m, classes)
+            log(predict_proba(X)); −∞ for 0.
+        """
         with np.errstate(divide="ignore"):  # log 0 = −∞ is the answer
             return np.log(self.predict_proba(X))
 
@@ -136,7 +174,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return tags
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy of `predict` on X (m, n) against y (m,) or (m, labels)."""
+        """The accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+        y : array-like of shape (m,) or (m, labels)
+            What is true.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+
+        Returns
+        -------
+        float
+            The share of rows that are right, in all of their labels.
+        """
         with explained(y=y, sample_weight=sample_weight):
             return float(super().score(X, y, sample_weight))
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_array
-from sklearn.utils.validation import _get_feature_names
+from sklearn.base import is_classifier
+from sklearn.utils import assert_all_finite, check_array, column_or_1d
+from sklearn.utils.validation import validate_data
 
 from chainrule._types import Array
 from chainrule.checks import first_not_finite
+from chainrule.estimators._sklearn import get_feature_names
 
 _KINDS = "Labels are text, whole numbers or booleans, all of one kind; y.astype(str) makes text of anything."
 
@@ -34,6 +36,33 @@ def explained(**given: Any) -> Iterator[None]:
         raise (ValueError if first.startswith("Input") else type(error))(
             "\n".join(filter(None, [first, more, "" if drop_rest else rest]))
         ) from None
+
+
+def validate(estimator: Any, X: Any, y: Any, reset: bool, names: tuple[str, str] = ("X", "y")) -> tuple[Any, Any]:
+    """X (m, n) and y (m,) or (m, outputs) through scikit-learn's checks, for a fit."""
+    classes = is_classifier(estimator)
+    dtype = (np.float64, np.float32) if estimator.dtype is None else np.dtype(estimator.dtype)
+    with explained(**dict(zip(names, (X, y), strict=True))):
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=dtype,
+            reset=reset,
+            y_numeric=not classes,
+        )
+        if classes:
+            if y.dtype == object and any(label is None for label in y.ravel()):
+                raise ValueError("Input y contains NaN.")
+        else:
+            if y.dtype.kind not in "biuf":
+                raise ValueError(f"y: got dtype {y.dtype}, wanted numbers")
+            assert_all_finite(y, input_name="y")  # where there was None among objects, there is NaN now
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return (X.tocsr() if hasattr(X, "tocsr") else X), y
 
 
 def _completed(first: str, given: dict[str, Any]) -> tuple[str, str, bool] | None:
@@ -68,7 +97,7 @@ def _where(name: str, values: Any, dtype: Any) -> str:
     value = "missing or NaN" if np.isnan(numbers[row, column]) else "infinite or too large"
     index = getattr(values, "index", None)
     label = f" ({index[row]!r} in its index)" if isinstance(index, pd.Index) and index[row] != row else ""
-    names = _get_feature_names(values) if hasattr(values, "columns") or hasattr(values, "column_names") else None
+    names = get_feature_names(values) if hasattr(values, "columns") or hasattr(values, "column_names") else None
     place = f", column {column if names is None else repr(str(names[column]))}" if numbers.shape[1] > 1 else ""
     return (
         f"The first in {name} is in row {row}{label}{place}: {value}. There {'is' if count == 1 else 'are'} {count} in "

@@ -3,12 +3,14 @@
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from chainrule._types import Array
+from chainrule.estimators._sklearn import fit_context
 from chainrule.estimators.base import BaseMLP
+from chainrule.estimators.docs import with_parameters
 from chainrule.estimators.explain import explained
 from chainrule.normalization import mean_and_deviation
 from chainrule.text import parse_spec, unknown
@@ -22,42 +24,30 @@ _LOSSES = {
 }
 
 
+@with_parameters(metric="R²")
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """A neural network that predicts numbers, a drop-in for scikit-learn's.
+    """A neural network that predicts numbers, a drop-in for scikit-learn's. Rows are examples.
 
-    loss: 'squared_error' (½ (ŷ − y)²), 'poisson' (half the deviance, log link), and also 'absolute_error' and 'huber',
-    or 'huber(1.35)' with its δ. The loss of an example is the **sum** over its K outputs, and training steps along its
-    gradient. scikit-learn reports the mean over the outputs for the squared error but steps along the gradient of the
-    sum, which is K times the gradient of what it reports; here both are the sum, so `loss_` is K times scikit-learn's.
-    hidden_layer_sizes: units of each hidden layer; ``()`` is linear regression.
-    activation: of the hidden layers: 'identity', 'logistic' (or 'sigmoid'), 'tanh', 'relu', and also 'leaky_relu',
-    'elu', 'selu', 'softplus', 'gelu', 'silu', 'mish', 'leaky_relu(0.2)' with a constant, or a list with one for each
-    hidden layer.
-    solver: 'adam', 'sgd', 'lbfgs', and also 'adamw', 'rmsprop', 'momentum', 'nesterov', 'heavy_ball',
-    'gradient_descent', or an optimizer such as ``chainrule.Adam(0.01)``, which then brings its own constants.
-    alpha: λ of the L2 term (λ/2m) Σ‖W‖², m the examples of the batch.
-    batch_size, learning_rate, learning_rate_init, power_t, max_iter, shuffle, random_state, tol, verbose, warm_start,
-    momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change,
-    max_fun: as in scikit-learn.
+    Parameters
+    ----------
+    loss : str, default "squared_error"
+        "squared_error" (½ (ŷ − y)²), "poisson" (half the deviance, log link), and also "absolute_error" and "huber", or
+        "huber(1.35)" with its δ. The loss of an example is the **sum** over its outputs.
+    {parameters}
+    scale_target : bool, default False
+        Standardize y inside: its mean and deviation are measured in the first fit, predictions come back in its units,
+        `loss_` is in the scaled ones.
 
-    Beyond scikit-learn:
+    Attributes
+    ----------
+    {attributes}
+    target_mean_, target_scale_ : arrays of shape (outputs,)
+        What y is scaled by, if `scale_target`.
 
-    init: 'sklearn' for its uniform weights and biases, any initializer of chainrule.Network ('auto', 'he', …), or a
-    scale.
-    dropout: the share of hidden units left out in each step, one number or one for each hidden layer.
-    normalize: 'standard' (mean and deviation) or 'robust' (median and quartiles, smoothly clipped), measured in the
-    first fit and applied to every later X.
-    clip_norm: the longest gradient allowed. schedule: factor of the learning rate over max_iter epochs: 'cosine',
-    'coslog4', or a function epoch → factor.
-    scoring: what early stopping watches: None is the R², 'loss' the validation cost, or any scikit-learn scorer.
-    engine: who computes: 'auto' or 'numpy'. dtype: float32 or float64; None keeps that of X.
-    scale_target: standardize y inside: its mean and deviation are measured in the first fit, predictions come back in
-    its units, `loss_` is in the scaled ones.
-
-    Attributes beyond scikit-learn's: `network_`, the chainrule.Network that holds all parameters (coefs_ and
-    intercepts_ are views on it); `engine_`, the engine that ran; `history_`, a dict of lists with one entry an epoch:
-    'cost', and where there is a validation set 'metric', 'validation_cost' and 'validation_metric' (the metric is
-    the R²).
+    Notes
+    -----
+    scikit-learn reports the mean over the K outputs for the squared error but steps along the gradient of the sum,
+    which is K times the gradient of what it reports; here both are the sum, so `loss_` is K times scikit-learn's.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -101,22 +91,64 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         scoring: Any = None,
         engine: str = "auto",
         dtype: Any = None,
+        training_metric: bool = False,
         scale_target: bool = False,
     ) -> None:
         self._set(locals())
 
     @available_if(lambda self: self._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """One epoch over X (m, n) and y (m,) or (m, outputs), from where the last call left off."""
+        """One epoch over these rows, from where the last call left off.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+        y : array-like of shape (m,) or (m, outputs)
+            Their targets.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+
+        Returns
+        -------
+        self
+            The estimator.
+        """
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Array:
-        """The prediction for each row of X, (m,) or (m, outputs)."""
+        """The prediction for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+
+        Returns
+        -------
+        array of shape (m,) or (m, outputs)
+            Numbers in the units of y.
+        """
         return self._decode(self._outputs(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R² of `predict` on X (m, n) against y (m,) or (m, outputs)."""
+        """R² of `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n)
+            The rows.
+        y : array-like of shape (m,) or (m, outputs)
+            What is true.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+
+        Returns
+        -------
+        float
+            1 is perfect, 0 as good as the mean.
+        """
         with explained(y=y, sample_weight=sample_weight):
             return float(super().score(X, y, sample_weight))
 

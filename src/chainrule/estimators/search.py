@@ -10,8 +10,8 @@ from typing import Any, Self
 from joblib import parallel_config
 from joblib.parallel import ThreadingBackend
 from sklearn import config_context, model_selection
-from sklearn.utils.parallel import _FuncWrapper
 
+from chainrule.estimators._sklearn import FuncWrapper
 from chainrule.estimators.hooks import STOP
 from chainrule.training.many import GivenUp, available_threads, begin_thread, give_up_when
 
@@ -49,7 +49,7 @@ class _Threads(ThreadingBackend):
         STOP.set(events)
         begin_thread(self.limit, give_up_when(lambda: any(event.is_set() for event in events)))
         try:
-            if not isinstance(function, _FuncWrapper):
+            if not isinstance(function, FuncWrapper):
                 return function(*args, **kwargs)
             with config_context(**function.config):
                 return function.function(*args, **kwargs)

@@ -1,6 +1,6 @@
 """Checkpoints: a training in a file, from which it goes on as if it had never been interrupted, to the last bit.
 
-The file is a model file (see modelfile.py); whatever happens while it is written, the old one or the new one is there.
+The file is a model file (model.py); whatever happens while it is written, the old one or the new one is there.
 """
 
 import hashlib
@@ -9,46 +9,91 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.checks import check_whole
 from chainrule.engines import interrupts
-from chainrule.errors import CheckpointError, ModelFileError
-from chainrule.files import model as modelfile
+from chainrule.errors import CheckpointError, CheckpointWarning, ModelFileError
+from chainrule.files import model as model_files
 from chainrule.text import one_line
 
-Content = Callable[[], dict[str, Any]]  # all that changes from epoch to epoch; "epoch" of "epochs" are done
+StateDict = Callable[[], dict[str, Any]]  # all that changes from epoch to epoch; "epoch" of "epochs" are done
 
 SECONDS = 30.0  # between two writes, unless the user counts in epochs
 
 
+@dataclass(frozen=True)
 class Checkpoint:
-    """The file of one training: what was found in it, when it is written, and what is said when training stops.
+    """The file that a training is kept in.
 
-    path: the file. every: epochs between two writes; None writes every half minute. resume: go on from the file if it
-    is there; otherwise it must not be there. same: what must be as it was, by name, for the bits to be the same.
+    It is written before the first epoch, then now and then, when the training is stopped (Ctrl-C, SIGTERM, the end of
+    the loop around it), and when it ends. Whole epochs are kept.
 
-    `found` is what the file held, None where a new training begins. Raises CheckpointError, ModelFileError.
+    Parameters
+    ----------
+    path : str or path
+        The file. It is replaced as a whole: the old one or the new one is there.
+    every : int, optional
+        Epochs between two writes; half a minute unless given.
+    resume : bool, default False
+        Go on from the file where it is there, with the same options and data (more epochs may be asked for), as if
+        there had been no interruption, to the last bit. Otherwise it is an error that the file is there.
+
+    Raises
+    ------
+    ValueError
+        `every` is not a whole number of 1 or more.
+
     """
 
-    def __init__(self, path: str | os.PathLike[str], every: int | None, resume: bool, same: dict[str, Any]) -> None:
-        self.path = os.fspath(path)
-        self.every = every
+    path: str | os.PathLike[str]
+    every: int | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        check_whole(checkpoint_every=self.every)
+
+    @classmethod
+    def of(cls, given: Any, every: int | None, resume: bool) -> "Checkpoint | None":
+        """What the arguments checkpoint=, checkpoint_every= and resume= say together; None for no checkpoint."""
+        if given is None and (resume or every is not None):
+            raise ValueError("checkpoint: there is none to go on from, or to write; give checkpoint=FILE as well")
+        if isinstance(given, cls):
+            if resume or every is not None:
+                raise ValueError("checkpoint: say `every` and `resume` in Checkpoint(…), or beside the path, not both")
+            return given
+        return None if given is None else cls(given, every, resume)
+
+
+class CheckpointWriter:
+    """Writes the checkpoint of one training, and says what was in the file before.
+
+    same: what must be as it was for the bits to be the same, by name. `saved` is what the file held; None where a new
+    training begins. Raises CheckpointError and ModelFileError.
+    """
+
+    def __init__(self, settings: Checkpoint, same: dict[str, Any]) -> None:
+        self.path = os.fspath(settings.path)
+        self.every = settings.every
         self.same = {name: value if isinstance(value, str) else repr(value) for name, value in same.items()}
-        self.found: dict[str, Any] | None = None
+        self.saved: dict[str, Any] | None = None
         self.failure: ModelFileError | None = None  # of the last write
         self._written = -1  # the epoch that the file is of
-        self._next, self._pace, self._looked = 0.0, 0.0, (0, time.monotonic())
+        self._seconds = 0.0  # an epoch takes
+        self._measured = 0, time.monotonic()  # at this epoch
+        self._due = 0.0
         if os.path.exists(self.path):
-            self._find(resume)
+            self._read(settings.resume)
 
-    def _find(self, resume: bool) -> None:
-        header, found = modelfile.read(self.path)
-        if header["kind"] != modelfile.CHECKPOINT:
+    def _read(self, resume: bool) -> None:
+        header, saved = model_files.read(self.path)
+        if header["kind"] != model_files.CHECKPOINT:
             raise CheckpointError(f"checkpoint: {self.path} is a {header['kind']}; choose another name")
         with self.restoring():
-            epoch, epochs, there = int(found["epoch"]), int(found["epochs"]), dict(found["same"])
+            epoch, epochs, there = int(saved["epoch"]), int(saved["epochs"]), dict(saved["same"])
         if not resume:
             raise CheckpointError(
                 f"checkpoint: {self.path} is there already, of a training after epoch {epoch} of {epochs}; go on with "
@@ -60,59 +105,60 @@ class Checkpoint:
                 f"{name}: there {there.get(name, 'absent')}, here {self.same.get(name, 'absent')}" for name in differ
             )
             raise CheckpointError(f"checkpoint: {self.path} is of another training ({what})")
-        self.found, self._written = found, epoch
-        self._looked, self._next = (epoch, time.monotonic()), time.monotonic() + SECONDS
+        self.saved, self._written = saved, epoch
+        self._measured, self._due = (epoch, time.monotonic()), time.monotonic() + SECONDS
 
     @contextmanager
     def restoring(self) -> Iterator[None]:
-        """Where a training becomes what was found: what does not fit is a CheckpointError."""
+        """Where a training takes over what was saved: what does not fit is a CheckpointError."""
         try:
             yield
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"checkpoint: {self.path} does not hold this training: {one_line(error)}") from error
 
-    def epochs(self, first: int) -> int:
-        """How many epochs, from the `first` on, an engine may run before `keep` is to be asked."""
+    def epochs_until_due(self, first: int) -> int:
+        """How many epochs, from the `first` on, an engine may run before `write_if_due` is to be called."""
         if self.every is not None:
             return self.every - first % self.every
-        return max(1, int(1.0 / self._pace)) if self._pace else 1  # about a second
+        return max(1, int(1.0 / self._seconds)) if self._seconds else 1  # about a second
 
-    def keep(self, epoch: int, content: Content) -> None:
-        """After an epoch (they count from 1 here): write the file if it is time.
+    def write_if_due(self, epoch: int, state_dict: StateDict) -> None:
+        """Write the file if it is time, after so many epochs.
 
-        Where that fails training goes on, with a warning, and the next time it is tried again; but the first time it is
-        an error, before hours are spent.
+        Where that fails training goes on, with a warning, and the next time it is tried again. But the first write,
+        before the first epoch, must succeed: a folder that cannot be written to is to be known before hours are spent.
         """
-        now, (before, then) = time.monotonic(), self._looked
+        now, (before, then) = time.monotonic(), self._measured
         if epoch > before:
-            self._pace, self._looked = (now - then) / (epoch - before), (epoch, now)
-        if self._written < 0 or (now >= self._next if self.every is None else epoch % self.every == 0):
-            self._write(content())
+            self._seconds, self._measured = (now - then) / (epoch - before), (epoch, now)
+        if self._written < 0 or (now >= self._due if self.every is None else epoch % self.every == 0):
+            self._write(state_dict())
 
-    def end(self, content: Content) -> None:
-        """The training has come to its end: this must be in the file. Raises ModelFileError."""
-        self._write(content())
+    def write_last(self, state_dict: StateDict) -> None:
+        """Write the file, because training has come to its end. Raises ModelFileError."""
+        self._write(state_dict())
         if self.failure is not None:
             raise self.failure
 
-    def save(self, content: Content) -> str:
+    def write_now(self, state_dict: StateDict) -> interrupts.Saved:
         """Write the file because training stops here; what to tell people."""
-        tree = content()
+        tree = state_dict()
         epoch = tree["epoch"]
         if epoch != self._written:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it is said in the next lines
+                warnings.simplefilter("ignore", CheckpointWarning)  # it is said in the next lines
                 self._write(tree)
+        stopped = f"training stopped after epoch {epoch}; "
         if self.failure is None:
-            return f"training stopped after epoch {epoch}; {self.path} holds it, resume=True goes on from there"
-        kept = f"it holds epoch {self._written}" if self._written >= 0 else "there is none"
-        return f"training stopped after epoch {epoch}; the checkpoint could not be written ({self.failure}); {kept}"
+            return interrupts.Saved(f"{stopped}{self.path} holds it, resume=True goes on from there", True)
+        there = f"it holds epoch {self._written}" if self._written >= 0 else "there is none"
+        return interrupts.Saved(f"{stopped}the checkpoint could not be written ({self.failure}); {there}", False)
 
     def _write(self, tree: dict[str, Any]) -> None:
         started, epoch = time.monotonic(), tree["epoch"]
-        header = {"kind": modelfile.CHECKPOINT, "epoch": epoch, "epochs": tree["epochs"]}
+        header = {"kind": model_files.CHECKPOINT, "epoch": epoch, "epochs": tree["epochs"], "about": {}}
         try:
-            modelfile.write(self.path, header | tree["network"].describe() | {"about": {}}, tree | {"same": self.same})
+            model_files.write(self.path, header | tree["network"].describe(), tree | {"same": self.same})
         except ModelFileError as error:
             if self._written < 0:
                 raise
@@ -120,37 +166,40 @@ class Checkpoint:
             warnings.warn(
                 f"the checkpoint of epoch {epoch} could not be written, training goes on; that of epoch "
                 f"{self._written} is still there. {error}",
-                RuntimeWarning,
+                CheckpointWarning,
                 stacklevel=2,
             )
         else:
             self.failure, self._written = None, epoch
         # Not more than a twentieth of the time goes into writing.
-        self._next = time.monotonic() + max(SECONDS, 20 * (time.monotonic() - started))
+        self._due = time.monotonic() + max(SECONDS, 20 * (time.monotonic() - started))
 
     @contextmanager
-    def whole(self, content: Content) -> Iterator[None]:
-        """Where training is between two whole states: Ctrl-C and SIGTERM wait, then the file is written."""
-        with interrupts.postponed() as caught:
+    def deferring_signals(self, state_dict: StateDict) -> Iterator[None]:
+        """Around what takes a training from one whole state to the next: Ctrl-C and SIGTERM wait for the second.
+
+        Then the file is written.
+        """
+        with interrupts.deferring() as waiting:
             yield
-        if caught:
-            interrupts.deliver(self.save(content))
+        if waiting:
+            interrupts.deliver(self.write_now(state_dict))
 
 
 def digest(*arrays: Any) -> str:
     """A short checksum of arrays, dense or sparse, or None."""
-    found = hashlib.sha256()
+    checksum = hashlib.sha256()
     for array in arrays:
         parts = [array.data, array.indices, array.indptr] if hasattr(array, "indptr") else [array]
         for part in parts:
             if part is None:
-                found.update(b"none")
+                checksum.update(b"none")
             elif part.dtype.kind == "O":
-                found.update(repr(part.tolist()).encode())
+                checksum.update(repr(part.tolist()).encode())
             else:
-                found.update(f"{part.dtype.str}{part.shape}".encode())
-                found.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
-    return found.hexdigest()[:16]
+                checksum.update(f"{part.dtype.str}{part.shape}".encode())
+                checksum.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+    return checksum.hexdigest()[:16]
 
 
 def named(value: Any) -> Any:

@@ -229,7 +229,7 @@ def _encode_network(network: Network, arrays: dict[str, Array], *place: str) -> 
 def _decode_network(tree: dict[str, Any], box: Container, inner: Callable[[Any], Any]) -> Network:
     state, prefix = inner(tree["state"]), tree["at"]
     names = [f"{prefix}{name}[{l}]" for l in range(1, len(state["sizes"])) for name in "Wb"]
-    return Network.on(state, box.flat(names, np.dtype(_one_of(("float32", "float64"), state["dtype"]))))
+    return Network.from_state(state, box.flat(names, np.dtype(_one_of(("float32", "float64"), state["dtype"]))))
 
 
 def _decode_random(kind: str, state: Any) -> Any:

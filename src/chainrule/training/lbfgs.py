@@ -1,27 +1,29 @@
-"""L-BFGS: SciPy's solver on the cost of a network."""
+"""L-BFGS: SciPy's solver, and how a for loop gets at its iterations."""
 
-from collections.abc import Callable
+import queue
+import threading
+from collections.abc import Callable, Generator
+from contextvars import copy_context
 from typing import Any
 
 from chainrule._types import Array
-from chainrule.engines import blas
+from chainrule.engines import blas, kernel
 from chainrule.optimizers import LBFGS
 
 
 def minimize(
     optimizer: LBFGS,
     cost_and_gradients: Callable[[Array], tuple[float, Array]],
-    params: Array,
+    start: Array,
     iterations: int,
-    callback: Callable[[Any], None] | None = None,
+    callback: Callable[[Any], None],
 ) -> Any:
-    """Minimize from the (p,) start; gives SciPy's OptimizeResult. A callback may raise StopIteration."""
+    """Minimize from the start (p,), float64; SciPy's OptimizeResult. The callback may raise StopIteration."""
     from scipy.optimize import minimize
 
     def outside(intermediate_result: Any) -> None:
-        if callback is not None:
-            with blas.as_before():
-                callback(intermediate_result)
+        with blas.as_before():
+            callback(intermediate_result)
 
     options = {
         "maxiter": iterations,
@@ -30,4 +32,45 @@ def minimize(
         "maxcor": optimizer.memory,
     }
     with blas.one_thread():  # its dot products of long vectors would be split among them
-        return minimize(cost_and_gradients, params, method="L-BFGS-B", jac=True, callback=outside, options=options)
+        return minimize(cost_and_gradients, start, method="L-BFGS-B", jac=True, callback=outside, options=options)
+
+
+def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) -> Generator[None]:
+    """Run solve(tell, check) and give control back whenever it calls `tell`.
+
+    SciPy's solver calls back, and a for loop calls: so the solver runs in a thread, which waits in `tell` until the
+    loop comes back. `check`, which is to be called in each evaluation, raises StopIteration when the loop was left.
+    """
+    messages: queue.Queue[BaseException | bool] = queue.Queue()  # True: told; False: the end
+    go_on, left = threading.Semaphore(0), threading.Event()
+
+    def check() -> None:
+        if left.is_set():
+            raise StopIteration
+
+    def tell() -> None:
+        messages.put(True)
+        go_on.acquire()
+        check()
+
+    def run() -> None:
+        if kernel.BUILT:
+            kernel.module().ask(check)
+        try:
+            solve(tell, check)
+            messages.put(False)
+        except BaseException as error:  # it belongs to the caller, not to this thread
+            messages.put(error)
+
+    thread = threading.Thread(target=copy_context().run, args=(run,), daemon=True)
+    thread.start()
+    try:
+        while message := messages.get():
+            if isinstance(message, BaseException):
+                raise message
+            yield
+            go_on.release()
+    finally:
+        left.set()
+        go_on.release()
+        thread.join()

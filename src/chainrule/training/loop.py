@@ -1,38 +1,48 @@
-"""Training: mini-batches as a generator of Step records. Whoever watches (a printer, a plot) reads the steps."""
+"""The loop over epochs, the only one: `Network.train`, the estimators and `train_many` run on it.
 
-import os
-import queue
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+A `Loop` takes a training from epoch to epoch, by an engine or by SciPy's L-BFGS. What belongs to a kind of training
+comes as parts: a recorder (what is kept of an epoch, and who is told), a stop rule, and the writer of a checkpoint.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import partial
-from math import isfinite
-from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from math import inf, isfinite, nan
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from chainrule import engines, equations
 from chainrule._types import Array
-from chainrule.engines import blas, kernel
-from chainrule.engines.contract import Engine
-from chainrule.engines.state import EpochOrder, State
+from chainrule.engines.contract import Engine, Objective
+from chainrule.engines.state import State
 from chainrule.errors import DivergenceError
-from chainrule.network import Network
-from chainrule.optimizers import LBFGS, Optimizer
+from chainrule.optimizers import LBFGS
 from chainrule.training import lbfgs
 
 if TYPE_CHECKING:
-    from chainrule.files.checkpoint import Checkpoint
+    from chainrule.files.checkpoint import CheckpointWriter
+    from chainrule.network import Network
 
-Order = Callable[[int], Array]
+Examples = tuple[Any, Array, Array | None]  # X (n[0], m), Y (n[L], m), weights (1, m): checked
 
 
 @dataclass(frozen=True)
 class Step:
-    """One epoch as it was: `cost` is J over its examples, each before the update of its own batch, L2 included.
+    """One epoch as it was.
 
-    `validation_cost` is J of the validation examples after the epoch, without L2. `engine` is the one that ran.
+    Attributes
+    ----------
+    epoch : int
+        Counted from 0.
+    cost : float
+        J over its examples, each before the update of its own batch, L2 included.
+    validation_cost : float or None
+        J of the validation examples after the epoch, without L2.
+    learning_rate : float or None
+        None where the solver chose its own steps.
+    engine : str
+        The engine that ran.
+
     """
 
     epoch: int
@@ -42,396 +52,267 @@ class Step:
     engine: str
 
 
-def train(
-    network: Network,
-    X: Any,
-    Y: Any,
-    optimizer: Optimizer | LBFGS,
-    *,
-    epochs: int,
-    batch_size: int | None = None,
-    every: int = 1,
-    l2: float = 0.0,
-    dropout: float | Sequence[float] = 0.0,
-    weights: Any = None,
-    shuffle: bool = True,
-    seed: int | np.random.Generator | None = None,
-    order: Order | None = None,
-    validation: tuple[Any, Any] | None = None,
-    patience: int | None = None,
-    schedule: Callable[[int], float] | None = None,
-    clip_norm: float | None = None,
-    engine: str = "auto",
-    checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: int | None = None,
-    resume: bool = False,
-) -> Iterator[Step]:
-    """Train; yield a Step for epochs 0, every, 2·every, … and the last (counted from 0).
+class Best:
+    """The lowest value so far, its epoch, and the parameters after that epoch where they are to be kept."""
 
-    A generator: nothing runs before the first `next`.
+    def __init__(self, value: float = inf, epoch: int = -1, parameters: Array | None = None) -> None:
+        self.value, self.epoch, self.parameters = value, epoch, parameters
 
-    X (n[0], m), Y (n[L], m), weights (m,): examples are columns.
-    batch_size: None is all m at once, in their order; k makes ⌈m/k⌉ updates an epoch, the last batch may be short; 1 is
-    stochastic.
-    l2: λ of (λ/2m) Σ‖W‖², with m the examples of the batch. dropout: the share of units left out, one number for all
-    hidden layers or one for each. shuffle: a new order every epoch, from `seed`; `order`, a function epoch →
-    permutation, replaces it.
-    validation: (X, Y). patience: stop after so many epochs without a lower validation cost; however the training ends,
-    the parameters with the lowest come back. schedule: epoch → factor of the learning rate. clip_norm: the longest
-    gradient allowed.
-    checkpoint: a file that the training is kept in, written every `checkpoint_every` epochs (None: every half minute),
-    when it stops (Ctrl-C, SIGTERM, the end of the loop around it) and when it ends. resume: go on from that file where
-    it is there, with the same options and data (`epochs` may be more): first come the steps that were made, then the
-    others, and all is as if it had never been interrupted, to the last bit. Whole epochs are kept.
+    def update(self, value: float, epoch: int, parameters: Array | None) -> bool:
+        """Whether this value is lower; NaN never is. Then it is the best, with a copy of the parameters."""
+        if not value < self.value:
+            return False
+        self.value, self.epoch = value, epoch
+        self.parameters = None if parameters is None else parameters.copy()
+        return True
 
-    Raises ValueError for options and data that do not fit, and DivergenceError when the cost is no longer finite;
-    CheckpointError and ModelFileError (both are ValueErrors) for a checkpoint of another training, or that cannot be
-    written. If only a later one cannot be, training goes on with a warning, and the error comes at the end.
+
+class Recorder(Protocol):
+    """What a kind of training keeps of its epochs, and whom it tells."""
+
+    def epochs_until_report(self, first: int) -> int:
+        """How many epochs, from the `first` on, may pass before one is to be recorded."""
+        ...
+
+    def begin(self) -> None:
+        """An epoch begins."""
+        ...
+
+    def record(self, epoch: int, cost: float, next_cost: float | None) -> float | None:
+        """Record an epoch; the value that the stop rule compares, or None for an epoch that it is not to see.
+
+        cost: J before the updates of the epoch. next_cost: J after them, where the solver knows it.
+        """
+        ...
+
+    def end(self, stop: bool) -> bool:
+        """An epoch has ended well, and the rule says stop or not; True if training is to stop."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint is to hold of it."""
+        ...
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        ...
+
+
+class StopRule(Protocol):
+    """When training has gone on for long enough."""
+
+    best: Best
+
+    def stop(self, epoch: int, value: float) -> bool:
+        """Compare the value of an epoch; True if training is to stop."""
+        ...
+
+
+class Patience:
+    """Stop after so many epochs without a lower value; keep the parameters of the epoch with the lowest."""
+
+    def __init__(self, patience: int, parameters: Array) -> None:
+        self.patience = patience
+        self.parameters = parameters  # the network's vector
+        self.best = Best()
+
+    def stop(self, epoch: int, value: float) -> bool:
+        """Remember the best epoch; True when patience is at its end."""
+        self.best.update(value, epoch, self.parameters)
+        return epoch - self.best.epoch >= self.patience
+
+
+class StepRecorder:
+    """Makes a `Step` of each epoch that is looked at; `reported` is the last one, None where it is not to be reported.
+
+    steps: those that were reported so far, for a checkpoint. Every epoch is looked at where a rule is watching; else
+    those to be reported.
     """
-    _check(epochs=epochs, every=every, patience=patience, batch_size=batch_size)
-    check_checkpoint(checkpoint, checkpoint_every, resume)
-    if patience is not None and validation is None:
-        raise ValueError("patience: there is nothing to watch; give validation=(X, Y) as well")
-    chosen = engines.get(engine, network, optimizer)
-    watched = None if validation is None else _validation(network, validation)
-    course = _Course(epochs, every, patience, watched)
-    steps: Iterator[Step]
-    if isinstance(optimizer, LBFGS):
-        given = {
-            "batch_size": batch_size,
-            "schedule": schedule,
-            "clip_norm": clip_norm,
-            "dropout": dropout or None,
-            "order": order,
-            "checkpoint": checkpoint,
-        }
-        if wrong := [name for name, value in given.items() if value is not None]:
-            raise ValueError(f"LBFGS takes the full batch and chooses its own steps: leave out {', '.join(wrong)}")
-        _check_l2(l2)
-        advance = _lbfgs_epochs(network, network.examples(X, Y, weights), l2, optimizer, epochs, chosen)
-        steps = _reported(course.run(network, advance, chosen.name))
-    else:
-        state = prepare(
-            network, X, Y, optimizer, batch_size=batch_size, l2=l2, dropout=dropout, weights=weights, shuffle=shuffle,
-            seed=seed, order=order, schedule=schedule, clip_norm=clip_norm,
-        )  # fmt: skip
-        kept = None if checkpoint is None else _keep(checkpoint, checkpoint_every, resume, state, course, chosen)
-        # With patience every epoch is looked at; without, the engine runs on to the next one that is asked for.
-        advance = _epochs(state, epochs, 1 if patience is not None else every, chosen, kept)
-        run = course.run(network, advance, chosen.name)
-        steps = _reported(run) if kept is None else _kept(course, state, run, kept)
-    try:
-        yield from steps
-    finally:
-        if course.best_parameters is not None:
-            network.parameters[...] = course.best_parameters
+
+    def __init__(
+        self,
+        network: "Network",
+        epochs: int,
+        every: int,
+        watching: bool,
+        watched: Examples | None,
+        engine: str,
+        keep_steps: bool,
+    ) -> None:
+        self.network = network
+        self.epochs, self.every, self.watching = epochs, every, watching
+        self.watched = watched
+        self.engine = engine
+        self.keep_steps = keep_steps
+        self.learning_rate: Callable[[int], float] | None = None
+        self.steps: list[Step] = []
+        self.last: Step | None = None
+        self.reported: Step | None = None
+
+    def _is_due(self, epoch: int) -> bool:
+        return epoch % self.every == 0 or epoch == self.epochs - 1
+
+    def epochs_until_report(self, first: int) -> int:
+        """Up to and including 0, every, 2·every, …; one where every epoch is watched."""
+        return 1 if self.watching else -first % self.every + 1
+
+    def begin(self) -> None:
+        """Nothing to do."""
+
+    def record(self, epoch: int, cost: float, next_cost: float | None) -> float | None:
+        """Make the step; its validation cost is what the rule compares."""
+        validation_cost = None
+        if self.watched is not None and (self.watching or self._is_due(epoch)) and isfinite(cost):
+            validation_cost = self.network.evaluate(*self.watched)[0]
+        rate = None if self.learning_rate is None else self.learning_rate(epoch)
+        self.last = Step(epoch, cost, validation_cost, rate, self.engine)
+        return validation_cost
+
+    def end(self, stop: bool) -> bool:
+        """Report the step if it is due, or the last."""
+        self.reported = self.last if stop or self._is_due(self.last.epoch) else None  # type: ignore[union-attr]
+        if self.reported is not None and self.keep_steps:
+            self.steps.append(self.reported)
+        return stop
+
+    def state_dict(self) -> dict[str, Any]:
+        """The steps, column by column."""
+        columns = zip(*((s.epoch, s.cost, s.validation_cost, s.learning_rate) for s in self.steps), strict=True)
+        return {"steps": [list(column) for column in columns] or [[], [], [], []]}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.steps = [Step(e, J, V, rate, self.engine) for e, J, V, rate in zip(*saved["steps"], strict=True)]
 
 
-@dataclass
-class _Course:
-    """What a training remembers of its epochs beside the state of the engine."""
+class Loop:
+    """From epoch to epoch until `epochs` are done or a part says stop.
 
-    epochs: int
-    every: int
-    patience: int | None
-    watched: tuple[Any, Array, Array | None] | None
-    best: float = np.inf
-    best_epoch: int = -1
-    best_parameters: Array | None = None
-    steps: list[Step] = field(default_factory=list)  # those that were made, where they are kept
-    ended: bool = False
+    learning_rate: epoch → learning rate, for the error that names it. `epoch` is the number of epochs that are done.
+    """
 
-    def run(
-        self, network: Network, advance: Iterator[tuple[int, float, float | None]], engine: str
-    ) -> Iterator[Step | None]:
-        """The steps to be reported, and None after epochs of which nobody wants to know."""
-        pending: Step | None = None
-        for epoch, cost, rate in advance:
-            last = epoch == self.epochs - 1
-            looked = self.patience is not None or epoch % self.every == 0 or last
-            watched = self.watched if looked else None
-            step = Step(epoch, cost, None if watched is None else evaluate(network, watched)[0], rate, engine)
-            self.ended = last or not self._improved(step, network.parameters)
-            pending = None if epoch % self.every == 0 or self.ended else step
-            yield step if pending is None else None
-            if self.ended:
-                return
-        if pending is not None:  # a solver that came to its end between two reports
-            yield pending
+    def __init__(
+        self,
+        network: "Network",
+        epochs: int,
+        recorder: Recorder,
+        rule: StopRule | None = None,
+        learning_rate: Callable[[int], float] | None = None,
+    ) -> None:
+        self.network = network
+        self.epochs = epochs
+        self.recorder = recorder
+        self.rule = rule
+        self.learning_rate = learning_rate
+        self.epoch = 0
+        self.stopped = False  # by the rule, or by somebody who was told
 
-    def _improved(self, step: Step, parameters: Array) -> bool:
-        """Remember the best epoch; False when patience is at its end."""
-        if self.patience is None or step.validation_cost is None:
-            return True
-        if step.validation_cost < self.best:
-            self.best, self.best_parameters, self.best_epoch = step.validation_cost, parameters.copy(), step.epoch
-        return step.epoch - self.best_epoch < self.patience
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to do."""
+        return self.stopped or self.epoch >= self.epochs
 
+    def end_epoch(self, epoch: int, cost: float, next_cost: float | None = None) -> None:
+        """What happens at the end of an epoch, whoever has computed it. Raises DivergenceError."""
+        value = self.recorder.record(epoch, cost, next_cost)
+        if not isfinite(cost):
+            raise diverged(epoch, cost, self.learning_rate and self.learning_rate(epoch))
+        stop = self.rule is not None and value is not None and self.rule.stop(epoch, value)
+        self.epoch = epoch + 1
+        self.stopped = self.recorder.end(stop)
 
-def _keep(path: Any, every: int | None, resume: bool, state: State, course: _Course, engine: Engine) -> "Checkpoint":
-    """The checkpoint of a training; if there is one already, state and course are as it has them."""
-    from chainrule.files import checkpoint as checkpoints  # model files are not loaded where nothing is kept
-
-    watched = course.watched
-    kept = checkpoints.Checkpoint(
-        path,
-        every,
-        resume,
-        {
-            "network": state.network,
-            "optimizer": state.optimizer,
-            "batch_size": state.batch_size,
-            "l2": state.l2,
-            "dropout": state.dropout,
-            "schedule": checkpoints.named(state.schedule),
-            "clip_norm": state.clip_norm,
-            "shuffle": state.order is not None,
-            "every": course.every,
-            "patience": course.patience,
-            "engine": engine.name,
-            "data": checkpoints.digest(state.X, state.Y, state.weights),
-            "validation": None if watched is None else checkpoints.digest(*watched),
-        },
-    )
-    if (found := kept.found) is not None:
-        with kept.restoring():
-            state.restore(found)
-            rows = zip(*found["steps"], strict=True)
-            course.steps = [Step(epoch, cost, validation, rate, engine.name) for epoch, cost, validation, rate in rows]
-            course.best, course.best_epoch, course.best_parameters = found["best"]
-        worn_out = course.patience is not None and state.epoch - 1 - course.best_epoch >= course.patience
-        course.ended = worn_out or state.epoch >= course.epochs
-    return kept
-
-
-def _reported(run: Iterator[Step | None]) -> Iterator[Step]:
-    yield from (step for step in run if step is not None)
-
-
-def _kept(course: _Course, state: State, run: Iterator[Step | None], kept: "Checkpoint") -> Iterator[Step]:
-    """The steps of a training that is kept in a file."""
-
-    def content() -> dict[str, Any]:
-        columns = zip(*((s.epoch, s.cost, s.validation_cost, s.learning_rate) for s in course.steps), strict=True)
-        return state.content() | {
-            "epochs": course.epochs,
-            "steps": [list(column) for column in columns] or [[], [], [], []],
-            "best": (course.best, course.best_epoch, course.best_parameters),
+    def state_dict(self, state: State) -> dict[str, Any]:
+        """What a checkpoint holds: from it, and the same arguments and data, the training goes on."""
+        best = None if self.rule is None else self.rule.best
+        return {
+            **state.state_dict(),
+            "epochs": self.epochs,
+            "ended": self.stopped,
+            "best": best and (best.value, best.epoch, best.parameters),
+            **self.recorder.state_dict(),
         }
 
-    yield from course.steps
-    if course.ended:
-        return
-    kept.keep(state.epoch, content)  # at once: better now than after a night that the folder cannot be written to
-    try:
-        while not course.ended:
-            with kept.whole(content):
-                step = next(run)
-                if step is not None:
-                    course.steps.append(step)
-                if not course.ended:
-                    kept.keep(state.epoch, content)
-            if step is not None:
-                if course.ended:
-                    kept.end(content)
-                yield step
-    except GeneratorExit:
-        if not course.ended:
-            kept.save(content)
-        raise
+    def load_state_dict(self, saved: dict[str, Any], state: State) -> None:
+        """Take over what a checkpoint holds. KeyError, ValueError … for what is not of this training."""
+        state.load_state_dict(saved)
+        self.epoch, self.stopped = state.epoch, saved["ended"]
+        if self.rule is not None:
+            self.rule.best = Best(*saved["best"])
+        self.recorder.load_state_dict(saved)
+
+    def run_epochs(self, engine: Engine, state: State, writer: "CheckpointWriter | None" = None) -> Generator[None]:
+        """Epochs of mini-batches; gives control back after each that was recorded."""
+
+        def advance() -> None:
+            first = state.epoch
+            count = min(self.recorder.epochs_until_report(first), self.epochs - first)
+            self.recorder.begin()
+            costs = engine.run(state, count if writer is None else min(count, writer.epochs_until_due(first)))
+            self.end_epoch(first + len(costs) - 1, costs[-1])
+
+        if writer is None:
+            while not self.ended:
+                advance()
+                yield
+            return
+        state_dict = partial(self.state_dict, state)
+        try:
+            if not self.ended:
+                writer.write_if_due(state.epoch, state_dict)
+            while not self.ended:
+                with writer.deferring_signals(state_dict):
+                    advance()
+                    if not self.ended:
+                        writer.write_if_due(state.epoch, state_dict)
+                if self.ended:
+                    writer.write_last(state_dict)
+                yield
+        except GeneratorExit:  # the loop around it was left
+            if not self.ended:
+                writer.write_now(state_dict)
+            raise
+
+    def run_solver(self, optimizer: LBFGS, objective: Objective, tell: Callable[[], None] | None = None) -> Any:
+        """Iterations of L-BFGS on objective, parameters (p,) → (J, gradient); SciPy's OptimizeResult.
+
+        tell: called after each iteration that was recorded; it may raise StopIteration.
+        """
+        dtype, cost, first = self.network.dtype, nan, True  # cost: J before the iteration at hand
+
+        def in_float64(parameters: Array) -> tuple[float, Array]:
+            nonlocal cost, first
+            with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the result, which is checked
+                J, gradient = objective(parameters.astype(dtype, copy=False))
+            cost, first = J if first else cost, False
+            return J, gradient.astype(np.float64, copy=False)
+
+        def end_iteration(intermediate_result: Any) -> None:
+            nonlocal cost
+            before, after = cost, float(intermediate_result.fun)
+            if not (isfinite(before) and isfinite(after) and np.isfinite(intermediate_result.x).all()):
+                raise diverged(self.epoch, after, None)
+            self.network.parameters[...] = intermediate_result.x
+            self.recorder.begin()  # SciPy tells of an iteration when it is over
+            self.end_epoch(self.epoch, before, after)
+            cost = after
+            if tell is not None:
+                tell()
+            if self.stopped:
+                raise StopIteration
+
+        start = self.network.parameters.astype(np.float64)
+        return lbfgs.minimize(optimizer, in_float64, start, self.epochs, end_iteration)
 
 
-def prepare(
-    network: Network,
-    X: Any,
-    Y: Any,
-    optimizer: Optimizer,
-    *,
-    batch_size: int | None = None,
-    l2: float = 0.0,
-    dropout: float | Sequence[float] = 0.0,
-    weights: Any = None,
-    shuffle: bool = True,
-    seed: int | np.random.Generator | None = None,
-    order: Order | None = None,
-    schedule: Callable[[int], float] | None = None,
-    clip_norm: float | None = None,
-) -> State:
-    """The checked state from which an engine trains; the options are those of `train`."""
-    if not hasattr(optimizer, "step"):
-        raise TypeError(f"optimizer: got {optimizer!r}, wanted one such as chainrule.Adam(0.001)")
-    _check(batch_size=batch_size)
-    _check_l2(l2)
-    if clip_norm is not None and not clip_norm > 0:
-        raise ValueError(f"clip_norm: got {clip_norm!r}, wanted a number above 0, or None")
-    hidden = network.L - 1
-    rates = tuple(float(r) for r in dropout) if isinstance(dropout, Sequence) else (float(dropout),) * hidden
-    if len(rates) != hidden or not all(0 <= r < 1 for r in rates):
-        raise ValueError(
-            f"dropout: got {dropout!r}, wanted a share from 0 up to 1 (not included), one or {hidden} of them"
-        )
-    X, Y, w = network.examples(X, Y, weights)
-    m = Y.shape[1]
-    rng = np.random.default_rng(seed)
-    mask_key = int(rng.integers(2**63))
-    if order is not None:
-        order = partial(_checked_order, order, m)
-    elif shuffle and batch_size is not None:
-        order = EpochOrder(rng, lambda before: rng.permutation(m))
-    return State(
-        network, X, Y, w, optimizer, optimizer.init(network.parameters), min(batch_size or m, m), order, schedule,
-        float(l2), rates, clip_norm, mask_key,
-    )  # fmt: skip
-
-
-def diverged(epoch: int, cost: float, rate: float | None) -> DivergenceError:
+def diverged(epoch: int, cost: float, learning_rate: float | None) -> DivergenceError:
     """The error for an epoch whose cost or parameters are no longer finite."""
     why = "the cost overflowed before it could fall" if epoch == 0 else "the steps went too far"
     advice = "scale the inputs and targets (net.normalize(X)), or clip the gradient (clip_norm=1.0)"
-    if rate is not None:
-        advice = f"lower the learning rate (it was {rate:g}), {advice}"
-    error = DivergenceError(
+    if learning_rate is not None:
+        advice = f"lower the learning rate (it was {learning_rate:g}), {advice}"
+    return DivergenceError(
         f"epoch {epoch}: the cost is {cost}; {why}. The network keeps its last finite parameters. "
-        f"Likely remedies: {advice}."
+        f"Likely remedies: {advice}.",
+        epoch,
+        learning_rate,
     )
-    error.epoch, error.learning_rate = epoch, rate
-    return error
-
-
-def _epochs(
-    state: State, epochs: int, every: int, engine: Engine, kept: "Checkpoint | None" = None
-) -> Iterator[tuple[int, float, float | None]]:
-    while state.epoch < epochs:
-        first = state.epoch
-        # Up to and including the next epoch to report: 0, every, 2·every, …, the last.
-        wanted = min(-first % every + 1, epochs - first)
-        costs = engine.run(state, wanted if kept is None else min(wanted, kept.epochs(first)))
-        for epoch, cost in enumerate(costs, first):
-            rate = state.optimizer.learning_rate * (state.schedule(epoch) if state.schedule else 1.0)
-            if not isfinite(cost):
-                raise diverged(epoch, cost, rate)
-        yield epoch, cost, rate
-
-
-def _lbfgs_epochs(
-    network: Network,
-    examples: tuple[Any, Array, Array | None],
-    l2: float,
-    optimizer: LBFGS,
-    epochs: int,
-    engine: Engine,
-) -> Iterator[tuple[int, float, float | None]]:
-    """SciPy's solver calls back; a generator is called. So the solver runs in a thread and waits at each iteration."""
-    cost_and_gradients = objective(network, examples, l2, engine)
-    results: queue.Queue[Any] = queue.Queue()
-    go_on, stopped = threading.Semaphore(0), threading.Event()
-    costs: list[float] = []
-
-    def go_on_or_end() -> None:
-        if stopped.is_set():
-            raise StopIteration
-
-    def evaluate(parameters: Array) -> tuple[float, Array]:
-        go_on_or_end()
-        J, gradient = cost_and_gradients(parameters)
-        costs.append(J)
-        return J, gradient
-
-    def pause(intermediate_result: Any) -> None:
-        results.put((intermediate_result.x.copy(), float(intermediate_result.fun)))
-        go_on.acquire()
-        go_on_or_end()
-
-    def solve() -> None:
-        if kernel.BUILT:
-            kernel.module().ask(go_on_or_end)
-        try:
-            lbfgs.minimize(optimizer, evaluate, network.parameters.astype(np.float64), epochs, pause)
-            results.put(None)
-        except BaseException as error:  # it belongs to the caller, not to this thread
-            results.put(error)
-
-    thread = threading.Thread(target=solve, daemon=True)
-    thread.start()
-    epoch, before = 0, None
-    try:
-        while (result := results.get()) is not None:
-            if isinstance(result, BaseException):
-                raise result
-            before = costs[0] if before is None else before
-            parameters, after = result
-            if not (isfinite(before) and isfinite(after) and np.isfinite(parameters).all()):
-                raise diverged(epoch, after, None)
-            network.parameters[...] = parameters
-            yield epoch, before, None
-            epoch, before = epoch + 1, after
-            go_on.release()
-        if epoch == 0:  # at a minimum, or nowhere to go, from the start
-            if not isfinite(costs[0]):
-                raise diverged(0, costs[0], None)
-            yield 0, costs[0], None
-    finally:
-        stopped.set()
-        go_on.release()
-        thread.join()
-
-
-def objective(
-    network: Network, examples: tuple[Any, Array, Array | None], l2: float, engine: Engine
-) -> Callable[[Array], tuple[float, Array]]:
-    """What SciPy minimizes: float64 parameters (p,) → J and its gradient (p,), computed in the network's precision."""
-    X, Y, w = examples
-    compute = engine.objective(network, X, Y, w, l2)
-
-    def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
-        with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the result, which is checked
-            J, gradient = compute(parameters.astype(network.dtype, copy=False))
-        return J, gradient.astype(np.float64, copy=False)
-
-    return cost_and_gradients
-
-
-def evaluate(network: Network, examples: tuple[Any, Array, Array | None]) -> tuple[float, Array]:
-    """J without L2, and A[L] (n[L], m), of examples that were checked by `network.examples`."""
-    X, Y, w = examples
-    if (compiled := network.compiled()) is not None:
-        out = np.empty(Y.shape, network.dtype)
-        return compiled.evaluate(network.parameters, kernel.data(X, Y, w), out), out
-    with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the cost
-        Z, A = equations.forward(X, network.W, network.b, network.g)
-        return float(equations.cost(Z, Y, network.W, network.loss, 0.0, w)[0]), A[-1]
-
-
-def _validation(network: Network, given: tuple[Any, ...]) -> tuple[Any, Array, Array | None]:
-    try:
-        return network.examples(*given)
-    except ValueError as error:
-        raise ValueError(f"validation: {error}") from None
-
-
-def _checked_order(order: Order, m: int, epoch: int) -> Array:
-    permutation = np.asarray(order(epoch))
-    if not np.array_equal(np.sort(permutation, axis=None), np.arange(m)):
-        raise ValueError(
-            f"order({epoch}): wanted a permutation of 0 … {m - 1}, each once; got shape {permutation.shape}, "
-            f"{len(np.unique(permutation))} different values"
-        )
-    return permutation
-
-
-def check_checkpoint(checkpoint: Any, every: int | None, resume: bool) -> None:
-    """ValueError if these arguments do not go together."""
-    _check(checkpoint_every=every)
-    if checkpoint is None and (resume or every is not None):
-        raise ValueError("checkpoint: there is none to go on from, or to write; give checkpoint=FILE as well")
-
-
-def _check(**counts: int | None) -> None:
-    for name, value in counts.items():
-        if value is not None and (not isinstance(value, Integral) or value < 1):
-            raise ValueError(f"{name}: got {value!r}, wanted a whole number of 1 or more")
-
-
-def _check_l2(l2: float) -> None:
-    if not 0 <= l2 < np.inf:
-        raise ValueError(f"l2: got {l2!r}, wanted a number of 0 or more")

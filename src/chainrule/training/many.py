@@ -3,71 +3,110 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from contextvars import copy_context
 from math import inf
-from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from chainrule import engines
+from chainrule.checks import check_whole
 from chainrule.engines import kernel
 from chainrule.errors import DivergenceError
-from chainrule.network import Network
-from chainrule.training.loop import Step, train
+from chainrule.optimizers import LBFGS, Optimizer
+from chainrule.schedules import Schedule
+from chainrule.training.loop import Step
+from chainrule.training.train import Order
+
+if TYPE_CHECKING:
+    from chainrule.network import Network
 
 log = logging.getLogger("chainrule")
 
 
-class Each(tuple[Any, ...]):
+T = TypeVar("T")
+
+
+class Each(tuple[T, ...]):
     """Values for `train_many`, one for each network: ``seed=Each(range(200))``."""
 
 
 def train_many(
-    networks: Iterable[Network],
+    networks: Iterable["Network"],
     X: Any,
     Y: Any,
-    optimizer: Any,
+    optimizer: Optimizer | LBFGS | Each[Optimizer | LBFGS],
     *,
-    epochs: Any,
+    epochs: int | Each[int],
     threads: int | None = None,
-    **options: Any,
+    batch_size: int | Each[int | None] | None = None,
+    every: int | Each[int] = 1,
+    l2: float | Each[float] = 0.0,
+    dropout: float | Sequence[float] | Each[Any] = 0.0,
+    weights: Any = None,
+    shuffle: bool | Each[bool] = True,
+    seed: int | np.random.Generator | Each[Any] | None = None,
+    order: Order | Each[Order | None] | None = None,
+    validation: tuple[Any, ...] | Each[Any] | None = None,
+    patience: int | Each[int | None] | None = None,
+    schedule: Schedule | Each[Schedule | None] | None = None,
+    clip_norm: float | Each[float | None] | None = None,
+    engine: str | Each[str] = "auto",
+    checkpoint: Any = None,
+    checkpoint_every: int | Each[int | None] | None = None,
+    resume: bool | Each[bool] = False,
 ) -> list[list[Step]]:
-    """Train every network as `network.train` would, several at a time; for each network the list of its steps.
+    """Train every network as `network.train` would, several at a time.
 
-    X (n[0], m), Y (n[L], m), optimizer, epochs and all options of `train` are for all networks, or, in an `Each`, one
-    for each. The results are those of training each network alone, to the last bit. threads: how many are trained at a
-    time; None is as many as OpenMP may use (the cores this process may use, OMP_NUM_THREADS, threadpoolctl).
+    The results are those of training each network alone, to the last bit.
 
-    A network that diverges keeps its last finite parameters and does not hold up the others; its last step has the cost
-    inf (and the validation cost inf, where there is one). Any other error stops all, as Ctrl-C does: what waits is not
-    begun, what runs ends with the epoch it has done (on the engine "numpy", with its next step).
+    Parameters
+    ----------
+    networks : iterable of Network
+        Different ones: each is changed by its training.
+    X, Y, optimizer, epochs, batch_size, every, l2, dropout, weights, shuffle, seed, order, validation, patience, \
+schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
+        As in `Network.train`: one value for all networks, or, in an `Each`, one for each.
+    threads : int, optional
+        How many are trained at a time; None is as many as OpenMP may use (the cores this process may use,
+        OMP_NUM_THREADS, threadpoolctl).
 
-    Raises ValueError for a network or a Generator that is given twice, for an `Each` of another length than `networks`,
-    and what `train` raises, with a note that says for which network.
+    Returns
+    -------
+    list of lists of Step
+        For each network its steps. A network that diverges keeps its last finite parameters and does not hold up the
+        others; its last step has the cost inf (and the validation cost inf, where there is one).
+
+    Raises
+    ------
+    ValueError
+        For a network or a Generator that is given twice, and for an `Each` of another length than `networks`.
+    Exception
+        What `Network.train` raises, with a note that says for which network. Any error but divergence stops all, as
+        Ctrl-C does: what waits is not begun, what runs ends with the epoch it has done (on the engine "numpy", with its
+        next step).
     """
+    arguments = {name: value for name, value in locals().items() if name not in ("networks", "threads")}
     networks = list(networks)
-    if threads is not None and (not isinstance(threads, Integral) or threads < 1):
-        raise ValueError(f"threads: got {threads!r}, wanted a whole number of 1 or more, or None")
-    calls = _calls(networks, {"X": X, "Y": Y, "optimizer": optimizer, "epochs": epochs, **options})
+    check_whole(threads=threads)
+    calls = _calls(networks, arguments)
     size = available_threads() if threads is None else int(threads)
     stop = threading.Event()
 
     def one(i: int) -> list[Step]:
         steps: list[Step] = []
         try:
-            training: Any = train(networks[i], **calls[i])
-            with closing(training):
+            with closing(networks[i].train(**calls[i])) as training:
                 for step in training:
                     steps.append(step)
                     if stop.is_set():
                         break
         except DivergenceError as error:
-            engine = engines.get(calls[i].get("engine", "auto"), networks[i], calls[i]["optimizer"]).name
-            validation_cost = None if calls[i].get("validation") is None else inf
+            engine = engines.get(calls[i]["engine"], networks[i], calls[i]["optimizer"]).name
+            validation_cost = None if calls[i]["validation"] is None else inf
             steps.append(Step(error.epoch, inf, validation_cost, error.learning_rate, engine))
         except GivenUp:
             pass  # nobody waits for these steps
@@ -126,7 +165,7 @@ def begin_thread(threads: int, question: Callable[[], None]) -> None:
         threadpool_limits(threads, user_api="openmp")
 
 
-def _calls(networks: list[Network], arguments: dict[str, Any]) -> list[dict[str, Any]]:
+def _calls(networks: list["Network"], arguments: dict[str, Any]) -> list[dict[str, Any]]:
     """For each network the arguments of `train`. ValueError where two would share what each of them changes."""
     first: dict[int, int] = {}
     for i, network in enumerate(networks):
@@ -139,7 +178,7 @@ def _calls(networks: list[Network], arguments: dict[str, Any]) -> list[dict[str,
         if isinstance(value, Each) and len(value) != len(networks):
             raise ValueError(f"{name}: got Each of {len(value)} values, wanted {len(networks)}, one for each network")
         columns[name] = value if isinstance(value, Each) else (value,) * len(networks)
-    generators = [id(seed) for seed in columns.get("seed", ()) if isinstance(seed, np.random.Generator)]
+    generators = [id(seed) for seed in columns["seed"] if isinstance(seed, np.random.Generator)]
     if len(set(generators)) != len(generators):
         raise ValueError(
             "seed: one Generator for several networks would be drawn from in no certain order; give an int, or "

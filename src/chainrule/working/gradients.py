@@ -109,7 +109,7 @@ def check_gradients(
     ValueError for what is no gradient at all.
     """
     net = frozen(network, np.float64)
-    X, Y, w = net.examples(X, Y, weights)
+    X, Y, w = net.check_examples(X, Y, weights)
     X, net.normalizer, l2 = X.toarray() if hasattr(X, "tocsr") else X, None, float(l2)
     result = gradient
     if gradient is None:

@@ -29,7 +29,7 @@ def on_the_way_back(dW: Any, db: Any) -> Iterator[tuple[str, Any]]:
 
 
 class Mistakes:
-    """The mistakes for a network (float64, not normalizing) and examples as `Network.examples` gives them."""
+    """The mistakes for a network (float64, not normalizing) and examples as `Network.check_examples` gives them."""
 
     def __init__(self, net: Network, X: Any, Y: Array, l2: float, w: Array | None) -> None:
         self.net, self.L, self.Y, self.l2, self.w = net, net.L, Y, float(l2), w

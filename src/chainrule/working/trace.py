@@ -320,13 +320,13 @@ def trace(network: Network, X: Any, Y: Any = None, *, l2: float = 0.0, weights: 
 
     Without Y the forward pass only. l2 is λ, weights (m,) or (1, m) are example weights, as in `Network.cost`. Dropout
     is not part of it: it belongs to a step of training. The arrays are copies: they stay as they are when the network
-    learns. Raises ValueError for what `Network.examples` refuses.
+    learns. Raises ValueError for what `Network.check_examples` refuses.
     """
     network, w = frozen(network), None
     if Y is not None:
-        X, Y, w = network.examples(X, Y, weights)
+        X, Y, w = network.check_examples(X, Y, weights)
     else:
-        X = network.inputs(X)
+        X = network.check_inputs(X)
         if X.shape[1] == 0:
             raise ValueError("X: got no examples (0 columns), wanted at least one")
     W, b, J = list(network.W), list(network.b), None

@@ -80,7 +80,7 @@ def diagnose(
     training. Of more than `most` training examples, and of more than 2,000 columns, that many are drawn by seed.
 
     Give validation after training with patience: the steps go on beyond the epoch whose parameters came back. Dropout
-    takes no part. Raises ValueError for what `Network.examples` refuses.
+    takes no part. Raises ValueError for what `Network.check_examples` refuses.
     """
     with np.errstate(all="ignore"):  # a network that has diverged is to be diagnosed, too
         measured = measure(network, X, Y, steps, validation, names, l2, weights, most, seed)

@@ -159,7 +159,7 @@ def _draw(X: Any, Y: Any, weights: Any, most: int, rng: np.random.Generator) -> 
 
 def _validate(network: Network, X: Any, Y: Any) -> tuple[float, float]:
     """On all of the validation examples, so that it can be found again on the curve."""
-    X, Y, _ = network.examples(X, Y)
+    X, Y, _ = network.check_examples(X, Y)
     losses = network.loss(equations.forward(X, network.W, network.b, network.g)[0][-1], Y)[0].astype(np.float64)
     return float(losses.mean()), float(losses.std() / np.sqrt(losses.size))
 

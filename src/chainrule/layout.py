@@ -1,0 +1,60 @@
+"""How the layers of a network lie in one flat vector: W[1], b[1], W[2], b[2], …."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from numbers import Integral
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from chainrule._types import Array
+
+
+class Views(list[Any]):
+    """W[1] … W[L] or b[1] … b[L]. Assigning to an entry writes into the network's vector instead of leaving it."""
+
+    def __setitem__(self, l: SupportsIndex | slice, value: Any) -> None:
+        if isinstance(l, slice):
+            raise TypeError("assign to one layer at a time: net.W[l] = …")
+        if self[l] is None:
+            raise IndexError("index 0 is unused: layers are counted from 1, as in W[1]")
+        wanted = self[l].shape
+        if wanted[1] == 1 and np.shape(value) == wanted[:1]:  # a vector (n[l],) for a column, as other libraries have b
+            value = np.reshape(value, wanted)
+        if np.shape(value) not in ((), wanted):  # NumPy would stretch a row over the whole matrix
+            raise ValueError(f"layer {l}: got shape {np.shape(value)}, wanted {wanted} or one number")
+        self[l][...] = value
+
+
+def check_sizes(sizes: Iterable[int]) -> list[int]:
+    """[n[0], …, n[L]]. ValueError for fewer than two, and for what is no whole number of 1 or more."""
+    given = list(sizes) if isinstance(sizes, Iterable) else []
+    if len(given) < 2 or not all(isinstance(n, Integral) and n >= 1 for n in given):
+        raise ValueError(
+            f"sizes: got {given or sizes!r}, wanted at least [inputs, outputs], whole numbers of 1 or more"
+        )
+    return [int(n) for n in given]
+
+
+def length(sizes: Sequence[int]) -> int:
+    """The number of parameters of a network of these sizes."""
+    return sum(n * (before + 1) for before, n in pairwise(sizes))
+
+
+def unpack(sizes: Sequence[int], vector: Array) -> tuple[Views, Views]:
+    """W and b, 1-based, as views on a vector of all of them."""
+    W, b, start = Views([None]), Views([None]), 0
+    for columns, rows in pairwise(sizes):
+        end = start + rows * columns
+        W.append(vector[start:end].reshape(rows, columns))
+        b.append(vector[end : end + rows].reshape(rows, 1))
+        start = end + rows
+    return W, b
+
+
+def describe_layers(sizes: Sequence[int], activations: Sequence[str]) -> list[dict[str, Any]]:
+    """Each layer of a network of these sizes n[0] … n[L]: units, activation, shapes of W and b, parameters."""
+    return [
+        {"units": n, "activation": g, "W": [n, before], "b": [n, 1], "parameters": n * (before + 1)}
+        for (before, n), g in zip(pairwise(sizes), activations, strict=True)
+    ]

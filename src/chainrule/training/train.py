@@ -1,0 +1,378 @@
+"""`Network.train`: from arguments to a loop, and the object that it gives."""
+
+import os
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule import engines
+from chainrule._types import Array
+from chainrule.checks import check_whole
+from chainrule.engines.contract import Engine
+from chainrule.engines.state import EpochOrder, OptimizerState, State
+from chainrule.optimizers import LBFGS, Optimizer
+from chainrule.schedules import Schedule
+from chainrule.training import lbfgs
+from chainrule.training.loop import Examples, Loop, Patience, Step, StepRecorder
+
+if TYPE_CHECKING:
+    from chainrule.files.checkpoint import Checkpoint, CheckpointWriter
+    from chainrule.network import Network
+
+Order = Callable[[int], Any]  # epoch → a permutation of the examples, (m,)
+
+
+class Training(Iterator[Step]):
+    """A training that waits to be run: iterate over its steps, or call `run`.
+
+    Each step is one epoch that was asked for by `every`; between two steps the network is whole and can be used. A loop
+    that is left early (``break``) leaves the network as the last step had it.
+    """
+
+    def __init__(self, steps: Generator[Step], description: str) -> None:
+        self._steps = steps
+        self._description = description
+        self._started = False
+
+    def __next__(self) -> Step:
+        self._started = True
+        return next(self._steps)
+
+    def run(self) -> list[Step]:
+        """Train to the end.
+
+        Returns
+        -------
+        list of Step
+            The steps that were not taken yet: all of them, unless the training was iterated over before.
+
+        """
+        return list(self)
+
+    def close(self) -> None:
+        """End the training here."""
+        self._started = True
+        self._steps.close()
+
+    def __repr__(self) -> str:
+        how = "started" if self._started else "not started: iterate over it, or call .run()"
+        return f"<Training of {self._description}, {how}>"
+
+    def __del__(self) -> None:
+        if not self._started:
+            warnings.warn(
+                f"the training of {self._description} was never started: iterate over net.train(…), or call "
+                "net.train(…).run()",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+
+def train(
+    network: "Network",
+    X: Any,
+    Y: Any,
+    optimizer: Optimizer | LBFGS,
+    *,
+    epochs: int,
+    batch_size: int | None = None,
+    every: int = 1,
+    l2: float = 0.0,
+    dropout: float | Sequence[float] = 0.0,
+    weights: Any = None,
+    shuffle: bool = True,
+    seed: int | np.random.Generator | None = None,
+    order: Order | None = None,
+    validation: tuple[Any, ...] | None = None,
+    patience: int | None = None,
+    schedule: Schedule | None = None,
+    clip_norm: float | None = None,
+    engine: str = "auto",
+    checkpoint: "str | os.PathLike[str] | Checkpoint | None" = None,
+    checkpoint_every: int | None = None,
+    resume: bool = False,
+) -> Training:
+    """Train the network by mini-batches: an iterable of steps, for epochs 0, every, 2·every, … and the last.
+
+    The arguments are checked at once; training begins with the first step.
+
+    Parameters
+    ----------
+    X : array of shape (n[0], m)
+        The examples, as columns; may be a scipy.sparse array.
+    Y : array of shape (n[L], m)
+        Their targets; one-hot for softmax (`chainrule.one_hot` makes them of labels).
+    optimizer : Adam, GradientDescent, … or LBFGS
+        How to step. LBFGS takes the full batch and chooses its own steps.
+    epochs : int
+        Passes over the examples.
+    batch_size : int, optional
+        Examples for each update, so ⌈m / batch_size⌉ updates an epoch; the last batch may be short. None is all m at
+        once, in their order; 1 is stochastic.
+    every : int, default 1
+        Epochs between two steps.
+    l2 : float, default 0
+        λ of the term (λ/2m) Σ‖W[l]‖² of the cost, with m the examples of the batch.
+    dropout : float or sequence of float, default 0
+        The share of units left out, one number for all hidden layers or one for each.
+    weights : array of shape (m,), optional
+        The weight of each example: it multiplies its loss, and Σ weights takes the place of m.
+    shuffle : bool, default True
+        A new order of the examples in every epoch, drawn by `seed`, where there are several batches.
+    seed : int or numpy.random.Generator, optional
+        For the order of the examples and the dropout masks. The same seed gives the same training.
+    order : function, optional
+        epoch → permutation of 0 … m − 1, in the place of `shuffle`.
+    validation : (X, Y) or (X, Y, weights), optional
+        Examples on which the cost is measured after the epochs that are reported.
+    patience : int, optional
+        Stop after so many epochs without a lower validation cost. However the training ends, the parameters with the
+        lowest come back.
+    schedule : function, optional
+        epoch → factor of the learning rate; see `chainrule.schedules`.
+    clip_norm : float, optional
+        The longest gradient allowed: a longer one is shortened to it.
+    engine : {"auto", "native", "numpy"}, default "auto"
+        Who computes: "native" is the compiled kernel, "numpy" the readable reference, "auto" the kernel where it can.
+    checkpoint : path or Checkpoint, optional
+        A file that the training is kept in; see `chainrule.Checkpoint`.
+    checkpoint_every : int, optional
+        Epochs between two writes of the checkpoint, where that is a path; half a minute unless given.
+    resume : bool, default False
+        Go on from the checkpoint where it is there: first come the steps that were made, then the others.
+
+    Returns
+    -------
+    Training
+        Iterate over it, or call its `run`. It warns if it is dropped before it has begun.
+
+    Raises
+    ------
+    ValueError
+        For options and data that do not fit, at once.
+    DivergenceError
+        When the cost is no longer finite, while it trains. The network keeps its last finite parameters.
+    CheckpointError, ModelFileError
+        For a checkpoint of another training, or that cannot be written. If only a later one cannot be, training goes
+        on with a warning, and the error comes at the end.
+
+    Notes
+    -----
+    An update is W[l] = W[l] − α dW[l], b[l] = b[l] − α db[l] for gradient descent; see `chainrule.optimizers` for the
+    others.
+
+    """
+    check_whole(epochs=epochs, every=every, patience=patience, batch_size=batch_size)
+    settings = None
+    if checkpoint is not None or checkpoint_every is not None or resume:
+        from chainrule.files.checkpoint import Checkpoint  # model files are not loaded where nothing is kept
+
+        settings = Checkpoint.of(checkpoint, checkpoint_every, resume)
+    if patience is not None and validation is None:
+        raise ValueError("patience: there is nothing to watch; give validation=(X, Y) as well")
+    chosen = engines.get(engine, network, optimizer)
+    watched = None if validation is None else _check_validation(network, validation)
+    recorder = StepRecorder(network, epochs, every, patience is not None, watched, chosen.name, settings is not None)
+    rule = None if patience is None else Patience(patience, network.parameters)
+    description = f"{network!r}, {epochs:,} epoch{'s' * (epochs > 1)}"
+    if isinstance(optimizer, LBFGS):
+        given = {
+            "batch_size": batch_size,
+            "schedule": schedule,
+            "clip_norm": clip_norm,
+            "dropout": dropout or None,
+            "order": order,
+            "checkpoint": checkpoint,
+        }
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise ValueError(f"LBFGS takes the full batch and chooses its own steps: leave out {', '.join(wrong)}")
+        check_l2(l2)
+        examples = network.check_examples(X, Y, weights)
+        loop = Loop(network, epochs, recorder, rule)
+        return Training(_solver_steps(loop, recorder, optimizer, chosen, examples, l2), description)
+    state = prepare(
+        network, network.check_examples(X, Y, weights), optimizer, batch_size=batch_size, l2=l2, dropout=dropout,
+        shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,
+    )  # fmt: skip
+    recorder.learning_rate = state.learning_rate
+    loop = Loop(network, epochs, recorder, rule, state.learning_rate)
+    writer = None if settings is None else _writer(settings, state, recorder, rule, chosen, watched)
+    return Training(_engine_steps(loop, recorder, chosen, state, writer), description)
+
+
+def _engine_steps(
+    loop: Loop, recorder: StepRecorder, engine: Engine, state: State, writer: "CheckpointWriter | None"
+) -> Generator[Step]:
+    """The steps of a training by mini-batches: those of its checkpoint, then the others."""
+    try:
+        if writer is not None and writer.saved is not None:
+            with writer.restoring():
+                loop.load_state_dict(writer.saved, state)
+            yield from recorder.steps
+        with closing(loop.run_epochs(engine, state, writer)) as epochs:
+            for _ in epochs:
+                if recorder.reported is not None:
+                    yield recorder.reported
+    finally:
+        _restore_best(loop)
+
+
+def _solver_steps(
+    loop: Loop, recorder: StepRecorder, optimizer: LBFGS, engine: Engine, examples: Examples, l2: float
+) -> Generator[Step]:
+    """The steps of L-BFGS."""
+    X, Y, w = examples
+    objective = engine.objective(loop.network, X, Y, w, l2)
+
+    def solve(tell: Callable[[], None], check: Callable[[], None]) -> None:
+        def checked(parameters: Array) -> tuple[float, Array]:
+            check()
+            return objective(parameters)
+
+        result = loop.run_solver(optimizer, checked, tell)
+        if loop.epoch == 0:  # at a minimum, or nowhere to go, from the start
+            loop.end_epoch(0, float(result.fun))
+
+    taken = None
+    try:
+        with closing(lbfgs.one_by_one(solve)) as iterations:
+            for _ in iterations:
+                if recorder.reported is not None:
+                    taken = recorder.reported
+                    yield taken
+        if recorder.last is not None and recorder.last is not taken:
+            yield recorder.last  # the solver came to its end between two reports
+    finally:
+        _restore_best(loop)
+
+
+def _restore_best(loop: Loop) -> None:
+    if loop.rule is not None and loop.rule.best.parameters is not None:
+        loop.network.parameters[...] = loop.rule.best.parameters
+
+
+@dataclass(frozen=True)
+class ScheduledRate:
+    """α · schedule(epoch): the learning rate of an epoch."""
+
+    learning_rate: float
+    schedule: Schedule
+
+    def __call__(self, epoch: int) -> float:
+        """The learning rate of this epoch. ValueError if it is below 0."""
+        rate = float(self.learning_rate * self.schedule(epoch))
+        if not 0 <= rate < np.inf:
+            raise ValueError(f"schedule({epoch}): learning_rate: got {rate!r}, wanted a number of 0 or more")
+        return rate
+
+
+@dataclass(frozen=True)
+class ConstantRate:
+    """The same learning rate in every epoch."""
+
+    learning_rate: float
+
+    def __call__(self, epoch: int) -> float:
+        """The learning rate."""
+        return self.learning_rate
+
+
+def prepare(
+    network: "Network",
+    examples: Examples,
+    optimizer: Optimizer,
+    *,
+    batch_size: int | None = None,
+    l2: float = 0.0,
+    dropout: float | Sequence[float] = 0.0,
+    shuffle: bool = True,
+    seed: int | np.random.Generator | None = None,
+    order: Order | None = None,
+    schedule: Schedule | None = None,
+    clip_norm: float | None = None,
+    resumable: bool = False,
+) -> State:
+    """The checked state from which an engine trains on checked examples; the options are those of `train`."""
+    if not hasattr(optimizer, "step"):
+        raise TypeError(f"optimizer: got {optimizer!r}, wanted one such as chainrule.Adam(0.001)")
+    check_whole(batch_size=batch_size)
+    check_l2(l2)
+    if clip_norm is not None and not clip_norm > 0:
+        raise ValueError(f"clip_norm: got {clip_norm!r}, wanted a number above 0, or None")
+    hidden = network.L - 1
+    rates = tuple(float(r) for r in dropout) if isinstance(dropout, Sequence) else (float(dropout),) * hidden
+    if len(rates) != hidden or not all(0 <= r < 1 for r in rates):
+        raise ValueError(
+            f"dropout: got {dropout!r}, wanted a share from 0 up to 1 (not included), one or {hidden} of them"
+        )
+    X, Y, w = examples
+    m = Y.shape[1]
+    rng = np.random.default_rng(seed)
+    mask_key = int(rng.integers(2**63))
+    if order is not None:
+        order = partial(_checked_order, order, m)
+    elif shuffle and batch_size is not None:
+        order = EpochOrder(rng, lambda before: rng.permutation(m), resumable)
+    alpha = optimizer.learning_rate
+    rate = ConstantRate(alpha) if schedule is None else ScheduledRate(alpha, schedule)
+    return State(
+        network, X, Y, w, optimizer, OptimizerState(optimizer.init(network.parameters)), min(batch_size or m, m), rate,
+        order, float(l2), rates, clip_norm, mask_key,
+    )  # fmt: skip
+
+
+def check_l2(l2: float) -> None:
+    """ValueError for a λ below 0, infinite or NaN."""
+    if not 0 <= l2 < np.inf:
+        raise ValueError(f"l2: got {l2!r}, wanted a number of 0 or more")
+
+
+def _check_validation(network: "Network", given: tuple[Any, ...]) -> Examples:
+    try:
+        return network.check_examples(*given)
+    except ValueError as error:
+        raise ValueError(f"validation: {error}") from None
+
+
+def _checked_order(order: Order, m: int, epoch: int) -> Array:
+    permutation = np.asarray(order(epoch))
+    if not np.array_equal(np.sort(permutation, axis=None), np.arange(m)):
+        raise ValueError(
+            f"order({epoch}): wanted a permutation of 0 … {m - 1}, each once; got shape {permutation.shape}, "
+            f"{len(np.unique(permutation))} different values"
+        )
+    return permutation
+
+
+def _writer(
+    settings: "Checkpoint", state: State, recorder: StepRecorder, rule: Patience | None, engine: Engine,
+    watched: Examples | None,
+) -> "CheckpointWriter":  # fmt: skip
+    """The writer of a training's checkpoint, which says what there was in the file."""
+    from chainrule.files.checkpoint import CheckpointWriter, digest, named
+
+    rate = state.learning_rate
+    return CheckpointWriter(
+        settings,
+        {
+            "network": state.network,
+            "optimizer": state.optimizer,
+            "batch_size": state.batch_size,
+            "l2": state.l2,
+            "dropout": state.dropout,
+            "schedule": named(rate.schedule) if isinstance(rate, ScheduledRate) else None,
+            "clip_norm": state.clip_norm,
+            "shuffle": state.order is not None,
+            "every": recorder.every,
+            "patience": None if rule is None else rule.patience,
+            "engine": engine.name,
+            "data": digest(state.X, state.Y, state.weights),
+            "validation": None if watched is None else digest(*watched),
+        },
+    )
