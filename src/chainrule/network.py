@@ -63,7 +63,7 @@ class Network:
         self._place(kernel.zeros(self._count(), self.dtype))
         rng = np.random.default_rng(seed)
         for l in range(1, self.L + 1):
-            self.W[l][...] = initializers.get(init, self.g[l].name)(rng, self.W[l].shape)
+            self.W[l][...] = initializers.get(init, self.g[l])(rng, self.W[l].shape)
 
     def _structure(self, sizes: Iterable[int], hidden: Any, output: Any, loss: str | None, dtype: Any) -> None:
         """All of the network but its parameters."""
@@ -77,7 +77,7 @@ class Network:
             )
         self.g: list[Any] = [None, *(activations.get(name) for name in names), activations.get(output)]
         for l in range(1, self.L):
-            if self.g[l].name in activations.OUTPUT_ONLY:
+            if self.g[l].derivative is None:
                 raise ValueError(f"hidden layer {l}: {self.g[l].name} can only be the output activation")
         if self.g[-1].name == "softmax" and self.sizes[-1] == 1:
             raise ValueError("softmax over one output is always 1: use output='sigmoid', or one output for each class")
