@@ -9,7 +9,7 @@ import numpy as np
 from chainrule import equations
 from chainrule._types import Array
 from chainrule.network import Network
-from chainrule.working.mistakes import Mistakes, on_the_way_back
+from chainrule.working.mistakes import Mistakes, backward_order
 from chainrule.working.trace import frozen, written
 
 Gradient = Callable[[Network, Any, Array], Any]
@@ -125,7 +125,7 @@ def check_gradients(
     _, A = equations.forward(X, net.W, net.b, net.g)
     rng = np.random.default_rng(seed)
     compared = []
-    for name, theta in on_the_way_back(net.W, net.b):
+    for name, theta in backward_order(net.W, net.b):
         l = int(name[3:-1])
         some = np.arange(theta.size)
         if theta.size > most:
@@ -169,7 +169,7 @@ def _given(result: Any, net: Network) -> dict[str, Any]:
             f"gradient: wanted (dW, db) or (J, dW, db), lists of {L + 1} with index 0 unused, or a dictionary with "
             f"keys dW1, db1, …; got {type(result).__name__} of {len(lists)} parts with lengths {lengths}.{hint}"
         )
-    return dict(on_the_way_back(*lists))
+    return dict(backward_order(*lists))
 
 
 def _differences(
