@@ -6,7 +6,7 @@ import pytest
 
 from chainrule import Network, losses
 from chainrule.activations import get as activation
-from chainrule.losses import DEFAULT_LOSS, LOSSES
+from chainrule.losses import LOSSES
 from support.contract import PAIRS, problem, rng_of
 
 log = np.log
@@ -142,9 +142,20 @@ def test_targets_outside_the_domain_are_refused(loss, output, Y, message):
             refusing(np.ones((3, 2)), np.array(Y))
 
 
-@pytest.mark.parametrize("output", DEFAULT_LOSS)
-def test_every_output_has_its_own_loss(output):
-    assert losses.get(None, output) is LOSSES[DEFAULT_LOSS[output], output]
+@pytest.mark.parametrize(
+    ("output", "name"),
+    {
+        "sigmoid": "binary_cross_entropy",
+        "softmax": "cross_entropy",
+        "identity": "half_squared_error",
+        "relu": "half_squared_error",
+        "tanh": "half_squared_error",
+        "exp": "poisson",
+    }.items(),
+)
+def test_every_output_has_its_own_loss(output, name):
+    assert losses.get(None, output) is LOSSES[name, output]
+    assert {of for _, of in LOSSES} == {"sigmoid", "softmax", "identity", "relu", "tanh", "exp"}
 
 
 @pytest.mark.parametrize(

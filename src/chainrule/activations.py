@@ -1,17 +1,18 @@
-"""Activations: each g with its slope g′ and its formula, in one table.
+"""Activations: each g with its slope g′, its formulas and all else that the library needs to know of it, in one table.
 
-A function and its slope stand in one row and cannot be separated. All are stable for |z| up to 1e4 in float32 and
-float64. Where g has a kink (relu and leaky_relu at 0) the slope is that of the left side: g′(0) = 0 for relu.
+All are stable for |z| up to 1e4 in float32 and float64. Where g has a kink (relu and leaky_relu at 0) the slope is that
+of the left side: g′(0) = 0 for relu.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import pi, sqrt
+from math import inf, pi, sqrt
 from typing import Any
 
 from chainrule.text import parse_spec, unknown
 
 Array = Any  # a numpy.ndarray or whatever else carries __array_namespace__, such as a traced jax.Array
+_TINY = 1e-12  # how near to its bounds a bounded output is inverted
 
 
 def sigmoid(Z: Array) -> Array:
@@ -34,6 +35,11 @@ def softmax(Z: Array) -> Array:
     return e / xp.sum(e, axis=0, keepdims=True)
 
 
+def _softmax_inverse(A: Array) -> Array:
+    xp = A.__array_namespace__()
+    return xp.log(xp.clip(A, _TINY, 1))
+
+
 def _identity(Z: Array) -> Array:
     return Z
 
@@ -46,8 +52,22 @@ def _exp(Z: Array) -> Array:
     return Z.__array_namespace__().exp(Z)
 
 
+def _exp_inverse(A: Array) -> Array:
+    xp = A.__array_namespace__()
+    return xp.log(xp.maximum(A, _TINY))
+
+
 def _sigmoid_slope(Z: Array) -> Array:
     return sigmoid(Z) * sigmoid(-Z)
+
+
+def _sigmoid_slope_of_output(A: Array) -> Array:
+    return A * (1 - A)
+
+
+def _sigmoid_inverse(A: Array) -> Array:
+    xp = A.__array_namespace__()
+    return xp.log(xp.clip(A, _TINY, 1) / xp.clip(1 - A, _TINY, 1))
 
 
 def _tanh(Z: Array) -> Array:
@@ -56,6 +76,15 @@ def _tanh(Z: Array) -> Array:
 
 def _tanh_slope(Z: Array) -> Array:
     return 1 - _tanh(Z) ** 2
+
+
+def _tanh_slope_of_output(A: Array) -> Array:
+    return 1 - A**2
+
+
+def _tanh_inverse(A: Array) -> Array:
+    xp = A.__array_namespace__()
+    return xp.atanh(xp.clip(A, _TINY - 1, 1 - _TINY))
 
 
 def _relu(Z: Array) -> Array:
@@ -129,10 +158,29 @@ def _mish_slope(Z: Array) -> Array:
 
 @dataclass(frozen=True)
 class Activation:
-    """One row of the table: call it for g(Z), ask `slope` for g′(Z); both (n, m) → (n, m).
+    """One row of the table: an activation g. Call it for A = g(Z), and `slope` for g′(Z); both (n, m) → (n, m).
 
-    `slope` is None for the two functions that only an output layer can have: softmax couples the units of a column,
-    and exp is the link of the Poisson cost; their dZ comes from the loss.
+    Parameters
+    ----------
+    name : str
+        What `Network` calls it.
+    function : callable
+        Z → g(Z), or (Z, α) → g(Z) for a row with a constant `alpha`.
+    derivative : callable or None
+        Z → g′(Z), or with α. None for the two that only an output layer can have: softmax, which couples the units of a
+        column, and exp, the inverse link of the Poisson cost. Their dZ[L] comes from the loss.
+    formula, slope_formula : str
+        g(z) and g′(z) as people write them.
+    alpha : float, optional
+        The constant of the function, for those that have one.
+    init : {"glorot", "he", "lecun"}
+        The initial weights that suit it: what ``init="auto"`` picks.
+    range : tuple of float
+        The values of an output activation lie between these two.
+    inverse : callable, optional
+        A → a Z with g(Z) = A, or with the nearest g(Z) where A is out of range, of an output activation.
+    slope_of_output : callable, optional
+        A → g′(Z), where the slope can be written by A alone, as notes often do.
     """
 
     name: str
@@ -141,6 +189,10 @@ class Activation:
     formula: str
     slope_formula: str
     alpha: float | None = None
+    init: str = "glorot"
+    range: tuple[float, float] = (-inf, inf)
+    inverse: Callable[[Array], Array] | None = None
+    slope_of_output: Callable[[Array], Array] | None = None
 
     def __call__(self, Z: Array) -> Array:
         """A = g(Z)."""
@@ -148,7 +200,13 @@ class Activation:
 
     @property
     def slope(self) -> Callable[[Array], Array]:
-        """The function Z → g′(Z)."""
+        """The function Z → g′(Z), (n, m) → (n, m).
+
+        Raises
+        ------
+        ValueError
+            If the activation is for the output layer only.
+        """
         derivative, alpha = self.derivative, self.alpha
         if derivative is None:
             raise ValueError(f"{self.name} is for the output layer only: it has no slope of its own")
@@ -156,32 +214,62 @@ class Activation:
 
     @property
     def spec(self) -> str:
-        """The name that gives this activation back: ``"leaky_relu(0.2)"``."""
+        """The name that `get` takes, with the constant if there is one: ``"leaky_relu(0.2)"``."""
         return self.name if self.alpha is None else f"{self.name}({float(self.alpha)!r})"
 
 
 ACTIVATIONS: dict[str, Activation] = {
     row.name: row
     for row in (
-        Activation("identity", _identity, _ones, "z", "1"),
-        Activation("sigmoid", sigmoid, _sigmoid_slope, "1 / (1 + e⁻ᶻ)", "g(z) (1 − g(z))"),
-        Activation("tanh", _tanh, _tanh_slope, "(eᶻ − e⁻ᶻ) / (eᶻ + e⁻ᶻ)", "1 − g(z)²"),
-        Activation("relu", _relu, _relu_slope, "max(0, z)", "1 if z > 0 else 0"),
-        Activation("leaky_relu", _leaky_relu, _leaky_relu_slope, "z if z > 0 else αz", "1 if z > 0 else α", 0.01),
-        Activation("elu", _elu, _elu_slope, "z if z > 0 else α(eᶻ − 1)", "1 if z > 0 else αeᶻ", 1.0),
+        Activation("identity", _identity, _ones, "z", "1", inverse=_identity),
+        Activation(
+            "sigmoid",
+            sigmoid,
+            _sigmoid_slope,
+            "1 / (1 + e⁻ᶻ)",
+            "g(z) (1 − g(z))",
+            range=(0, 1),
+            inverse=_sigmoid_inverse,
+            slope_of_output=_sigmoid_slope_of_output,
+        ),
+        Activation(
+            "tanh",
+            _tanh,
+            _tanh_slope,
+            "(eᶻ − e⁻ᶻ) / (eᶻ + e⁻ᶻ)",
+            "1 − g(z)²",
+            range=(-1, 1),
+            inverse=_tanh_inverse,
+            slope_of_output=_tanh_slope_of_output,
+        ),
+        Activation(
+            "relu",
+            _relu,
+            _relu_slope,
+            "max(0, z)",
+            "1 if z > 0 else 0",
+            init="he",
+            range=(0, inf),
+            inverse=_identity,
+        ),
+        Activation(
+            "leaky_relu", _leaky_relu, _leaky_relu_slope, "z if z > 0 else αz", "1 if z > 0 else α", 0.01, init="he"
+        ),
+        Activation("elu", _elu, _elu_slope, "z if z > 0 else α(eᶻ − 1)", "1 if z > 0 else αeᶻ", 1.0, init="he"),
         Activation(
             "selu",
             _selu,
             _selu_slope,
             "λz if z > 0 else λα(eᶻ − 1); λ ≈ 1.0507, α ≈ 1.6733",
             "λ if z > 0 else λαeᶻ",
+            init="lecun",
         ),
-        Activation("softplus", softplus, sigmoid, "log(1 + eᶻ)", "σ(z)"),
-        Activation("gelu", _gelu, _gelu_slope, "z Φ(z), Φ the normal distribution", "Φ(z) + z φ(z)"),
-        Activation("silu", _silu, _silu_slope, "z σ(z)", "σ(z) (1 + z (1 − σ(z)))"),
-        Activation("mish", _mish, _mish_slope, "z t, t = tanh(log(1 + eᶻ))", "t + z σ(z) (1 − t²)"),
-        Activation("softmax", softmax, None, "eᶻ / Σ eᶻ over the units", "—"),
-        Activation("exp", _exp, None, "eᶻ", "—"),
+        Activation("softplus", softplus, sigmoid, "log(1 + eᶻ)", "σ(z)", init="he"),
+        Activation("gelu", _gelu, _gelu_slope, "z Φ(z), Φ the normal distribution", "Φ(z) + z φ(z)", init="he"),
+        Activation("silu", _silu, _silu_slope, "z σ(z)", "σ(z) (1 + z (1 − σ(z)))", init="he"),
+        Activation("mish", _mish, _mish_slope, "z t, t = tanh(log(1 + eᶻ))", "t + z σ(z) (1 − t²)", init="he"),
+        Activation("softmax", softmax, None, "eᶻ / Σ eᶻ over the units", "—", range=(0, 1), inverse=_softmax_inverse),
+        Activation("exp", _exp, None, "eᶻ", "—", range=(0, inf), inverse=_exp_inverse),
     )
 }
 
@@ -189,9 +277,19 @@ OUTPUT_ONLY = frozenset(name for name, row in ACTIVATIONS.items() if row.derivat
 
 
 def get(spec: str | Activation) -> Activation:
-    """The activation of a name, ``"relu"`` or with its constant ``"leaky_relu(0.2)"``.
+    """The activation of a name, with its constant where it has one.
 
-    Raises ValueError for an unknown name and for a constant where the function has none.
+    Parameters
+    ----------
+    spec : str or Activation
+        ``"relu"``, ``"leaky_relu(0.2)"``; an `Activation` comes back as it is.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, and for a constant where the function has none.
+    TypeError
+        For what is neither a name nor an `Activation`.
     """
     if isinstance(spec, Activation):
         return spec

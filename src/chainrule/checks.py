@@ -1,11 +1,41 @@
-"""Checks of what users give: numbers, whole numbers, examples; and where they are NaN or infinite."""
+"""Checks of what users give: constants within their bounds, numbers, whole numbers, examples without NaN."""
 
-from numbers import Integral
+from dataclasses import MISSING, dataclass, field, fields
+from math import inf
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from chainrule._types import Array
+
+
+def bounded(default: Any = MISSING, **bounds: float) -> Any:
+    """A field of a `Checked` dataclass with other bounds: `least`, the smallest value; `above` or `below` a number."""
+    return field(default=default, metadata=bounds)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The base of a frozen dataclass of constants: finite numbers of 0 or more, unless `bounded` says otherwise.
+
+    Raises ValueError for other values of the fields that are float, int or bool; NumPy's numbers become Python's.
+    """
+
+    def __post_init__(self) -> None:
+        for constant in fields(self):
+            value = getattr(self, constant.name)
+            if constant.type not in (float, int, bool):
+                continue
+            bounds = {"least": 0, "above": -inf, "below": inf, **constant.metadata}
+            least, above, below = bounds["least"], bounds["above"], bounds["below"]
+            if not isinstance(value, Real) or not (value > above and least <= value < below):
+                low = f"{least} or more" if above == -inf else f"above {above}"
+                high = "" if below == inf else f" and below {below}"
+                raise ValueError(f"{type(self).__name__}.{constant.name}: got {value!r}, wanted a number {low}{high}")
+            if isinstance(value, np.generic):  # which would make float64 of float32 parameters
+                object.__setattr__(self, constant.name, value.item())
+
 
 Place = tuple[int, int, int, int]
 

@@ -1,12 +1,11 @@
 """Initial weights: one table of the standard deviations that the literature gives. Biases begin at zero.
 
-Course notes often swap the names, so, with their sources:
+Course notes often swap the names. Here they follow the papers:
 
-* √(1/n[l-1]) is LeCun et al. 1998, section 4.6; many notes call it "Xavier". Here: ``lecun``, and ``xavier`` as the
-  notes say it.
-* √(2/(n[l-1] + n[l])) is Glorot & Bengio 2010 (Xavier Glorot), equation 12; the uniform form is their equation 16.
-  Here: ``glorot``.
-* √(2/n[l-1]) is He et al. 2015, equation 10, for ReLU. Here: ``he``.
+* √(1/n[l-1]) is LeCun et al. 1998, section 4.6: ``lecun``. Many notes call it "Xavier": ``xavier`` is the same.
+* √(2/(n[l-1] + n[l])) is Glorot & Bengio 2010 (Xavier Glorot), equation 12: ``glorot``. ``glorot_uniform`` is their
+  equation 16, of the same deviation.
+* √(2/n[l-1]) is He et al. 2015, equation 10, for ReLU: ``he``.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,9 @@ from math import sqrt
 
 import numpy as np
 
+from chainrule import activations
 from chainrule._types import Array
+from chainrule.activations import Activation
 from chainrule.text import unknown
 
 Initializer = Callable[[np.random.Generator, tuple[int, int]], Array]
@@ -44,18 +45,31 @@ INITIALIZERS: dict[str, Initializer] = {
     "lecun": _normal(lambda fan_out, fan_in: sqrt(1 / fan_in)),
 }
 
-_RECTIFIERS = {"relu", "leaky_relu", "elu", "softplus", "gelu", "silu", "mish"}
 
+def get(spec: str | float, activation: str | Activation) -> Initializer:
+    """The initializer of a name, or of a number.
 
-def get(spec: str | float, activation: str) -> Initializer:
-    """The initializer of a name, or of a number s: s · N(0, 1).
+    Parameters
+    ----------
+    spec : str or float
+        A name of the table; ``"auto"``, which takes the one that suits the activation: he for the rectifiers, lecun for
+        selu (Klambauer et al. 2017, section 3), glorot for all others; or a number s for s · N(0, 1).
+    activation : str or Activation
+        g[l], the activation of the layer.
 
-    ``"auto"`` picks by the activation of the layer: he for the rectifiers, lecun for selu (Klambauer et al. 2017,
-    section 3), glorot for all others. Raises ValueError for an unknown name or a scale below 0.
+    Returns
+    -------
+    callable
+        (generator, shape (n[l], n[l-1])) → W[l].
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, and for a number that is negative or not finite.
     """
     if isinstance(spec, str):
         if spec == "auto":
-            spec = "he" if activation in _RECTIFIERS else "lecun" if activation == "selu" else "glorot"
+            spec = activations.get(activation).init
         if spec not in INITIALIZERS:
             raise unknown("initializer", spec, ["auto", *INITIALIZERS])
         return INITIALIZERS[spec]

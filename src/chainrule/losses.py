@@ -1,7 +1,7 @@
-"""Losses: what a network pays for an output, and what it learns from it, in one table.
+"""Losses: the price of an output and its derivative, in one table.
 
-A loss takes the logits Z[L], not the outputs, and returns 𝓛 of every example and dZ[L] = ∂(Σ𝓛)/∂Z[L] from one place, so
-that the two cannot drift apart and a certain, wrong prediction costs a large, finite amount instead of infinity.
+A loss takes Z[L], not A[L], and returns both 𝓛 of every example and dZ[L] = ∂(Σ𝓛)/∂Z[L]. So the two cannot drift apart,
+and a prediction that is certain and wrong costs a large, finite amount instead of infinity.
 𝓛 is the **sum over outputs** of one example, shape (1, m); the cost J is its mean over the examples (equations.py).
 """
 
@@ -55,41 +55,70 @@ def _poisson(Z: Array, Y: Array) -> tuple[Array, Array]:
     return _sum(A - Y - Y * Z + ylogy), A - Y
 
 
-def _anything(Y: Array) -> bool:
+def real_numbers(Y: Array) -> bool:
+    """Targets of any size."""
     return True
 
 
-def _between_0_and_1(Y: Array) -> bool:
+def probabilities(Y: Array) -> bool:
+    """Targets from 0 to 1."""
     return bool((Y >= 0).all() and (Y <= 1).all())
 
 
-def _distribution(Y: Array) -> bool:
-    return _between_0_and_1(Y) and bool(abs(Y.sum(axis=0) - 1).max(initial=0) < 1e-4)
+def distributions(Y: Array) -> bool:
+    """Targets whose columns are probabilities that add up to 1."""
+    return probabilities(Y) and bool(abs(Y.sum(axis=0) - 1).max(initial=0) < 1e-4)
 
 
-def _not_negative(Y: Array) -> bool:
+def counts(Y: Array) -> bool:
+    """Targets of 0 or more."""
     return bool((Y >= 0).all())
+
+
+CANONICAL = "A[L] − Y"  # dZ[L] of the pairs that belong together
 
 
 @dataclass(frozen=True)
 class Loss:
-    """One row of the table: call it with Z[L] and Y, both (n[L], m), for 𝓛 (1, m) and dZ[L] (n[L], m)."""
+    """One row of the table: a loss 𝓛 for an output activation. Call it with Z[L] and Y for 𝓛 and dZ[L].
+
+    Parameters
+    ----------
+    name : str
+        What `Network` calls it.
+    output : str
+        The output activation g[L] that it belongs to.
+    function : callable
+        (Z[L], Y) → (𝓛, dZ[L]), or with δ as a third argument for a row with a constant `delta`. Z[L], Y and dZ[L]
+        (n[L], m), 𝓛 (1, m).
+    formula : str
+        𝓛 as people write it, by a = g(z) and y.
+    dZ : str
+        dZ[L] as the notes write it.
+    accepts : callable
+        Y → whether these can be targets.
+    wanted : str
+        What `accepts` wants, for an error.
+    delta : float, optional
+        The constant of the function, for those that have one.
+    """
 
     name: str
     output: str
     function: Callable[..., tuple[Array, Array]]
     formula: str
-    accepts: Callable[[Array], bool] = _anything
+    dZ: str = "∂𝓛/∂Z[L]"  # noqa: N815
+    accepts: Callable[[Array], bool] = real_numbers
     wanted: str = "real numbers"
     delta: float | None = None
 
     def __call__(self, Z: Array, Y: Array) -> tuple[Array, Array]:
-        """(𝓛, dZ[L])."""
+        """𝓛 (1, m) and dZ[L] (n[L], m) of Z[L] and Y, both (n[L], m)."""
         return self.function(Z, Y) if self.delta is None else self.function(Z, Y, self.delta)
 
     @property
     def spec(self) -> str:
-        """The name that gives this loss back: ``"huber(1.35)"``."""
+        """The name that `get` takes, with the constant if there is one: ``"huber(1.35)"``."""
         return self.name if self.delta is None else f"{self.name}({float(self.delta)!r})"
 
 
@@ -99,7 +128,8 @@ _ROWS = (
         "sigmoid",
         _binary_cross_entropy,
         "−Σ [y log a + (1 − y) log(1 − a)]",
-        _between_0_and_1,
+        CANONICAL,
+        probabilities,
         "0 or 1 (or a probability between)",
     ),
     Loss(
@@ -107,32 +137,56 @@ _ROWS = (
         "softmax",
         _cross_entropy,
         "−Σ y log a",
-        _distribution,
+        CANONICAL,
+        distributions,
         "one-hot columns (or probabilities with sum 1)",
     ),
     *(
-        Loss("half_squared_error", output, partial(_half_squared_error, get_activation(output)), "½ Σ (a − y)²")
+        Loss(
+            "half_squared_error",
+            output,
+            partial(_half_squared_error, get_activation(output)),
+            "½ Σ (a − y)²",
+            CANONICAL if output == "identity" else "(A[L] − Y) ∗ g[L]′(Z[L])",
+        )
         for output in ("identity", "relu", "tanh", "sigmoid")
     ),
-    Loss("absolute", "identity", _absolute, "Σ |a − y|"),
-    Loss("huber", "identity", _huber, "Σ ½e² if |e| ≤ δ else δ(|e| − ½δ), e = a − y", delta=1.0),
-    Loss("poisson", "exp", _poisson, "Σ a − y + y log(y/a)", _not_negative, "counts, 0 or more"),
+    Loss("absolute", "identity", _absolute, "Σ |a − y|", "sign(A[L] − Y)"),
+    Loss(
+        "huber",
+        "identity",
+        _huber,
+        "Σ ½e² if |e| ≤ δ else δ(|e| − ½δ), e = a − y",
+        "clip(A[L] − Y, ±δ)",
+        delta=1.0,
+    ),
+    Loss("poisson", "exp", _poisson, "Σ a − y + y log(y/a)", CANONICAL, counts, "counts, 0 or more"),
 )
 LOSSES: dict[tuple[str, str], Loss] = {(row.name, row.output): row for row in _ROWS}
-DEFAULT_LOSS = {row.output: row.name for row in reversed(_ROWS)}  # the first row of an output is its own loss
 
 
 def get(spec: str | None, output: str) -> Loss:
-    """The loss of a name (``"huber(1.35)"`` sets δ) for an output activation; None picks the one that belongs to it.
+    """The loss of a name for an output activation.
 
-    Raises ValueError for an unknown name and for a pair that does not go together.
+    Parameters
+    ----------
+    spec : str or None
+        ``"cross_entropy"``, ``"huber(1.35)"`` with its δ; None for the loss of this output that comes first in the
+        table.
+    output : str
+        The output activation.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a pair that does not go together, and a constant that the loss cannot have.
     """
-    if output not in DEFAULT_LOSS:
-        raise ValueError(
-            f"output: got {output!r}, which no loss here is defined for; wanted one of {', '.join(DEFAULT_LOSS)}"
-        )
-    name, number = (DEFAULT_LOSS[output], None) if spec is None else parse_spec(spec)
-    outputs = [o for n, o in LOSSES if n == name]
+    names = [name for name, of in LOSSES if of == output]
+    if not names:
+        known = ", ".join(dict.fromkeys(of for _, of in LOSSES))
+        raise ValueError(f"output: got {output!r}, which no loss here is defined for; wanted one of {known}")
+    name, number = (names[0], None) if spec is None else parse_spec(spec)
+    outputs = [of for n, of in LOSSES if n == name]
     if not outputs:
         raise unknown("loss", name, dict.fromkeys(n for n, _ in LOSSES))
     if output not in outputs:

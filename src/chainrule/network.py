@@ -83,7 +83,7 @@ class Network:
         self._set_vector(kernel.zeros(layout.length(self.sizes), self.dtype))
         rng = np.random.default_rng(seed)
         for l in range(1, self.L + 1):
-            self.W[l][...] = initializers.get(init, self.g[l].name)(rng, self.W[l].shape)
+            self.W[l][...] = initializers.get(init, self.g[l])(rng, self.W[l].shape)
 
     def _set_structure(self, sizes: Iterable[int], hidden: Any, output: Any, loss: str | None, dtype: Any) -> None:
         """All of the network but its parameters."""

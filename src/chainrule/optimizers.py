@@ -1,152 +1,197 @@
-"""Optimizers: frozen dataclasses with two pure methods, init(w) → state and step(w, g, state) → (w, state).
+"""Optimizers: how a step of training follows from a gradient.
 
-w is the flat vector of all parameters, g = ∂J/∂w, α the learning rate; the state is a tuple of vectors and of the
-number t of steps taken, where one is needed. Nothing is changed in place. LBFGS is the exception: it chooses its own
-steps (training/lbfgs.py).
+Each is a frozen dataclass with two pure methods, init(w) → state and step(w, g, state) → (w, state): w is the flat
+vector of all parameters, g = ∂J/∂w, α the learning rate. Nothing is changed in place. `LBFGS` has constants only: SciPy
+chooses its steps (training/lbfgs.py).
 """
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.checks import Checked, bounded
 
 State = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class _Checked:
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            value: Any = getattr(self, f.name)
-            below = f.metadata.get("below", np.inf)
-            number = isinstance(value, (int, float, np.floating, np.integer))
-            if not number or not 0 <= value < below or (f.metadata.get("positive") and value == 0):
-                low = "above 0" if f.metadata.get("positive") else "0 or more"
-                high = "" if below == np.inf else f" and below {below}"
-                raise ValueError(f"{type(self).__name__}.{f.name}: got {value!r}, wanted a number {low}{high}")
-            if isinstance(value, np.generic):  # which would make float64 of float32 parameters
-                object.__setattr__(self, f.name, value.item())
+class Rule(Checked):
+    """The base of the optimizers: what they have in common.
 
+    `remembers` names what the state holds: vectors like w, and t, the number of steps so far.
+    """
 
-def _below_1(default: float) -> Any:
-    return field(default=default, metadata={"below": 1})
-
-
-def _positive(default: Any) -> Any:
-    return field(default=default, metadata={"positive": True})
-
-
-@dataclass(frozen=True)
-class GradientDescent(_Checked):
-    """w = w − α g."""
-
+    remembers: ClassVar[tuple[str, ...]] = ()
     learning_rate: float = 0.01
 
     def init(self, params: Array) -> State:
-        """Nothing to remember."""
-        return ()
+        """The state before the first step: zeros.
+
+        Parameters
+        ----------
+        params : ndarray of shape (p,)
+            The parameters w that will be trained; of them only shape and precision count.
+
+        Returns
+        -------
+        tuple
+            A vector (p,) of zeros for each that the rule remembers, and 0 for t.
+        """
+        return tuple(0 if name == "t" else np.zeros_like(params) for name in self.remembers)
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
-        """One update of the (p,) parameters along their (p,) gradient."""
+        """One step of the rule.
+
+        Parameters
+        ----------
+        params : ndarray of shape (p,)
+            The parameters w.
+        grads : ndarray of shape (p,)
+            g = ∂J/∂w.
+        state : tuple
+            What `init` or the step before has given.
+
+        Returns
+        -------
+        tuple
+            The new w (p,), and the new state.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class GradientDescent(Rule):
+    """Gradient descent: w = w − α g.
+
+    Parameters
+    ----------
+    learning_rate : float
+        α, 0 or more.
+    """
+
+    def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
         return params - self.learning_rate * grads, ()
 
 
 @dataclass(frozen=True)
-class Momentum(_Checked):
-    """v = β v + (1 − β) g;  w = w − α v: the average of the notes, without bias correction."""
+class Momentum(Rule):
+    """The momentum of the notes: v = β v + (1 − β) g;  w = w − α v, an average without bias correction.
 
-    learning_rate: float = 0.01
-    beta: float = _below_1(0.9)
+    Parameters
+    ----------
+    learning_rate : float
+        α, 0 or more.
+    beta : float
+        β from 0 to below 1, the share of the average that stays.
+    """
 
-    def init(self, params: Array) -> State:
-        """v = 0."""
-        return (np.zeros_like(params),)
+    remembers = ("v",)
+    beta: float = bounded(0.9, below=1)
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
-        """One update of the (p,) parameters along their (p,) gradient."""
         (v,) = state
         v = self.beta * v + (1 - self.beta) * grads
         return params - self.learning_rate * v, (v,)
 
 
 @dataclass(frozen=True)
-class HeavyBall(_Checked):
-    """v = μ v − α g;  w = w + v (Polyak 1964), as scikit-learn and PyTorch define momentum."""
+class HeavyBall(Rule):
+    """Momentum as in scikit-learn and PyTorch: v = μ v − α g;  w = w + v (Polyak 1964).
 
-    learning_rate: float = 0.01
+    Parameters
+    ----------
+    learning_rate : float
+        α, 0 or more.
+    momentum : float
+        μ, 0 or more; below 1 for old steps to fade.
+    """
+
+    remembers = ("v",)
     momentum: float = 0.9
 
-    def init(self, params: Array) -> State:
-        """v = 0."""
-        return (np.zeros_like(params),)
-
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
-        """One update of the (p,) parameters along their (p,) gradient."""
         (v,) = state
         v = self.momentum * v - self.learning_rate * grads
         return params + v, (v,)
 
 
 @dataclass(frozen=True)
-class Nesterov(_Checked):
-    """v = μ v − α g;  w = w + μ v − α g (Sutskever et al. 2013, section 2, at the look-ahead point)."""
+class Nesterov(Rule):
+    """Nesterov's momentum: v = μ v − α g;  w = w + μ v − α g (Sutskever et al. 2013, section 2).
 
-    learning_rate: float = 0.01
+    w is the look-ahead point of the paper, where the gradient is taken.
+
+    Parameters
+    ----------
+    learning_rate : float
+        α, 0 or more.
+    momentum : float
+        μ, 0 or more; below 1 for old steps to fade.
+    """
+
+    remembers = ("v",)
     momentum: float = 0.9
 
-    def init(self, params: Array) -> State:
-        """v = 0."""
-        return (np.zeros_like(params),)
-
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
-        """One update of the (p,) parameters along their (p,) gradient."""
         (v,) = state
         v = self.momentum * v - self.learning_rate * grads
         return params + self.momentum * v - self.learning_rate * grads, (v,)
 
 
 @dataclass(frozen=True)
-class RMSProp(_Checked):
-    """s = β s + (1 − β) g²;  w = w − α g / (√s + ε) (Tieleman & Hinton 2012, lecture 6e)."""
+class RMSProp(Rule):
+    """RMSProp: s = β s + (1 − β) g²;  w = w − α g / (√s + ε) (Tieleman & Hinton 2012, lecture 6e).
 
+    Parameters
+    ----------
+    learning_rate : float
+        α, 0 or more.
+    beta : float
+        β from 0 to below 1, the share of the average of g² that stays.
+    epsilon : float
+        ε above 0, against a division by 0.
+    """
+
+    remembers = ("s",)
     learning_rate: float = 0.001
-    beta: float = _below_1(0.9)
-    epsilon: float = _positive(1e-8)
-
-    def init(self, params: Array) -> State:
-        """s = 0."""
-        return (np.zeros_like(params),)
+    beta: float = bounded(0.9, below=1)
+    epsilon: float = bounded(1e-8, above=0)
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
-        """One update of the (p,) parameters along their (p,) gradient."""
         (s,) = state
         s = self.beta * s + (1 - self.beta) * grads**2
         return params - self.learning_rate * grads / (np.sqrt(s) + self.epsilon), (s,)
 
 
 @dataclass(frozen=True)
-class Adam(_Checked):
-    """v = β₁ v + (1 − β₁) g;  s = β₂ s + (1 − β₂) g²;  w = w − α v̂ / (√ŝ + ε),  v̂ = v / (1 − β₁ᵗ), ŝ = s / (1 − β₂ᵗ).
+class Adam(Rule):
+    """Adam: v = β₁ v + (1 − β₁) g;  s = β₂ s + (1 − β₂) g²;  w = w − α v̂ / (√ŝ + ε) (Kingma & Ba 2015, algorithm 1).
 
-    Kingma & Ba 2015, algorithm 1. With `epsilon_hat` the ε is that of their section 2, w = w − α √(1 − β₂ᵗ) / (1 − β₁ᵗ)
-    · v / (√s + ε):
-    scikit-learn has this form; PyTorch and the notes have the first.
+    v̂ = v / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ) in step t = 1, 2, ….
+
+    Parameters
+    ----------
+    learning_rate : float
+        α, 0 or more.
+    beta1, beta2 : float
+        β₁ and β₂ from 0 to below 1, the shares of the averages of g and g² that stay.
+    epsilon : float
+        ε above 0, against a division by 0.
+    epsilon_hat : bool
+        Whether ε is added before the correction of s, as scikit-learn does:
+        w = w − α √(1 − β₂ᵗ) / (1 − β₁ᵗ) · v / (√s + ε), the end of section 2. PyTorch and the notes do as above.
     """
 
+    remembers = ("v", "s", "t")
     learning_rate: float = 0.001
-    beta1: float = _below_1(0.9)
-    beta2: float = _below_1(0.999)
-    epsilon: float = _positive(1e-8)
+    beta1: float = bounded(0.9, below=1)
+    beta2: float = bounded(0.999, below=1)
+    epsilon: float = bounded(1e-8, above=0)
     epsilon_hat: bool = field(default=False, kw_only=True)
 
-    def init(self, params: Array) -> State:
-        """v = s = 0, t = 0."""
-        return np.zeros_like(params), np.zeros_like(params), 0
-
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
-        """One update of the (p,) parameters along their (p,) gradient."""
         v, s, t = state
         t += 1
         v = self.beta1 * v + (1 - self.beta1) * grads
@@ -159,29 +204,45 @@ class Adam(_Checked):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam on w − α λ w: weight decay apart from the gradient (Loshchilov & Hutter 2019, algorithm 2; as in PyTorch).
+    """AdamW: the step of `Adam` from (1 − α λ) w, weight decay apart from the gradient (Loshchilov & Hutter 2019).
 
-    Every parameter decays, the biases too; the L2 term of the cost (`l2`) is what leaves them out.
+    This is their algorithm 2, with α λ as in PyTorch. Every parameter decays, the biases too; the L2 term of the cost
+    (`l2`) leaves them out.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon, epsilon_hat
+        As in `Adam`.
+    weight_decay : float
+        λ, 0 or more.
     """
 
     weight_decay: float = 0.01
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
-        """One update of the (p,) parameters along their (p,) gradient."""
         return super().step((1 - self.learning_rate * self.weight_decay) * params, grads, state)
 
 
 @dataclass(frozen=True)
-class LBFGS(_Checked):
-    """L-BFGS by SciPy (Liu & Nocedal 1989): full batch, curvature from the last `memory` steps, line search.
+class LBFGS(Checked):
+    """L-BFGS by SciPy (Liu & Nocedal 1989): full batch, curvature from the last steps, line search.
 
     It ends when the largest |∂J/∂w| is below `tolerance`, when a step lowers J by less than 2.2e-9 of itself (SciPy's
-    ftol), or after `max_evaluations` of cost and gradient.
+    ftol), or after `max_evaluations`.
+
+    Parameters
+    ----------
+    tolerance : float
+        Of the gradient, 0 or more.
+    memory : int
+        How many of the last steps tell the curvature, above 0.
+    max_evaluations : int
+        The most evaluations of cost and gradient, above 0.
     """
 
     tolerance: float = 1e-5
-    memory: int = _positive(10)
-    max_evaluations: int = _positive(15_000)
+    memory: int = bounded(10, above=0)
+    max_evaluations: int = bounded(15_000, above=0)
 
 
 Optimizer = GradientDescent | Momentum | HeavyBall | Nesterov | RMSProp | Adam | AdamW

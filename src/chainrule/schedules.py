@@ -1,30 +1,20 @@
-"""Schedules: the factor of the learning rate in each epoch, epoch → factor, counted from 0.
+"""Schedules: the factor of the learning rate in each epoch, counted from 0.
 
-Any function with this signature will do; these are the usual ones. They are frozen dataclasses, so they print and
-compare.
+A schedule is a function epoch → factor; any other will do as well. These are the usual ones, as frozen dataclasses.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import cos, log2, pi
+
+from chainrule.checks import Checked, bounded
 
 Schedule = Callable[[int], float]
 
 
 @dataclass(frozen=True)
-class _Checked:
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "epochs" and not value >= 1:
-                raise ValueError(f"{type(self).__name__}.epochs: got {value!r}, wanted 1 or more")
-            if isinstance(value, (int, float)) and not value >= 0:
-                raise ValueError(f"{type(self).__name__}.{field.name}: got {value!r}, wanted 0 or more")
-
-
-@dataclass(frozen=True)
-class Constant(_Checked):
-    """1."""
+class Constant(Checked):
+    """The factor 1: the learning rate stays as it is."""
 
     def __call__(self, epoch: int) -> float:
         """The factor in this epoch."""
@@ -32,8 +22,14 @@ class Constant(_Checked):
 
 
 @dataclass(frozen=True)
-class InverseTime(_Checked):
-    """1 / (1 + decay · epoch): the notes' learning rate decay."""
+class InverseTime(Checked):
+    """The learning rate decay of the notes: 1 / (1 + decay · epoch).
+
+    Parameters
+    ----------
+    decay : float
+        0 or more; at 1, the rate is half of what it was after one epoch, a third after two.
+    """
 
     decay: float
 
@@ -43,10 +39,18 @@ class InverseTime(_Checked):
 
 
 @dataclass(frozen=True)
-class StepDecay(_Checked):
-    """factor^⌊epoch / epochs⌋: times `factor` after every `epochs` epochs."""
+class StepDecay(Checked):
+    """A lower rate after every so many epochs: factor^⌊epoch / epochs⌋.
 
-    epochs: int
+    Parameters
+    ----------
+    epochs : int
+        How many epochs have the same rate, 1 or more.
+    factor : float
+        What the rate is then multiplied by, 0 or more.
+    """
+
+    epochs: int = bounded(least=1)
     factor: float = 0.5
 
     def __call__(self, epoch: int) -> float:
@@ -55,8 +59,14 @@ class StepDecay(_Checked):
 
 
 @dataclass(frozen=True)
-class InverseScaling(_Checked):
-    """1 / (epoch + 1)^power."""
+class InverseScaling(Checked):
+    """1 / (epoch + 1)^power, as in scikit-learn.
+
+    Parameters
+    ----------
+    power : float
+        0 or more.
+    """
 
     power: float = 0.5
 
@@ -66,22 +76,40 @@ class InverseScaling(_Checked):
 
 
 @dataclass(frozen=True)
-class Cosine(_Checked):
-    """floor + (1 − floor) ½(1 + cos(π t)), t = epoch / epochs: from 1 to `floor` (Loshchilov & Hutter 2017, eq. 5)."""
+class Cosine(Checked):
+    """Half a period of the cosine: floor + (1 − floor) ½(1 + cos(π t)), t = epoch / epochs.
 
-    epochs: int
+    From 1 to `floor`, where it stays after `epochs` (Loshchilov & Hutter 2017, equation 5).
+
+    Parameters
+    ----------
+    epochs : int
+        How many epochs it takes, 1 or more.
+    floor : float
+        The last factor, 0 or more.
+    """
+
+    epochs: int = bounded(least=1)
     floor: float = 0.0
 
     def __call__(self, epoch: int) -> float:
-        """The factor in this epoch; it stays at `floor` after `epochs`."""
+        """The factor in this epoch."""
         return self.floor + (1 - self.floor) * (1 + cos(pi * min(epoch / self.epochs, 1))) / 2
 
 
 @dataclass(frozen=True)
-class CosLog4(_Checked):
-    """½(1 − cos(2π log₂(1 + 15 t))), t = epoch / epochs: four cycles (Holzmüller et al. 2024, section 3)."""
+class CosLog4(Checked):
+    """Four cycles of a cosine, each twice as long as the last: ½(1 − cos(2π log₂(1 + 15 t))), t = epoch / epochs.
 
-    epochs: int
+    It is 0 at the start and end of each cycle and 1 in its middle (Holzmüller et al. 2024, section 3).
+
+    Parameters
+    ----------
+    epochs : int
+        How many epochs the four take, 1 or more.
+    """
+
+    epochs: int = bounded(least=1)
 
     def __call__(self, epoch: int) -> float:
         """The factor in this epoch."""
@@ -89,10 +117,18 @@ class CosLog4(_Checked):
 
 
 @dataclass(frozen=True)
-class WarmUp(_Checked):
-    """(epoch + 1) / (epochs + 1) in the first `epochs` epochs, then the schedule `then`, counted from there."""
+class WarmUp(Checked):
+    """A rate that rises at first: (epoch + 1) / (epochs + 1), then another schedule.
 
-    epochs: int
+    Parameters
+    ----------
+    epochs : int
+        How many epochs it rises, 1 or more.
+    then : callable
+        The schedule that follows; its epochs count from there.
+    """
+
+    epochs: int = bounded(least=1)
     then: Schedule = Constant()
 
     def __call__(self, epoch: int) -> float:

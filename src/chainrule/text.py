@@ -1,4 +1,4 @@
-"""Text for people: names that were meant, lists cut short, lines that a terminal can show, values as JSON has them."""
+"""Text for people: names that were meant, lists cut short, lines that a terminal can show, tables, values as JSON."""
 
 import difflib
 import re
@@ -60,6 +60,20 @@ def one_line(message: object, most: int = 300) -> str:
     text = " ".join(str(message).split()) or type(message).__name__
     text = "".join(c if c.isprintable() else "�" for c in text[: most + 1])
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def html_table(rows: Iterable[Sequence[str]], heads: Sequence[str] = (), caption: str = "") -> str:
+    """A table of cells that are HTML already, for a notebook. Without heads, the first cell of each row is one."""
+
+    def line(cells: Sequence[str], many_heads: int) -> str:
+        tags = ["th"] * many_heads + ["td"] * (len(cells) - many_heads)
+        # In each cell: notebooks turn what is not said there to the right.
+        style = 'style="text-align:left;vertical-align:top"'
+        return f"<tr>{''.join(f'<{tag} {style}>{cell}</{tag}>' for tag, cell in zip(tags, cells, strict=True))}</tr>"
+
+    lines = [f"<caption>{caption}</caption>"] if caption else []
+    lines += [line(heads, len(heads))] if heads else []
+    return f"<table>{''.join(lines)}{''.join(line(cells, 0 if heads else 1) for cells in rows)}</table>"
 
 
 def as_json(value: Any) -> Any:

@@ -462,7 +462,7 @@ def test_mistakes_in_deep_homework_with_l2(changes, tensor, words):
          "dA[L] stands in the place of dZ[L]: the derivative of the output is missing"),
     ],
 )  # fmt: skip
-def test_mistakes_where_the_way_back_begins(pair, instead, words):
+def test_mistakes_where_the_backward_pass_begins(pair, instead, words):
     net, X, Y, _ = case("tanh", pair, 2)
     if pair[0] == "huber":
         Y = 3 * Y  # some are further off than δ
@@ -541,7 +541,7 @@ def test_it_raises_and_says_what_it_returns_otherwise():
     assert [line.split()[0] for line in lines[1:5]] == ["dW[2]", "db[2]", "dW[1]", "db[1]"]
     assert [line.split()[2] for line in lines[1:5]] == ["right", "right", "WRONG:", "WRONG:"]
     assert lines[5] == (
-        "The first wrong one on the way back is dW[1]. It should be dW[1] = (1/m) dZ[1] A[0]ᵀ, "
+        "The first wrong one in the backward pass is dW[1]. It should be dW[1] = (1/m) dZ[1] A[0]ᵀ, "
         "with dZ[1] = dA[1] ∗ g[1]′(Z[1]), dA[1] = W[2]ᵀ dZ[2]."
     )
     assert lines[6] == "It looks like: the derivative g′ is missing: dZ = dA."
@@ -554,7 +554,7 @@ def test_it_raises_and_says_what_it_returns_otherwise():
     assert len(lines) == 10
 
 
-def test_a_bug_of_the_way_back_itself_is_found(monkeypatch):
+def test_a_bug_of_the_backward_pass_itself_is_found(monkeypatch):
     net, X, Y, _ = case("tanh", PAIRS[1], 2)
     right = equations.backward
 
@@ -563,7 +563,7 @@ def test_a_bug_of_the_way_back_itself_is_found(monkeypatch):
         return [None, *(2 * d for d in dW[1:])], db
 
     monkeypatch.setattr(equations, "backward", doubled)
-    with pytest.raises(GradientError, match=r"The first wrong one on the way back is dW\[3\]"):
+    with pytest.raises(GradientError, match=r"The first wrong one in the backward pass is dW\[3\]"):
         check_gradients(net, X, Y)
 
 

@@ -8,7 +8,9 @@ import pytest
 import scipy.sparse as sp
 
 import chainrule as cr
-from chainrule.working.trace import mathml, trace
+from chainrule.losses import Loss
+from chainrule.working.rows import Row, mathml
+from chainrule.working.trace import trace
 from support.contract import CASES, EXAMPLES, HIDDEN, PAIRS, case, network, problem, rng_of
 
 m = EXAMPLES
@@ -109,7 +111,7 @@ def test_functions_that_are_in_no_table_are_traced_as_they_are():
 
     net, X, Y, _ = case("tanh", PAIRS[0], 1)
     net.g[1] = replace(net.g[1], name="cube", function=lambda Z: Z**3, derivative=lambda Z: 3 * Z**2)
-    net.loss = replace(net.loss, name="twice", function=lambda Z, Y: (2 * (Z**2).sum(axis=0)[None], 4 * Z))
+    net.loss = Loss("twice", "sigmoid", lambda Z, Y: (2 * (Z**2).sum(axis=0)[None], 4 * Z), "2 Σ z²")
     t = trace(net, X, Y)
     np.testing.assert_array_equal(t["A"][1], t["Z"][1] ** 3)
     np.testing.assert_array_equal(t["slope"][1], 3 * t["Z"][1] ** 2)
@@ -220,8 +222,6 @@ def test_large_arrays_are_summarised():
     ("zeros", "words"), [(0, "zeros 0%"), (1, "zeros <0.1%"), (500, "zeros 5.0%"), (9999, "zeros 100.0%")]
 )
 def test_the_share_of_zeros_is_not_rounded_away(zeros, words):
-    from chainrule.working.trace import Row
-
     V = np.ones((2, 5000))
     V.ravel()[:zeros] = 0
     assert words in Row("V", "V", V).shown()

@@ -1,4 +1,4 @@
-"""The check of a gradient: central differences of the cost against a way back, and what a wrong one looks like."""
+"""The check of a gradient against central differences of the cost, and what a wrong gradient looks like."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,36 +8,63 @@ import numpy as np
 
 from chainrule import equations
 from chainrule._types import Array
+from chainrule.engines import blas
 from chainrule.network import Network
-from chainrule.working.mistakes import Mistakes, on_the_way_back
+from chainrule.working.mistakes import Mistakes, backward_order
 from chainrule.working.trace import frozen, written
 
 Gradient = Callable[[Network, Any, Array], Any]
 Result = Mapping[str, Any] | Sequence[Any]
 
-_STEP = 6e-6  # ∛ε, which balances rounding and curvature, in units of z
-_BENT = 1e-3  # a slope may change by this much from θ − h to θ + h; more, and a kink lies between
-_SURE = 1e-4  # as much nearer must the numbers be to those of a mistake than these are to the right ones
+_STEP = 6e-6  # ∛ε of float64, where errors of rounding and of curvature are equal; in units of z
+_BENT = 1e-3  # a slope that changes by more from θ − h to θ + h has a kink between them
+_SURE = 1e-4  # a gradient is a mistake's if it is nearer to it by this factor than the right gradient is
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One dW[l] or db[l] against central differences of the cost."""
+    """One dW[l] or db[l] against central differences of the cost.
+
+    Attributes
+    ----------
+    name : str
+        ``"dW[2]"``.
+    equation : str
+        How it is computed.
+    error : float
+        ‖got − wanted‖ / (‖got‖ + ‖wanted‖) of the numbers that were checked; infinite for a wrong shape.
+    problem : str or None
+        What is wrong; None if it is right.
+    looks_like : tuple of str
+        The usual mistakes that give these very numbers; found for the first wrong tensor only.
+    worst : tuple
+        (index, got, wanted) of the numbers that are furthest off.
+    size, checked, kinks : int
+        How many numbers it has; how many were checked; at how many the cost has a kink, and so no derivative.
+    """
 
     name: str
-    equation: str  # how it should be worked out
-    error: float  # ‖got − wanted‖ / (‖got‖ + ‖wanted‖) of the numbers that were checked; infinite for a wrong shape
-    problem: str | None  # None: right
-    looks_like: tuple[str, ...]  # the usual mistakes that give these very numbers, for the first wrong tensor
-    worst: tuple[tuple[tuple[int, ...], float, float], ...]  # index, got, wanted: those furthest off
+    equation: str
+    error: float
+    problem: str | None
+    looks_like: tuple[str, ...]
+    worst: tuple[tuple[tuple[int, ...], float, float], ...]
     size: int
     checked: int
-    kinks: int  # numbers at which the cost has a kink, and so no derivative to compare with
+    kinks: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GradientCheck:
-    """The tensors in the order of the way back: dW[L], db[L], dW[L-1], …. True if all are right."""
+    """What `check_gradients` has found: true if every tensor is right; printed, a table.
+
+    Attributes
+    ----------
+    tensors : tuple of Tensor
+        In the order of the backward pass: dW[L], db[L], dW[L-1], ….
+    tolerance : float
+        Up to which error a tensor is right.
+    """
 
     tensors: tuple[Tensor, ...]
     tolerance: float
@@ -47,7 +74,7 @@ class GradientCheck:
 
     @property
     def first_wrong(self) -> Tensor | None:
-        """Where to look: what comes after it may be wrong only because this is."""
+        """The first wrong tensor of the backward pass, or None. Those after it may be wrong only because it is."""
         return next((tensor for tensor in self.tensors if tensor.problem), None)
 
     def __repr__(self) -> str:
@@ -61,7 +88,7 @@ class GradientCheck:
             error = f"{t.error:>16.2e}" if t.checked or t.problem else f"{'—':>16}"
             lines.append(f"{t.name:8}{error}   {verdict}")
         if first := self.first_wrong:
-            lines.append(f"The first wrong one on the way back is {first.name}. It should be {first.equation}.")
+            lines.append(f"The first wrong one in the backward pass is {first.name}. It should be {first.equation}.")
             lines += [f"It looks like: {what}." for what in first.looks_like]
             lines += [
                 f"  {first.name}[{', '.join(map(str, at))}]: got {got:.6g}, wanted {wanted:.6g}"
@@ -71,7 +98,13 @@ class GradientCheck:
 
 
 class GradientError(AssertionError):
-    """A gradient that is not that of the cost; `check` says which tensor, and how."""
+    """A gradient is not the derivative of the cost.
+
+    Attributes
+    ----------
+    check : GradientCheck
+        Which tensors are wrong, and how.
+    """
 
     def __init__(self, check: GradientCheck) -> None:
         super().__init__(f"\n{check!r}")
@@ -91,29 +124,63 @@ def check_gradients(
     seed: int | np.random.Generator = 0,
     raises: bool = True,
 ) -> GradientCheck:
-    """Whether a gradient is that of the cost: ∂J/∂θ ≈ (J(θ + h) − J(θ − h)) / 2h for every parameter θ, in float64.
+    """Check a gradient against central differences of the cost, in float64.
 
-    X (n[0], m), Y (n[L], m): a few examples are enough, but more than one, and no layer should be as wide as another,
-    so that a matrix on its side shows.
-    gradient: None for chainrule's own; your own as a function of (network, X, Y), or what it gives: (dW, db) or
-    (J, dW, db) as `Network.gradients`, 1-based lists, or a dictionary with keys "dW1", "db1", … (others are ignored).
-    The function gets a float64 copy of the network, and X as the network sees it: normalized if it normalizes, and
-    never sparse.
-    l2 is λ and weights are example weights, as in `Network.cost`. Of a tensor with more than `most` numbers that many
-    are checked, drawn by seed. A tensor is right if ‖got − wanted‖ / (‖got‖ + ‖wanted‖) ≤ tolerance, beyond what the
-    rounding of J explains; give 1e-3 for a gradient in float32. Where J has a kink within h (relu at 0), h shrinks; a
-    number that stands at the kink itself is left out, and the result says so.
+    ∂J/∂θ ≈ (J(θ + h) − J(θ − h)) / 2h for every parameter θ. A few examples are enough, but more than one; and no layer
+    should be as wide as another, so that a missing transpose shows.
 
-    Returns a `GradientCheck`; raises `GradientError` if a tensor is wrong, unless raises is False. It names the first
-    wrong one on the way back, the numbers that are furthest off, and the usual mistakes that give these very numbers.
-    ValueError for what is no gradient at all.
+    Parameters
+    ----------
+    network : Network
+        It is left as it is.
+    X : array_like or sparse array of shape (n[0], m)
+        The examples.
+    Y : array_like of shape (n[L], m)
+        Their targets.
+    gradient : callable, tuple or dict, optional
+        What is checked. None: that of chainrule's equations. Else what you compute, or a function of (network, X, Y)
+        that gives it: (dW, db) or (J, dW, db) as `Network.gradients`, lists that count from 1; or a dictionary with the
+        keys "dW1", "db1", … (others are ignored). The function gets a float64 copy of the network, and X as the network
+        sees it: normalized if it normalizes, and never sparse.
+    l2 : float
+        λ.
+    weights : array_like of shape (m,) or (1, m), optional
+        The example weights w.
+    tolerance : float
+        A tensor is right if ‖got − wanted‖ / (‖got‖ + ‖wanted‖) is not above this, beyond what the rounding of J
+        explains; 1e-3 suits a gradient in float32.
+    most : int
+        Of a tensor with more numbers, that many are drawn.
+    seed : int or numpy.random.Generator
+        By which they are drawn.
+    raises : bool
+        Whether a wrong gradient is an error.
+
+    Returns
+    -------
+    GradientCheck
+        True if all is right. Else it names the first wrong tensor of the backward pass, the numbers that are furthest
+        off, and the usual mistakes that give these very numbers.
+
+    Raises
+    ------
+    GradientError
+        If a tensor is wrong and `raises` is true.
+    ValueError
+        For examples that do not fit the network, and for what is no gradient at all.
+
+    Notes
+    -----
+    Where J has a kink between θ − h and θ + h (relu at 0), h shrinks. A parameter at the kink itself is left out, and
+    the result says so.
     """
     net = frozen(network, np.float64)
     X, Y, w = net.check_examples(X, Y, weights)
     X, net.normalizer, l2 = X.toarray() if hasattr(X, "tocsr") else X, None, float(l2)
     result = gradient
     if gradient is None:
-        result = net.gradients(X, Y, l2, w)
+        with blas.one_thread():
+            result = equations.cost_and_gradients(X, Y, net.W, net.b, net.g, net.slope, net.loss, l2, w)
     elif callable(gradient):
         try:
             result = gradient(frozen(net), X.copy(), Y.copy())
@@ -121,17 +188,17 @@ def check_gradients(
             shapes = ", ".join(f"W[{l}] {net.W[l].shape}" for l in range(1, net.L + 1))
             error.add_note(f"(in the gradient function, called with X {X.shape}, Y {Y.shape}, {shapes})")
             raise
-    found = _given(result, net)
+    got = _by_name(result, net)
     _, A = equations.forward(X, net.W, net.b, net.g)
     rng = np.random.default_rng(seed)
     compared = []
-    for name, theta in on_the_way_back(net.W, net.b):
+    for name, theta in backward_order(net.W, net.b):
         l = int(name[3:-1])
-        some = np.arange(theta.size)
+        drawn = np.arange(theta.size)
         if theta.size > most:
-            some = np.sort(rng.choice(theta.size, most, replace=False))
-        wanted, noise = _differences(net, name[1] == "W", l, some, A[l - 1], Y, l2, w)
-        compared.append(_Compared(name, found[name], theta.shape, some, wanted, noise, tolerance))
+            drawn = np.sort(rng.choice(theta.size, most, replace=False))
+        wanted, noise = _differences(net, name[1] == "W", l, drawn, A[l - 1], Y, l2, w)
+        compared.append(_Compared(name, got[name], theta.shape, drawn, wanted, noise, tolerance))
     wrong = [one for one in compared if one.problem]
     looks_like = _explained(wrong[0], compared, Mistakes(net, X, Y, l2, w)) if wrong else ()
     equation: dict[str, str] = {}
@@ -147,8 +214,8 @@ def check_gradients(
     return check
 
 
-def _given(result: Any, net: Network) -> dict[str, Any]:
-    """The tensors by name of what a user's function gives."""
+def _by_name(result: Any, net: Network) -> dict[str, Any]:
+    """The tensors of a gradient by name, in the order of the backward pass. ValueError for what is no gradient."""
     L, lists = net.L, []
     if isinstance(result, Mapping):
         for d in ("dW", "db"):
@@ -169,13 +236,13 @@ def _given(result: Any, net: Network) -> dict[str, Any]:
             f"gradient: wanted (dW, db) or (J, dW, db), lists of {L + 1} with index 0 unused, or a dictionary with "
             f"keys dW1, db1, …; got {type(result).__name__} of {len(lists)} parts with lengths {lengths}.{hint}"
         )
-    return dict(on_the_way_back(*lists))
+    return dict(backward_order(*lists))
 
 
 def _differences(
-    net: Network, of_W: bool, l: int, some: Array, before: Any, Y: Array, l2: float, w: Array | None
+    net: Network, of_W: bool, l: int, drawn: Array, before: Any, Y: Array, l2: float, w: Array | None
 ) -> tuple[Array, Array]:
-    """∂J/∂θ of some numbers of W[l] or b[l] by central differences, and how far rounding may put them off.
+    """∂J/∂θ by central differences, and the error that rounding may leave in it, of drawn numbers of W[l] or b[l].
 
     before is A[l-1] (n[l-1], m), which does not depend on them. NaN where J has a kink.
     """
@@ -194,8 +261,8 @@ def _differences(
         J, dZ, _ = equations.cost(Z, Y, W, net.loss, l2, w)
         return float(J), [dZ, *(row.slope(z) for row, z in zip(g[l:-1], Z[:-1], strict=True))]
 
-    wanted, noise = np.full(len(some), np.nan), np.zeros(len(some))
-    for k, flat in enumerate(some):
+    wanted, noise = np.full(len(drawn), np.nan), np.zeros(len(drawn))
+    for k, flat in enumerate(drawn):
         index = np.unravel_index(flat, theta.shape)
         middle = theta[index]
         for step in _STEP / reach[index[1]] / np.array([1, 10, 100, 1000]):
@@ -217,12 +284,12 @@ class _Compared:
     """One tensor, got and wanted."""
 
     def __init__(
-        self, name: str, got: Any, shape: tuple[int, ...], some: Array, wanted: Array, noise: Array, tolerance: float
+        self, name: str, got: Any, shape: tuple[int, ...], drawn: Array, wanted: Array, noise: Array, tolerance: float
     ) -> None:
-        self.name, self.shape, self.drawn = name, shape, len(some)
-        clear = np.isfinite(wanted)
-        self.some, self.wanted = some[clear], wanted[clear]
-        self.error, self.problem, self.tolerance = float("inf"), None if got is not None else "it is None", tolerance
+        self.name, self.shape, self.tolerance = name, shape, tolerance
+        smooth = np.isfinite(wanted)
+        self.kinks, self.checked, self.wanted = int((~smooth).sum()), drawn[smooth], wanted[smooth]
+        self.error, self.problem = float("inf"), None if got is not None else "it is None"
         self.worst: tuple[tuple[tuple[int, ...], float, float], ...] = ()
         try:
             self.got = np.asarray(got, dtype=np.float64)
@@ -233,52 +300,51 @@ class _Compared:
         if self.got.shape != shape:
             self.problem = f"shape {self.got.shape}, wanted {shape}"
             return
-        values = self.got.ravel()[self.some]
-        # Below the rounding of J no difference can tell: there the error counts as a part of what it can.
-        scale = max(_norm(values) + _norm(self.wanted), _norm(noise[clear]) / tolerance)
+        values = self.got.ravel()[self.checked]
+        # Below the rounding of J a difference shows nothing: there the error counts as a share of what it can show.
+        scale = max(_norm(values) + _norm(self.wanted), _norm(noise[smooth]) / tolerance)
         self.error = _norm(values - self.wanted) / scale if scale else 0.0
         if not self.error <= tolerance:
             self.problem = "not the derivative of the cost" if np.isfinite(values).all() else "NaN or infinite"
             off = np.argsort(-np.nan_to_num(abs(values - self.wanted), nan=np.inf), kind="stable")[:3]
             self.worst = tuple(
-                (tuple(map(int, np.unravel_index(self.some[k], shape))), float(values[k]), float(self.wanted[k]))
+                (tuple(map(int, np.unravel_index(self.checked[k], shape))), float(values[k]), float(self.wanted[k]))
                 for k in off
             )
 
     def is_as(self, mistaken: Array | None) -> bool:
-        """Whether these are the numbers of the mistake; None: of none, so they must be right."""
+        """Whether this is what a mistake gives. None is a mistake that leaves the tensor right."""
         if mistaken is None:
             return self.problem is None
         if self.got.shape != mistaken.shape:
             return False
         if mistaken.shape != self.shape:
             return _norm(self.got - mistaken) <= _SURE * _norm(mistaken) + self.tolerance * _norm(self.wanted)
-        got, wrong = self.got.ravel()[self.some], mistaken.ravel()[self.some]
+        got, wrong = self.got.ravel()[self.checked], mistaken.ravel()[self.checked]
         if _norm(wrong - self.wanted) <= self.tolerance * (_norm(wrong) + _norm(self.wanted)):
-            return self.problem is None  # it makes no difference here
+            return self.problem is None  # here the mistake makes no difference
         return _norm(got - wrong) <= _SURE * _norm(wrong - self.wanted)
 
     def tensor(self, equation: str, looks_like: tuple[str, ...]) -> Tensor:
         """What is shown of it."""
-        size, checked = int(np.prod(self.shape)), len(self.some)
-        return Tensor(
-            self.name, equation, self.error, self.problem, looks_like, self.worst, size, checked, self.drawn - checked
-        )
+        size = int(np.prod(self.shape))
+        checked = len(self.checked)
+        return Tensor(self.name, equation, self.error, self.problem, looks_like, self.worst, size, checked, self.kinks)
 
 
 def _norm(v: Array) -> float:
     return float(np.linalg.norm(v))
 
 
-def _explained(first: _Compared, every: Sequence[_Compared], mistakes: Mistakes) -> tuple[str, ...]:
-    """The mistakes that give the first wrong tensor; of several those that give the most of the others, too."""
-    found: dict[str, int] = {}
+def _explained(first: _Compared, compared: Sequence[_Compared], mistakes: Mistakes) -> tuple[str, ...]:
+    """The mistakes that give the first wrong tensor: those of them that give the most of the other tensors, too."""
+    scores: dict[str, int] = {}
     for text, tensors in mistakes:
         if first.name not in tensors or not first.is_as(tensors[first.name]):
             continue
-        if found and tensors[first.name].shape == first.shape and not tensors[first.name].any():
-            continue  # all zeros are said to be so first; that some mistake kills a unit as well says nothing
-        score = sum(one.is_as(tensors.get(one.name)) for one in every)
-        found[text] = max(score, found.get(text, 0))
-    best = [text for text, score in found.items() if score == max(found.values())]
+        if scores and tensors[first.name].shape == first.shape and not tensors[first.name].any():
+            continue  # of all zeros, "it is zero everywhere" came first, and what else gives zeros says no more
+        score = sum(one.is_as(tensors.get(one.name)) for one in compared)
+        scores[text] = max(score, scores.get(text, 0))
+    best = [text for text, score in scores.items() if score == max(scores.values())]
     return tuple(text for text in best if not any(text != other and text.startswith(other) for other in best))

@@ -1,6 +1,6 @@
 """The usual mistakes of a backward pass: what each one gives instead of dW[l] and db[l].
 
-None of them is written out: they are the lines of equations.py, fed with the wrong arrays.
+None of them is a formula of its own: each calls equations.py with a wrong array in one place.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -8,21 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import activations, equations
+from chainrule import activations, equations, losses
 from chainrule._types import Array
 from chainrule.network import Network
 
-Tensors = Mapping[str, Array]  # "dW[2]" → what stands in its place; a name that is not there is as it should be
+Tensors = Mapping[str, Array]  # "dW[2]" → what the mistake gives; a name that is not there is as it should be
 
-_OTHERS = ("tanh", "sigmoid", "relu", "leaky_relu")
-_FROM_A: dict[str, Callable[[Array], Array]] = {  # how homework writes these slopes
-    "tanh": lambda A: 1 - A**2,
-    "sigmoid": lambda A: A * (1 - A),
-}
+_OTHERS = tuple(map(activations.get, ("tanh", "sigmoid", "relu", "leaky_relu")))  # what others may be mistaken for
 
 
-def on_the_way_back(dW: Any, db: Any) -> Iterator[tuple[str, Any]]:
-    """Names and tensors of 1-based lists in the order in which the way back finds them: dW[L], db[L], dW[L-1], …."""
+def backward_order(dW: Any, db: Any) -> Iterator[tuple[str, Any]]:
+    """Names and tensors of lists that count from 1, in the order of the backward pass: dW[L], db[L], dW[L-1], …."""
     for l in range(len(dW) - 1, 0, -1):
         yield f"dW[{l}]", dW[l]
         yield f"db[{l}]", db[l]
@@ -38,10 +34,10 @@ class Mistakes:
         self.m = float(m)
 
     def __iter__(self) -> Iterator[tuple[str, Tensors]]:
-        """What it is, and what it gives. The likeliest come first; a text may come more than once."""
+        """Each mistake in words, and what it gives. The likeliest come first; the same words may come again."""
         with np.errstate(all="ignore"):  # a wrong formula may divide by zero
             yield from self._factors()
-            yield from self._places()
+            yield from self._layers()
             yield from self._shapes()
             yield from self._slopes()
             yield from self._weights_and_inputs()
@@ -49,41 +45,44 @@ class Mistakes:
             yield from self._forward()
             yield from self._penalty()
 
-    def _back(self, dZ: Any = None, m: Any = None, decay: float | None = None, **fed: Any) -> dict[str, Array]:
-        """The way back with other arrays; decay is what stands before W[l] in the L2 term."""
-        given = {"Z": self.Z, "A": self.A, "W": self.net.W, "slope": self.net.slope, **fed}
+    def _backward(self, dZ: Any = None, m: Any = None, decay: float | None = None, **wrong: Any) -> dict[str, Array]:
+        """The backward pass with wrong arrays; decay stands before W[l] in the L2 term, and is λ/m if not given."""
+        arrays = {"Z": self.Z, "A": self.A, "W": self.net.W, "slope": self.net.slope, **wrong}
         m = self.m if m is None else m
         decay = self.l2 / self.m if decay is None else decay
-        dW, db = equations.backward(self.dZ if dZ is None else dZ, m=m, l2=0.0, **given)
+        dW, db = equations.backward(self.dZ if dZ is None else dZ, m=m, l2=0.0, **arrays)
         for l in range(1, len(dW)):
             if decay and dW[l].shape == self.net.W[l].shape:
                 dW[l] = dW[l] + decay * self.net.W[l]
-        return dict(on_the_way_back(dW, db))
+        return dict(backward_order(dW, db))
 
     def _factors(self) -> Iterator[tuple[str, Tensors]]:
         l2, m, K = self.l2, self.m, len(self.Y)
         for decay in (l2 / m, l2):
-            yield "the factor 1/m is missing", self._back(m=1, decay=decay)
+            yield "the factor 1/m is missing", self._backward(m=1, decay=decay)
         for decay in (l2 / m, l2 / m**2):
-            yield "the factor 1/m is there twice", self._back(m=m * m, decay=decay)
+            yield "the factor 1/m is there twice", self._backward(m=m * m, decay=decay)
         for decay in (l2 / m, -l2 / m):
-            yield "the sign is the wrong way round: Y − A instead of A − Y", self._back(-self.dZ, decay=decay)
+            yield "the sign is the wrong way round: Y − A instead of A − Y", self._backward(-self.dZ, decay=decay)
         if K > 1:
-            yield "it is the mean over the outputs, too: the cost is their sum", self._back(m=m * K)
+            yield "it is the mean over the outputs, too: the cost is their sum", self._backward(m=m * K)
         if self.net.loss.name == "half_squared_error":
-            yield "a factor 2 is left over: the loss is ½ (a − y)², not (a − y)²", self._back(2 * self.dZ)
+            yield "a factor 2 is left over: the loss is ½ (a − y)², not (a − y)²", self._backward(2 * self.dZ)
         if self.w is not None:
             _, plain, count = equations.cost(self.Z, self.Y, self.net.W, self.net.loss, 0.0, None)
             for n in (m, count):
-                yield "the example weights w are missing in dZ[L]", self._back(plain, m=n, decay=l2 / n)
-            yield "it is divided by m instead of Σw", self._back(m=count, decay=l2 / count)
+                yield "the example weights w are missing in dZ[L]", self._backward(plain, m=n, decay=l2 / n)
+            yield "it is divided by m instead of Σw", self._backward(m=count, decay=l2 / count)
         last = np.zeros((1, self.Y.shape[1]))
         last[:, -1] = 1
         for n in (m, 1):
-            yield "it is of the last example only: each one overwrites the one before", self._back(self.dZ * last, m=n)
+            yield (
+                "it is of the last example only: each one overwrites the one before",
+                self._backward(self.dZ * last, m=n),
+            )
 
-    def _places(self) -> Iterator[tuple[str, Tensors]]:
-        right, L = self._back(), self.L
+    def _layers(self) -> Iterator[tuple[str, Tensors]]:
+        right, L = self._backward(), self.L
         yield "it is zero everywhere: nothing was ever put in", {name: np.zeros(d.shape) for name, d in right.items()}
         for l in range(1, L + 1):
             for k in range(1, L + 1):
@@ -91,8 +90,7 @@ class Mistakes:
                     yield f"it is the gradient of layer {k}", {f"{d}[{l}]": right[f"{d}[{k}]"] for d in ("dW", "db")}
 
     def _shapes(self) -> Iterator[tuple[str, Tensors]]:
-        found = equations.backward_layers(self.dZ, self.Z, self.A, self.net.W, self.net.slope, 1, 0.0)
-        for l, _, dZ, S, _ in found:
+        for l, _, dZ, S, _ in equations.backward_layers(self.dZ, self.Z, self.A, self.net.W, self.net.slope, 1, 0.0):
             dW, db, decay = f"dW[{l}]", f"db[{l}]", self.l2 / self.m * self.net.W[l]
             for m, more in ((self.m, ""), (1.0, ", and the factor 1/m is missing")):
                 for turned in (S.T / m + decay.T, S.T / m + decay if S.shape == S.T.shape else None):
@@ -119,10 +117,10 @@ class Mistakes:
 
         def instead(values: dict[int, Array]) -> dict[str, Array]:
             """values[l] in the place of g[l]′(Z[l]), where there is one."""
-            fed: list[Any] = self.net.slope
-            for l, found in values.items():
-                fed[l] = lambda _, found=found: found
-            return self._back(slope=fed)
+            slope: list[Any] = self.net.slope
+            for l, value in values.items():
+                slope[l] = lambda _, value=value: value
+            return self._backward(slope=slope)
 
         yield "the derivative g′ is missing: dZ = dA", instead({l: np.ones_like(Z[l]) for l in hidden})
         at_A = {l: g[l].slope(A[l]) for l in hidden}
@@ -131,43 +129,42 @@ class Mistakes:
         yield "g(Z) stands in the place of g′(Z)", instead({l: A[l] for l in hidden})
         no_square = {l: 1 - A[l] for l in hidden if g[l].name == "tanh"}
         yield "the square is missing: 1 − A instead of 1 − A²", instead(no_square)
-        for name, of in _FROM_A.items():
-            written = "1 − Z² instead of 1 − A²" if name == "tanh" else "Z (1 − Z) instead of A (1 − A)"
-            at_Z = {l: of(Z[l]) for l in hidden if g[l].name == name}
-            yield f"the derivative is at the wrong place: {written}", instead(at_Z)
+        for row in dict.fromkeys(g[l] for l in hidden if g[l].slope_of_output is not None):
+            by_A = row.slope_formula.replace("g(z)", "A")
+            at_Z = {l: row.slope_of_output(Z[l]) for l in hidden if g[l] == row}
+            yield f"the derivative is at the wrong place: {by_A.replace('A', 'Z')} instead of {by_A}", instead(at_Z)
         for step, which in ((1, "next"), (-1, "previous")):
             near = {l: l + step for l in hidden if l + step in hidden}
             of_near = {l: g[k].slope(Z[l]) for l, k in near.items()}
             yield f"the derivative is that of the activation of the {which} layer", instead(of_near)
             at_near = {l: g[l].slope(Z[k]) for l, k in near.items() if Z[k].shape == Z[l].shape}
             yield f"the derivative is at the wrong place: at the Z of the {which} layer", instead(at_near)
-        for name in _OTHERS:
-            text = f"the derivative is that of {name}, but g is {self._but(name)}"
-            yield text, instead({l: activations.get(name).slope(Z[l]) for l in hidden})
-            if name in _FROM_A:
-                yield text, instead({l: _FROM_A[name](A[l]) for l in hidden})
+        for other in _OTHERS:
+            text = f"the derivative is that of {other.name}, but g is {self._all_but(other)}"
+            yield text, instead({l: other.slope(Z[l]) for l in hidden})
+            if other.slope_of_output is not None:
+                yield text, instead({l: other.slope_of_output(A[l]) for l in hidden})
         if self.L > 2:  # else that is the missing g′ again
-            yield from self._backwards_with_dA()
+            yield from self._dA_for_dZ()
 
-    def _but(self, name: str) -> str:
-        """The hidden activations that are not the one of that name."""
-        others = {row.spec for row in self.net.g[1:-1]} - {activations.get(name).spec}
-        return " and ".join(sorted(others))
+    def _all_but(self, other: activations.Activation) -> str:
+        """The hidden activations that are not that one."""
+        return " and ".join(sorted({row.spec for row in self.net.g[1:-1]} - {other.spec}))
 
-    def _backwards_with_dA(self) -> Iterator[tuple[str, Tensors]]:
+    def _dA_for_dZ(self) -> Iterator[tuple[str, Tensors]]:
         """dA[l] where dZ[l] belongs, in one line only."""
         Z, A, W, slope, L = self.Z, self.A, self.net.W, self.net.slope, self.L
         ones = [None, *(np.ones_like for _ in range(1, L)), None]
         in_dW: dict[str, Array] = {}
-        on_the_way: dict[str, Array] = {}
+        in_dA: dict[str, Array] = {}
         for l, dA, *_ in equations.backward_layers(self.dZ, Z, A, W, slope, self.m, 0.0):
             if dA is not None:
                 in_dW |= self._layer(l, dA)
         for l, dA, *_ in equations.backward_layers(self.dZ, Z, A, W, ones, self.m, 0.0):
             if dA is not None:
-                on_the_way |= self._layer(l, dA * slope[l](Z[l]))
+                in_dA |= self._layer(l, dA * slope[l](Z[l]))
         yield "dA stands in the place of dZ in dW and db: the derivative g′ is missing there", in_dW
-        yield "dA instead of dZ goes back to the layer before: dA[l-1] = W[l]ᵀ dA[l]", on_the_way
+        yield "dA instead of dZ goes back to the layer before: dA[l-1] = W[l]ᵀ dA[l]", in_dA
 
     def _layer(self, l: int, dZ: Array) -> dict[str, Array]:
         """dW[l] and db[l] of a dZ[l]."""
@@ -182,78 +179,77 @@ class Mistakes:
     def _weights_and_inputs(self) -> Iterator[tuple[str, Tensors]]:
         W, A, L = self.net.W, self.A, self.L
 
-        def fed(values: Callable[[int], Array]) -> dict[str, Array]:
-            """values(l) in the place of W[l] in dA[l-1] = W[l]ᵀ dZ[l], where it fits."""
-            other = {l: values(l) for l in range(2, L + 1)}
-            fits = {l: V for l, V in other.items() if V.shape == W[l].shape}
-            return self._back(W=[None, *(fits.get(l, W[l]) for l in range(1, L + 1))])
+        def instead(of_layer: Callable[[int], Array]) -> dict[str, Array]:
+            """of_layer(l) in the place of W[l] in dA[l-1] = W[l]ᵀ dZ[l], where it fits."""
+            wrong = {l: of_layer(l) for l in range(2, L + 1)}
+            fits = {l: V for l, V in wrong.items() if V.shape == W[l].shape}
+            return self._backward(W=[None, *(fits.get(l, W[l]) for l in range(1, L + 1))])
 
-        yield "W is not transposed: dA = W dZ instead of Wᵀ dZ", fed(lambda l: W[l].T)
-        yield "the W of the last layer is used for every layer", fed(lambda l: W[L])
-        yield "W[l] takes the place of W[l+1] in dA[l] = W[l+1]ᵀ dZ[l+1]", fed(lambda l: W[l - 1])
-        yield "dW[l] is made with Z[l-1] instead of A[l-1]", self._back(A=[A[0], *self.Z[1:]])
-        yield "dW[l] is made with A[l] instead of A[l-1]", self._back(A=A[1:])
-        yield "dW[l] is made with X instead of A[l-1]", self._back(A=[A[0]] * L)
+        yield "W is not transposed: dA = W dZ instead of Wᵀ dZ", instead(lambda l: W[l].T)
+        yield "the W of the last layer is used for every layer", instead(lambda l: W[L])
+        yield "W[l] takes the place of W[l+1] in dA[l] = W[l+1]ᵀ dZ[l+1]", instead(lambda l: W[l - 1])
+        yield "dW[l] is made with Z[l-1] instead of A[l-1]", self._backward(A=[A[0], *self.Z[1:]])
+        yield "dW[l] is made with A[l] instead of A[l-1]", self._backward(A=A[1:])
+        yield "dW[l] is made with X instead of A[l-1]", self._backward(A=[A[0]] * L)
 
     def _outputs(self) -> Iterator[tuple[str, Tensors]]:
         """Other dZ[L]."""
         A, Z, Y, loss = self.A[-1], self.Z[-1], self.Y, self.net.loss
         w = 1.0 if self.w is None else self.w
-        canonical = loss.output in ("softmax", "exp") or (loss.name, loss.output) in (
-            ("binary_cross_entropy", "sigmoid"),
-            ("half_squared_error", "identity"),
-        )
-        if canonical:
+        if loss.dZ == losses.CANONICAL:
             steep = A if loss.output == "exp" else A * (1 - A)
             if loss.output != "identity":
                 yield (
                     "the derivative of the output is there twice: A[L] − Y is dZ[L] already",
-                    self._back(w * (A - Y) * steep),
+                    self._backward(w * (A - Y) * steep),
                 )
                 start = -Y / A if loss.output == "softmax" else (A - Y) / steep
                 text = "dA[L] stands in the place of dZ[L]: the derivative of the output is missing"
-                yield text, self._back(w * start)
-        elif loss.name == "half_squared_error":
-            yield "the derivative of the output, g[L]′(Z[L]), is missing in dZ[L]", self._back(w * (A - Y))
+                yield text, self._backward(w * start)
+        elif "g[L]′" in loss.dZ:
+            yield "the derivative of the output, g[L]′(Z[L]), is missing in dZ[L]", self._backward(w * (A - Y))
         else:
-            yield "dZ[L] = A[L] − Y is that of the squared error", self._back(w * (A - Y))
+            yield "dZ[L] = A[L] − Y is that of the squared error", self._backward(w * (A - Y))
         if loss.output != "identity":
-            yield "dZ[L] is made with Z[L] instead of A[L]", self._back(w * (Z - Y))
+            yield "dZ[L] is made with Z[L] instead of A[L]", self._backward(w * (Z - Y))
         if loss.output == "softmax":
-            turned = activations.softmax(np.ascontiguousarray(Z.T)).T
-            yield "the softmax runs over the examples instead of the units", self._back(w * (turned - Y))
+            over_examples = activations.softmax(np.ascontiguousarray(Z.T)).T
+            yield "the softmax runs over the examples instead of the units", self._backward(w * (over_examples - Y))
 
     def _forward(self) -> Iterator[tuple[str, Tensors]]:
-        """A way forward that is not the network's."""
+        """Another forward pass than the network's."""
         net = self.net
-        yield "b is missing in Z = W A + b", self._from(net.g, [None, *(0 * b for b in net.b[1:])])
+        yield "b is missing in Z = W A + b", self._with(net.g, [None, *(0 * b for b in net.b[1:])])
         for l in range(1, self.L + 1):
-            one = [b if k != l else 0 * b for k, b in enumerate(net.b)]
-            yield f"b[{l}] is missing in Z[{l}] = W[{l}] A[{l - 1}] + b[{l}]", self._from(net.g, one)
-        for name in _OTHERS:
-            if own := self._but(name):
-                g = [None, *(activations.get(name) for _ in net.g[1:-1]), net.g[-1]]
-                yield f"the hidden units are computed with {name}, but g is {own}", self._from(g, net.b)
+            without = [b if k != l else 0 * b for k, b in enumerate(net.b)]
+            yield f"b[{l}] is missing in Z[{l}] = W[{l}] A[{l - 1}] + b[{l}]", self._with(net.g, without)
+        for other in _OTHERS:
+            if own := self._all_but(other):
+                g = [None, *(other for _ in net.g[1:-1]), net.g[-1]]
+                yield f"the hidden units are computed with {other.name}, but g is {own}", self._with(g, net.b)
         if len({row.spec for row in net.g[1:-1]}) > 1:
             mixed = [row and (activations.get("relu") if row.name == "leaky_relu" else row) for row in net.g]
-            yield "leaky_relu is written as max(0, z)", self._from(mixed, net.b)
+            yield "leaky_relu is written as max(0, z)", self._with(mixed, net.b)
 
-    def _from(self, g: Any, b: Any) -> dict[str, Array]:
-        net = self.net
-        Z, A = equations.forward(self.A[0], net.W, b, g)
-        _, dZ, _ = equations.cost(Z, self.Y, net.W, net.loss, 0.0, self.w)
-        return self._back(dZ, Z=Z, A=A, slope=[None, *(row.slope for row in g[1:-1]), None])
+    def _with(self, g: Any, b: Any) -> dict[str, Array]:
+        """The gradient of the network with other activations or biases."""
+        net, slope = self.net, [None, *(row.slope for row in g[1:-1]), None]
+        _, *gradients = equations.cost_and_gradients(self.A[0], self.Y, net.W, b, g, slope, net.loss, self.l2, self.w)
+        return dict(backward_order(*gradients))
 
     def _penalty(self) -> Iterator[tuple[str, Tensors]]:
         l2, m = self.l2, self.m
         if not l2:
             return
-        yield "the term of L2, (λ/m) W, is missing", self._back(decay=0.0)
-        yield "the term of L2 is λ W: its 1/m is missing", self._back(decay=l2)
-        yield "the term of L2 is half of what it should be: its ½ belongs to the cost", self._back(decay=l2 / (2 * m))
-        yield "the term of L2 is twice what it should be", self._back(decay=2 * l2 / m)
-        yield "the term of L2 has the wrong sign", self._back(decay=-l2 / m)
-        right = self._back()
+        yield "the term of L2, (λ/m) W, is missing", self._backward(decay=0.0)
+        yield "the term of L2 is λ W: its 1/m is missing", self._backward(decay=l2)
+        yield (
+            "the term of L2 is half of what it should be: its ½ belongs to the cost",
+            self._backward(decay=l2 / (2 * m)),
+        )
+        yield "the term of L2 is twice what it should be", self._backward(decay=2 * l2 / m)
+        yield "the term of L2 has the wrong sign", self._backward(decay=-l2 / m)
+        right = self._backward()
         yield (
             "the term of L2 is in db as well: it leaves the biases out",
             {f"db[{l}]": right[f"db[{l}]"] + l2 / m * self.net.b[l] for l in range(1, self.L + 1)},

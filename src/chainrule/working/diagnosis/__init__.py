@@ -1,10 +1,10 @@
 """Why does my network not learn? Measured quantities, each against a threshold that has a reason.
 
 A check looks at one thing and says what it measured, or why it could not. Faults cause one another: dead units make the
-predictions constant. So what another finding explains is not reported on its own, but with the one that explains it.
+predictions constant. So a fault that another one explains is no finding of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,24 +13,28 @@ import numpy as np
 from chainrule.network import Network
 from chainrule.working.diagnosis import curves, data, signals
 from chainrule.working.diagnosis.measure import Measured, measure
-from chainrule.working.diagnosis.report import Diagnosis, Finding, Result
+from chainrule.working.diagnosis.report import Diagnosis, Finding, NotMeasuredError
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
 
 MOST = 2000  # examples that are looked at
-LEARNED = 0.9  # with less than a tenth of the cost of a constant answer left, nothing stands in the way
+LEARNED = 0.9  # a network that has removed this share of the cost of the best constant answer has learned
 
 
 @dataclass(frozen=True)
 class Check:
-    """One row of the table. hinders: it stands in the way of learning, so it is no fault once that is done."""
+    """One row of the table.
 
-    measure: Callable[[str, Measured], Result]
+    measure: gives what it finds, without the name, or raises NotMeasuredError. explains: the faults that this one may
+    cause. hinders: it keeps a network from learning, so it is no fault of one that has learned.
+    """
+
+    measure: Callable[[Measured], Iterator[Finding]]
     explains: frozenset[str] = frozenset()
     hinders: bool = False
 
 
-# What a learning that is stuck looks like, whatever it is that stops it.
+# What a network looks like that does not learn, or learns slowly, whatever the cause.
 _STUCK = frozenset({"constant predictions", "underfitting"})
 _SLOW = _STUCK | {"learning rate too low", "linear hidden layers"}
 _UNITS = frozenset({"saturated units", "dead ReLU units", "vanishing gradients"})
@@ -54,7 +58,7 @@ CHECKS: dict[str, Check] = {
     "learning rate too low": Check(curves.too_low, _STUCK | {"linear hidden layers"}, hinders=True),
     "linear hidden layers": Check(signals.linear, _STUCK, hinders=True),
     "constant predictions": Check(signals.constant, frozenset({"underfitting"})),
-    # Learning by heart can go on for long: that the cost still falls is then no reason to go on.
+    # While a network learns its examples by heart the cost falls on: that is no reason to train longer.
     "overfitting": Check(curves.overfitting, frozenset({"learning rate too low"})),
     "underfitting": Check(curves.underfitting),
 }
@@ -73,31 +77,60 @@ def diagnose(
     most: int = MOST,
     seed: int = 0,
 ) -> Diagnosis:
-    """What is wrong with this network on its training examples X (n[0], m), Y (n[L], m): a `Diagnosis`.
+    """Measure what may keep a network from learning, each quantity against a threshold that has a reason.
 
-    steps: the Step records of its training, or a history such as {"cost": […], "validation_cost": […]}. validation:
-    (X, Y) that were not trained on. names: of the columns of the data, n[0] of them. l2 (λ) and weights (m,) as in
-    training. Of more than `most` training examples, and of more than 2,000 columns, that many are drawn by seed.
+    Parameters
+    ----------
+    network : Network
+        It is left as it is.
+    X : array_like or sparse array of shape (n[0], m)
+        The examples it was trained on.
+    Y : array_like of shape (n[L], m)
+        Their targets.
+    steps : list of Step, or dict, optional
+        The records of its training, or a history such as ``{"cost": […], "validation_cost": […]}``.
+    validation : (X, Y), optional
+        Examples that were not trained on. Needed after a training with patience: its steps go on beyond the epoch whose
+        parameters came back.
+    names : sequence of str, optional
+        What to call the n[0] columns of the data.
+    l2 : float
+        λ, as in training.
+    weights : array_like of shape (m,) or (1, m), optional
+        The example weights, as in training.
+    most : int
+        Of more training examples, that many are drawn; of more than 2,000 columns, 2,000.
+    seed : int
+        By which they are drawn.
 
-    Give validation after training with patience: the steps go on beyond the epoch whose parameters came back. Dropout
-    takes no part. Raises ValueError for what `Network.check_examples` refuses.
+    Returns
+    -------
+    Diagnosis
+        The findings, a sequence: empty, and so false, if nothing is wrong.
+
+    Raises
+    ------
+    ValueError
+        For examples that do not fit the network.
+
+    Notes
+    -----
+    Dropout takes no part.
     """
-    with np.errstate(all="ignore"):  # a network that has diverged is to be diagnosed, too
-        measured = measure(network, X, Y, steps, validation, names, l2, weights, most, seed)
-        results = {name: check.measure(name, measured) for name, check in CHECKS.items()}
-    learned = measured.learned
     faults: dict[str, list[Finding]] = {}
     passed, unchecked = [], {}
-    for name, result in results.items():
-        if isinstance(result, str):
-            unchecked[name] = result
-            continue
-        harmless = CHECKS[name].hinders and learned >= LEARNED
-        for finding in result:
-            if finding.beyond and not harmless:
-                faults.setdefault(name, []).append(finding)
-            else:
-                passed.append(finding)
+    with np.errstate(all="ignore"):  # a network that has diverged is diagnosed, too
+        measured = measure(network, X, Y, steps, validation, names, l2, weights, most, seed)
+        for name, check in CHECKS.items():
+            harmless = check.hinders and measured.learned >= LEARNED
+            try:
+                for finding in [replace(finding, name=name) for finding in check.measure(measured)]:
+                    if finding.beyond and not harmless:
+                        faults.setdefault(name, []).append(finding)
+                    else:
+                        passed.append(finding)
+            except NotMeasuredError as why:
+                unchecked[name] = str(why)
     explained = {name: [effect for effect in faults if effect in CHECKS[name].explains] for name in faults}
     effects = {effect for found in explained.values() for effect in found}
     return Diagnosis(
@@ -114,5 +147,5 @@ def diagnose(
         examples=measured.examples,
         columns=(len(measured.columns), network.sizes[0]),
         seed=seed,
-        learned=learned,
+        learned=measured.learned,
     )

@@ -1,59 +1,59 @@
 """Checks of the data as the network sees them: inputs, targets, classes, columns."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from chainrule import losses
 from chainrule._types import Array
-from chainrule.working.diagnosis.measure import Measured, listed, twins
-from chainrule.working.diagnosis.report import Finding, Result
+from chainrule.text import first_few
+from chainrule.working.diagnosis.measure import Measured, twins
+from chainrule.working.diagnosis.report import MOST_NAMED, Finding, NotMeasuredError
 
 FEW = 20  # with fewer examples two columns can agree by chance
 WIDE = 500  # columns up to which all of them take part in the condition number
 
 
-def inputs(name: str, m: Measured) -> Result:
+def inputs(m: Measured) -> Iterator[Finding]:
     """The scale of the inputs, and what scaling each column would gain."""
     if not m.scale > 0:
-        return "all inputs are 0"
+        raise NotMeasuredError("all inputs are 0")
     large = m.scale > 1
     remedy = "normalize the inputs: net.normalize(X), or normalize='standard' in the estimators"
-    found = [
-        Finding(
-            name=name,
-            quantity="scale of the inputs, √(mean x²) of those that are not 0",
-            value=m.scale,
-            threshold=10 if large else 0.1,
-            above=large,
-            reason="initial weights are made for inputs of scale 1, and the learning rate that suits W[1] falls with "
-            "the square of the scale: at 10 or 1/10 it is 100 times off the one that suits the other layers",
-            remedy=remedy,
-        )
-    ]
+    yield Finding(
+        quantity="scale of the inputs, √(mean x²) of those that are not 0",
+        value=m.scale,
+        threshold=10 if large else 0.1,
+        above=large,
+        reason="initial weights are made for inputs of scale 1, and the learning rate that suits W[1] falls with "
+        "the square of the scale: at 10 or 1/10 it is 100 times off the one that suits the other layers",
+        remedy=remedy,
+    )
     varied = np.flatnonzero(m.varied)
     if len(varied) and m.m >= FEW:
-        X = m.X[varied] / m.scale  # what the scale of all of them costs is told above
+        X = m.X[varied] / m.scale  # the scale of all columns together was measured above
         deviation = X.std(axis=1)
         order = np.argsort(deviation, kind="stable")
         if len(order) > WIDE:  # those of the least and the most spread
             order = np.concatenate([order[: WIDE // 2], order[-WIDE // 2 :]])
         X, narrow, wide = X[order], varied[order[0]], varied[order[-1]]
-        standard = (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
-        fed, scaled = _condition(X), _condition(standard)
-        found.append(
-            Finding(
-                name=name,
-                quantity="condition number of the input covariance, divided by that of standardized columns",
-                value=fed / scaled,
-                threshold=1e4,
-                above=True,
-                reason="gradient descent needs about as many steps as the condition number; 10,000 times as many is "
-                "what one column 100 times as wide as another costs, or one 100 deviations away from 0",
-                remedy=remedy,
-                where=f"condition number {fed:.3g}, standardized {scaled:.3g}; the widest column is {m.column(wide)} "
-                f"(deviation {deviation.max() * m.scale:.3g}), the narrowest {m.column(narrow)} "
-                f"({deviation.min() * m.scale:.3g})",
-            )
+        raw, scaled = _condition(X), _condition(_standardized(X))
+        yield Finding(
+            quantity="condition number of the input covariance, divided by that of standardized columns",
+            value=raw / scaled,
+            threshold=1e4,
+            reason="gradient descent needs about as many steps as the condition number; 10,000 times as many is "
+            "what one column 100 times as wide as another costs, or one 100 deviations away from 0",
+            remedy=remedy,
+            where=f"condition number {raw:.3g}, standardized {scaled:.3g}; the widest column is {m.column(wide)} "
+            f"(deviation {deviation.max() * m.scale:.3g}), the narrowest {m.column(narrow)} "
+            f"({deviation.min() * m.scale:.3g})",
         )
-    return found
+
+
+def _standardized(X: Array) -> Array:
+    standardized: Array = (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
+    return standardized
 
 
 def _condition(X: Array) -> float:
@@ -63,69 +63,55 @@ def _condition(X: Array) -> float:
     return float((s[0] / s[-1]) ** 2)
 
 
-def targets(name: str, m: Measured) -> Result:
+def targets(m: Measured) -> Iterator[Finding]:
     """The scale of the targets, and whether the output activation can reach them."""
-    loss, output = m.network.loss.name, m.network.g[-1].name
-    if loss not in ("half_squared_error", "absolute", "huber"):
-        return "the targets are classes or counts"
+    output, (low, high) = m.network.g[-1].name, m.network.g[-1].range
+    if m.network.loss.accepts is not losses.real_numbers:
+        raise NotMeasuredError("the targets are classes or counts")
     deviation = m.Y.std(axis=1)
     if not deviation.any():
-        return "the targets are constant"
+        raise NotMeasuredError("the targets are constant")
     remedy = "scale the targets to mean 0 and deviation 1: scale_target=True in MLPRegressor, or (Y − mean) / deviation"
-    found = []
-    if output in ("identity", "relu"):
+    if high == np.inf:
         rms, narrow = np.sqrt((m.Y**2).mean(axis=1)), deviation[deviation > 0]
         small = narrow.min() < 0.1 and not rms.max() > 10
-        found.append(
-            Finding(
-                name=name,
-                quantity="deviation of the targets" if small else "scale of the targets, √(mean y²)",
-                value=float(narrow.min() if small else rms.max()),
-                threshold=0.1 if small else 10,
-                above=not small,
-                reason="outputs begin at a scale of about 1 and the cost grows with the square of the targets: beyond "
-                "1/10 or 10 it is off by 100, and with it the learning rate and every tolerance",
-                remedy=remedy,
-                where=f"output {int(np.argmin(deviation) if small else np.argmax(rms))}" if len(rms) > 1 else "",
-            )
+        yield Finding(
+            quantity="deviation of the targets" if small else "scale of the targets, √(mean y²)",
+            value=float(narrow.min() if small else rms.max()),
+            threshold=0.1 if small else 10,
+            above=not small,
+            reason="outputs begin at a scale of about 1 and the cost grows with the square of the targets: beyond "
+            "1/10 or 10 it is off by 100, and with it the learning rate and every tolerance",
+            remedy=remedy,
+            where=f"output {int(np.argmin(deviation) if small else np.argmax(rms))}" if len(rms) > 1 else "",
         )
         if len(narrow) > 1:
-            found.append(
-                Finding(
-                    name=name,
-                    quantity="deviation of the widest target, divided by that of the narrowest",
-                    value=float(narrow.max() / narrow.min()),
-                    threshold=10,
-                    above=True,
-                    reason="the cost is the sum over outputs: with 10 times the deviation, one has 100 times the say",
-                    remedy=remedy,
-                )
+            yield Finding(
+                quantity="deviation of the widest target, divided by that of the narrowest",
+                value=float(narrow.max() / narrow.min()),
+                threshold=10,
+                reason="the cost is the sum over outputs: with 10 times the deviation, one has 100 times the say",
+                remedy=remedy,
             )
-    if output in ("relu", "tanh", "sigmoid"):
-        low, high = {"relu": (0, np.inf), "tanh": (-1, 1), "sigmoid": (0, 1)}[output]
+    if np.isfinite((low, high)).any():
         out = ((m.Y - np.clip(m.Y, low, high)) ** 2).mean() / m.Y.var(axis=1).mean()
-        found.append(
-            Finding(
-                name=name,
-                layer=m.network.L,
-                quantity=f"share of the targets' variance that {output} cannot reach",
-                value=float(out),
-                threshold=0.05,
-                above=True,
-                reason=f"outputs of {output} lie between {low} and {high}; what is outside is never learned, and a "
-                "twentieth of the variance is more than a good fit leaves",
-                remedy=f"output='identity', or scale the targets to lie between {low} and {high}",
-            )
+        yield Finding(
+            layer=m.network.L,
+            quantity=f"share of the targets' variance that {output} cannot reach",
+            value=float(out),
+            threshold=0.05,
+            reason=f"outputs of {output} lie between {low} and {high}; what is outside is never learned, and a "
+            "twentieth of the variance is more than a good fit leaves",
+            remedy=f"output='identity', or scale the targets to lie between {low} and {high}",
         )
-    return found
 
 
-def classes(name: str, m: Measured) -> Result:
+def classes(m: Measured) -> Iterator[Finding]:
     """The rarest class against the commonest; if it is much rarer, whether the network recognizes it."""
-    loss, A = m.network.loss.name, m.trace.A[-1]
-    if loss not in ("binary_cross_entropy", "cross_entropy"):
-        return "the targets are no classes"
-    if loss == "cross_entropy" or (len(m.Y) > 1 and np.allclose(m.Y.sum(axis=0), 1, atol=1e-4)):
+    accepts, A = m.network.loss.accepts, m.trace.A[-1]
+    if accepts not in (losses.probabilities, losses.distributions):
+        raise NotMeasuredError("the targets are no classes")
+    if accepts is losses.distributions or (len(m.Y) > 1 and np.allclose(m.Y.sum(axis=0), 1, atol=1e-4)):
         problems = [("class", m.Y, A.argmax(axis=0))]
     else:  # each output is a question of its own
         problems = [
@@ -143,23 +129,19 @@ def classes(name: str, m: Measured) -> Result:
         recall = float(np.mean(predicted[members] == rare)) if members.any() else float("nan")
         judged.append((share[rare] / share.max(), recall, f"{label} {rare}: {members.sum():,} of {m.m:,} examples"))
     if not judged:
-        return "all examples are of one class"
+        raise NotMeasuredError("all examples are of one class")
     ratio, recall, where = min(judged)
     if ratio >= 0.1:
-        return [
-            Finding(
-                name=name,
-                quantity="weight of the rarest class, divided by that of the commonest",
-                value=float(ratio),
-                threshold=0.1,
-                above=False,
-                reason="at 1 to 10, whoever never answers with the rare class is right nine times in ten",
-                remedy="",
-            )
-        ]
-    return [
-        Finding(
-            name=name,
+        yield Finding(
+            quantity="weight of the rarest class, divided by that of the commonest",
+            value=float(ratio),
+            threshold=0.1,
+            above=False,
+            reason="at 1 to 10, whoever never answers with the rare class is right nine times in ten",
+            remedy="",
+        )
+    else:
+        yield Finding(
             quantity=f"share of the rarest class (1 to {1 / ratio:,.0f}) that the network recognizes",
             value=recall,
             threshold=0.5,
@@ -170,64 +152,53 @@ def classes(name: str, m: Measured) -> Result:
             "the threshold of 0.5",
             where=where,
         )
-    ]
 
 
-def duplicates(name: str, m: Measured) -> Result:
+def duplicates(m: Measured) -> Iterator[Finding]:
     """Columns that are the same once each is standardized."""
     if m.m < FEW:
-        return f"{m.m} examples: with fewer than {FEW} two columns can agree by chance"
+        raise NotMeasuredError(f"{m.m} examples: with fewer than {FEW} two columns can agree by chance")
     varied = np.flatnonzero(m.varied)
     if len(varied) < 2:
-        return "there are no two columns that vary"
-    X = m.X[varied]
-    X = (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
-    pairs = [(m.column(varied[i]), m.column(varied[j])) for i, j in twins(X, 1e-5)]
-    return [
-        Finding(
-            name=name,
-            quantity="columns that repeat another, apart from mean and scale",
-            value=len(pairs),
-            threshold=0,
-            above=True,
-            reason="equal up to 1/100,000 of their deviation, which measured quantities never are: the second column "
-            "tells nothing new, and what the two count for is split between them at random",
-            remedy="leave one of each pair out",
-            where=listed([f"{i} and {j}" for i, j in pairs]),
-        )
-    ]
+        raise NotMeasuredError("there are no two columns that vary")
+    pairs = [(m.column(varied[i]), m.column(varied[j])) for i, j in twins(_standardized(m.X[varied]), 1e-5)]
+    yield Finding(
+        quantity="columns that repeat another, apart from mean and scale",
+        value=len(pairs),
+        threshold=0,
+        reason="equal up to 1/100,000 of their deviation, which measured quantities never are: the second column "
+        "tells nothing new, and what the two count for is split between them at random",
+        remedy="leave one of each pair out",
+        where=first_few((f"{i} and {j}" for i, j in pairs), MOST_NAMED),
+    )
 
 
-def leaks(name: str, m: Measured) -> Result:
+def leaks(m: Measured) -> Iterator[Finding]:
     """How far the target determines a column: the share of its variance that a line through the targets explains."""
     if len(m.X) < 2:
-        return "there is one column only: whatever it tells is the task"
+        raise NotMeasuredError("there is one column only: whatever it tells is the task")
     if m.m < FEW + len(m.Y):
-        return f"{m.m} examples are too few to tell a leak from chance"
+        raise NotMeasuredError(f"{m.m} examples are too few to tell a leak from chance")
     varied = np.flatnonzero(m.varied)
     if not len(varied):
-        return "no column varies"
+        raise NotMeasuredError("no column varies")
     X = m.X[varied]
     X = X - X.mean(axis=1, keepdims=True)
     T = np.vstack([np.ones(m.m), m.Y]).T  # (m, 1 + n[L])
     coefficients, _, rank, _ = np.linalg.lstsq(T, X.T)
     left = ((X.T - T @ coefficients) ** 2).sum(axis=0) / (m.m - rank)
-    told = 1 - left / ((X**2).sum(axis=1) / (m.m - 1))  # R², adjusted for the number of targets
+    explained = 1 - left / ((X**2).sum(axis=1) / (m.m - 1))  # R², adjusted for the number of targets
     limit = 0.99
-    leaking = told > limit
+    leaking = explained > limit
     if leaking.mean() > 0.5 and leaking.sum() > 1:
-        return "the target determines most of the columns: that is the task, no leak"
-    return [
-        Finding(
-            name=name,
-            quantity="share of a column's variance that the target explains, the largest",
-            value=float(told.max()),
-            threshold=limit,
-            above=True,
-            reason="apart from a tenth of its deviation the column is the target; what is measured before the answer "
-            "is known hardly ever comes so close",
-            remedy="leave the column out if it is known only once the answer is; if it is known before, a line through "
-            "this column is all that is needed",
-            where="column " + listed([m.column(k) for k in varied[leaking]]) if leaking.any() else "",
-        )
-    ]
+        raise NotMeasuredError("the target determines most of the columns: that is the task, no leak")
+    yield Finding(
+        quantity="share of a column's variance that the target explains, the largest",
+        value=float(explained.max()),
+        threshold=limit,
+        reason="apart from a tenth of its deviation the column is the target; what is measured before the answer "
+        "is known hardly ever comes so close",
+        remedy="leave the column out if it is known only once the answer is; if it is known before, a line through "
+        "this column is all that is needed",
+        where="column " + first_few(map(m.column, varied[leaking]), MOST_NAMED) if leaking.any() else "",
+    )

@@ -1,6 +1,6 @@
 """What the checks look at: some of the examples, one forward and backward pass, the curve of the cost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -9,27 +9,18 @@ import numpy as np
 
 from chainrule import equations
 from chainrule._types import Array
+from chainrule.activations import Activation
 from chainrule.network import Network
+from chainrule.working.diagnosis.report import NotMeasuredError
 from chainrule.working.trace import Trace, trace
 
 MOST_COLUMNS = 2000
 RARE = 0.01  # a column that differs from its median for fewer of the examples is as good as constant
 
-# Output activation → the z that gives the output c. Where c is out of reach, the nearest that is not.
-_TINY = 1e-12
-_BACKWARDS: dict[str, Callable[[Array], Array]] = {
-    "identity": lambda c: c,
-    "relu": lambda c: c,
-    "sigmoid": lambda c: np.log(np.clip(c, _TINY, 1) / np.clip(1 - c, _TINY, 1)),
-    "softmax": lambda c: np.log(np.clip(c, _TINY, 1)),
-    "exp": lambda c: np.log(np.maximum(c, _TINY)),
-    "tanh": lambda c: np.arctanh(np.clip(c, _TINY - 1, 1 - _TINY)),
-}
-
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """J at each step (k,), and of the validation examples (k,) or empty. by_rate: no solver chose its own steps."""
+    """J at each step (k,), and of the validation examples (k,) or empty. by_rate: the steps had a learning rate."""
 
     cost: Array
     validation: Array
@@ -37,7 +28,7 @@ class Curve:
 
     @classmethod
     def of(cls, steps: Any) -> "Curve":
-        """From a list of Step, or a history with the key "cost" and perhaps "validation_cost"; None is empty."""
+        """From Step records, or a history with the key "cost" and perhaps "validation_cost"; None gives no steps."""
         if steps is None:
             return cls(np.empty(0), np.empty(0), True)
         if isinstance(steps, Mapping):
@@ -85,19 +76,24 @@ class Measured:
         """1 − J / J of the best constant answer: 1 is perfect, 0 no better than a constant; NaN if Y is constant."""
         return 1 - self.J / self.constant if self.constant > 1e-12 else float("nan")
 
-    @property
-    def trained(self) -> bool:
-        """Whether it has learned at all: it says so, or its biases, which begin at 0, have moved."""
-        return self.curve.cost.size > 0 or any(bool(b.any()) for b in self.network.b[1:])
+    def check_trained(self, why: str = "") -> None:
+        """NotMeasuredError if the network has not learned at all: no steps were given, and its biases are still 0."""
+        if not self.curve.cost.size and not any(b.any() for b in self.network.b[1:]):
+            raise NotMeasuredError(f"the network looks untrained{why}")
+
+    def check_targets_vary(self) -> None:
+        """NotMeasuredError if a constant answer is perfect."""
+        if not self.constant > 1e-12:
+            raise NotMeasuredError("the targets are constant")
 
     @property
     def varied(self) -> Array:
-        """Which rows of X are no constants (k,)."""
+        """Which rows of X vary (k,)."""
         differs = np.median(self.X, axis=1, keepdims=True) != self.X
         return np.asarray((differs.mean(axis=1) >= RARE) & (differs.sum(axis=1) >= 2))
 
     def column(self, k: int) -> str:
-        """How to call row k of X."""
+        """The name of row k of X, or its number."""
         j = int(self.columns[k])
         return f"{j}" if self.names is None else f"{self.names[j]!r}"
 
@@ -114,7 +110,7 @@ def measure(
     most: int,
     seed: int,
 ) -> Measured:
-    """Draw the examples and columns and pass them forward and backward once."""
+    """Draw examples and columns, and compute the forward and the backward pass."""
     if names is not None and len(names) != network.sizes[0]:
         raise ValueError(f"names: got {len(names)}, wanted one for each of the {network.sizes[0]} inputs")
     rng = np.random.default_rng(seed)
@@ -128,11 +124,11 @@ def measure(
     entries = entries[entries != 0].astype(np.float64)
     n = A.shape[0]
     columns = np.sort(rng.choice(n, MOST_COLUMNS, replace=False)) if n > MOST_COLUMNS else np.arange(n)
-    looked_at = A.tocsr()[columns].toarray() if hasattr(A, "toarray") else A[columns]
+    some = A.tocsr()[columns].toarray() if hasattr(A, "toarray") else A[columns]
     return Measured(
         network=network,
         trace=t,
-        X=looked_at.astype(np.float64),
+        X=some.astype(np.float64),
         columns=columns,
         scale=float(np.sqrt(np.mean(entries**2))) if entries.size else float("nan"),
         names=names,
@@ -147,7 +143,7 @@ def measure(
 
 
 def _draw(X: Any, Y: Any, weights: Any, most: int, rng: np.random.Generator) -> tuple[Any, Array, Any, int]:
-    """At most `most` of the columns of X and Y, and how many there were. What does not fit is left to be refused."""
+    """At most `most` of the examples, and how many there were. What does not fit is left for `trace` to refuse."""
     X, Y = X if hasattr(X, "tocsr") else np.asarray(X), np.asarray(Y)
     m = Y.shape[1] if Y.ndim == 2 else 0
     if m <= most or X.ndim != 2 or X.shape[1] != m or (weights is not None and np.size(weights) != m):
@@ -158,7 +154,7 @@ def _draw(X: Any, Y: Any, weights: Any, most: int, rng: np.random.Generator) -> 
 
 
 def _validate(network: Network, X: Any, Y: Any) -> tuple[float, float]:
-    """On all of the validation examples, so that it can be found again on the curve."""
+    """The cost of all validation examples, as it is on the curve, and its standard error."""
     X, Y, _ = network.check_examples(X, Y)
     losses = network.loss(equations.forward(X, network.W, network.b, network.g)[0][-1], Y)[0].astype(np.float64)
     return float(losses.mean()), float(losses.std() / np.sqrt(losses.size))
@@ -166,12 +162,17 @@ def _validate(network: Network, X: Any, Y: Any) -> tuple[float, float]:
 
 def _constant(network: Network, Y: Array, w: Array) -> float:
     """J of the best constant answer: the mean, or, for losses that grow slower than the square, the median."""
-    costs = []
+    mean = np.sum(Y * w, axis=1, keepdims=True) / w.sum()
     median = np.quantile(Y, 0.5, axis=1, keepdims=True, weights=w[0], method="inverted_cdf")
-    for c in (np.sum(Y * w, axis=1, keepdims=True) / w.sum(), median):
-        Z = np.broadcast_to(_BACKWARDS[network.g[-1].name](c), Y.shape).copy()  # (n[L], m)
-        costs.append(_mean(network.loss(Z, Y)[0], w))
-    return min(costs)
+    return min(_mean(network.loss(_constant_Z(network.g[-1], A, Y), Y)[0], w) for A in (mean, median))
+
+
+def _constant_Z(g: Activation, A: Array, Y: Array) -> Array:
+    """A Z[L] of the shape of Y (n[L], m) with g(Z[L]) = A (n[L], 1) for every example."""
+    if g.inverse is not None:
+        return np.broadcast_to(g.inverse(A), Y.shape).copy()
+    grid = np.linspace(-50, 50, 100_001)
+    return np.broadcast_to(grid[abs(g(grid) - A).argmin(axis=1, keepdims=True)], Y.shape).copy()
 
 
 def _mean(losses: Array, w: Array) -> float:
@@ -190,8 +191,3 @@ def twins(rows: Array, tolerance: float) -> list[tuple[int, int]]:
         if np.linalg.norm(rows[i] - rows[j]) <= tolerance * max(np.linalg.norm(rows[i]), np.linalg.norm(rows[j])):
             pairs.append((int(min(i, j)), int(max(i, j))))
     return pairs
-
-
-def listed(items: Sequence[str], most: int = 6) -> str:
-    """The first few of them in words."""
-    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")

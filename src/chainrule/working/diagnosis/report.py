@@ -3,28 +3,51 @@
 import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
 from textwrap import wrap
 from typing import Any
 
+from chainrule.text import as_json, html_table
+
 WIDTH = 110
+MOST_NAMED = 6  # units, columns or pairs that a finding names
+
+
+class NotMeasuredError(Exception):
+    """A check cannot measure anything here; its text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One measured quantity against its threshold; a fault if it lies `beyond`: above it, or below it.
+    """One measured quantity against its threshold; a fault if it lies beyond.
 
-    layer: 1 … L, or None where it concerns no layer or all of them. reason: why the threshold lies where it does.
-    remedy: what to do. where: which units, columns, classes. explains: other faults that were measured as well and are
-    likely to come from this one; they are not reported on their own.
+    Attributes
+    ----------
+    name : str
+        What was looked for: the name of the check.
+    layer : int or None
+        1 … L, or None where it concerns no layer or all of them.
+    quantity : str
+        What was measured.
+    value, threshold : float
+        The quantity, and from where on it is a fault.
+    above : bool
+        Whether it is a fault above the threshold, or below.
+    reason : str
+        Why the threshold lies where it does.
+    remedy : str
+        What to do.
+    where : str
+        Which units, columns or classes.
+    explains : tuple of str
+        Other faults that were measured and are likely to come from this one; they are not findings of their own.
     """
 
-    name: str
+    name: str = ""
     layer: int | None = None
     quantity: str
     value: float
     threshold: float
-    above: bool
+    above: bool = True
     reason: str
     remedy: str
     where: str = ""
@@ -51,35 +74,47 @@ class Finding:
 
     @property
     def lines(self) -> list[tuple[str, str]]:
-        """What there is to say, as (label, text)."""
-        said = [
+        """Its parts as (label, text)."""
+        parts = [
             ("measured", self.measured),
             ("where", self.where),
             ("why there", self.reason),
             ("what to do", self.remedy),
             ("explains", ", ".join(self.explains)),
         ]
-        return [(label, text) for label, text in said if text]
+        return [(label, text) for label, text in parts if text]
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding by the names above."""
-        return {**asdict(self), "value": _finite(self.value)}
+        """The finding by the names above, as JSON has it: None for a value that is not finite."""
+        return dict(as_json(asdict(self)))
 
     def __str__(self) -> str:
         return "\n".join([self.title, *_labelled(self.lines, 2)])
 
 
-Result = list[Finding] | str  # what a check measured, or why it could not
-
-
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Sequence[Finding]):
-    """The findings, a sequence: empty, and so false, for a healthy network.
+    """The findings of `diagnose`, a sequence: empty, and so false, for a healthy network; printed, a report.
 
-    explained: faults that a finding explains, with what was measured. passed: what was measured and is no fault.
-    unchecked: name → why it could not be measured. examples, columns: how many were looked at, and of how many, drawn
-    by `seed`. learned: the share of the cost of the best constant answer that the network has removed; 1 is perfect, 0
-    no better than a constant.
+    Attributes
+    ----------
+    findings : tuple of Finding
+        The faults, each with those that it explains.
+    explained : tuple of Finding
+        The faults that a finding explains.
+    passed : tuple of Finding
+        What was measured and is no fault.
+    unchecked : dict of str
+        Name of a check → why it could not be measured.
+    network : str
+        The network, as it prints.
+    examples, columns : tuple of int
+        How many were looked at, and of how many, drawn by `seed`.
+    seed : int
+        By which they were drawn.
+    learned : float
+        The share of the cost of the best constant answer that the network has removed: 1 is perfect, 0 no better than a
+        constant; NaN for constant targets.
     """
 
     findings: tuple[Finding, ...]
@@ -99,18 +134,16 @@ class Diagnosis(Sequence[Finding]):
         return self.findings[i]
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as dictionaries, lists, strings and numbers; None for what is not finite, as in JSON."""
-        return {
-            "network": self.network,
-            "findings": [finding.to_dict() for finding in self.findings],
-            "explained": [finding.to_dict() for finding in self.explained],
-            "passed": [finding.to_dict() for finding in self.passed],
-            "unchecked": self.unchecked,
-            "examples": list(self.examples),
-            "columns": list(self.columns),
-            "seed": self.seed,
-            "learned": _finite(self.learned),
-        }
+        """All of it by the names above, as JSON has it: None for what is not finite.
+
+        Returns
+        -------
+        dict
+            Of dictionaries, lists, strings and numbers.
+        """
+        names = ("network", "findings", "explained", "passed", "unchecked", "examples", "columns", "seed", "learned")
+        everything = asdict(self)
+        return {name: as_json(everything[name]) for name in names}
 
     @property
     def _result(self) -> str:
@@ -140,51 +173,42 @@ class Diagnosis(Sequence[Finding]):
             ("Checked, no fault", _by_name(self.passed, ", but no harm: the network has learned")),
             ("Not checked", list(self.unchecked.items())),
         ]
-        return [(title, said) for title, said in sections if said]
+        return [(title, lines) for title, lines in sections if lines]
 
     def __repr__(self) -> str:
         lines = [f"{self.network}: {self._result}", *wrap(self._basis, WIDTH)]
         for i, finding in enumerate(self.findings, 1):
             lines += ["", f"{i}. {finding.title}", *_labelled(finding.lines, 3)]
-        for title, said in self._sections:
-            lines += ["", title, *_labelled(said, 2)]
+        for title, section in self._sections:
+            lines += ["", title, *_labelled(section, 2)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         parts = [f"<p><b>{html.escape(self.network)}: {self._result}</b><br>{html.escape(self._basis)}</p>"]
         parts += [f"<p><b>{html.escape(finding.title)}</b></p>{_table(finding.lines)}" for finding in self.findings]
-        for title, said in self._sections:
-            parts.append(f"<details><summary>{title}: {len(said)}</summary>{_table(said)}</details>")
+        for title, lines in self._sections:
+            parts.append(f"<details><summary>{title}: {len(lines)}</summary>{_table(lines)}</details>")
         return "".join(parts)
-
-
-def _finite(number: float) -> float | None:
-    return float(number) if isfinite(number) else None
 
 
 def _by_name(findings: Sequence[Finding], beyond: str = "") -> list[tuple[str, str]]:
     """Name and all that was measured under it; `beyond` is added to what lies beyond its threshold."""
-    said: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for finding in findings:
         layer = "" if finding.layer is None else f"layer {finding.layer}: "
-        said.setdefault(finding.name, []).append(layer + finding.measured + beyond * finding.beyond)
-    return [(name, "; ".join(texts)) for name, texts in said.items()]
+        texts.setdefault(finding.name, []).append(layer + finding.measured + beyond * finding.beyond)
+    return [(name, "; ".join(of_name)) for name, of_name in texts.items()]
 
 
-def _labelled(said: list[tuple[str, str]], indent: int) -> list[str]:
-    """A label on the left, its text wrapped on the right."""
-    left = indent + 2 + max(len(label) for label, _ in said)
+def _labelled(parts: list[tuple[str, str]], indent: int) -> list[str]:
+    """Lines with a label on the left, and its text wrapped on the right."""
+    left = indent + 2 + max(len(label) for label, _ in parts)
     lines = []
-    for label, text in said:
+    for label, text in parts:
         first, *more = wrap(text, WIDTH - left)
         lines += [(" " * indent + label).ljust(left) + first, *(" " * left + line for line in more)]
     return lines
 
 
-def _table(said: list[tuple[str, str]]) -> str:
-    rows = "".join(
-        f'<tr><th style="text-align:left;vertical-align:top">{html.escape(label)}</th>'
-        f'<td style="text-align:left">{html.escape(text)}</td></tr>'
-        for label, text in said
-    )
-    return f"<table>{rows}</table>"
+def _table(parts: list[tuple[str, str]]) -> str:
+    return html_table([(html.escape(label), html.escape(text)) for label, text in parts])

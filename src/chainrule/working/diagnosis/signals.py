@@ -1,108 +1,95 @@
-"""Checks of the layers: what goes forward through them, and what comes back."""
+"""Checks of the layers: their units in the forward pass, and the gradient in the backward pass."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.working.diagnosis.measure import Measured, listed, twins
-from chainrule.working.diagnosis.report import Finding, Result
+from chainrule.text import first_few
+from chainrule.working.diagnosis.measure import Measured, twins
+from chainrule.working.diagnosis.report import MOST_NAMED, Finding, NotMeasuredError
 
 
 def _through(m: Measured) -> list[int]:
-    """The layers whose g′ stands in the way back: the hidden ones, and the output if its loss does not cancel it."""
+    """The layers whose g′ is a factor of the gradient: the hidden ones, and the output if dZ[L] has g[L]′ in it."""
     L = m.network.L
-    return [*range(1, L), *([L] if m.network.loss.name == "half_squared_error" else [])]
+    return [*range(1, L), *([L] if "g[L]′" in m.network.loss.dZ else [])]
 
 
 def _units(units: Array) -> str:
-    return "units " + listed([str(i) for i in np.flatnonzero(units)]) if units.any() else ""
+    return "units " + first_few(np.flatnonzero(units), MOST_NAMED) if units.any() else ""
 
 
-def symmetric(name: str, m: Measured) -> Result:
+def symmetric(m: Measured) -> Iterator[Finding]:
     """Units of a layer with equal rows of [W b] and of [dW db]."""
-    t, found = m.trace, []
-    for l in range(1, m.network.L):
-        if len(t.W[l]) < 2:
-            continue
+    t = m.trace
+    layers = [l for l in range(1, m.network.L) if len(t.W[l]) > 1]
+    if not layers:
+        raise NotMeasuredError("no hidden layer has two units")
+    for l in layers:
         tolerance = float(np.sqrt(np.finfo(m.network.dtype).eps))
         rows = np.hstack([_sized(np.hstack(part)) for part in ((t.W[l], t.b[l]), (t.dW[l], t.db[l]))])
-        pairs = twins(rows, tolerance)
         twin = np.zeros(len(t.W[l]), bool)
-        twin[[i for pair in pairs for i in pair]] = True
-        found.append(
-            Finding(
-                name=name,
-                layer=l,
-                quantity="share of units that are equal to another, in W and in dW",
-                value=float(twin.mean()),
-                threshold=0,
-                above=True,
-                reason="equal weights with equal gradients stay equal for ever: such units count as one; random "
-                "initial weights are never equal",
-                remedy="random initial weights: init='auto' instead of zeros or another constant; the biases may be 0. "
-                "If they were random: less l2, which pulls all units to the same few directions",
-                where=_units(twin),
-            )
+        twin[[i for pair in twins(rows, tolerance) for i in pair]] = True
+        yield Finding(
+            layer=l,
+            quantity="share of units that are equal to another, in W and in dW",
+            value=float(twin.mean()),
+            threshold=0,
+            reason="equal weights with equal gradients stay equal for ever: such units count as one; random "
+            "initial weights are never equal",
+            remedy="random initial weights: init='auto' instead of zeros or another constant; the biases may be 0. "
+            "If they were random: less l2, which pulls all units to the same few directions",
+            where=_units(twin),
         )
-    return found or "no hidden layer has two units"
 
 
-def saturated(name: str, m: Measured) -> Result:
+def saturated(m: Measured) -> Iterator[Finding]:
     """Units of tanh and sigmoid whose slope, on the mean of the examples, is next to 0."""
-    found = []
-    for l in _through(m):
+    layers = [l for l in _through(m) if np.isfinite(m.network.g[l].range).all()]
+    if not layers:
+        raise NotMeasuredError("there is no tanh or sigmoid that the gradient passes")
+    for l in layers:
         g = m.network.g[l]
-        if g.name not in ("tanh", "sigmoid"):
-            continue
         steepest = g.slope(np.zeros((1, 1)))[0, 0]
         slope = g.slope(m.trace.Z[l]).mean(axis=1) / steepest  # (n[l],)
         flat = slope < 0.01
-        found.append(
-            Finding(
-                name=name,
-                layer=l,
-                quantity=f"share of {g.name} units with |g′| ≈ 0 (mean over the examples below 1 % of the steepest)",
-                value=float(flat.mean()),
-                threshold=0.5,
-                above=True,
-                reason="through such a unit less than a hundredth of the gradient comes back. A unit that has become a "
-                "step does so too; when it is most of the layer and the cost is still high, they are stuck",
-                remedy="smaller initial weights (init='auto'), normalized inputs, or relu, flat on one side only",
-                where=_units(flat),
-            )
+        yield Finding(
+            layer=l,
+            quantity=f"share of {g.name} units with |g′| ≈ 0 (mean over the examples below 1 % of the steepest)",
+            value=float(flat.mean()),
+            threshold=0.5,
+            reason="through such a unit less than a hundredth of the gradient comes back. A unit that has become a "
+            "step does so too; when it is most of the layer and the cost is still high, they are stuck",
+            remedy="smaller initial weights (init='auto'), normalized inputs, or relu, flat on one side only",
+            where=_units(flat),
         )
-    return found or "there is no tanh or sigmoid that the gradient passes"
 
 
-def dead(name: str, m: Measured) -> Result:
+def dead(m: Measured) -> Iterator[Finding]:
     """Units of relu that are 0 for every example."""
-    found = []
-    for l in _through(m):
-        if m.network.g[l].name != "relu":
-            continue
+    layers = [l for l in _through(m) if m.network.g[l].name == "relu"]
+    if not layers:
+        raise NotMeasuredError("there is no relu that the gradient passes")
+    for l in layers:
         off = ~(m.trace.Z[l] > 0).any(axis=1)  # (n[l],)
-        found.append(
-            Finding(
-                name=name,
-                layer=l,
-                quantity="share of relu units that are 0 for every example",
-                value=float(off.mean()),
-                threshold=0.5,
-                above=True,
-                reason="where relu is 0 its slope is 0: no gradient brings such a unit back. Initial weights leave "
-                "each unit on for about half of the examples; most of a layer is dead only after steps that were too "
-                "long, or with biases or inputs far off",
-                remedy="start again with a lower learning rate, normalized inputs and biases of 0; or leaky_relu, "
-                "whose slope is never 0; less l2, if it has shrunk the weights to nothing",
-                where=_units(off),
-            )
+        yield Finding(
+            layer=l,
+            quantity="share of relu units that are 0 for every example",
+            value=float(off.mean()),
+            threshold=0.5,
+            reason="where relu is 0 its slope is 0: no gradient brings such a unit back. Initial weights leave "
+            "each unit on for about half of the examples; most of a layer is dead only after steps that were too "
+            "long, or with biases or inputs far off",
+            remedy="start again with a lower learning rate, normalized inputs and biases of 0; or leaky_relu, "
+            "whose slope is never 0; less l2, if it has shrunk the weights to nothing",
+            where=_units(off),
         )
-    return found or "there is no relu that the gradient passes"
 
 
-def vanishing(name: str, m: Measured) -> Result:
+def vanishing(m: Measured) -> Iterator[Finding]:
     """How much smaller dZ is in the first layer than in the last hidden one."""
-    return _over_depth(
-        name,
+    yield _over_depth(
         m,
         1e-3,
         "one learning rate serves all layers: at 1/1000, the first layer takes 1000 epochs for what the last hidden "
@@ -112,10 +99,9 @@ def vanishing(name: str, m: Measured) -> Result:
     )
 
 
-def exploding(name: str, m: Measured) -> Result:
+def exploding(m: Measured) -> Iterator[Finding]:
     """How much larger dZ is in the first layer than in the last hidden one."""
-    return _over_depth(
-        name,
+    yield _over_depth(
         m,
         1e3,
         "one learning rate serves all layers: at 1000, what suits the last hidden layer is 1000 times too high for "
@@ -124,81 +110,69 @@ def exploding(name: str, m: Measured) -> Result:
     )
 
 
-def _over_depth(name: str, m: Measured, threshold: float, reason: str, remedy: str) -> Result:
+def _over_depth(m: Measured, threshold: float, reason: str, remedy: str) -> Finding:
     last = m.network.L - 1
     if last < 2:
-        return "there are no two hidden layers to compare"
+        raise NotMeasuredError("there are no two hidden layers to compare")
     sizes = [float(np.sqrt(np.mean(np.square(dZ, dtype=np.float64)))) for dZ in m.trace.dZ[1 : last + 1]]
     if sizes[-1] == 0:
-        return "no gradient reaches the last hidden layer"
-    return [
-        Finding(
-            name=name,
-            layer=1,
-            quantity=f"√(mean dZ²) of layer 1, divided by that of layer {last}",
-            value=sizes[0] / sizes[-1],
-            threshold=threshold,
-            above=threshold > 1,
-            reason=reason,
-            remedy=remedy,
-            where="by layer: " + ", ".join(f"{size:.2g}" for size in sizes),
-        )
-    ]
+        raise NotMeasuredError("no gradient reaches the last hidden layer")
+    return Finding(
+        layer=1,
+        quantity=f"√(mean dZ²) of layer 1, divided by that of layer {last}",
+        value=sizes[0] / sizes[-1],
+        threshold=threshold,
+        above=threshold > 1,
+        reason=reason,
+        remedy=remedy,
+        where="by layer: " + ", ".join(f"{size:.2g}" for size in sizes),
+    )
 
 
-def linear(name: str, m: Measured) -> Result:
+def linear(m: Measured) -> Iterator[Finding]:
     """The share of a hidden layer's variance that is no line through Z; where it is tiny in all, the net is linear."""
     if m.network.L < 2:
-        return "there is no hidden layer"
-    if not m.trained:
-        return "the network looks untrained: small initial weights are linear at first"
+        raise NotMeasuredError("there is no hidden layer")
+    m.check_trained(": small initial weights are linear at first")
     shares = []
     for Z, A in zip(m.trace.Z[1:-1], m.trace.A[1:-1], strict=True):
         Z, A = Z - Z.mean(axis=1, keepdims=True), A - A.mean(axis=1, keepdims=True)
         zz, za, aa = (Z * Z).sum(axis=1), (Z * A).sum(axis=1), (A * A).sum(axis=1)
         line = np.divide(za**2, zz, out=np.zeros_like(zz), where=zz > 0)  # what the best line explains
         if not np.sqrt(aa.sum() / A.size) >= 0.05:
-            return "a hidden layer is as good as constant"
+            raise NotMeasuredError("a hidden layer is as good as constant")
         shares.append(float(np.maximum(aa - line, 0).sum() / aa.sum()))
-    bent = int(np.argmax(shares)) + 1
-    return [
-        Finding(
-            name=name,
-            layer=bent if len(shares) == 1 else None,
-            quantity="share of a hidden layer's variance that is not linear in its Z, the largest of all layers",
-            value=max(shares),
-            threshold=1e-4,
-            above=False,
-            reason="linear layers one after the other are one linear map, W′ = W[2] W[1]; 1e-4 of the variance is a "
-            "hundredth of the deviation",
-            remedy="relu or tanh instead of identity; if it is tanh already, larger weights (init='auto') or "
-            "normalized inputs bring Z to where it bends; or no hidden layer at all",
-            where="by layer: " + ", ".join(f"{share:.2g}" for share in shares) if len(shares) > 1 else "",
-        )
-    ]
+    yield Finding(
+        layer=1 if len(shares) == 1 else None,
+        quantity="share of a hidden layer's variance that is not linear in its Z, the largest of all layers",
+        value=max(shares),
+        threshold=1e-4,
+        above=False,
+        reason="linear layers one after the other are one linear map, W′ = W[2] W[1]; 1e-4 of the variance is a "
+        "hundredth of the deviation",
+        remedy="relu or tanh instead of identity; if it is tanh already, larger weights (init='auto') or "
+        "normalized inputs bring Z to where it bends; or no hidden layer at all",
+        where="by layer: " + ", ".join(f"{share:.2g}" for share in shares) if len(shares) > 1 else "",
+    )
 
 
-def constant(name: str, m: Measured) -> Result:
+def constant(m: Measured) -> Iterator[Finding]:
     """The spread of the predictions over the examples, against that of the targets."""
-    if not m.trained:
-        return "the network looks untrained"
+    m.check_trained()
     spread = m.Y.std(axis=1)
     if not spread.any():
-        return "the targets are constant"
+        raise NotMeasuredError("the targets are constant")
     varies = spread > 0
-    return [
-        Finding(
-            name=name,
-            quantity="deviation of the predictions, divided by that of the targets, the largest of all outputs",
-            value=float((m.trace.A[-1].std(axis=1)[varies] / spread[varies]).max()),
-            threshold=0.05,
-            above=False,
-            reason="predictions that differ so little can explain at most a tenth of the targets' variance "
-            "(2 · 0.05 − 0.05²)",
-            remedy="train longer or with a higher rate, with relu or tanh, fewer layers and less l2; if nothing helps, "
-            "ask whether the inputs tell anything about the targets",
-        )
-    ]
+    yield Finding(
+        quantity="deviation of the predictions, divided by that of the targets, the largest of all outputs",
+        value=float((m.trace.A[-1].std(axis=1)[varies] / spread[varies]).max()),
+        threshold=0.05,
+        above=False,
+        reason="predictions that differ so little can explain at most a tenth of the targets' variance "
+        "(2 · 0.05 − 0.05²)",
+        remedy="train longer or with a higher rate, with relu or tanh, fewer layers and less l2; if nothing helps, "
+        "ask whether the inputs tell anything about the targets",
+    )
 
 
 def _sized(rows: Array) -> Array:
