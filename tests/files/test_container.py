@@ -52,7 +52,7 @@ def small(tmp_path, rng):
 
 # -- what is written comes back, here and elsewhere --------------------------------------------------------------------
 
-DTYPES = [dtype for one in container._DTYPES.values() for dtype in {one, one.newbyteorder(">")}]
+DTYPES = [dtype for one in container.DTYPES.values() for dtype in {one, one.newbyteorder(">")}]
 
 
 @given(
@@ -81,7 +81,7 @@ def test_arrays_and_texts_come_back_and_the_library_of_the_format_reads_the_same
 
 
 def test_every_array_begins_at_a_multiple_of_its_numbers(tmp_path, rng):
-    arrays = {str(i): rng.integers(0, 2, 2 * i + 1).astype(dtype) for i, dtype in enumerate(container._DTYPES.values())}
+    arrays = {str(i): rng.integers(0, 2, 2 * i + 1).astype(dtype) for i, dtype in enumerate(container.DTYPES.values())}
     container.write(tmp_path / "f", {}, arrays)
     box = container.read(tmp_path / "f")
     places = {name: box.array(name).ctypes.data for name in arrays}
@@ -419,7 +419,7 @@ for i in itertools.count(1):
     print(i, flush=True)
 """
     rng, last = np.random.default_rng(0), 0
-    program = "import sys, numpy as np\nfrom chainrule import container\n" + code
+    program = "import sys, numpy as np\nfrom chainrule.files import container\n" + code
     for _ in range(20):
         with subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE) as writer:
             writer.stdout.readline()
