@@ -151,10 +151,10 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vector = kernel.zeros(state["parameters"].size, state["parameters"].dtype)
         vector[...] = state["parameters"]  # a copy of a network shares nothing with it
-        self.__dict__.update(self.on(state, vector).__dict__)
+        self.__dict__.update(self.from_state(state, vector).__dict__)
 
     @classmethod
-    def on(cls, state: dict[str, Any], parameters: Array) -> "Network":
+    def from_state(cls, state: dict[str, Any], parameters: Array) -> "Network":
         """The network of a state (see __getstate__) on this vector of parameters (p,), which is not copied.
 
         ValueError if the vector, or the normalizer, is not one for these sizes.
