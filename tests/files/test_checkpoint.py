@@ -122,7 +122,7 @@ def test_patience_that_is_not_worn_out_goes_on_with_more_epochs(tmp_path):
 
 def test_without_a_number_of_epochs_the_clock_decides_when_to_write(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(modelfile, "write", lambda path, header, tree: written.append(tree["epoch"]))
+    monkeypatch.setattr(modelfile, "write", lambda path, tree: written.append(tree["epoch"]))
     trained(tmp_path / "c", checkpoint_every=None)
     assert written == [0, 12]
     written.clear()

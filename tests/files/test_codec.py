@@ -261,7 +261,7 @@ def test_what_is_not_listed_is_not_stored_and_the_error_says_where_it_is(tmp_pat
     value, words = NOT_STORED[name]
     (tmp_path / "m").write_bytes(b"old")
     with pytest.raises(ModelFileError, match=words) as caught:
-        modelfile.write(tmp_path / "m", {"kind": "x"}, {"steps": [{"inner": value}]})
+        modelfile.write(tmp_path / "m", {"steps": [{"inner": value}]})
     assert "steps.0.inner" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == ["m"]

@@ -333,7 +333,7 @@ def test_what_is_no_model_is_not_stored(tmp_path, value):
 
 
 def test_read_about_tells_what_is_there_without_building_it(saved, monkeypatch):
-    monkeypatch.setattr(modelfile.objects, "decode", None)
+    monkeypatch.setattr(modelfile.codec, "decode", None)
     about = modelfile.read_about(saved)
     assert about["chainrule"] == cr.__version__
     assert about["kind"] == "MLPClassifier"
@@ -427,7 +427,7 @@ ABOUTS = [
 
 @pytest.mark.parametrize("about", ABOUTS, ids=lambda a: repr(a)[:30])
 def test_inspect_of_any_header_is_a_page_or_one_line(tmp_path, run, about):
-    valid = modelfile._header(cr.Network([3, 2])) | {"about": {}, "chainrule": "1", "numpy": "2", "scikit-learn": "1"}
+    valid = modelfile._describe(cr.Network([3, 2]), {}) | {"chainrule": "1", "numpy": "2", "scikit-learn": "1"}
     container.write(tmp_path / "m", {"about": json.dumps(valid | about), "model": "1"}, {})
     code, out, err = run("inspect", tmp_path / "m")
     assert (code == 0 and out and not err) or (code == 2 and len(err.splitlines()) == 1)

@@ -110,9 +110,8 @@ class Checkpoint:
 
     def _write(self, tree: dict[str, Any]) -> None:
         started, epoch = time.monotonic(), tree["epoch"]
-        header = {"kind": modelfile.CHECKPOINT, "epoch": epoch, "epochs": tree["epochs"]}
         try:
-            modelfile.write(self.path, header | tree["network"].describe() | {"about": {}}, tree | {"same": self.same})
+            modelfile.write(self.path, tree | {"same": self.same})
         except ModelFileError as error:
             if self._written < 0:
                 raise
