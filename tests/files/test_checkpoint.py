@@ -526,7 +526,7 @@ def test_a_step_of_a_pipeline_is_kept_too(tmp_path):
 
 @pytest.mark.parametrize("name", kill.TRAININGS)
 def test_a_training_that_is_killed_again_and_again_comes_to_the_same_end(tmp_path, name):
-    # The short one; python tests/kill.py --kills 100 is the long one.
+    # The short one; make kill is the long one.
     # With this seed the first times are short, so that fast machines are not done before them.
     kills, _ = kill.one_round(name, tmp_path, np.random.default_rng(25), most=3)
     assert 1 <= kills <= 3

@@ -97,7 +97,7 @@ def load(path: File, kind: type[Any] = object) -> Any:
     """
     model = load_with_about(path)[1]
     if not isinstance(model, kind):
-        raise ModelFileError(f"{os.fspath(path)}: holds a {type(model).__name__}, wanted a {kind.__name__}")
+        raise ModelFileError(f"{os.fspath(path)}: got a {type(model).__name__}, wanted {kind.__name__}")
     return model
 
 
