@@ -201,7 +201,7 @@ def test_whatever_is_made_of_plain_values_comes_back(value):
     arrays = {}
     tree = container.parse(json.dumps(codec.encode(value, arrays), allow_nan=False))
     assert not arrays
-    assert same(value, codec.decode(tree, container.Container({}, {}, np.zeros(0, np.uint8), False)))
+    assert same(value, codec.decode(tree, container.Container({}, {}, np.zeros(0, np.uint8))))
 
 
 WRAPPED = {

@@ -456,6 +456,15 @@ def test_what_is_not_a_model_is_said_in_one_line(saved, tmp_path, read):
     assert message(tmp_path / "joblib").endswith("not a chainrule model")
 
 
+def test_a_model_that_does_not_fit_into_memory_is_not_called_damaged(saved, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(modelfile.codec, "decode", full)
+    with pytest.raises(ModelFileError, match="not enough memory"):
+        cr.load(saved)
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(saved, monkeypatch):
     before = saved.read_bytes()
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.files import guards
-from chainrule.files.container import DTYPES, LARGEST_TEXT, Container, check_shape
+from chainrule.files.container import DTYPES, LARGEST_TEXT, Container, RefusedError, check_shape
 
 # The types that a file may hold: the name in the file → where the type is, "module:name". When code moves, only the
 # right side changes. A module is imported when a file asks for its type, and not before.
@@ -68,12 +68,12 @@ PLACES: dict[str, str] = {
 NETWORK = "Network"  # stored in a form of its own, with its parameters layer by layer
 _STORED_NAMES = {place.partition(":")[2]: name for name, place in PLACES.items()}
 
-_SCALARS = tuple(dtype.name for dtype in DTYPES.values())
+_SCALARS = {dtype.name: dtype for dtype in DTYPES.values()}
 # Types and functions as values: the dtype of an encoder, what a FunctionTransformer does.
 _UFUNCS = ("log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "cbrt", "square", "abs", "sign")
 _NAMED: dict[str, Any] = {"float": float, "int": int, "bool": bool, "str": str, "object": object}
 _NAMED |= {f"numpy.{name}": getattr(np, name) for name in (*_SCALARS, *_UFUNCS)}
-_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "SFC64", "Philox")
+_GENERATORS = {name: getattr(np.random, name) for name in ("MT19937", "PCG64", "PCG64DXSM", "SFC64", "Philox")}
 # Not stored: what only a training needs to go on (the optimizer's moments, as large as the parameters, and its random
 # numbers, which the next fit begins anew), and callbacks.
 _LEFT_OUT = ("_optimizer", "_random_state", "_skl_callbacks")
@@ -140,7 +140,7 @@ def encode(value: Any, arrays: dict[str, Array], *path: str) -> Any:
 def decode(tree: Any, file: Container, depth: int = 0) -> Any:
     """The value of a tree that `encode` has made, with the arrays of a file.
 
-    Raises UnknownTypeError for a type that is not listed, and many other errors for a tree that `encode` has not made.
+    Raises RefusedError for a type that is not listed, and errors of any class for a tree that `encode` has not made.
     """
     if depth > 3 * _DEEPEST:
         raise ValueError("values within values, too deep")
@@ -177,7 +177,7 @@ def decode(tree: Any, file: Container, depth: int = 0) -> Any:
         case "array":
             return _decode_array(tree, file, inner)
         case "scalar":
-            return np.dtype(_one_of(_SCALARS, tree["dtype"])).type(inner(tree["is"]))
+            return _SCALARS[tree["dtype"]].type(inner(tree["is"]))
         case "dtype":
             if not _DTYPE.fullmatch(tree["is"]):
                 raise ValueError(f"no dtype is {tree['is']!r:.100}")
@@ -217,24 +217,23 @@ def _encode_array(array: Array, arrays: dict[str, Array], *path: str) -> Any:
 
 
 def _decode_array(tree: dict[str, Any], file: Container, inner: Callable[[Any], Any]) -> Array:
+    dtype: Any = tree.get("dtype")
     if "of" in tree:
         check_shape(tree["shape"])
         items = [inner(item) for item in tree["of"]]
-        if tree["dtype"] == "|O":
+        if dtype == "|O":
             array = np.fromiter(items, object, len(items))
-        elif re.fullmatch(r"<U[0-9]{1,8}", tree["dtype"]) and all(type(item) is str for item in items):
-            array = file.text(items, np.dtype(tree["dtype"]))
+        elif re.fullmatch(r"<U[0-9]{1,8}", dtype) and all(type(item) is str for item in items):
+            array = file.text(items, np.dtype(dtype))
         else:
-            raise ValueError(f"no array is of {tree['dtype']!r:.100}")
+            raise ValueError(f"no array is of {dtype!r:.100}")
         array = array.reshape(tree["shape"])
     else:
         array = file.array(tree["at"])
-        if "dtype" in tree:
-            if array.dtype != np.uint8 or not _STORED_AS_BYTES.fullmatch(tree["dtype"]):
-                raise ValueError(f"no array is of {tree['dtype']!r:.100}")
-            dtype = np.dtype(tree["dtype"])
-            if array.shape[-1:] != (dtype.itemsize,):
-                raise ValueError(f"an array of {dtype} has elements of another size")
+        if dtype is not None:
+            size = np.dtype(dtype).itemsize if _STORED_AS_BYTES.fullmatch(dtype) else -1
+            if array.dtype != np.uint8 or array.shape[-1:] != (size,):
+                raise ValueError(f"no array is of {dtype!r:.100}")
             array = array.reshape(-1).view(dtype).reshape(array.shape[:-1])
     return array.T if tree.get("transposed") else array
 
@@ -291,7 +290,7 @@ def _encode_object(value: Any, arrays: dict[str, Array], *path: str) -> Any:
 
 def _decode_object(name: str, state: dict[str, Any]) -> Any:
     if name == NETWORK or name not in PLACES:
-        raise UnknownTypeError(f"it asks for {name[:100]!r}, which is not among the types a model file may hold")
+        raise RefusedError(f"refused, it asks for {name[:100]!r}, which is not among the types a model file may hold")
     kind = _load_type(name)
     if hasattr(kind, "__dataclass_fields__"):
         return kind(**state)
@@ -319,8 +318,7 @@ def _encode_network(network: Any, arrays: dict[str, Array], *path: str) -> Any:
 def _decode_network(tree: dict[str, Any], file: Container, inner: Callable[[Any], Any]) -> Any:
     state, prefix = inner(tree["state"]), tree["at"]
     names = [f"{prefix}{name}[{l}]" for l in range(1, len(state["sizes"])) for name in "Wb"]
-    parameters = file.flat(names, np.dtype(_one_of(("float32", "float64"), state["dtype"])))
-    return _load_type(NETWORK).from_state(state, parameters)
+    return _load_type(NETWORK).from_state(state, file.flat(names, _SCALARS[state["dtype"]]))
 
 
 # -- what NumPy and Python would take on trust -------------------------------------------------------------------------
@@ -333,7 +331,7 @@ def _decode_generator(kind: str, state: Any) -> Any:
         random = np.random.RandomState()
         random.set_state(state)
         return random
-    source = getattr(np.random, _one_of(_GENERATORS, state["bit_generator"]))()
+    source = _GENERATORS[state["bit_generator"]]()
     source.state = state
     return np.random.Generator(source)
 
@@ -356,9 +354,3 @@ def _check_keys(keys: Iterable[Any]) -> list[Any]:
     ):
         raise ValueError(f"more than {_MOST_KEYS:,} keys that are neither text nor numbers")
     return listed
-
-
-def _one_of(names: tuple[str, ...], name: str) -> str:
-    if name not in names:
-        raise ValueError(f"nothing is called {name!r:.100}")
-    return name

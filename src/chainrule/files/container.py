@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -39,55 +41,43 @@ _MAPPED = 2**20  # bytes from which on a file is mapped, which takes one of the 
 _CHUNK = 2**20  # bytes that are written at once
 
 
+@dataclass
 class Container:
-    """The texts and the arrays of a file. Arrays are writable views on `data`; writing never changes the file.
+    """The texts and the arrays of a file. Arrays are writable views on `data`; writing never changes the file."""
 
-    entries: name → dtype, shape, first byte. data: all arrays, as bytes. mapped: whether these are still in the file.
-    """
-
-    def __init__(
-        self,
-        texts: dict[str, str],
-        entries: dict[str, tuple[np.dtype[Any], tuple[int, ...], int]],
-        data: Array,
-        mapped: bool,
-    ):
-        self.texts = texts
-        self._entries = entries
-        self._data = data
-        self._mapped = mapped
-        self._text_left = LARGEST_TEXT  # bytes
+    texts: dict[str, str]
+    entries: dict[str, tuple[np.dtype[Any], tuple[int, ...], int]]  # name → dtype, shape, first byte
+    data: Array  # the bytes of all arrays, in memory or still in the file
+    text_left: int = LARGEST_TEXT
 
     def array(self, name: str) -> Array:
         """One array, C-ordered. Each can be taken once: KeyError for a name that is not there, or no longer."""
-        dtype, shape, first = self._entries.pop(name)
-        raw = self._data[first : first + prod(shape) * dtype.itemsize]
+        dtype, shape, first = self.entries.pop(name)
+        raw = self.data[first : first + prod(shape) * dtype.itemsize]
         if dtype.kind == "b" and (raw > 1).any():  # NumPy and compilers rely on this
             raise ValueError(f"{name}: a boolean is neither 0 nor 1")
         return raw.view(dtype).reshape(shape)
 
     def unmapped(self) -> "Container":
-        """The same container, with its arrays copied into memory: later changes of the file do not reach them."""
-        if self._mapped:
-            data = kernel.zeros(self._data.size, self._data.dtype)
-            data[...] = self._data
-            self._data, self._mapped = data, False
-        return self
+        """The same texts and arrays in memory of their own, which later changes of the file do not reach."""
+        data = kernel.zeros(self.data.size, self.data.dtype)
+        data[...] = self.data
+        return replace(self, data=data)
 
     def text(self, items: list[Any], dtype: np.dtype[Any]) -> Array:
         """An array (n,) of n texts, which come from the header. ValueError if all such arrays become too large."""
-        self._text_left -= dtype.itemsize * len(items)
-        if self._text_left < 0:
+        self.text_left -= dtype.itemsize * len(items)
+        if self.text_left < 0:
             raise ValueError(f"its arrays of text take more than {LARGEST_TEXT:,} bytes")
         return np.fromiter(items, dtype, len(items))
 
     def flat(self, names: list[str], dtype: np.dtype[Any]) -> Array:
         """Several arrays that lie one after another, as one vector (a view). ValueError if they do not."""
-        dtypes, shapes, firsts = zip(*(self._entries.pop(name) for name in names), strict=True)
+        dtypes, shapes, firsts = zip(*(self.entries.pop(name) for name in names), strict=True)
         ends = [first + prod(shape) * dtype.itemsize for shape, first in zip(shapes, firsts, strict=True)]
         if {*dtypes} != {dtype} or [*firsts[1:]] != ends[:-1]:
             raise ValueError(f"{names[0]} … {names[-1]} are not one vector of {dtype.name}")
-        return self._data[firsts[0] : ends[-1]].view(dtype)
+        return self.data[firsts[0] : ends[-1]].view(dtype)
 
 
 def write(path: File, texts: Mapping[str, str], arrays: Mapping[str, Array]) -> None:
@@ -134,27 +124,39 @@ def read(path: File) -> Container:
     Every byte is checked. The memory for it is bounded by the length of the file, and a fixed amount for the header.
     Raises ModelFileError.
     """
-    where = os.fspath(path)
+    with reading(path):
+        container = _parse(_read_bytes(path))
+    return container
+
+
+@contextmanager
+def reading(path: File) -> Iterator[None]:
+    """Whatever goes wrong while a file is read becomes a ModelFileError: one line that names the file."""
+    name = os.fspath(path)
     try:
-        return _parse(_read_bytes(path))
-    except _RefusedError as error:
-        raise ModelFileError(f"{where}: {error}") from None
+        yield
+    except ModelFileError:
+        raise
+    except RefusedError as error:
+        raise ModelFileError(f"{name}: {error}") from None
     except FileNotFoundError:
-        raise ModelFileError(f"{where}: no such file") from None
+        raise ModelFileError(f"{name}: no such file") from None
     except OSError as error:
-        raise ModelFileError(f"{where}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ModelFileError(f"{where}: the model file is damaged: {one_line(error)}") from None
+        raise ModelFileError(f"{name}: cannot be read: {error.strerror or error}") from None
+    except MemoryError as error:
+        raise ModelFileError(f"{name}: there is not enough memory to read it") from error
+    except Exception as error:  # of any class: scikit-learn's stumble over the states of a damaged file
+        raise ModelFileError(f"{name}: the model file is damaged: {one_line(error)}") from error
 
 
-class _RefusedError(Exception):
-    """Why a file is refused, where this is not that it is damaged."""
+class RefusedError(Exception):
+    """Why a file is refused that need not be damaged."""
 
 
 def _read_bytes(path: File) -> Array:
     """All bytes of a file, in memory or mapped so that writing to them does not change the file."""
     if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its other end
-        raise _RefusedError("cannot be read: not a file" if not os.path.isdir(path) else "cannot be read: is a folder")
+        raise RefusedError("cannot be read: not a file" if not os.path.isdir(path) else "cannot be read: is a folder")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size >= _MAPPED:
@@ -166,24 +168,24 @@ def _read_bytes(path: File) -> Array:
 def _parse(data: Array) -> Container:
     """The container of a file with these bytes, after every check."""
     if bytes(data[:4]) == b"PK\x03\x04":
-        raise _RefusedError("not a chainrule model (a zip archive; versions before the first release wrote those)")
+        raise RefusedError("not a chainrule model (a zip archive; versions before the first release wrote those)")
     length = int.from_bytes(data[:8].tobytes(), "little")
     if len(data) < 9 or bytes(data[8:9]) != b"{":
-        raise _RefusedError("not a chainrule model")
+        raise RefusedError("not a chainrule model")
     if length > _LARGEST_HEADER:
-        raise _RefusedError(f"the model file is damaged: a header of {length:,} bytes")
+        raise RefusedError(f"the model file is damaged: a header of {length:,} bytes")
     if len(data) < 8 + length:
-        raise _RefusedError("the model file is cut short")
+        raise RefusedError("the model file is cut short")
     header = data[8 : 8 + length].tobytes()
     entries = parse(header.decode())
     texts = entries.pop("__metadata__", None)
     if not isinstance(texts, dict) or "chainrule_format" not in texts:
-        raise _RefusedError("not a chainrule model (a safetensors file of something else)")
+        raise RefusedError("not a chainrule model (a safetensors file of something else)")
     if not all(isinstance(text, str) for text in texts.values()):
         raise ValueError("its metadata has values that are not text")
     version = texts.pop("chainrule_format")
     if not (version.isascii() and version.isdecimal() and int(version) <= FORMAT):
-        raise _RefusedError(
+        raise RefusedError(
             f"was written by a newer chainrule, with format {version[:20]!a}; this one ({__version__}) reads up to "
             f"{FORMAT}: upgrade chainrule"
         )
@@ -194,8 +196,7 @@ def _parse(data: Array) -> Container:
     spans = [(0, 0), *sorted((first, end) for _, _, first, end in arrays.values())]
     if len(data) - 8 - length != spans[-1][1] or any(before[1] != after[0] for before, after in pairwise(spans)):
         raise ValueError("its arrays do not fill it, one after another")
-    first_bytes = {name: entry[:3] for name, entry in arrays.items()}
-    return Container(texts, first_bytes, data[8 + length :], len(data) >= _MAPPED)
+    return Container(texts, {name: entry[:3] for name, entry in arrays.items()}, data[8 + length :])
 
 
 def parse(text: str) -> Any:

@@ -113,7 +113,10 @@ def read_about(path: File) -> Header:
     chainrule, numpy and scikit-learn (versions), kind (the class of the model), layers, columns, classes, preprocessing
     and training where there are any, and about (what `save` was given). Raises ModelFileError.
     """
-    return _parse_header(path, container.read(path))
+    file = container.read(path)
+    with container.reading(path):
+        header = _parse_header(file)
+    return header
 
 
 def write(path: File, content: Any, about: dict[str, Any] | None = None) -> None:
@@ -139,8 +142,8 @@ def write(path: File, content: Any, about: dict[str, Any] | None = None) -> None
 def read(path: File) -> tuple[Header, Any]:
     """The header of a file and its model, or the content of a checkpoint. Raises ModelFileError."""
     file = container.read(path)
-    header = _parse_header(path, file)
-    try:
+    with container.reading(path):
+        header = _parse_header(file)
         if header["kind"] != codec.NETWORK:
             file = file.unmapped()
         with warnings.catch_warnings():
@@ -151,10 +154,6 @@ def read(path: File) -> tuple[Header, Any]:
             raise ValueError(f"it holds a {kind}")
         if kind == CHECKPOINT and codec.stored_name(type(content["network"])) != codec.NETWORK:
             raise ValueError("it holds no network")
-    except codec.UnknownTypeError as error:
-        raise ModelFileError(f"{os.fspath(path)}: refused, {error}") from None
-    except Exception as error:  # of any class: scikit-learn's may stumble over the states of a damaged file
-        raise ModelFileError(f"{os.fspath(path)}: the model file is damaged: {one_line(error)}") from error
     if header.get("preprocessing"):
         import sklearn
 
@@ -168,13 +167,10 @@ def read(path: File) -> tuple[Header, Any]:
     return header, content
 
 
-def _parse_header(path: File, file: container.Container) -> Header:
-    try:
-        header = container.parse(file.texts["about"])
-        if not (isinstance(header, dict) and isinstance(header["kind"], str)):
-            raise ValueError("it does not say what it is")
-    except (ValueError, KeyError, RecursionError) as error:
-        raise ModelFileError(f"{os.fspath(path)}: the model file is damaged: {one_line(error)}") from None
+def _parse_header(file: container.Container) -> Header:
+    header = container.parse(file.texts["about"])
+    if not (isinstance(header, dict) and isinstance(header["kind"], str)):
+        raise ValueError("it does not say what it is")
     return header
 
 
