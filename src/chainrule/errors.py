@@ -59,6 +59,10 @@ class CheckpointWarning(UserNote, RuntimeWarning):
     """A checkpoint could not be written; training goes on."""
 
 
+class ModelVersionWarning(UserNote):
+    """A model file was written with another version of scikit-learn; its predictions may differ."""
+
+
 class TrainingInterrupted(UserNote):
     """Ctrl-C ended a training, which keeps what it had.
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -76,19 +76,22 @@ def html_table(rows: Iterable[Sequence[str]], heads: Sequence[str] = (), caption
     return f"<table>{''.join(lines)}{''.join(line(cells, 0 if heads else 1) for cells in rows)}</table>"
 
 
-def as_json(value: Any) -> Any:
-    """A value as JSON has it: text for keys, lists for tuples and arrays, None for NaN and infinity.
+def as_json(value: Any, other: Callable[[Any], Any] | None = None) -> Any:
+    """A value as JSON has it: text for keys, lists for tuples and arrays.
 
-    Raises TypeError for what is none of dict, list, tuple, array, text, number, boolean and None.
+    other: what to make of NaN and infinity, and of anything that is none of dict, list, tuple, array, text, number,
+    boolean and None. Without it, NaN and infinity become None and all else is a TypeError.
     """
     if isinstance(value, dict):
-        return {str(key): as_json(item) for key, item in value.items()}
+        return {str(key): as_json(item, other) for key, item in value.items()}
     if hasattr(value, "tolist"):  # NumPy's arrays and numbers
         value = value.tolist()
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return [as_json(item) for item in value]
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if value is None or isinstance(value, (str, bool, int)):
+        return [as_json(item, other) for item in value]
+    if value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and isfinite(value)):
         return value
+    if other is not None:
+        return other(value)
+    if isinstance(value, float):
+        return None
     raise TypeError(f"{type(value).__name__} does not fit in JSON")

@@ -122,7 +122,7 @@ def test_patience_that_is_not_worn_out_goes_on_with_more_epochs(tmp_path):
 
 def test_without_a_number_of_epochs_the_clock_decides_when_to_write(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(modelfile, "write", lambda path, header, tree: written.append(tree["epoch"]))
+    monkeypatch.setattr(modelfile, "write", lambda path, tree: written.append(tree["epoch"]))
     trained(tmp_path / "c", checkpoint_every=None)
     assert written == [0, 12]
     written.clear()
@@ -526,7 +526,7 @@ def test_a_step_of_a_pipeline_is_kept_too(tmp_path):
 
 @pytest.mark.parametrize("name", kill.TRAININGS)
 def test_a_training_that_is_killed_again_and_again_comes_to_the_same_end(tmp_path, name):
-    # The short one; python tests/kill.py --kills 100 is the long one.
+    # The short one; make kill is the long one.
     # With this seed the first times are short, so that fast machines are not done before them.
     kills, _ = kill.one_round(name, tmp_path, np.random.default_rng(25), most=3)
     assert 1 <= kills <= 3

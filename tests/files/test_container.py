@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 from chainrule.errors import ModelFileError
 from chainrule.files import container
 from chainrule.files.container import FORMAT
-from support.hostile import ZEROS, alone, file, framed
+from support.hostile import ENTRIES, HEADERS, META, TABLES, ZEROS, alone, entry, file, framed
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, and limits memory")
 
@@ -52,7 +52,7 @@ def small(tmp_path, rng):
 
 # -- what is written comes back, here and elsewhere --------------------------------------------------------------------
 
-DTYPES = [dtype for one in container._DTYPES.values() for dtype in {one, one.newbyteorder(">")}]
+DTYPES = [dtype for one in container.DTYPES.values() for dtype in {one, one.newbyteorder(">")}]
 
 
 @given(
@@ -81,7 +81,7 @@ def test_arrays_and_texts_come_back_and_the_library_of_the_format_reads_the_same
 
 
 def test_every_array_begins_at_a_multiple_of_its_numbers(tmp_path, rng):
-    arrays = {str(i): rng.integers(0, 2, 2 * i + 1).astype(dtype) for i, dtype in enumerate(container._DTYPES.values())}
+    arrays = {str(i): rng.integers(0, 2, 2 * i + 1).astype(dtype) for i, dtype in enumerate(container.DTYPES.values())}
     container.write(tmp_path / "f", {}, arrays)
     box = container.read(tmp_path / "f")
     places = {name: box.array(name).ctypes.data for name in arrays}
@@ -167,60 +167,9 @@ def test_a_header_that_is_longer_than_any_model_has_is_not_read(small, refused, 
     assert f"a header of {length:,} bytes" in refused(length.to_bytes(8, "little") + small.read_bytes()[8:])
 
 
-def row(dtype="F64", shape=(1,), offsets=(0, 8), **more):
-    return {"dtype": dtype, "shape": shape, "data_offsets": offsets, **more}
-
-
-ROWS = {
-    "a huge shape": row(shape=[2**47]),
-    "a shape beyond 64 bits": row(shape=[2**63]),
-    "a product that overflows to the right length": row(shape=[2**32, 2**32], offsets=[0, 0]),
-    "a product that overflows to one number": row(shape=[2**63 + 1, 2]),
-    "no elements in huge rows": row(shape=[2**40, 0], offsets=[0, 0]),
-    "no elements in many huge rows": row(shape=[2**15, 2**15, 0], offsets=[0, 0]),
-    "a negative size": row(shape=[-1], offsets=[0, 8]),
-    "two negative sizes": row(shape=[-1, -1]),
-    "a size with a point": row(shape=[1.0]),
-    "true for one": row(shape=[True]),
-    "a text for a size": row(shape=["1"]),
-    "none for a size": row(shape=[None]),
-    "a size that is huge as a float": row(shape=[1e300]),
-    "a shape that is a number": row(shape=1),
-    "a shape that is a text": row(shape="1"),
-    "a shape that is a dict": row(shape={"1": 1}),
-    "too many dimensions": row(shape=[1] * 33),
-    "an unknown dtype": row(dtype="F128"),
-    "an object dtype": row(dtype="O"),
-    "a dtype in NumPy's words": row(dtype="<f8"),
-    "a dtype that is a list": row(dtype=["F64"]),
-    "offsets that are negative": row(offsets=[-8, 0]),
-    "offsets backwards": row(offsets=[8, 0]),
-    "offsets with points": row(offsets=[0.0, 8.0]),
-    "offsets that are true": row(shape=[], dtype="U8", offsets=[False, True]),
-    "one offset": row(offsets=[0]),
-    "three offsets": row(offsets=[0, 8, 8]),
-    "offsets beyond the end": row(offsets=[0, 16], shape=[2]),
-    "offsets beyond 64 bits": row(offsets=[2**64, 2**64 + 8]),
-    "no offsets": {"dtype": "F64", "shape": [1]},
-    "a row that is a list": ["F64", [1], [0, 8]],
-    "a row that is none": None,
-}
-
-
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", ENTRIES)
 def test_a_row_that_does_not_describe_an_array_is_refused(refused, name):
-    assert "damaged" in refused(file({"a": ROWS[name]}, bytes(8)))
-
-
-TABLES = {
-    "overlapping": ({"a": row(), "b": row()}, 8),
-    "overlapping by half": ({"a": row(shape=[2], offsets=[0, 16]), "b": row(shape=[2], offsets=[8, 24])}, 24),
-    "a gap at the beginning": ({"a": row(offsets=[8, 16])}, 16),
-    "a gap between": ({"a": row(), "b": row(offsets=[16, 24])}, 24),
-    "a gap at the end": ({"a": row()}, 16),
-    "not at a multiple of its size": ({"a": row("U8", [1], [0, 1]), "b": row(offsets=[1, 9])}, 9),
-    "no arrays, but bytes": ({}, 8),
-}
+    assert "damaged" in refused(file({"a": ENTRIES[name]}, bytes(8)))
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -230,40 +179,15 @@ def test_arrays_that_do_not_lie_one_after_another_are_refused(refused, name):
 
 
 def test_arrays_may_be_listed_in_any_order(tmp_path):
-    (tmp_path / "f").write_bytes(file({"b": row(offsets=[8, 16]), "a": row()}, np.float64([1, 2]).tobytes()))
+    (tmp_path / "f").write_bytes(file({"b": entry(offsets=[8, 16]), "a": entry()}, np.float64([1, 2]).tobytes()))
     assert container.read(tmp_path / "f").array("b") == [2]
 
 
 def test_arrays_that_begin_where_the_kernel_could_not_read_them_are_refused(refused):
     for multiple in (1, 8, 32):
-        content = file({"a": row()}, bytes(8), multiple=multiple)
+        content = file({"a": entry()}, bytes(8), multiple=multiple)
         if (len(content) - 8) % 64:
             assert "multiple of 64" in refused(content)
-
-
-META = f'"__metadata__":{{"chainrule_format":"{FORMAT}","sha256":"{"0" * 64}"}}'
-HEADERS = {
-    "a name twice": f'{{{META},"a":{json.dumps(row())},"a":{json.dumps(row())}}}',
-    "texts twice": f"{{{META},{META.replace('0' * 64, '1' * 64)}}}",
-    "a key twice in a row": f'{{{META},"a":{{"dtype":"U8","dtype":"F64","shape":[1],"data_offsets":[0,8]}}}}',
-    "texts that are none": f'{{"__metadata__":{{"chainrule_format":"{FORMAT}","n":1,"sha256":"{"0" * 64}"}}}}',
-    "texts that are a list": f'{{"__metadata__":[{META[15:]}]}}',
-    "no checksum": f'{{"__metadata__":{{"chainrule_format":"{FORMAT}"}},"x":[{{"sha256":"{"0" * 64}"}}]}}',
-    "two checksums": f'{{{META},"x":[{{"sha256":"{"0" * 64}"}}]}}',
-    "NaN": f'{{{META},"a":NaN}}',
-    "Infinity": f'{{{META},"a":[-Infinity]}}',
-    "a number that is huge": f'{{{META},"a":{"9" * 10000}}}',
-    "an exponent that is huge": f'{{{META},"a":{{"dtype":"F64","shape":[1e999999999],"data_offsets":[0,8]}}}}',
-    "lists in lists": f'{{{META},"a":{"[" * 100_000}{"]" * 100_000}}}',
-    "lists in lists, not closed": f'{{{META},"a":{"[" * 100_000}',
-    "dicts in dicts": f'{{{META},"a":{"{" + chr(34) + "a" + chr(34) + ":"}' * 1 + '{"a":' * 50_000,
-    "lists in lists, as deep as JSON reads them": f'{{{META},"a":{"[" * 300}{"]" * 300}}}',
-    "a lone surrogate": f'{{{META},"\\ud800":{{"dtype":"F64","shape":[2],"data_offsets":[0,8]}}}}',
-    "more after the end": f"{{{META}}}{{}}",
-    "nothing": "{}",
-    "no texts": f'{{"a":{json.dumps(row())}}}',
-    "a comment": f"{{{META}/**/}}",
-}
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -274,7 +198,7 @@ def test_a_header_that_is_not_one_is_refused(refused, name):
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\0"])
 def test_a_header_that_is_not_utf_8_is_refused(refused, bad):
     assert "damaged" in refused(
-        framed(b"{" + META.encode() + b',"' + bad + b'":' + json.dumps(row()).encode() + b"}", bytes(8))
+        framed(b"{" + META.encode() + b',"' + bad + b'":' + json.dumps(entry()).encode() + b"}", bytes(8))
     )
     assert refused(framed(f"{{{META}}}".encode("utf-16-le")))
 
@@ -286,7 +210,7 @@ def test_the_checksum_is_looked_for_in_one_place_only(refused):
 
 @pytest.mark.parametrize("byte", [2, 255])
 def test_a_boolean_of_another_byte_is_not_given_out(tmp_path, byte):
-    (tmp_path / "f").write_bytes(file({"a": row("BOOL", [3], [0, 3])}, bytes([0, 1, byte])))
+    (tmp_path / "f").write_bytes(file({"a": entry("BOOL", [3], [0, 3])}, bytes([0, 1, byte])))
     with pytest.raises(ValueError, match="neither 0 nor 1"):
         container.read(tmp_path / "f").array("a")
 
@@ -419,7 +343,7 @@ for i in itertools.count(1):
     print(i, flush=True)
 """
     rng, last = np.random.default_rng(0), 0
-    program = "import sys, numpy as np\nfrom chainrule import container\n" + code
+    program = "import sys, numpy as np\nfrom chainrule.files import container\n" + code
     for _ in range(20):
         with subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE) as writer:
             writer.stdout.readline()

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -22,15 +23,15 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import chainrule as cr
 from chainrule.activations import Activation
+from chainrule.errors import ModelFileError, ModelVersionWarning
 from chainrule.files import container
 from chainrule.files import model as modelfile
-from chainrule.files.model import ModelFileError
 from chainrule.readers import Table
 from chainrule.tabular import make_pipeline as make_plan_pipeline
 from chainrule.tabular import make_plan
 from cli.test_cli import people
 from support.contract import CASES
-from support.hostile import alone
+from support.hostile import ABOUT_TEXTS, ABOUTS, alone
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 pytestmark = pytest.mark.filterwarnings(
@@ -322,6 +323,12 @@ def test_a_model_with_a_function_in_it_is_not_stored(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_model_of_another_kind_than_the_one_that_is_wanted_is_refused(saved):
+    assert isinstance(cr.load(saved, cr.MLPClassifier), cr.MLPClassifier)
+    with pytest.raises(ModelFileError, match=r"iris\.chainrule: got a MLPClassifier, wanted Network"):
+        cr.load(saved, cr.Network)
+
+
 @pytest.mark.parametrize("value", [3, {"a": 1}, [], None, np.zeros(3), "x", cr.Network])
 def test_what_is_no_model_is_not_stored(tmp_path, value):
     with pytest.raises(ModelFileError):
@@ -333,7 +340,7 @@ def test_what_is_no_model_is_not_stored(tmp_path, value):
 
 
 def test_read_about_tells_what_is_there_without_building_it(saved, monkeypatch):
-    monkeypatch.setattr(modelfile.objects, "decode", None)
+    monkeypatch.setattr(modelfile.codec, "decode", None)
     about = modelfile.read_about(saved)
     assert about["chainrule"] == cr.__version__
     assert about["kind"] == "MLPClassifier"
@@ -384,22 +391,7 @@ def test_inspect_shows_no_control_characters(tmp_path, run):
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u200b\ud800-\udfff]", out)
 
 
-HEADERS = [
-    "[]",
-    "1",
-    "null",
-    "{}",
-    '{"kind":1}',
-    '{"kind":["x"]}',
-    "NaN",
-    '{"kind":NaN}',
-    "{",
-    "[" * 10_000,
-    '{"kind":"Network","a":' + "[" * 400 + "]" * 400 + "}",
-]
-
-
-@pytest.mark.parametrize("header", HEADERS, ids=lambda h: h[:20])
+@pytest.mark.parametrize("header", ABOUT_TEXTS, ids=lambda h: h[:20])
 def test_a_file_that_does_not_say_what_it_is_is_refused(tmp_path, header):
     container.write(tmp_path / "m", {"about": header, "model": "1"}, {})
     for read in (cr.load, modelfile.read_about):
@@ -408,26 +400,9 @@ def test_a_file_that_does_not_say_what_it_is_is_refused(tmp_path, header):
         assert "\n" not in str(caught.value)
 
 
-ABOUTS = [
-    {},
-    {"layers": 3},
-    {"layers": [{"units": []}]},
-    {"layers": [[]] * 5, "inputs": {}},
-    {"preprocessing": 1},
-    {"columns": {"a": 1}},
-    {"about": 1},
-    {"about": {"target": []}},
-    {"training": {"epochs": "x"}},
-    {"classes": "x" * 100_000},
-    {"about": {"target": "x", "rows": 1}},
-    {"chainrule": ["x"], "numpy": None, "scikit-learn": 1},
-    {"columns": [[]] * 100_000},
-]
-
-
 @pytest.mark.parametrize("about", ABOUTS, ids=lambda a: repr(a)[:30])
 def test_inspect_of_any_header_is_a_page_or_one_line(tmp_path, run, about):
-    valid = modelfile._header(cr.Network([3, 2])) | {"about": {}, "chainrule": "1", "numpy": "2", "scikit-learn": "1"}
+    valid = modelfile._describe(cr.Network([3, 2]), {}) | {"chainrule": "1", "numpy": "2", "scikit-learn": "1"}
     container.write(tmp_path / "m", {"about": json.dumps(valid | about), "model": "1"}, {})
     code, out, err = run("inspect", tmp_path / "m")
     assert (code == 0 and out and not err) or (code == 2 and len(err.splitlines()) == 1)
@@ -479,6 +454,15 @@ def test_what_is_not_a_model_is_said_in_one_line(saved, tmp_path, read):
     assert message(tmp_path / "pickle").endswith("not a chainrule model")
     joblib.dump(trained(), tmp_path / "joblib")
     assert message(tmp_path / "joblib").endswith("not a chainrule model")
+
+
+def test_a_model_that_does_not_fit_into_memory_is_not_called_damaged(saved, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(modelfile.codec, "decode", full)
+    with pytest.raises(ModelFileError, match="not enough memory"):
+        cr.load(saved)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(saved, monkeypatch):
@@ -576,6 +560,25 @@ def test_inspect_shows_the_files_of_every_released_version(path, run):
     assert f"written with chainrule {path.parent.name}" in " ".join(out.split())
 
 
+HEAVY = {"sklearn", "pandas", "chainrule.estimators", "chainrule.tabular", "chainrule.readers", "chainrule.training"}
+ESTIMATORS = {"sklearn", "pandas", "chainrule.estimators", "chainrule.training"}  # scikit-learn imports pandas
+
+
+@pytest.mark.parametrize("path", OLD, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_to_load_and_to_save_imports_nothing_that_the_model_does_not_need(tmp_path, path):
+    program = f"""
+import sys
+import chainrule as cr
+cr.save(cr.load(sys.argv[1]), sys.argv[2])
+print(*({HEAVY!r} & sys.modules.keys()))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program, path, tmp_path / "m"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    needed = {"network": set(), "checkpoint": set(), "buys": HEAVY, "spends": HEAVY}.get(path.stem, ESTIMATORS)
+    assert set(done.stdout.split()) <= needed
+    assert type(cr.load(tmp_path / "m")) is type(cr.load(path))
+
+
 def test_another_scikit_learn_than_the_one_that_wrote_the_preprocessing_is_told_once(tmp_path, monkeypatch):
     model = make_pipeline(StandardScaler(), StandardScaler(), trained()).fit(X, y)
     monkeypatch.setattr("sklearn.base.__version__", "1.7.2")  # what scikit-learn writes into its objects
@@ -583,7 +586,7 @@ def test_another_scikit_learn_than_the_one_that_wrote_the_preprocessing_is_told_
     cr.save(model, tmp_path / "m")
     monkeypatch.undo()
     with pytest.warns(
-        UserWarning, match=r"m: its preprocessing was written with scikit-learn 1\.7\.2, this is 1"
+        ModelVersionWarning, match=r"m: its preprocessing was written with scikit-learn 1\.7\.2, this is 1"
     ) as told:
         back = cr.load(tmp_path / "m")
     assert len(told) == 1

@@ -1,4 +1,6 @@
-"""Broken and hostile files by the hundred thousand: python tests/fuzz.py --inputs 200000 [--target NAME] [--seed N].
+"""Broken and hostile files by the hundred thousand (make fuzz).
+
+    PYTHONPATH=tests python -m support.fuzz --inputs 200000 [--target NAME] [--seed N]
 
 A target is a row of TARGETS: valid small files, the call that reads one, and the error that it may raise. An input is a
 valid file, changed. The call may return or raise that error, in one line; any other exception, a warning, output on the
@@ -445,7 +447,7 @@ def load(path: Path) -> None:
     with contextlib.suppress(Exception), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         if isinstance(model, cr.Network):
-            model.predict(np.zeros((model.sizes[0], 3)))
+            model.forward(np.zeros((model.sizes[0], 3)))
         else:
             model.predict(np.zeros((3, model.n_features_in_)))
 
@@ -529,10 +531,10 @@ def attempt(name: str, path: Path) -> tuple[str, str]:
 
 
 def work(
-    pipe: "multiprocessing.connection.Connection", now: "multiprocessing.sharedctypes.Synchronized", box: Path
+    pipe: "multiprocessing.connection.Connection", now: "multiprocessing.sharedctypes.Synchronized", folder: Path
 ) -> None:
     """A worker: takes (target, seed, inputs), gives Findings."""
-    screen = os.open(box / "screen", os.O_CREAT | os.O_RDWR | os.O_APPEND)
+    screen = os.open(folder / "screen", os.O_CREAT | os.O_RDWR | os.O_APPEND)
     os.dup2(screen, 1)
     os.dup2(screen, 2)
     faulthandler.enable()
@@ -550,7 +552,7 @@ def work(
         for i in range(start, stop):
             now.value = i
             file, data = source(name, seed, i)
-            path = box / file
+            path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             before, started = os.fstat(screen).st_size, time.perf_counter()
@@ -581,7 +583,7 @@ def run(names: list[str], inputs: int, seed: int = 0, workers: int = 2, first: i
     )
     lock, spawn = threading.Lock(), multiprocessing.get_context("spawn")
 
-    def serve(box: Path) -> None:
+    def serve(folder: Path) -> None:
         process = pipe = None
         now = spawn.Value("q", 0, lock=False)
         while True:
@@ -590,10 +592,10 @@ def run(names: list[str], inputs: int, seed: int = 0, workers: int = 2, first: i
                     break
                 name, start, stop = todo.popleft()
             if process is None:
-                shutil.rmtree(box, ignore_errors=True)
-                box.mkdir()
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
                 pipe, end = spawn.Pipe()
-                process = spawn.Process(target=work, args=(end, now, box), daemon=True)
+                process = spawn.Process(target=work, args=(end, now, folder), daemon=True)
                 process.start()
                 end.close()
             try:
@@ -603,7 +605,7 @@ def run(names: list[str], inputs: int, seed: int = 0, workers: int = 2, first: i
                 process.join()
                 i, code = now.value, process.exitcode
                 kind = {-signal.SIGPROF: "too slow", -signal.SIGALRM: "stuck"}.get(code, f"crash, exit code {code}")
-                said = (box / "screen").read_text(errors="replace")[-4000:]
+                said = (folder / "screen").read_text(errors="replace")[-4000:]
                 # The portion is done again without its last input; the results of the first part were lost with it.
                 result = Findings(inputs=1, slowest=SECONDS, found=[(i, kind, said)])
                 process = None

@@ -1,6 +1,6 @@
 """Kill trainings at random moments, resume them, and compare what comes out with what was never interrupted.
 
-    python tests/kill.py --kills 100 --seed 0
+    PYTHONPATH=tests python -m support.kill --kills 100 --seed 0
 
 Each round trains in a process of its own, which is killed (SIGKILL) after a random time, again and again, until it
 comes to its end. After each kill the checkpoint must be whole, and not older than after the last one; at the end

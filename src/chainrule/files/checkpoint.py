@@ -156,9 +156,8 @@ class CheckpointWriter:
 
     def _write(self, tree: dict[str, Any]) -> None:
         started, epoch = time.monotonic(), tree["epoch"]
-        header = {"kind": model_files.CHECKPOINT, "epoch": epoch, "epochs": tree["epochs"], "about": {}}
         try:
-            model_files.write(self.path, header | tree["network"].describe(), tree | {"same": self.same})
+            model_files.write(self.path, tree | {"same": self.same})
         except ModelFileError as error:
             if self._written < 0:
                 raise

@@ -1,7 +1,7 @@
 """Model files: one safetensors file with the parameters as arrays, all else as JSON. No pickle anywhere.
 
-W[l] and b[l] can be read with any library of the format. Loading builds objects of the types that objects.py lists,
-nothing else; `read_about` builds none at all.
+W[l] and b[l] can be read with any library of the format. Loading builds values of the types that codec.py lists, and
+nothing else; `read_about` builds none.
 """
 
 import json
@@ -9,102 +9,151 @@ import os
 import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
-from math import isfinite
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from chainrule._version import __version__
-from chainrule.errors import ModelFileError
+from chainrule.errors import ModelFileError, ModelVersionWarning
 from chainrule.files import codec, container
-from chainrule.network import Network
-from chainrule.text import one_line
+from chainrule.files.atomic import File
+from chainrule.text import as_json, one_line
 
-File = str | os.PathLike[str]
+Model = TypeVar("Model")
+Header = dict[str, Any]  # what a file says about its content, see `read_about`
 
-MANY = 1000  # columns, classes and epochs, of which a header tells
+MANY = 1000  # columns, classes and epochs that a header lists at most
 CHECKPOINT = "checkpoint"  # the kind of a file that training can go on from
 
 
 def save(model: Any, path: File, about: dict[str, Any] | None = None) -> None:
-    """Write a Network, an estimator or a scikit-learn pipeline to one file.
+    """Write a network, an estimator or a pipeline to one file.
 
-    about: whatever `read_about` is to give back without building the model; it must fit in JSON.
-    The file is complete and on the disk, or not there: a file of that name is replaced when the new one is. What
-    training needs to go on (moments of the optimizer) is left out. Raises ModelFileError.
+    The file is complete and on the disk, or not there: a file of that name is replaced when the new one is complete.
+
+    Parameters
+    ----------
+    model : Network, MLPClassifier, MLPRegressor or sklearn.pipeline.Pipeline
+        What to store. What only training needs (the optimizer's moments, callbacks) is left out.
+    path : str or os.PathLike
+        The file.
+    about : dict, optional
+        Anything that fits in JSON, NumPy's arrays and numbers included. ``chainrule inspect`` shows it, and
+        `chainrule.files.model.read_about` gives it back without building the model.
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be written, or the model holds a function or an object of a type that is not listed in
+        `chainrule.files.codec.PLACES`.
+    TypeError, ValueError
+        If `about` does not fit in JSON.
+
+    See Also
+    --------
+    load : The way back.
     """
-    if not isinstance(model, Network) and not hasattr(model, "get_params"):
+    if codec.stored_name(type(model)) != codec.NETWORK and not hasattr(model, "get_params"):
         raise ModelFileError(f"{os.fspath(path)}: {type(model).__name__} is no network, estimator or pipeline")
-    header = _header(model) | {"about": about or {}}
-    if "history" in header["about"]:
-        header.pop("training", None)
-    write(path, header, model)
+    write(path, model, about)
 
 
-def load(path: File) -> Any:
-    """The model of a file, ready to predict; of a checkpoint the network. Never runs code from the file.
+@overload
+def load(path: File) -> Any: ...
+@overload
+def load(path: File, kind: type[Model]) -> Model: ...
+def load(path: File, kind: type[Any] = object) -> Any:
+    """Read a model, ready to predict. No code from the file is run.
 
-    The parameters of a Network stay in the file until they are used: pages of it are read when they are needed, and
-    copied when they are written to; the file itself never changes. Replace such a file (as `save` does), do not write
-    into it, while the network is in use. Raises ModelFileError.
+    The parameters of a `Network` stay in a large file until they are used: pages of it are read when they are needed
+    and copied when they are written to. The file itself never changes. While the network is in use, replace such a
+    file, as `save` does; do not write into it.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A file that `save` or a training with ``checkpoint=`` has written.
+    kind : type, optional
+        The class that the model must have. Type checkers then know it: ``load(path, Network)`` is a `Network`.
+
+    Returns
+    -------
+    Network, MLPClassifier, MLPRegressor or sklearn.pipeline.Pipeline
+        The model as it was saved; of a checkpoint, its network.
+
+    Raises
+    ------
+    ModelFileError
+        If there is no such file, it is not a model file or damaged, or the model is not of this kind.
+
+    Warns
+    -----
+    ModelVersionWarning
+        If the file holds scikit-learn's transformers of another version of scikit-learn.
+
+    See Also
+    --------
+    save : The way there.
     """
-    return load_with_about(path)[1]
+    model = load_with_about(path)[1]
+    if not isinstance(model, kind):
+        raise ModelFileError(f"{os.fspath(path)}: got a {type(model).__name__}, wanted {kind.__name__}")
+    return model
 
 
-def load_with_about(path: File) -> tuple[dict[str, Any], Any]:
-    """What `read_about` and `load` give, from one look at the file. Raises ModelFileError."""
-    header, model = read(path)
-    return header, model["network"] if header["kind"] == CHECKPOINT else model
+def load_with_about(path: File) -> tuple[Header, Any]:
+    """What `read_about` and `load` give, read at once. Raises ModelFileError."""
+    header, content = read(path)
+    return header, content["network"] if header["kind"] == CHECKPOINT else content
 
 
-def read_about(path: File) -> dict[str, Any]:
+def read_about(path: File) -> Header:
     """What a model file says about itself, without building anything.
 
     chainrule, numpy and scikit-learn (versions), kind (the class of the model), layers, columns, classes, preprocessing
     and training where there are any, and about (what `save` was given). Raises ModelFileError.
     """
-    return _about(path, container.read(path))
+    file = container.read(path)
+    with container.reading(path):
+        header = _parse_header(file)
+    return header
 
 
-def write(path: File, header: dict[str, Any], model: Any) -> None:
-    """Write a file with this header, in which "kind" says what the model is. Raises ModelFileError."""
-    versions = {"chainrule": __version__, "numpy": np.__version__, "scikit-learn": version("scikit-learn")}
+def write(path: File, content: Any, about: dict[str, Any] | None = None) -> None:
+    """Write a model, or the content of a checkpoint: a dict with at least network, epoch and epochs.
+
+    Raises ModelFileError, and TypeError or ValueError for an `about` that does not fit in JSON.
+    """
     arrays: dict[str, Any] = {}
     try:
-        tree = codec.encode(model, arrays)
+        tree = codec.encode(content, arrays)
     except codec.UnknownTypeError as error:
         raise ModelFileError(
             f"{os.fspath(path)}: this model cannot be stored without code: {error}; "
-            "use names instead of functions, and no types but those of chainrule.codec.TYPES"
+            "use names instead of functions, and no types but those of chainrule.files.codec.PLACES"
         ) from None
-    try:
-        told = json.dumps(versions | header, default=_plain, allow_nan=False)
-    except ValueError:
-        raise ValueError("about: NaN and infinity do not fit in JSON; say None, or a text") from None
     texts = {
-        "about": told,
+        "about": json.dumps(_describe(content, about or {})),
         "model": json.dumps(tree, separators=(",", ":"), allow_nan=False),
     }
     container.write(path, texts, arrays)
 
 
-def read(path: File) -> tuple[dict[str, Any], Any]:
-    """The header and the model of a file. Raises ModelFileError."""
-    box = container.read(path)
-    header = _about(path, box)
-    try:
-        if header["kind"] != "Network":
-            box = box.unmapped()
+def read(path: File) -> tuple[Header, Any]:
+    """The header of a file and its model, or the content of a checkpoint. Raises ModelFileError."""
+    file = container.read(path)
+    with container.reading(path):
+        header = _parse_header(file)
+        if header["kind"] != codec.NETWORK:
+            file = file.unmapped()
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Trying to unpickle")  # by scikit-learn, once for each of its objects
-            model = codec.decode(container.parse(box.texts["model"]), box)
-        found = CHECKPOINT if isinstance(model, dict) else type(model).__name__
-        if found != header["kind"] or (found == CHECKPOINT and not isinstance(model["network"], Network)):
-            raise ValueError(f"it holds a {found}")
-    except codec.UnknownTypeError as error:
-        raise ModelFileError(f"{os.fspath(path)}: refused, {error}") from None
-    except Exception as error:  # whatever the states of damaged objects make their classes stumble over
-        raise ModelFileError(f"{os.fspath(path)}: the model file is damaged: {one_line(error)}") from error
+            warnings.simplefilter("ignore", UserWarning)  # by each of scikit-learn's objects, of another version
+            content = codec.decode(container.parse(file.texts["model"]), file)
+        kind = CHECKPOINT if isinstance(content, dict) else type(content).__name__
+        if kind != header["kind"]:
+            raise ValueError(f"it holds a {kind}")
+        if kind == CHECKPOINT and codec.stored_name(type(content["network"])) != codec.NETWORK:
+            raise ValueError("it holds no network")
     if header.get("preprocessing"):
         import sklearn
 
@@ -112,74 +161,70 @@ def read(path: File) -> tuple[dict[str, Any], Any]:
             warnings.warn(
                 f"{os.fspath(path)}: its preprocessing was written with scikit-learn {one_line(written)}, this is "
                 f"{sklearn.__version__}; if its predictions look wrong, train it again",
+                ModelVersionWarning,
                 stacklevel=4,
             )
-    return header, model
+    return header, content
 
 
-def _about(path: File, box: container.Container) -> dict[str, Any]:
-    try:
-        header = container.parse(box.texts["about"])
-        if not (isinstance(header, dict) and isinstance(header["kind"], str)):
-            raise ValueError("it does not say what it is")
-    except (ValueError, KeyError, RecursionError) as error:
-        raise ModelFileError(f"{os.fspath(path)}: the model file is damaged: {one_line(error)}") from None
+def _parse_header(file: container.Container) -> Header:
+    header = container.parse(file.texts["about"])
+    if not (isinstance(header, dict) and isinstance(header["kind"], str)):
+        raise ValueError("it does not say what it is")
     return header
 
 
-def _header(model: Any) -> dict[str, Any]:
-    header: dict[str, Any] = {"kind": type(model).__name__}
-    network = model if isinstance(model, Network) else None
-    last = model[-1] if header["kind"] == "Pipeline" else model
-    if network is None:
-        network = getattr(last, "network_", None)
-        header["preprocessing"] = list(_steps(model))
-        header["columns"] = _listed(getattr(model, "feature_names_in_", None))
-        header["classes"] = _listed(getattr(last, "classes_", None))
-        header["training"] = {
-            "seed": seed if isinstance(seed := getattr(last, "random_state", None), int) else None,
-            "epochs": getattr(last, "n_iter_", None),
-            "history": _thinned(getattr(last, "history_", {})),
-        }
-    if isinstance(network, Network):
+def _describe(content: Any, about: dict[str, Any]) -> Header:
+    """All that a file says about its content: what `read_about` gives back."""
+    header: Header = {"chainrule": __version__, "numpy": np.__version__, "scikit-learn": version("scikit-learn")}
+    if isinstance(content, dict):
+        network = content["network"]
+        header |= {"kind": CHECKPOINT, "epoch": content["epoch"], "epochs": content["epochs"]}
+    else:
+        header["kind"] = type(content).__name__
+        last = content[-1] if header["kind"] == "Pipeline" else content
+        network = last if header["kind"] == codec.NETWORK else getattr(last, "network_", None)
+    if header["kind"] not in (CHECKPOINT, codec.NETWORK):
+        header["preprocessing"] = list(_steps(content))
+        header["columns"] = _names(getattr(content, "feature_names_in_", None))
+        header["classes"] = _names(getattr(last, "classes_", None))
+        if "history" not in about:
+            header["training"] = {
+                "seed": seed if isinstance(seed := getattr(last, "random_state", None), int) else None,
+                "epochs": getattr(last, "n_iter_", None),
+                "history": {name: _thin(curve) for name, curve in getattr(last, "history_", {}).items()},
+            }
+    if network is not None:
         header |= network.describe()
-    return header
+    return {**as_json(header), "about": as_json(about, _refuse)}
 
 
 def _steps(model: Any, name: str = "") -> Iterator[dict[str, Any]]:
-    """What is done before the network, by scikit-learn's transformers, and to which columns."""
+    """What scikit-learn's transformers do before the network, in order, and to which columns."""
     kind = type(model).__name__
     if kind == "Pipeline":
         for step, part in model.steps:
             yield from _steps(part, f"{name}.{step}" if name else step)
     elif kind == "ColumnTransformer":
         for step, part, columns in getattr(model, "transformers_", model.transformers):
-            for found in _steps(part, f"{name}.{step}" if name else step):
-                yield found | {"columns": _listed(columns)}
+            for inner in _steps(part, f"{name}.{step}" if name else step):
+                yield inner | {"columns": _names(columns)}
     elif not hasattr(model, "hidden_layer_sizes"):  # or the words "drop" and "passthrough"
         yield {"step": name, "does": model if isinstance(model, str) else kind}
 
 
-def _thinned(history: dict[str, list[float]]) -> dict[str, list[float | None]]:
-    """At most MANY epochs of each curve, with the first and the last; None for what is not finite."""
-    thinned = {}
-    for name, values in history.items():
-        places = np.unique(np.linspace(0, len(values) - 1, min(len(values), MANY)).astype(int))
-        thinned[name] = [values[i] if isfinite(values[i]) else None for i in places]
-    return thinned
+def _thin(curve: list[float]) -> list[float]:
+    """At most MANY values of a curve, the first and the last among them."""
+    return [curve[i] for i in np.unique(np.linspace(0, len(curve) - 1, min(len(curve), MANY)).astype(int))]
 
 
-def _listed(values: Any) -> Any:
-    """The first MANY of them, as JSON has them."""
-    if values is None or isinstance(values, (str, int)):
-        return values
-    if not hasattr(values, "__len__"):
-        return str(values)
-    listed = values[:MANY].tolist() if isinstance(values, np.ndarray) else list(values)[:MANY]
-    return [value if isinstance(value, (str, int)) else str(value) for value in listed]
+def _names(names: Any) -> Any:
+    """The first MANY of a list of columns or classes as JSON has them, what it lacks as text."""
+    listed = as_json(names, str)
+    return listed[:MANY] if isinstance(listed, list) else listed
 
 
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
-        return value.tolist()
+def _refuse(value: Any) -> None:
+    if isinstance(value, float):
+        raise ValueError("about: NaN and infinity do not fit in JSON; say None, or a text")
     raise TypeError(f"about: {type(value).__name__} does not fit in JSON")

@@ -1,0 +1,169 @@
+"""States of objects as an enemy would write them, and changes of valid files at random."""
+
+import copy
+import json
+import math
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, LabelBinarizer, OneHotEncoder, StandardScaler
+
+from chainrule.files import codec, guards
+
+X = np.random.default_rng(0).normal(size=(60, 3)) + 5
+TEXTS = ["the cat sat on the mat", "the dog ate the cat", "a mat, a dog, a log"] * 3
+
+
+def changed(made, **state):
+    """The parts of a transformer with another state."""
+    for name, value in state.items():
+        setattr(made, name, value)
+    arrays = {}
+    check, guards.check = guards.check, lambda *_: None
+    try:
+        tree = json.loads(json.dumps(codec.encode(made, arrays)))
+    finally:
+        guards.check = check
+    return tree, arrays
+
+
+def encoder(**state):
+    return changed(OneHotEncoder(sparse_output=False).fit(np.arange(4.0)[:, None]), **state)
+
+
+def counter(**state):
+    return changed(CountVectorizer().fit(TEXTS), **state)
+
+
+def mapped(group, mapping, outs, n=4):
+    return encoder(
+        _infrequent_enabled=True,
+        _infrequent_indices=[group],
+        _default_to_infrequent_mappings=[mapping],
+        _n_features_outs=outs,
+        categories_=[np.arange(float(n))],
+        handle_unknown="infrequent_if_exist",
+    )
+
+
+def random_state(**state):
+    tree = {"$": "RandomState", "state": np.random.RandomState(0).get_state(legacy=False)}
+    tree["state"]["state"] |= state
+    arrays = {"k": tree["state"]["state"].pop("key")}
+    tree["state"]["state"]["key"] = {"$": "array", "at": "k"}
+    return tree, arrays
+
+
+def generator(name, top=None, **state):
+    made = getattr(np.random, name)(0).state
+    made["state"] |= state
+    arrays = {}
+    return {"$": "Generator", "state": codec.encode(made | (top or {}), arrays)}, arrays
+
+
+# With these compiled code would leave its arrays, or worse: (tree, arrays).
+OBJECT_STATES = {
+    "an encoder of more categories than columns": encoder(_n_features_outs=[2]),
+    "an encoder of no columns": encoder(_n_features_outs=[]),
+    "an encoder of columns below zero": encoder(_n_features_outs=[-1]),
+    "an encoder of categories out of order": encoder(categories_=[np.float64([5, 1, 2, 3])]),
+    "an encoder of categories with gaps of NaN": encoder(categories_=[np.float64([5, np.nan, 2, np.nan])]),
+    "an encoder of categories in a matrix": encoder(categories_=[np.ones((4, 2))]),
+    "an encoder of categories without end": encoder(categories_=[np.zeros((2**21, 0))], _n_features_outs=[2**21]),
+    "an encoder of less dropped": encoder(_drop_idx_after_grouping=np.array([9], object), _n_features_outs=[3]),
+    "an encoder of -1 dropped": encoder(_drop_idx_after_grouping=np.array([-1], object), _n_features_outs=[3]),
+    "an encoder with groups beyond its columns": mapped(np.array([3]), np.array([2**40, 1, 2, 3]), [4]),
+    "an encoder with groups below zero": mapped(np.array([3]), np.array([-(2**40), 1, 2, 3]), [4]),
+    "an encoder with groups of floats": mapped(np.array([3.0]), np.array([0, 1, 2, 1e12]), [4]),
+    "an encoder with too short a mapping": mapped(np.array([3]), np.array([0]), [4]),
+    "an encoder with a group that is not there": mapped(np.array([7]), np.array([0, 1, 2, 3]), [4]),
+    "a vocabulary beyond its words": counter(vocabulary_={"cat": 0, "dog": 2**30}),
+    "a vocabulary below zero": counter(vocabulary_={"cat": -1, "dog": 0}),
+    "a vocabulary that counts twice": counter(vocabulary_={"cat": 0, "dog": 0}),
+    "a vocabulary that is none": counter(vocabulary_=[["cat", 0]]),
+    "a vectorizer that reads files": counter(input="filename"),
+    "a vectorizer that reads open files": counter(input="file"),
+    "a pattern of groups in groups": counter(token_pattern=r"((a+)+)+b"),
+    "a pattern of many repetitions": counter(token_pattern=r"\w*\w*\w*\w*\w*!"),
+    "a pattern that counts": counter(token_pattern=r"(\w{1,9}){1,99}"),
+    "a pattern that looks ahead": counter(token_pattern=r"(?=(a*))b"),
+    "a pattern that is long": counter(token_pattern="a" * 10_000),
+    "a pattern that is none": counter(token_pattern=7),
+    "grams without end": counter(ngram_range=(1, 10**9)),
+    "grams that are none": counter(ngram_range=None),
+    "labels out of order": changed(LabelBinarizer().fit([1, 2, 3]), classes_=np.array([5, 1, 2])),
+    "labels of NaN": changed(LabelBinarizer().fit([1, 2, 3]), classes_=np.array([5, math.nan, 2], object)),
+    "a folder of pickles": changed(make_pipeline(StandardScaler()).fit(X), memory="cache"),
+    "features without end": changed(StandardScaler().fit(X), n_features_in_=2**40),
+    "features that are none": changed(StandardScaler().fit(X), n_features_in_=[3]),
+    "a thousand processes": changed(ColumnTransformer([("n", "passthrough", [0])]).fit(X), n_jobs=1000),
+    "a process for each": changed(ColumnTransformer([("n", "passthrough", [0])]).fit(X), n_jobs=-(10**9)),
+    "names of a format": changed(
+        ColumnTransformer([("n", "passthrough", [0])]).fit(X), verbose_feature_names_out="{feature_name.__class__}"
+    ),
+    "names of a long format": changed(
+        ColumnTransformer([("n", "passthrough", [0])]).fit(X), verbose_feature_names_out="{feature_name:>9999999999}"
+    ),
+    "a function with arguments": changed(FunctionTransformer(np.log).fit(X), kw_args={"where": False}),
+    "a version that speaks to the terminal": changed(StandardScaler().fit(X)),
+    "a place beyond the table": random_state(pos=625),
+    "a place far beyond the table": random_state(pos=10**9),
+    "a place below the table": random_state(pos=-1),
+    "a place with a point": random_state(pos=1.5),
+    "a place that is true": random_state(pos=True),
+    "a table that is short": (lambda t: (t[0], {"k": np.zeros(3, np.uint32)}))(random_state()),
+    "a generator beyond its table": generator("MT19937", pos=10**9),
+    "a generator below its buffer": generator("Philox", {"buffer_pos": -(10**8)}),
+    "a generator beyond its buffer": generator("Philox", {"buffer_pos": 5}),
+    "a place beyond the table of a checkpoint's generator": (lambda t: (t[0]["state"], t[1]))(random_state(pos=10**9)),
+    "a state that is a tuple": (
+        {"$": "RandomState", "state": {"$": "tuple", "of": ["MT19937", {"$": "array", "at": "k"}, 10**9]}},
+        {"k": np.zeros(624, np.uint32)},
+    ),
+    "a generator that is not listed": generator("PCG64", {"bit_generator": "SeedSequence"}),
+    "a generator of another kind": generator("PCG64", {"bit_generator": "Philox"}),
+    "a state of 1000 bits": generator("PCG64", state=2**1000),
+}
+OBJECT_STATES["a version that speaks to the terminal"][0]["state"]["_sklearn_version"] = "\x1b]0;x\x07"
+
+# What crashes with states from above where the checks are switched off; `v` is the value.
+CRASHES = {
+    "a place far beyond the table": "v.randint(9)",
+    "a generator beyond its table": "v.integers(9)",
+    "a generator below its buffer": "v.integers(9)",
+    "a vocabulary beyond its words": "v.transform(['the dog']).toarray()",
+    "an encoder with groups beyond its columns": "v.transform(np.zeros((3, 1)))",
+}
+
+
+def nodes(tree):
+    """Every place in a tree: (dict or list, key)."""
+    for key in tree if isinstance(tree, dict) else range(len(tree)):
+        yield tree, key
+        if isinstance(tree[key], (dict, list)):
+            yield from nodes(tree[key])
+
+
+def changed_at_random(rng, tree, arrays, odd):
+    """The parts of a file with one to three changes: values are replaced or taken out, arrays changed."""
+    tree, arrays = copy.deepcopy(tree), dict(arrays)
+    for _ in range(rng.integers(1, 4)):
+        places = list(nodes(tree))
+        (where, key), (there, other) = (places[i] for i in rng.integers(len(places), size=2))
+        match rng.integers(4 if arrays else 3):
+            case 0:
+                where[key] = codec.encode(odd[rng.integers(len(odd))], arrays)
+            case 1:
+                where[key] = copy.deepcopy(there[other])
+            case 2:
+                del where[key]
+            case 3:
+                name = rng.choice(sorted(arrays))
+                a, flat = arrays[name], arrays[name].reshape(-1)
+                forms = [flat[: rng.integers(a.size + 1)], flat[::-1].copy(), a.T.copy(), np.resize(a, (3, 2, 0))]
+                forms += [a.astype(dtype) for dtype in ("f4", "i8", "u1", "?")]
+                forms += [np.full_like(a, value) for value in (0, 1, 2**6)] + [flat * 0 + 2.0**40, flat * 0 - 2.0**40]
+                arrays[name] = forms[rng.integers(len(forms))]
+    return tree, arrays
