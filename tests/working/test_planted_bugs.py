@@ -15,7 +15,7 @@ import pytest
 import chainrule as cr
 from chainrule import engines, equations, optimizers
 from support.contract import assert_gradients, masks, network, problem
-from test_optimizers import BY_HAND, GRADIENTS, trajectory
+from support.oracles import BY_HAND, GRADIENTS, trajectory, written_out
 
 m, n = 7, 4
 
@@ -219,8 +219,6 @@ ENGINE = {
 
 @pytest.mark.parametrize("bug", ENGINE)
 def test_a_loop_written_out_objects_to(bug):
-    from test_engines import written_out
-
     right, wrong = engines.Numpy(), planted(engines, *ENGINE[bug]).Numpy()
     wanted_net, wanted = written_out()
     net, costs = _three_epochs(right)
