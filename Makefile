@@ -10,14 +10,19 @@ demo: $(VENV)/installed          ## train on the bundled real digits and show th
 test: lint                       ## lint, type-check and run every test
 	$(BIN)/pytest -n auto
 
-lint: $(VENV)/installed
+CPP := $(wildcard native/*.?pp tests/support/*.cpp)
+
+lint: $(VENV)/installed          ## style, types and public docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	$(BIN)/mypy
+	$(BIN)/python tests/support/docstrings.py
 
-format: $(VENV)/installed
+format: $(VENV)/installed        ## mend what a tool can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CPP)
 
 recipe: $(VENV)/installed        ## the command line's defaults against scikit-learn (minutes)
 	$(BIN)/python benchmarks/recipe.py
@@ -93,10 +98,10 @@ tsan:                            ## a program of C++ that calls the kernel from 
 	TSAN_OPTIONS=halt_on_error=1 $(TSAN)
 
 fuzz: $(VENV)/installed          ## broken and hostile files to everything that reads one (an hour)
-	$(BIN)/python -m support.fuzz --inputs 264000
+	PYTHONPATH=tests $(BIN)/python -m support.fuzz --inputs 264000
 
 kill: $(VENV)/installed          ## kill trainings, resume them, compare (minutes)
-	$(BIN)/python -m support.kill --kills 100
+	PYTHONPATH=tests $(BIN)/python -m support.kill --kills 100
 
 # pip-audit has packages of its own, which stay out of what it looks at.
 # Exit codes: 1 for known vulnerabilities, 3 where something could not be checked.
