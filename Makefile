@@ -97,11 +97,11 @@ tsan:                            ## a program of C++ that calls the kernel from 
 		echo 'ThreadSanitizer does not report a race that is there: it does not work on this machine.'; exit 1; }
 	TSAN_OPTIONS=halt_on_error=1 $(TSAN)
 
-fuzz: $(VENV)/installed          ## broken and hostile files to everything that reads one (an hour)
-	PYTHONPATH=tests $(BIN)/python -m support.fuzz --inputs 264000
+fuzz: $(VENV)/installed          ## broken and hostile files to everything that reads one (an hour; make fuzz INPUTS=2400)
+	PYTHONPATH=tests $(BIN)/python -m support.fuzz --inputs $(or $(INPUTS),264000)
 
-kill: $(VENV)/installed          ## kill trainings, resume them, compare (minutes)
-	PYTHONPATH=tests $(BIN)/python -m support.kill --kills 100
+kill: $(VENV)/installed          ## kill trainings, resume them, compare (minutes; make kill KILLS=5)
+	PYTHONPATH=tests $(BIN)/python -m support.kill --kills $(or $(KILLS),100)
 
 # pip-audit has packages of its own, which stay out of what it looks at.
 # Exit codes: 1 for known vulnerabilities, 3 where something could not be checked.

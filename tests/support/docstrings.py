@@ -67,10 +67,14 @@ def below(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
 
 
 class Docstring(Validator):
-    """The fields of a dataclass may be documented as its attributes; an exception's arguments need not be."""
+    """The fields of a dataclass may be documented as its attributes; an exception's arguments need not be.
+
+    The docstring of a method may be that of the base class.
+    """
 
     def __init__(self, obj_name: str, thing: Any) -> None:
         super().__init__(get_doc_object(thing, config={"show_class_members": False}))
+        self.raw_doc = self.clean_doc
 
     @property
     def source_file_def_line(self) -> int | None:
