@@ -3,21 +3,26 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format recipe bench bench-grid bench-kernels bench-interrupts sanitize tsan fuzz kill audit clean
+.PHONY: demo test lint format recipe bench bench-grid bench-kernels bench-interrupts sanitize tsan fuzz kill audit clean always
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
 test: lint                       ## lint, type-check and run every test
 	$(BIN)/pytest -n auto
 
-lint: $(VENV)/installed
+CPP := $(wildcard native/*.?pp tests/support/*.cpp)
+
+lint: $(VENV)/installed          ## style, types and public docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	$(BIN)/mypy
+	$(BIN)/python tests/support/docstrings.py
 
-format: $(VENV)/installed
+format: $(VENV)/installed        ## mend what a tool can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CPP)
 
 recipe: $(VENV)/installed        ## the command line's defaults against scikit-learn (minutes)
 	$(BIN)/python benchmarks/recipe.py
@@ -44,7 +49,13 @@ $(VENV)/tools: pyproject.toml
 	$(PIP) --editable ".[dev]" --config-settings=wheel.cmake=false --config-settings=wheel.py-api=py3
 	touch $@
 
-$(VENV)/installed: $(VENV)/tools CMakeLists.txt $(wildcard native/*)
+# The editable install knows every Python file by its name: it is made again when one is new, moved or gone.
+PYTHON_FILES := $(sort $(shell find src -name '*.py' -o -name '*.pyi'))
+
+$(VENV)/files: $(VENV)/tools always
+	@echo '$(PYTHON_FILES)' | cmp -s - $@ || echo '$(PYTHON_FILES)' >$@
+
+$(VENV)/installed: $(VENV)/tools $(VENV)/files CMakeLists.txt $(wildcard native/*)
 	$(PIP) --editable . --no-deps --no-build-isolation $(BUILD_OPTIONS)
 	@ls $(VENV)/lib/python*/site-packages/chainrule/_native* >/dev/null 2>&1 || \
 		echo 'The C++ part could not be compiled: networks will run on the slower "numpy" engine.' \

@@ -4,10 +4,12 @@
 
 forward: net.forward of one layer n[1] × n[0] on m columns. step: a training step of it by gradient descent (forward and
 dW; there is no dA of the first layer), as one full batch. hidden: what a layer's activation adds to net.forward, in
-nanoseconds for each number. share: of the peak with the same threads.
+nanoseconds for each number. share: of the peak with the same threads. tiny: a step with numbers below the normal ones
+(2⁻¹²⁶ in float32), in ordinary steps: without the kernel's flushing to zero some 10.
 """
 
 import argparse
+import time
 
 import numpy as np
 from contenders import Case, Chainrule
@@ -29,6 +31,8 @@ from timing import (
 
 import chainrule as cr
 from chainrule.activations import ACTIVATIONS, OUTPUT_ONLY
+from chainrule.engines import ENGINES
+from chainrule.training.train import prepare
 
 # n[1], n[0], m: thin, square, deep, and the layers of the six cases in speed.py.
 SHAPES = (
@@ -100,6 +104,29 @@ def activation_rows(arguments, noise):
     return rows
 
 
+def tiny_rows(arguments, noise):
+    tiny = float(np.finfo(arguments.dtype).tiny) / 1000
+    cases = {"ordinary": {}, "inputs": {"inputs": tiny}, "parameters": {"parameters": tiny}}
+    cases["inputs, moments"] = {"inputs": tiny, "moments": tiny}
+
+    def steps(inputs=1.0, parameters=1.0, moments=0.0):
+        net = cr.Network([64, 64, 64, 4], hidden="tanh", output="identity", seed=0, dtype=arguments.dtype)
+        net.parameters *= parameters
+        rng = np.random.default_rng(0)
+        X, Y = (inputs * rng.standard_normal((n, 256)) for n in (64, 4))
+        state = prepare(net, net.check_examples(X, Y), cr.Adam(1e-3))
+        state.memory.slots = (*(np.full_like(slot, moments) for slot in state.memory.slots[:2]), 0)
+        started = time.perf_counter()
+        ENGINES["native"].run(state, 20)
+        return time.perf_counter() - started
+
+    calls = {name: lambda case=case: with_threads(1, lambda: steps(**case)) for name, case in cases.items()}
+    samples = interleave(calls, max(7, arguments.rounds))
+    noise += map(spread, samples.values())
+    ordinary = np.median(samples.pop("ordinary"))
+    return [["tiny", name, f"{np.median(taken) / ordinary:.2f}"] for name, taken in samples.items()]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
@@ -116,6 +143,8 @@ def main():
         table([head, *matmul_rows(arguments, threads, limit, noise)])
     head = ["kernel", "activation", "threads", "ns a number over identity", "spread"]
     table([head, *activation_rows(arguments, noise)])
+    if "native" in ENGINES:
+        table([["kernel", "tiny numbers in", "ordinary steps"], *tiny_rows(arguments, noise)])
     report_noise(info, {"the kernels": over_the_bound(noise)})
 
 

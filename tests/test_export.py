@@ -34,19 +34,13 @@ from chainrule.activations import Activation
 from chainrule.exporting import ExportError, graph
 from chainrule.exporting.steps import apply, matrix
 from support.contract import DEPTHS, HIDDEN, rng_of
+from support.tables import shared
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need the extra chainrule[export]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="nothing here runs an ONNX file")
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 OUTPUTS = ("softmax", "sigmoid", "identity", "exp", "relu", "tanh")
 BOUND = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
-
-
-def shared(name):
-    if not (DATA / name).is_file():
-        pytest.skip(f"{name} is not beside this repository")
-    return DATA / name
 
 
 @pytest.fixture(autouse=True)

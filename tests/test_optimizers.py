@@ -11,54 +11,7 @@ from hypothesis import strategies as st
 import chainrule as cr
 from chainrule import optimizers
 from support.contract import OPTIMIZERS
-
-# Everything by hand: one parameter w = 1 and the gradients g = 2, −1, 0.5 of three steps.
-#
-# GradientDescent α = 0.1                 w = 1 − 0.2 = 0.8;  0.8 + 0.1 = 0.9;  0.9 − 0.05 = 0.85
-# Momentum α = 0.1, β = 0.9               v = 0.2;  0.18 − 0.1 = 0.08;  0.072 + 0.05 = 0.122
-#                                         w = 0.98;  0.972;  0.9598
-# HeavyBall α = 0.1, μ = 0.9              v = −0.2;  −0.18 + 0.1 = −0.08;  −0.072 − 0.05 = −0.122
-#                                         w = 0.8;  0.72;  0.598
-# Nesterov α = 0.1, μ = 0.9               the same v; the step is 0.9 v − 0.1 g
-#                                         −0.18 − 0.2 = −0.38;  −0.072 + 0.1 = 0.028;  −0.1098 − 0.05 = −0.1598
-#                                         w = 0.62;  0.648;  0.4882
-# RMSProp α = 0.1, β = 0.5, ε = 0         s = 2;  1 + 0.5 = 1.5;  0.75 + 0.125 = 0.875
-#                                         w = 1 − 0.2/√2;  + 0.1/√1.5;  − 0.05/√0.875
-# Adam α = 0.1, β₁ = 0.5, β₂ = 0.75, ε = 0
-#                                         v = 1;  0;  0.25        v̂ = v / (½, ¾, ⅞) = 2;  0;  2/7
-#                                         s = 1;  0.75 + 0.25 = 1;  0.75 + 0.0625 = 0.8125
-#                                         ŝ = s / (¼, 7/16, 37/64) = 4;  16/7;  52/37
-#                                         w = 1 − 0.1·2/2 = 0.9;  0.9;  0.9 − 0.1 (2/7) / √(52/37)
-# AdamW with λ = 0.5                      each step first w ← (1 − 0.05) w
-TINY = 1e-300  # ε must be above 0; this one cannot be seen
-BY_HAND = [
-    (cr.GradientDescent(0.1), [0.8, 0.9, 0.85]),
-    (cr.Momentum(0.1, 0.9), [0.98, 0.972, 0.9598]),
-    (cr.HeavyBall(0.1, 0.9), [0.8, 0.72, 0.598]),
-    (cr.Nesterov(0.1, 0.9), [0.62, 0.648, 0.4882]),
-    (
-        cr.RMSProp(0.1, 0.5, TINY),
-        [
-            1 - 0.2 / sqrt(2),
-            1 - 0.2 / sqrt(2) + 0.1 / sqrt(1.5),
-            1 - 0.2 / sqrt(2) + 0.1 / sqrt(1.5) - 0.05 / sqrt(0.875),
-        ],
-    ),
-    (cr.Adam(0.1, 0.5, 0.75, TINY), [0.9, 0.9, 0.9 - 0.2 / 7 / sqrt(52 / 37)]),
-    (
-        cr.AdamW(0.1, 0.5, 0.75, TINY, 0.5),
-        [0.85, 0.95 * 0.85, 0.95**2 * 0.85 - 0.2 / 7 / sqrt(52 / 37)],
-    ),
-]
-GRADIENTS = [2.0, -1.0, 0.5]
-
-
-def trajectory(optimizer, start, gradients):
-    w, state, path = start, optimizer.init(start), []
-    for g in gradients:
-        w, state = optimizer.step(w, g, state)
-        path.append(w)
-    return np.array(path)
+from support.oracles import BY_HAND, GRADIENTS, trajectory
 
 
 @pytest.mark.parametrize(("optimizer", "path"), BY_HAND, ids=lambda x: type(x).__name__)

@@ -19,15 +19,7 @@ from pyarrow import parquet
 
 from chainrule import datasets
 from chainrule.readers import ReaderError, Table, common, read
-
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-
-
-@pytest.fixture
-def data():
-    if not DATA.is_dir():
-        pytest.skip("shared/data is absent")
-    return DATA
+from support.tables import shared
 
 
 @pytest.fixture
@@ -227,13 +219,13 @@ def test_a_target_that_is_the_only_column_is_refused(write):
     assert "'a' is the only column" in refusal(write("t.csv", "a\n1\n"), target="a")
 
 
-def test_shared_tables(data):
-    titanic = read(data / "titanic.csv", target="Survived")
+def test_shared_tables():
+    titanic = read(shared("titanic.csv"), target="Survived")
     assert titanic.X.shape == (891, 11)
     assert titanic.y.sum() == 342
     assert titanic.X["Age"].isna().sum() == 177
-    assert read(data / "housing.csv", target="median_house_value").X.shape == (20640, 9)
-    assert read(str(data / "football.csv")).X.shape == (411, 3)
+    assert read(shared("housing.csv"), target="median_house_value").X.shape == (20640, 9)
+    assert read(str(shared("football.csv"))).X.shape == (411, 3)
 
 
 # Parquet
@@ -408,8 +400,8 @@ def test_damaged_archives_are_refused(write, savez, save_h5, tmp_path):
     assert "not readable as HDF5" in refusal(write("t.h5", save_h5(X=np.ones((99, 9))).read_bytes()[:3000]))
 
 
-def test_shared_cats(data):
-    train, test = read(data / "train_catvnoncat.h5"), read(data / "test_catvnoncat.h5", target="y")
+def test_shared_cats():
+    train, test = read(shared("train_catvnoncat.h5")), read(shared("test_catvnoncat.h5"), target="y")
     assert train.X.shape == (209, 12288)
     assert train.image_shape == test.image_shape == (64, 64, 3)
     assert train.target == test.target == "y"
@@ -468,8 +460,8 @@ def test_idx_labels_that_do_not_fit_are_refused(write):
     assert "labels goes with IDX images" in refusal("iris", labels=labels)
 
 
-def test_shared_mnist(data):
-    table = read(data / "t10k-images-idx3-ubyte.gz")
+def test_shared_mnist():
+    table = read(shared("t10k-images-idx3-ubyte.gz"))
     assert table.X.shape == (10000, 784)
     assert np.bincount(table.y).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 

@@ -2,7 +2,6 @@
 
 import decimal
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,16 +11,10 @@ from sklearn.base import clone
 from chainrule import readers, tabular
 from chainrule.readers import Table
 from chainrule.tabular import Columns, DateParts, TableError, make_pipeline, make_plan, recipe
+from support.tables import shared
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 M = 120
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 2}
-
-
-def shared(name: str) -> Path:
-    if not (DATA / name).is_file():
-        pytest.skip(f"{name} is not beside this repository")
-    return DATA / name
 
 
 def table(target="y", **columns):

@@ -15,32 +15,15 @@ from chainrule.cli import main
 from chainrule.cli.common import harmless
 from chainrule.files import model as modelfile
 from support import hostile
+from support.tables import QUICK, people, shared
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PROGRAM = [sys.executable, "-c", "from chainrule.cli import main; main()"]
-QUICK = ("--hidden", "8", "--epochs", "3")
-
-
-def shared(name):
-    if not (DATA / name).is_file():
-        pytest.skip(f"{name} is not beside this repository")
-    return DATA / name
 
 
 @pytest.fixture(autouse=True)
 def a_terminal_of_80_columns_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
-
-
-def people(m=80, seed=0):
-    r = np.random.default_rng(seed)
-    age = r.integers(18, 80, m) + 0.5
-    city = r.choice(["Rome", "Oslo", "Lima"], m)
-    since = [f"2024-01-0{day}" for day in r.integers(1, 9, m)]
-    frame = pd.DataFrame({"age": age, "city": city, "member": age > 40, "since": since})
-    frame.loc[::7, "age"] = None
-    return frame.assign(buys=np.where((age > 45) ^ (city == "Oslo"), "yes", "no"), spends=age * 2.25 + (city == "Rome"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import main
-from cli.test_cli import QUICK, people
+from support.tables import QUICK, people
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 Beside each row stands what scikit-learn's own networks do with it: where their error is clear, ours begins with it.
 """
 
-import time
+import platform
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn import neural_network as theirs
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 import chainrule as cr
 from chainrule.engines import ENGINES
@@ -517,25 +518,21 @@ def test_an_estimator_that_diverges_keeps_finite_parameters(engine):
 
 
 @pytest.mark.skipif("native" not in ENGINES, reason="the compiled kernel is not installed")
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64", "aarch64", "arm64"),
+    reason="of other processors nothing is asked",
+)
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_numbers_below_the_normal_ones_do_not_slow_the_kernel_down(dtype):
-    tiny = float(np.finfo(dtype).tiny) / 1000
-
-    def seconds(inputs=1.0, parameters=1.0, moments=0.0):
-        """Processor time of 20 steps, the least of several tries. As they are, they would take ten times as long."""
-        net = cr.Network([64, 64, 64, 4], hidden="tanh", output="identity", seed=0, dtype=dtype)
-        net.parameters *= parameters
-        rng = np.random.default_rng(0)
-        columns, Y = (inputs * rng.standard_normal((n, 256)) for n in (64, 4))
-        state = prepare(net, net.check_examples(columns, Y), cr.Adam(1e-3))
-        state.memory.slots = (*(np.full_like(slot, moments) for slot in state.memory.slots[:2]), 0)
-        found = []
-        for _ in range(7):
-            start = time.process_time()
-            ENGINES["native"].run(state, 20)
-            found.append(time.process_time() - start)
-        return min(found)
-
-    ordinary = seconds()
-    for extreme in ({"inputs": tiny}, {"parameters": tiny}, {"inputs": tiny, "moments": tiny}):
-        assert seconds(**extreme) < 4 * ordinary
+def test_numbers_below_the_normal_ones_are_zeros_in_the_kernel_and_nowhere_else(dtype, threads):
+    # Arithmetic with them takes up to a hundred times as long (benchmarks/kernels.py shows that it does not here).
+    below = float(np.finfo(dtype).tiny) / 1000
+    net = cr.Network([300, 300, 4], hidden="tanh", output="identity", seed=0, dtype=dtype)
+    state = prepare(net, net.check_examples(np.zeros((300, 1000)), np.ones((4, 1000))), cr.Adam(1e-3))
+    state.memory.slots = (*(np.full_like(slot, below) for slot in state.memory.slots[:2]), 0)
+    with threadpool_limits(threads):
+        ENGINES["native"].run(state, 1)
+    for slot in state.memory.slots[:2]:  # dW[1] = 0, so their numbers are β · below
+        assert (slot[: net.W[1].size] == 0).all()
+        assert (slot != 0).any()
+    assert dtype(below) * dtype(1) > 0

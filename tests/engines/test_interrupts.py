@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM inside the kernel. The latencies themselves are measured by benchmarks/interrupts.py."""
+"""Ctrl-C and SIGTERM inside the kernel: they end it. How long that takes is measured by benchmarks/interrupts.py."""
 
 import os
 import subprocess
@@ -30,7 +30,8 @@ def ask():
 
 # -- signals -----------------------------------------------------------------------------------------------------------
 
-# Every job takes minutes unless it is interrupted. `send` waits until the kernel computes, in whatever thread.
+# No job comes to its end within the time limit of a test, unless it is interrupted; `cut_short` says whether it was,
+# where that can be seen. `send` waits until the kernel computes, in whatever thread.
 HEAD = """
 import os, signal, sys, threading, time, warnings
 import numpy as np, chainrule as cr
@@ -46,24 +47,23 @@ def terminate(number, frame):
 
 signal.signal(signal.SIGTERM, terminate)
 warnings.simplefilter("ignore")
-sent, inside = [], threading.Event()
-LIMIT = 60 if "asan" in os.environ.get("LD_PRELOAD", "") else 5  # seconds; what `make sanitize` builds is very slow
+inside = threading.Event()
+cut_short = lambda: True
 kernel.module().ask(inside.set)
 
 def send(number, delay=0.0):
     def run():
         inside.wait()
         time.sleep(delay)
-        sent.append(time.perf_counter())
         os.kill(os.getpid(), number)
-    threading.Thread(target=run, daemon=True).start()
+    sender = threading.Thread(target=run, daemon=True)
+    sender.start()
+    return sender
 
-def stopped_in_time(thread_count=1):
-    late = time.perf_counter() - sent[0]
-    assert late < LIMIT, f"{late:.2f} s late"
-    while threading.active_count() > 1 and time.perf_counter() - sent[0] < 2 * LIMIT:
-        time.sleep(0.01)  # the sender
-    assert threading.active_count() == thread_count, threading.enumerate()
+def stopped(sender):
+    sender.join()
+    assert threading.active_count() == 1, threading.enumerate()
+    assert cut_short()
     print("fine")
 
 def state(m, batch_size=None, sizes=(20, 30, 1), **options):
@@ -75,19 +75,23 @@ def state(m, batch_size=None, sizes=(20, 30, 1), **options):
 """
 
 JOBS = {
-    "run, tiny steps": "s = state(4, sizes=(3, 2, 1)); job = lambda: ENGINES['native'].run(s, 10**8)",
-    "run, long epochs": "s = state(10**6, 1000, (20, 500, 500, 1)); job = lambda: ENGINES['native'].run(s, 1)",
-    "run, long steps": "s = state(10**5, None, (20, 500, 500, 1)); job = lambda: ENGINES['native'].run(s, 10**6)",
+    "run, tiny steps": """
+s = state(4, sizes=(3, 2, 1))
+job, cut_short = lambda: ENGINES["native"].run(s, 10**9), lambda: s.epoch < 10**9""",
+    "run, long epochs": """
+s = state(10**6, 1000, (20, 2000, 2000, 1))
+job, cut_short = lambda: ENGINES["native"].run(s, 1), lambda: s.epoch == 0""",
+    "run, long steps": """
+s = state(10**6, None, (20, 2000, 2000, 1))
+job, cut_short = lambda: ENGINES["native"].run(s, 1), lambda: s.epoch == 0""",
     "net.train": """
 s = state(1000)
 job = lambda: list(s.network.train(s.X, s.Y, cr.Adam(1e-4), epochs=10**7, every=10**6))""",
     "one evaluation": """
-s = state(1)
+s = state(1, sizes=(20, 2000, 2000, 1))
 X, Y = np.broadcast_to(s.X, (20, 10**6)), np.broadcast_to(s.Y, (1, 10**6))
 compute = ENGINES["native"].objective(s.network, X, Y, None, 0.0)
-def job():
-    while True:
-        compute(s.network.parameters)""",
+job = lambda: compute(s.network.parameters)""",
     "forward": """
 net = cr.Network((1, 1000, 1000, 1), hidden="relu", output="identity", seed=0, dtype="float32")
 X = np.broadcast_to(np.ones((1, 1), np.float32), (1, 4 * 10**7))
@@ -109,7 +113,7 @@ job = lambda: cr.train_many(nets, s.X, s.Y, cr.Adam(1e-4), epochs=10, batch_size
     "GridSearchCV": """
 rng = np.random.default_rng(0)
 X, y = rng.standard_normal((50_000, 20)), rng.standard_normal(50_000)
-model = cr.MLPRegressor(hidden_layer_sizes=(1500, 1500), max_iter=1)
+model = cr.MLPRegressor(hidden_layer_sizes=(700, 700), max_iter=10**6, n_iter_no_change=np.inf)
 search = cr.GridSearchCV(model, {"alpha": [0, 1, 2]}, cv=2, n_jobs=2)
 inside.set()
 job = lambda: search.fit(X, y)""",
@@ -120,7 +124,7 @@ def run_program(program):
     path = os.pathsep.join(filter(None, sys.path))
     run = subprocess.run(
         [sys.executable, "-c", HEAD + program], env={**os.environ, "PYTHONPATH": path},
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
@@ -133,11 +137,11 @@ def test_ctrl_c_and_a_handler_that_raises_end_whatever_the_kernel_computes(name)
     number, error = ("SIGINT", "KeyboardInterrupt") if len(name) % 2 else ("SIGTERM", "Terminated")
     delay = 0.0 if "ask" in JOBS[name] or "inside.set" not in JOBS[name] else 1.0
     found = run_program(f"""{JOBS[name]}
-send(signal.{number}, {delay})
+sender = send(signal.{number}, {delay})
 try:
     job()
 except {error}:
-    stopped_in_time()
+    stopped(sender)
 """)
     assert found == "fine\n"
 
@@ -147,10 +151,10 @@ def test_an_estimator_keeps_what_it_has_and_can_go_on():
     found = run_program("""
 rng = np.random.default_rng(0)
 X, y = rng.standard_normal((50_000, 20)), rng.standard_normal(50_000)
-model = cr.MLPRegressor(hidden_layer_sizes=(1500, 1500), max_iter=1, random_state=0)
-send(signal.SIGINT)
+model = cr.MLPRegressor(hidden_layer_sizes=(700, 700), max_iter=1, random_state=0)
+sender = send(signal.SIGINT)
 model.fit(X, y)
-stopped_in_time()
+stopped(sender)
 assert model.n_iter_ == 0 and model.predict(X[:5]).shape == (5,)
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 assert model.partial_fit(X[:500], y[:500]).n_iter_ == 1
@@ -167,12 +171,12 @@ options = dict(m=3000, batch_size=1000, sizes=(50, 200, 1), dropout=0.3, l2=0.1)
 with threadpool_limits({threads}):
     s = state(**options)
     for number, error in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)) * 2:
-        sent.clear(), inside.clear()
-        send(number)
+        inside.clear()
+        sender = send(number)
         try:
             ENGINES["native"].run(s, 10**6)
         except error:
-            stopped_in_time()
+            stopped(sender)
         assert s.memory.batches == 3 * s.epoch == s.memory.slots[-1]
     assert len(ENGINES["native"].run(s, 2)) == 2
     other = state(**options)
@@ -202,7 +206,7 @@ print("fine")
 
 
 @signals
-def test_a_kernel_in_another_thread_goes_on_while_the_main_thread_is_told_at_once():
+def test_a_kernel_in_another_thread_goes_on_while_the_main_thread_is_told():
     found = run_program("""
 s, other = state(3000, 10), state(3000, 10)
 def work():
@@ -211,16 +215,15 @@ def work():
         pass
 done = []
 thread = threading.Thread(target=work)
-send(signal.SIGINT)
+sender = send(signal.SIGINT)
 thread.start()
 try:
     threading.Event().wait()
 except KeyboardInterrupt:
-    assert time.perf_counter() - sent[0] < LIMIT
-assert thread.is_alive()
-done.append(True)
+    assert thread.is_alive()
+    done.append(True)
 thread.join()
-stopped_in_time()
+stopped(sender)
 ENGINES["native"].run(other, s.epoch)
 np.testing.assert_array_equal(other.network.parameters, s.network.parameters)
 """)

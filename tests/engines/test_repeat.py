@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_limits
 import chainrule as cr
 from chainrule.engines import ENGINES, kernel
 from chainrule.training.train import prepare
-from support.contract import OPTIMIZERS
+from support.contract import OPTIMIZERS, twin
+from support.rounding import GROWTH, UNIT, gradient_and_bound, step_and_bound
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer", "ignore:lbfgs failed to converge", "ignore:.*predicts nearly the same"
@@ -234,14 +235,9 @@ def test_scikit_learns_search_in_two_processes_has_the_bits_of_one():
 
 # -- other instruction sets --------------------------------------------------------------------------------------------
 
-if kernel.BUILT:
-    from test_native import GROWTH, ISAS, UNIT, gradient_and_bound, step_and_bound, twin
-
-    RUNNERS = [*ISAS, "numpy"]
-    STEPS = (1, 10, 200)
-    SMOOTH = (
-        64  # units of rounding of ‖w‖, after 200 steps of a smooth network by a rule that is linear in the gradient
-    )
+RUNNERS = [*(kernel.module().isas() if kernel.BUILT else ()), "numpy"]
+STEPS = (1, 10, 200)
+SMOOTH = 64  # units of rounding of ‖w‖, after 200 steps of a smooth network by a rule that is linear in the gradient
 
 
 def after_steps(runner, sizes, hidden, optimizer, dtype, seed, counts):
@@ -272,8 +268,8 @@ def after_steps(runner, sizes, hidden, optimizer, dtype, seed, counts):
     ids=str,
 )
 def test_two_instruction_sets_are_no_further_apart_than_rounding_can_take_them(sizes, hidden, optimizer, dtype):
-    # Each of the two is within the bound of running error analysis from the exact step (test_native.py), so they are
-    # within twice that from one another; and the errors of t steps add up, and grow by GROWTH at most on the way.
+    # Each of the two is within the bound of support/rounding.py from the exact step, so they are within twice that from
+    # one another; and the errors of t steps add up, and grow by GROWTH at most on the way.
     for seed in (0, 1) if sizes[0] < 100 else (0,):
         runs = [after_steps(runner, sizes, hidden, optimizer, dtype, seed, STEPS) for runner in RUNNERS]
         before, A, Y, _ = runs[0]

@@ -32,6 +32,7 @@ import json
 import pathlib
 from collections import Counter
 
+import numpy as np
 import pytest
 import sklearn.neural_network as door
 from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
@@ -55,7 +56,21 @@ def forbidden(self, *args, **kwargs):
     raise AssertionError("scikit-learn's own network was trained")
 
 
+def loss_grad_lbfgs(self, theta, X, y, sample_weight, *buffers):
+    # A private method of scikit-learn's, which one of its tests calls. theta: all coefs_, then all intercepts_.
+    pieces = np.split(theta, np.cumsum([p.size for p in (*self.coefs_, *self.intercepts_)])[:-1])
+    network, L = self.network_, self.network_.L
+    before = network.parameters.copy()
+    for l in range(1, L + 1):
+        network.W[l] = pieces[l - 1].reshape(self.coefs_[l - 1].shape).T
+        network.b[l] = pieces[L + l - 1][:, None]
+    J, dW, db = network.gradients(X.T, y.T, self.alpha, sample_weight)
+    network.parameters = before
+    return J, np.concatenate([*(d.T.ravel() for d in dW[1:]), *(d.ravel() for d in db[1:])])
+
+
 BaseMLP._fit = counted
+BaseMLP._loss_grad_lbfgs = loss_grad_lbfgs
 BaseMultilayerPerceptron._fit = forbidden
 
 

@@ -29,9 +29,9 @@ from chainrule.files import model as modelfile
 from chainrule.readers import Table
 from chainrule.tabular import make_pipeline as make_plan_pipeline
 from chainrule.tabular import make_plan
-from cli.test_cli import people
 from support.contract import CASES
 from support.hostile import ABOUT_TEXTS, ABOUTS, alone
+from support.tables import people
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 pytestmark = pytest.mark.filterwarnings(

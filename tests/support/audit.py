@@ -1,6 +1,6 @@
 """Known vulnerabilities of the packages in a folder, by pip-audit. It says so where it could not look.
 
-    python tests/audit.py .venv/lib/python3.12/site-packages
+    python tests/support/audit.py .venv/lib/python3.12/site-packages
 
 pip-audit alone ends with "No known vulnerabilities found" where no source of them could be reached. Exit codes: 0 all
 were checked and none has any, 1 some have, 3 something could not be checked.

@@ -83,6 +83,13 @@ def network(
     return net
 
 
+def twin(net: Any) -> Any:
+    """The same network in float64."""
+    other = Network(net.sizes, hidden=net.g[1:-1], output=net.g[-1], loss=net.loss.spec, init="zeros")
+    other.parameters = net.parameters
+    return other
+
+
 def case(hidden: Any, pair: tuple[str, str], depth: int) -> tuple[Any, Any, Any, np.random.Generator]:
     """A network, X, Y and a generator for what else the test draws."""
     loss, output = pair

@@ -3,7 +3,6 @@ import inspect
 import itertools
 import threading
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,7 @@ from chainrule import engines
 from chainrule.engines import ENGINES, reference
 from chainrule.training.train import prepare
 from support.contract import OPTIMIZERS, PAIRS, SCHEDULES, case, network, problem
-
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+from support.tables import shared
 
 
 def small(m=12, seed=0, **options):
@@ -67,11 +65,9 @@ def test_the_flower_of_the_course_has_its_published_accuracies(units, accuracy):
 
 def test_the_cats_of_the_course_have_their_published_numbers():
     h5py = pytest.importorskip("h5py", reason="h5py is not installed")
-    if not (DATA / "train_catvnoncat.h5").exists():
-        pytest.skip("the course's cats are not beside this repository")
     examples = {}
     for part in ("train", "test"):
-        with h5py.File(DATA / f"{part}_catvnoncat.h5") as file:
+        with h5py.File(shared(f"{part}_catvnoncat.h5")) as file:
             pixels, Y = file[f"{part}_set_x"][:], file[f"{part}_set_y"][:]
         examples[part] = pixels.reshape(len(pixels), -1).T / 255, Y.reshape(1, -1)
     net = cr.Network([12288, 1], init="zeros")

@@ -16,7 +16,7 @@ import chainrule as cr
 from chainrule import equations, optimizers
 from chainrule.engines import reference
 from support.contract import assert_gradients, masks, network, problem, reported
-from test_optimizers import BY_HAND, GRADIENTS, trajectory
+from support.oracles import BY_HAND, GRADIENTS, trajectory, written_out
 
 m, n = 7, 4
 
@@ -222,8 +222,6 @@ ENGINE = {
 
 @pytest.mark.parametrize("bug", ENGINE)
 def test_a_loop_written_out_objects_to(bug):
-    from engines.test_engines import written_out
-
     right, wrong = reference.Numpy(), planted(reference, *ENGINE[bug]).Numpy()
     wanted_net, wanted = written_out()
     net, costs = _three_epochs(right)

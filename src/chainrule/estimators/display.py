@@ -30,8 +30,21 @@ class _Display:
 class CostCurveDisplay(_Display):
     """The cost over the epochs: training solid, validation dashed.
 
-    history: "cost" and perhaps "validation_cost", as in ``history_``. estimator_name: for the legend.
-    Attributes after drawing: `ax_`, `figure_`, `lines_`.
+    Parameters
+    ----------
+    history : dict of str to sequence of float
+        "cost" and perhaps "validation_cost", one number for each epoch, as in ``history_``.
+    estimator_name : str, optional
+        The name in the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure of these axes.
+    lines_ : list of matplotlib.lines.Line2D
+        The curves.
     """
 
     def __init__(self, history: Mapping[str, Sequence[float]], *, estimator_name: str | None = None) -> None:
@@ -40,15 +53,40 @@ class CostCurveDisplay(_Display):
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, name: str | None = None, ax: "Axes | None" = None) -> Self:
-        """Draw the history of a fitted MLPClassifier or MLPRegressor, or of the one at the end of a pipeline.
+        """Draw the history of a fitted estimator.
 
-        name: for the legend; the class of the estimator unless given. ax: several estimators can share one.
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Pipeline
+            Fitted; of a pipeline, its last step is drawn.
+        name : str, optional
+            The name in the legend; that of the estimator's class unless given.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw: several estimators can share one. New ones unless given.
+
+        Returns
+        -------
+        CostCurveDisplay
+            What was drawn.
         """
         estimator = _network(cls, estimator)
         return cls(deepcopy(estimator.history_), estimator_name=name or type(estimator).__name__).plot(ax)
 
     def plot(self, ax: "Axes | None" = None, *, name: str | None = None) -> Self:
-        """Draw on `ax`, or on a new one. name: for the legend, instead of the estimator's."""
+        """Draw once more.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new ones unless given.
+        name : str, optional
+            The name in the legend, instead of `estimator_name`.
+
+        Returns
+        -------
+        CostCurveDisplay
+            This display.
+        """
         before = 0 if ax is None else len(ax.lines)
         name = name or self.estimator_name
         self._drawn(plots.cost_curves(self.history if name is None else {name: self.history}, ax=ax))
@@ -59,7 +97,17 @@ class CostCurveDisplay(_Display):
 class NetworkDisplay(_Display):
     """The network as a diagram: units as circles, weights as lines, green above zero and purple below.
 
-    network: a chainrule.Network. Attributes after drawing: `ax_`, `figure_`.
+    Parameters
+    ----------
+    network : chainrule.Network
+        What is drawn.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure of these axes.
     """
 
     def __init__(self, network: Network) -> None:
@@ -67,19 +115,54 @@ class NetworkDisplay(_Display):
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: "Axes | None" = None) -> Self:
-        """Draw the network of a fitted MLPClassifier or MLPRegressor, or of the one at the end of a pipeline."""
+        """Draw the network of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Pipeline
+            Fitted; of a pipeline, its last step is drawn.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new ones unless given.
+
+        Returns
+        -------
+        NetworkDisplay
+            What was drawn.
+        """
         return cls(deepcopy(_network(cls, estimator).network_)).plot(ax)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw on `ax`, or on a new one."""
+        """Draw once more.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new ones unless given.
+
+        Returns
+        -------
+        NetworkDisplay
+            This display.
+        """
         return self._drawn(plots.network(self.network, ax=ax))
 
 
 class FirstLayerDisplay(_Display):
     """The weights of the first layer as images, one for each unit.
 
-    network: a chainrule.Network. shape: (height, width) or (height, width, 3) of an image.
-    Attributes after drawing: `ax_`, `figure_`.
+    Parameters
+    ----------
+    network : chainrule.Network
+        Whose W[1] is drawn.
+    shape : sequence of int
+        (height, width) of an image, or (height, width, 3).
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure of these axes.
     """
 
     def __init__(self, network: Network, shape: Sequence[int]) -> None:
@@ -88,11 +171,37 @@ class FirstLayerDisplay(_Display):
 
     @classmethod
     def from_estimator(cls, estimator: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> Self:
-        """Draw those of a fitted MLPClassifier or MLPRegressor, or of the one at the end of a pipeline."""
+        """Draw the weights of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Pipeline
+            Fitted; of a pipeline, its last step is drawn.
+        shape : sequence of int
+            (height, width) of an image, or (height, width, 3).
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new ones unless given.
+
+        Returns
+        -------
+        FirstLayerDisplay
+            What was drawn.
+        """
         return cls(deepcopy(_network(cls, estimator).network_), shape).plot(ax)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw on `ax`, or on a new one."""
+        """Draw once more.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new ones unless given.
+
+        Returns
+        -------
+        FirstLayerDisplay
+            This display.
+        """
         return self._drawn(plots.first_layer(self.network, self.shape, ax=ax))
 
 

@@ -4,6 +4,7 @@ import warnings
 from concurrent.futures import CancelledError
 from contextvars import copy_context
 from functools import partial
+from inspect import cleandoc
 from threading import Event
 from typing import Any, Self
 
@@ -57,9 +58,49 @@ class _Threads(ThreadingBackend):
             raise CancelledError from None
 
 
+# Of both searches; the docstring of each has its own parameters in front of them.
+_PARAMETERS = """
+scoring : str, callable, list, tuple or dict, optional
+    What is compared: scikit-learn's names of scorers, functions (estimator, X, y) → number, or several. The estimator's
+    own score unless given.
+n_jobs : int, optional
+    Fits at a time; one for each core unless given.
+refit : bool, str or callable, default True
+    Whether to fit the best candidate to all rows in the end; with several scorers the name of the one that decides.
+cv : int, cross-validation generator or iterable, optional
+    The splits: a number of folds (5 unless given), an object of scikit-learn's, or pairs of indices.
+verbose : int, default 0
+    How much is printed on the way.
+pre_dispatch : int or str, default "2*n_jobs"
+    Fits that are prepared at a time.
+error_score : "raise" or float, default nan
+    The score of a fit that fails; or raise its error.
+return_train_score : bool, default False
+    Whether to score on the training rows too.
+"""
+
+
 class _OnThreads:
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = f"{cleandoc(cls.__doc__ or '')}{_PARAMETERS}"
+
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
-        """Fit and score every candidate on every split, n_jobs at a time (None: one for each core)."""
+        """Fit and score every candidate on every split, and the best one on all rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (m, n)
+            The examples, as rows.
+        y : array-like of shape (m,) or (m, outputs), optional
+            Their targets.
+        **params : dict
+            Options of the estimator's `fit`; those with a value for each row are split as the rows are.
+
+        Returns
+        -------
+        self
+            With `best_estimator_`, `best_params_` and `cv_results_`.
+        """
         limit = available_threads()
         # scikit-learn's checks change the filters for a moment and put back what they found: two threads at once may
         # leave a change behind. It ends here.
@@ -68,16 +109,33 @@ class _OnThreads:
 
 
 class GridSearchCV(_OnThreads, model_selection.GridSearchCV):
-    """scikit-learn's GridSearchCV, its parameters and its results, but on threads instead of processes.
+    """scikit-learn's GridSearchCV on threads instead of processes.
 
     Made for `MLPClassifier` and `MLPRegressor`, alone or in a pipeline, whose fits run at the same time; the fits of
-    many other estimators wait for one another. n_jobs: None is one for each core.
+    many other estimators wait for one another.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is fitted, with other parameters each time.
+    param_grid : dict or list of dict
+        Name of a parameter → values to try, in all combinations; or several such grids.
     """
 
 
 class RandomizedSearchCV(_OnThreads, model_selection.RandomizedSearchCV):
-    """scikit-learn's RandomizedSearchCV, its parameters and its results, but on threads instead of processes.
+    """scikit-learn's RandomizedSearchCV on threads instead of processes.
 
-    Made for `MLPClassifier` and `MLPRegressor`, alone or in a pipeline, whose fits run at the same time; the fits of
-    many other estimators wait for one another. n_jobs: None is one for each core.
+    Made for the same estimators as `GridSearchCV`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is fitted, with other parameters each time.
+    param_distributions : dict or list of dict
+        Name of a parameter → values to try, or a distribution with a method `rvs` (scipy.stats has many).
+    n_iter : int, default 10
+        Candidates to draw.
+    random_state : int, RandomState or None, optional
+        Where the draws come from.
     """
