@@ -205,7 +205,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
         .def(
             "forward",
             [](const Net& self, const Target<const T>& parameters, const Matrix<T>& X, const Output<T>& out) {
-                require(int64_t(X.shape(0)) == self.sizes().front() && int64_t(parameters.shape(0)) == self.parameters() &&
+                require(int64_t(X.shape(0)) == self.sizes().front() &&
+                            int64_t(parameters.shape(0)) == self.parameters() &&
                             int64_t(out.shape(0)) == self.sizes().back() && out.shape(1) == X.shape(1),
                         "the shapes do not fit the network");
                 const auto examples = dense(X);
@@ -225,7 +226,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 T* const to = out.data();
                 Signals signals;
                 return signals.watch([&] {
-                    return self.forward(data.examples, parameters.data(), to, ptrdiff_t(data.examples.m), signals.asked);
+                    return self.forward(data.examples, parameters.data(), to, ptrdiff_t(data.examples.m),
+                                        signals.asked);
                 });
             },
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("out").noconvert())
@@ -237,9 +239,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 require(int64_t(gradient.shape(0)) == self.parameters(), "gradient: wanted as many as parameters");
                 T* const to = gradient.data();
                 Signals signals;
-                return signals.watch([&] {
-                    return self.cost_and_gradients(data.examples, parameters.data(), l2, to, signals.asked);
-                });
+                return signals.watch(
+                    [&] { return self.cost_and_gradients(data.examples, parameters.data(), l2, to, signals.asked); });
             },
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("l2"), nb::arg("gradient").noconvert())
         .def(
@@ -282,7 +283,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
 
 NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);  // networks that live until the interpreter ends hold kernels
-    m.def("isas", &isas, "The instruction sets this machine has, of those the kernel was built for; the best one last.");
+    m.def("isas", &isas,
+          "The instruction sets this machine has, of those the kernel was built for; the best one last.");
     m.def("available_threads", &available_threads, "As OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity.");
     m.def(
         "ask",
@@ -307,8 +309,16 @@ NB_MODULE(_native, m) {
                uint64_t mask_key) {
                 require(std::all_of(dropout.begin(), dropout.end(), [](double rate) { return 0 <= rate && rate < 1; }),
                         "dropout: wanted rates from 0 up to 1 (not included)");
-                new (self) Hyper{named(rule, RULES, "optimizer"), beta1,     beta2,   epsilon,    weight_decay,
-                                 epsilon_hat,                     l2,        clip_norm, dropout,  batch_size,
+                new (self) Hyper{named(rule, RULES, "optimizer"),
+                                 beta1,
+                                 beta2,
+                                 epsilon,
+                                 weight_decay,
+                                 epsilon_hat,
+                                 l2,
+                                 clip_norm,
+                                 dropout,
+                                 batch_size,
                                  mask_key};
             },
             nb::arg("rule"), nb::arg("beta1"), nb::arg("beta2"), nb::arg("epsilon"), nb::arg("weight_decay"),

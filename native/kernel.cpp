@@ -21,7 +21,9 @@ template <class T> CHAINRULE_INLINE int64_t panels_of(const Step<T>& step) { ret
 template <class T> CHAINRULE_INLINE int filled(const Step<T>& step, int64_t p) {
     return int(least(P<T>, step.m - p * P<T>));
 }
-template <class T> CHAINRULE_INLINE int vectors(const Step<T>& step, int64_t p) { return filled(step, p) > N<T> ? 2 : 1; }
+template <class T> CHAINRULE_INLINE int vectors(const Step<T>& step, int64_t p) {
+    return filled(step, p) > N<T> ? 2 : 1;
+}
 
 template <class T> CHAINRULE_INLINE int64_t example(const Step<T>& step, int64_t j) {
     return step.index ? step.index[j] : step.first + j;
@@ -31,8 +33,9 @@ template <class T> CHAINRULE_INLINE int64_t example(const Step<T>& step, int64_t
 
 enum Ends { PLAIN = 0, ADD = 1, RECTIFY = 2 };
 
-// C[r][v] = Σ_k S(r, k) B[k][v] + bias[r], for R rows and V vectors of a panel; C += … with ADD, max(0, …) with RECTIFY.
-// S(r, k) is s[r · stride + k], or s[k · stride + r] if across. After every `block` terms s jumps, to the next panel.
+// C[r][v] = Σ_k S(r, k) B[k][v] + bias[r], for R rows and V vectors of a panel; C += … with ADD, max(0, …) with
+// RECTIFY. S(r, k) is s[r · stride + k], or s[k · stride + r] if across. After every `block` terms s jumps, to the next
+// panel.
 template <class T, int R, int V, bool across>
 void tile(const T* s, ptrdiff_t stride, int64_t depth, int64_t block, ptrdiff_t jump, const T* b, T* c, const T* bias,
           int ends) {
@@ -77,8 +80,7 @@ void tile(const T* s, ptrdiff_t stride, int64_t depth, int64_t block, ptrdiff_t 
     }
 }
 
-template <class T>
-using Tile = void (*)(const T*, ptrdiff_t, int64_t, int64_t, ptrdiff_t, const T*, T*, const T*, int);
+template <class T> using Tile = void (*)(const T*, ptrdiff_t, int64_t, int64_t, ptrdiff_t, const T*, T*, const T*, int);
 
 // The tile of so many rows and vectors.
 template <class T, bool across> Tile<T> tile_of(int64_t rows, int vectors) {
@@ -206,9 +208,7 @@ template <class T> void activate(Function g, T alpha, T* a, T* slope, int64_t ro
                 return z * t;
             });
             break;
-        case Function::exp:
-            each(a, slope, rows, V, [](X z, X&) { return exp(z); });
-            break;
+        case Function::exp: each(a, slope, rows, V, [](X z, X&) { return exp(z); }); break;
         case Function::softmax:
             for (int v = 0; v < V; ++v) {
                 T* const column = a + v * N<T>;
@@ -289,7 +289,8 @@ template <class T> void pack_panel(const Step<T>& step, const Rows<T>& rows, int
         for (int64_t k = 0; k < n; ++k) {
             for (int v = 0; v < 2; ++v) {
                 const int some = int(least(N<T>, count - v * N<T>));
-                store(to + k * P<T> + v * N<T>, load_partial(from + k * rows.unit_stride + v * N<T>, some < 0 ? 0 : some));
+                store(to + k * P<T> + v * N<T>,
+                      load_partial(from + k * rows.unit_stride + v * N<T>, some < 0 ? 0 : some));
             }
         }
         return;
@@ -328,7 +329,8 @@ template <class T> void pack(const Step<T>& step, int64_t first, int64_t count, 
 // Columns k0 … k0 + columns - 1 of A[l-1]ᵀ for count examples from j0 on, a multiple of P: P columns each to[j][P], the
 // next ones `apart` numbers further on.
 template <class T>
-void turn(const Step<T>& step, int64_t l, int64_t k0, int64_t columns, int64_t j0, int64_t count, T* to, int64_t apart) {
+void turn(const Step<T>& step, int64_t l, int64_t k0, int64_t columns, int64_t j0, int64_t count, T* to,
+          int64_t apart) {
     const int64_t n = step.layers[l - 1].inputs;
     if (l == 1 && (step.X.unit_stride == 1 || !step.panels)) {
         const int64_t stride = step.X.unit_stride;
@@ -440,7 +442,8 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
     for (int v = 0; v < vectors(step, p); ++v) {
         X w = select(iota<T>() < T(count - v * N<T>), one, zero);
         if (step.weights) {
-            for (int j = 0; j < N<T> && v * N<T> + j < count; ++j) w[j] = step.weights[example(step, p * P<T> + v * N<T> + j)];
+            for (int j = 0; j < N<T> && v * N<T> + j < count; ++j)
+                w[j] = step.weights[example(step, p * P<T> + v * N<T> + j)];
         }
         const auto counts = w != 0;
         X total{};
@@ -517,7 +520,7 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
 
 // -- stage one: examples ----------------------------------------------------------------------------------------------
 
-constexpr int SIDE = 4;                                                        // tiles whose weights are gathered at once
+constexpr int SIDE = 4;  // tiles whose weights are gathered at once
 template <class T> constexpr int64_t PADDED = (TALL + N<T> - 1) / N<T> * N<T>;  // a row of a tile in whole vectors
 
 template <class T> int64_t examples_scratch(const Step<T>& step, int64_t count) {
@@ -553,7 +556,8 @@ template <class T> CHAINRULE_INLINE Vec<T> times_slope(const Layer<T>& layer, Ve
 }
 
 // dZ[l-1] of one panel from the few units n of layer l, whose dZ stay in registers.
-template <class T, int n> void backward_few(const Layer<T>& below, const T* W, int64_t K, const T* dZ, T* a, T* d, int V) {
+template <class T, int n>
+void backward_few(const Layer<T>& below, const T* W, int64_t K, const T* dZ, T* a, T* d, int V) {
     for (int v = 0; v < V; ++v) {
         Vec<T> z[n];
         UNROLL for (int i = 0; i < n; ++i) z[i] = load(dZ + i * P<T> + v * N<T>);
@@ -654,7 +658,8 @@ void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_
         const bool last = l == step.L, rectify = !last && layer.g == Function::relu;
         linear(step, l, first, count, A, Z, rectify, [&](int64_t p, int64_t i, int64_t rows) {
             if (last || rectify) return;
-            activate<T>(layer.g, layer.alpha, Z + (p * layer.units + i) * P<T>, nullptr, rows, vectors(step, first + p));
+            activate<T>(layer.g, layer.alpha, Z + (p * layer.units + i) * P<T>, nullptr, rows,
+                        vectors(step, first + p));
         });
         T* const swap = A;
         A = Z, Z = swap;
@@ -850,7 +855,7 @@ template <class T> void row_gradient(const Step<T>& step, const Item& item, T* s
         for (int64_t c = 0; c < columns; ++c) {
             const int64_t width = least(P<T>, K - c * P<T>);
             tile_of<T, false>(rows, width > N<T> ? 2 : 1)(layer.D + i * P<T>, P<T>, m, P<T>, (n - 1) * P<T>,
-                                                         At + c * m * P<T>, sums, nullptr, PLAIN);
+                                                          At + c * m * P<T>, sums, nullptr, PLAIN);
             advance_rows(step, layer.at + i * K + c * P<T>, K, sums, rows, width, step.l2);
         }
     }
@@ -867,7 +872,8 @@ template <class T> int64_t gradient_scratch(const Step<T>& step, const Item& ite
 }
 
 template <class T> void gradient(const Step<T>& step, const Item& item, T* scratch) {
-    const int64_t l = item.l, first = item.first, count = item.count;  // no bindings: clang 14 captures none in a lambda
+    const int64_t l = item.l, first = item.first,
+                  count = item.count;  // no bindings: clang 14 captures none in a lambda
     if (l == 1 && step.sparse) return sparse_gradient(step, item, scratch);
     if (item.rows) return row_gradient(step, item, scratch);
     const Layer<T>& layer = step.layers[l - 1];
@@ -895,7 +901,8 @@ template <class T> void gradient(const Step<T>& step, const Item& item, T* scrat
             for (int64_t c = 0; c < columns; ++c) {
                 T* const C = sums + (once ? c * TALL : c * n + i) * P<T>;
                 tile_of<T, false>(rows, width(c) > N<T> ? 2 : 1)(layer.D + (j / P<T> * n + i) * P<T>, P<T>, some, P<T>,
-                                                                (n - 1) * P<T>, At + c * block * P<T>, C, nullptr, j > 0 ? ADD : PLAIN);
+                                                                 (n - 1) * P<T>, At + c * block * P<T>, C, nullptr,
+                                                                 j > 0 ? ADD : PLAIN);
                 if (j + BLOCK >= step.m) advance_tile(i, rows, c, C);
             }
         });
@@ -946,9 +953,20 @@ template <class T> int64_t spin(int64_t rounds, T* out) {
 #define CHAINRULE_NAME(x) CHAINRULE_TEXT(x)
 
 template <class T> const Kernels<T>& kernels() {
-    static constexpr Kernels<T> table = {
-        CHAINRULE_NAME(CHAINRULE_ISA), N<T>, pack<T>, examples<T>, examples_scratch<T>, forward<T>, forward_scratch<T>,
-        gradient<T>, gradient_scratch<T>, by_rows<T>, update<T>, squares<T>, finite<T>, spin<T>};
+    static constexpr Kernels<T> table = {CHAINRULE_NAME(CHAINRULE_ISA),
+                                         N<T>,
+                                         pack<T>,
+                                         examples<T>,
+                                         examples_scratch<T>,
+                                         forward<T>,
+                                         forward_scratch<T>,
+                                         gradient<T>,
+                                         gradient_scratch<T>,
+                                         by_rows<T>,
+                                         update<T>,
+                                         squares<T>,
+                                         finite<T>,
+                                         spin<T>};
     return table;
 }
 template const Kernels<float>& kernels<float>();

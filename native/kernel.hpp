@@ -22,8 +22,8 @@ enum class Function { identity, sigmoid, tanh, relu, leaky_relu, elu, selu, soft
 enum class Loss { binary_cross_entropy, cross_entropy, half_squared_error, absolute, huber, poisson };
 enum class Rule { gradient, gradient_descent, momentum, heavy_ball, nesterov, rmsprop, adam };
 
-// W[l] (units, inputs) stands at `at` in the flat vector, b[l] (units) behind it. A is [panel][units][P]; D, of the same
-// shape, holds g′(Z) (where it is stored) until the way back puts dZ there.
+// W[l] (units, inputs) stands at `at` in the flat vector, b[l] (units) behind it. A is [panel][units][P]; D, of the
+// same shape, holds g′(Z) (where it is stored) until the way back puts dZ there.
 template <class T> struct Layer {
     int64_t inputs, units, at;
     Function g;

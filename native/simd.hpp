@@ -35,8 +35,12 @@ constexpr int REGISTERS = 16;
 #endif
 
 template <class T> struct VecOf;
-template <> struct VecOf<float> { typedef float type __attribute__((vector_size(BYTES))); };
-template <> struct VecOf<double> { typedef double type __attribute__((vector_size(BYTES))); };
+template <> struct VecOf<float> {
+    typedef float type __attribute__((vector_size(BYTES)));
+};
+template <> struct VecOf<double> {
+    typedef double type __attribute__((vector_size(BYTES)));
+};
 
 template <class T> using Vec = typename VecOf<T>::type;
 template <class T> using IVec = decltype(Vec<T>{} < Vec<T>{});  // int32 or int64; a mask has all bits of a lane set
@@ -50,16 +54,16 @@ template <FloatVec V> constexpr bool single = sizeof(Element<V>) == 4;
 // Returns what x86's instruction for V gives. The masked forms of AVX-512 spare us warnings of GCC 12 about its own
 // headers; the mask is left out of the code.
 #if defined(__AVX512F__)
-#define CHAINRULE_X86(name, ...)                                                             \
-    if constexpr (single<V>) return _mm512_maskz_##name##_ps(__mmask16(-1), __VA_ARGS__);    \
+#define CHAINRULE_X86(name, ...)                                                          \
+    if constexpr (single<V>) return _mm512_maskz_##name##_ps(__mmask16(-1), __VA_ARGS__); \
     else return _mm512_maskz_##name##_pd(__mmask8(-1), __VA_ARGS__)
 #elif defined(__AVX2__)
-#define CHAINRULE_X86(name, ...)                                       \
-    if constexpr (single<V>) return _mm256_##name##_ps(__VA_ARGS__);   \
+#define CHAINRULE_X86(name, ...)                                     \
+    if constexpr (single<V>) return _mm256_##name##_ps(__VA_ARGS__); \
     else return _mm256_##name##_pd(__VA_ARGS__)
 #elif defined(__SSE2__)
-#define CHAINRULE_X86(name, ...)                                    \
-    if constexpr (single<V>) return _mm_##name##_ps(__VA_ARGS__);   \
+#define CHAINRULE_X86(name, ...)                                  \
+    if constexpr (single<V>) return _mm_##name##_ps(__VA_ARGS__); \
     else return _mm_##name##_pd(__VA_ARGS__)
 #endif
 

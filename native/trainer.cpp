@@ -27,13 +27,13 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-constexpr double WORTH_A_THREAD = 1e6;             // floating-point operations of a step, at least
-constexpr int64_t KEPT = int64_t{64} << 20;        // bytes of a full batch that are kept in panels between epochs
-constexpr int64_t PIECE = 16384;                   // numbers in one piece of a flat vector
-constexpr int64_t LONG_PIECE = int64_t{1} << 22;   // numbers that are cleared without a question
-constexpr double BETWEEN_QUESTIONS = 0.02;         // seconds
-constexpr double BETWEEN_LOOKS = 1e7;              // floating-point operations after which the clock is looked at
-constexpr double SPARSE_ITEM = 1e8;                // floating-point operations of a sparse step for each item of it
+constexpr double WORTH_A_THREAD = 1e6;            // floating-point operations of a step, at least
+constexpr int64_t KEPT = int64_t{64} << 20;       // bytes of a full batch that are kept in panels between epochs
+constexpr int64_t PIECE = 16384;                  // numbers in one piece of a flat vector
+constexpr int64_t LONG_PIECE = int64_t{1} << 22;  // numbers that are cleared without a question
+constexpr double BETWEEN_QUESTIONS = 0.02;        // seconds
+constexpr double BETWEEN_LOOKS = 1e7;             // floating-point operations after which the clock is looked at
+constexpr double SPARSE_ITEM = 1e8;               // floating-point operations of a sparse step for each item of it
 
 // Results too small to be normal numbers become zero while this lives: arithmetic with them is a hundred times slower.
 class FlushDenormals {
@@ -181,12 +181,12 @@ class Asker {
 // Runs job(item, thread) for all items, on a team or alone.
 template <class F> static void share(Team* team, int threads, int64_t count, F job) {
     if (threads > 1 && count > 1) team->each(count, job);
-    else for (int64_t i = 0; i < count; ++i) job(i, 0);
+    else
+        for (int64_t i = 0; i < count; ++i) job(i, 0);
 }
 
 // The same for items of so many operations altogether: where these are many, with questions between the items.
-template <class F>
-static void share(Team* team, int threads, int64_t count, double operations, Asker& asker, F job) {
+template <class F> static void share(Team* team, int threads, int64_t count, double operations, Asker& asker, F job) {
     if (operations < 2 * BETWEEN_LOOKS) return share(team, threads, count, job);
     const int64_t between = std::max<int64_t>(1, int64_t(BETWEEN_LOOKS / operations * double(count)));
     int64_t countdown = between;  // of the thread that called
@@ -309,10 +309,9 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const int64_t widest = *std::max_element(design.sizes.begin() + (examples.sparse ? 1 : 0), design.sizes.end());
     const int64_t fit = std::max<int64_t>(1, NEAR / (widest * panel * int64_t(sizeof(T))));
     const double operations = operations_of(examples, own, examples.m);
-    const int threads = operations < 20 * WORTH_A_THREAD
-                            ? 1
-                            : std::max(1, available_threads() / running.load());
-    const int64_t group = std::max<int64_t>(1, std::min({fit, GROUP, ceil_div(panels, threads)})), groups = ceil_div(panels, group);
+    const int threads = operations < 20 * WORTH_A_THREAD ? 1 : std::max(1, available_threads() / running.load());
+    const int64_t group = std::max<int64_t>(1, std::min({fit, GROUP, ceil_div(panels, threads)})),
+                  groups = ceil_div(panels, group);
     const int64_t size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;
     for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
@@ -368,7 +367,8 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
         for (int64_t at = 0; at < count; at += PIECE) p.pieces.push_back({0, at, std::min(PIECE, count - at), false});
         for (const auto& layer : layers) {
             const int64_t size = layer.inputs * layer.units;
-            for (int64_t i = 0; i < size; i += PIECE) p.weights.push_back({0, layer.at + i, std::min(PIECE, size - i), false});
+            for (int64_t i = 0; i < size; i += PIECE)
+                p.weights.push_back({0, layer.at + i, std::min(PIECE, size - i), false});
         }
         p.sums = Memory<double>(int64_t(p.pieces.size() + p.weights.size()));
     }
@@ -404,8 +404,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool w
         const int64_t units = ceil_div(whole_layer, unit);  // whose sums are the same in any item
         const int64_t parts = std::max<int64_t>(threads == 1 ? 1 : 4 * threads,
                                                 sparse && l == 1 ? int64_t(p.operations / SPARSE_ITEM) : 1);
-        const int64_t some = unit * (rows ? ceil_div(units, parts)
-                                          : std::min<int64_t>(4, ceil_div(units, threads)));
+        const int64_t some = unit * (rows ? ceil_div(units, parts) : std::min<int64_t>(4, ceil_div(units, threads)));
         for (int64_t k = 0; k < whole_layer; k += some) {
             p.items.push_back({l, k, std::min(some, whole_layer - k), rows});
             size = std::max(size, kernels.gradient_scratch(step, p.items.back()));
@@ -457,9 +456,8 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
         first.update.rule = Rule::gradient;
         first.w_next = p.gradient.get();
     }
-    share(team.get(), threads, int64_t(p.items.size()), p.operations / 3, asker, [&](int64_t i, int thread) {
-        kernels.gradient(first, p.items[size_t(i)], p.scratch[size_t(thread)].get());
-    });
+    share(team.get(), threads, int64_t(p.items.size()), p.operations / 3, asker,
+          [&](int64_t i, int thread) { kernels.gradient(first, p.items[size_t(i)], p.scratch[size_t(thread)].get()); });
     if (asker.stopped()) return std::numeric_limits<double>::quiet_NaN();
     if (clips) {
         const auto& pieces = p.pieces;
@@ -517,8 +515,8 @@ template <class T> Update<T> update_of(const Hyper& h, double rate, int64_t t) {
     }
     // A step without a gradient is 0 / epsilon: that must not be 0 / 0 where epsilon is too small for T.
     epsilon = std::max(epsilon, sizeof(T) == 4 ? 1e-37 : 1e-300);
-    return {h.rule, T(step), T(h.beta1), T(h.beta2), T(1 - h.beta1), T(1 - h.beta2), T(epsilon),
-            T(1 - rate * h.weight_decay)};
+    return {h.rule,         T(step),        T(h.beta1), T(h.beta2),
+            T(1 - h.beta1), T(1 - h.beta2), T(epsilon), T(1 - rate * h.weight_decay)};
 }
 
 int slots_of(Rule rule) {
@@ -564,7 +562,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             step.mask_step = uint64_t(steps);
             if (examples.weights) {
                 bool counts = false;
-                for (int64_t j = 0; j < step.m && !counts; ++j) counts = examples.weights[order ? order[first + j] : first + j] != 0;
+                for (int64_t j = 0; j < step.m && !counts; ++j)
+                    counts = examples.weights[order ? order[first + j] : first + j] != 0;
                 if (!counts) continue;
             }
             const Copy& from = begun ? next : now;
@@ -601,7 +600,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             if (!std::isfinite(J)) break;
             if (--countdown == 0) {
                 const double passed = asker.look();
-                between = passed < BETWEEN_QUESTIONS / 2 ? std::min<int64_t>(2 * between, 1 << 16) : std::max<int64_t>(between / 2, 1);
+                between = passed < BETWEEN_QUESTIONS / 2 ? std::min<int64_t>(2 * between, 1 << 16)
+                                                         : std::max<int64_t>(between / 2, 1);
                 countdown = between;
             }
         }

@@ -44,8 +44,8 @@ template <class T> struct Progress {
     int64_t t, step;
 };
 
-std::vector<std::string> isas();                  // the instruction sets this machine has, best last
-int available_threads();                          // as OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity
+std::vector<std::string> isas();  // the instruction sets this machine has, best last
+int available_threads();          // as OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity
 double peak(const std::string& isa, bool wide, int threads);  // multiplications and additions per second
 
 // Aligned memory, not initialized.

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "../native/trainer.hpp"
+#include "../../native/trainer.hpp"
 
 using namespace chainrule;
 
@@ -38,12 +38,10 @@ template <class T> std::vector<T> numbers(int64_t count, uint64_t seed, double s
 // Enough examples that a step, and one way forward, is worth threads, and that there are questions in between.
 template <class T> struct Problem {
     static constexpr int64_t m = 4096;
-    const Design design{{20, 64, 32, 3},
-                        {Function::tanh, Function::relu, Function::identity},
-                        {0, 0, 0},
-                        Loss::half_squared_error,
-                        0};
-    const std::vector<T> X = numbers<T>(m * 20, 1, 2), Y = numbers<T>(m * 3, 2, 2), start = numbers<T>(parameters(), 3, 0.2);
+    const Design design{
+        {20, 64, 32, 3}, {Function::tanh, Function::relu, Function::identity}, {0, 0, 0}, Loss::half_squared_error, 0};
+    const std::vector<T> X = numbers<T>(m * 20, 1, 2), Y = numbers<T>(m * 3, 2, 2),
+                         start = numbers<T>(parameters(), 3, 0.2);
     const std::vector<T> weights = std::vector<T>(size_t(m), T(0.5));
     std::vector<int64_t> order;
     Examples<T> examples;
@@ -70,10 +68,12 @@ template <class T> struct Training {
         progress = {w.data(), {slots[0].data(), slots[1].data()}, 0, 0};
     }
 
-    std::vector<double> run(const Problem<T>& p, int64_t batch_size, int epochs, const Interrupted& interrupted = never) {
+    std::vector<double> run(const Problem<T>& p, int64_t batch_size, int epochs,
+                            const Interrupted& interrupted = never) {
         const Hyper hyper{Rule::adam, 0.9, 0.999, 1e-8, 0, false, 0.1, 1.0, {0.2, 0}, batch_size, 7};
         const std::vector<double> rates(size_t(epochs), 1e-3);
-        return trainer.run(p.examples, hyper, rates, batch_size < p.m ? p.order.data() : nullptr, progress, interrupted);
+        return trainer.run(p.examples, hyper, rates, batch_size < p.m ? p.order.data() : nullptr, progress,
+                           interrupted);
     }
 };
 
@@ -114,7 +114,8 @@ template <class T> void all() {
 
     std::vector<T> gradient(p.start.size()), again(p.start.size());
     const double J = trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, gradient.data(), never);
-    check(trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, again.data(), never) == J && gradient == again, "gradients");
+    check(trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, again.data(), never) == J && gradient == again,
+          "gradients");
 
     // Another thread wants all of them to end; what is left of a training is whole epochs.
     std::atomic<bool> stop{false};
@@ -142,7 +143,9 @@ template <class T> void all() {
 
 void race() {
     int shared = 0;
-    const auto count = [&] { for (int i = 0; i < 1000; ++i) ++shared; };
+    const auto count = [&] {
+        for (int i = 0; i < 1000; ++i) ++shared;
+    };
     std::thread one(count), two(count);
     one.join(), two.join();
     std::printf("%d\n", shared);
@@ -158,7 +161,8 @@ int main(int count, char** arguments) {
     check(available_threads() > 1, "this machine has one core, and the kernel no threads of its own");
     all<float>();
     all<double>();
-    std::printf(failed ? "wrong results\n" : "%d threads: no race was seen, and the bits are those of one training alone\n",
-                available_threads());
+    std::printf(
+        failed ? "wrong results\n" : "%d threads: no race was seen, and the bits are those of one training alone\n",
+        available_threads());
     return failed ? 1 : 0;
 }
