@@ -18,6 +18,9 @@
 
 #define CHAINRULE_INLINE [[gnu::always_inline]] inline
 
+// The loops below are over registers: they must be unrolled whole.
+#define UNROLL _Pragma("GCC unroll 16")
+
 namespace chainrule::CHAINRULE_ISA {
 
 #if defined(__AVX512F__)
@@ -253,6 +256,31 @@ template <class T> CHAINRULE_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
     if constexpr (unit == 4) unzip_rows<T, unit, 1, 2>(rows);
     if constexpr (n >= 2 * unit) unzip_rows<T, n, unit, unit>(rows);
     if constexpr (n >= 4 * unit) unzip_rows<T, n, unit, 2 * unit>(rows);
+}
+
+// Σ term(i) for i < n, in short sums: in a long one the error would grow with n.
+template <class T, class F> CHAINRULE_INLINE Vec<T> sum_of(int64_t n, F term) {
+    Vec<T> total{};
+    for (int64_t first = 0; first < n; first += 64) {
+        Vec<T> part{};
+        for (int64_t i = first; i < (first + 64 < n ? first + 64 : n); ++i) part += term(i);
+        total += part;
+    }
+    return total;
+}
+
+// found[i] = the sum of the lanes of sums[i]: pairs of vectors become one of half sums, until each sum has its lane.
+template <class T, int count> CHAINRULE_INLINE void add_lanes(Vec<T> (&sums)[count], T* found) {
+    UNROLL for (int first = 0; first < count; first += lanes<T>) {
+        UNROLL for (int some = lanes<T>; some > 1; some /= 2) {
+            UNROLL for (int i = 0; i < some; i += 2) {
+                Vec<T>&a = sums[first + i], &b = sums[first + i + 1];
+                unzip<lanes<T>, 1>(a, b);
+                sums[first + i / 2] = a + b;
+            }
+        }
+        store(found + first, sums[first]);
+    }
 }
 
 }  // namespace chainrule::CHAINRULE_ISA
