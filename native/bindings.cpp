@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "machine.hpp"
 #include "trainer.hpp"
 
 namespace nb = nanobind;
@@ -100,7 +101,7 @@ thread_local PyObject* question = nullptr;  // belongs to Python's dictionary of
 // What the kernel asks: has a signal come, whose handler raised, or did the thread's question raise? `raised` says so.
 struct Signals {
     bool raised = false;
-    Interrupted asked = [this] {
+    StopRequested asked = [this] {
         const nb::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) return raised = true;
         if (!question) return false;
@@ -194,9 +195,9 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                         "sizes: wanted whole numbers of 1 or more");
                 require(sizes.size() >= 2 && functions.size() == sizes.size() - 1 && alphas.size() == functions.size(),
                         "wanted a function for each layer");
-                Design design{sizes, {}, alphas, named(loss, LOSSES, "loss"), delta};
-                for (const auto& name : functions) design.g.push_back(named(name, FUNCTIONS, "activation"));
-                new (self) Net(design, isa);
+                Architecture architecture{sizes, {}, alphas, named(loss, LOSSES, "loss"), delta};
+                for (const auto& name : functions) architecture.g.push_back(named(name, FUNCTIONS, "activation"));
+                new (self) Net(architecture, isa);
             },
             nb::arg("sizes"), nb::arg("functions"), nb::arg("alphas"), nb::arg("loss"), nb::arg("delta"),
             nb::arg("isa"))
@@ -251,8 +252,7 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 check(self, data, parameters.shape(0), true);
                 const auto m = data.examples.m;
                 require(hyper.batch_size >= 1 && hyper.batch_size <= m, "batch_size: wanted 1 to m");
-                const size_t wanted = hyper.rule == Rule::adam ? 2 : hyper.rule == Rule::gradient_descent ? 0 : 1;
-                require(slots.size() == wanted, "slots: wanted those of the optimizer");
+                require(int(slots.size()) == slots_of(hyper.rule), "slots: wanted those of the optimizer");
                 require(counts.shape(0) == 3, "counts: wanted three numbers");
                 Progress<T> progress{parameters.data(), {nullptr, nullptr}, counts.data()[0], counts.data()[1]};
                 for (size_t i = 0; i < slots.size(); ++i) {

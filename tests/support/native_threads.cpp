@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "../../native/machine.hpp"
 #include "../../native/trainer.hpp"
 
 using namespace chainrule;
@@ -38,7 +39,7 @@ template <class T> std::vector<T> numbers(int64_t count, uint64_t seed, double s
 // Enough examples that a step, and one way forward, is worth threads, and that there are questions in between.
 template <class T> struct Problem {
     static constexpr int64_t m = 4096;
-    const Design design{
+    const Architecture architecture{
         {20, 64, 32, 3}, {Function::tanh, Function::relu, Function::identity}, {0, 0, 0}, Loss::half_squared_error, 0};
     const std::vector<T> X = numbers<T>(m * 20, 1, 2), Y = numbers<T>(m * 3, 2, 2),
                          start = numbers<T>(parameters(), 3, 0.2);
@@ -63,17 +64,17 @@ template <class T> struct Training {
     std::vector<T> w, slots[2];
     Progress<T> progress;
 
-    explicit Training(const Problem<T>& p) : trainer(p.design, isas().back()), w(p.start) {
+    explicit Training(const Problem<T>& p) : trainer(p.architecture, isas().back()), w(p.start) {
         for (auto& slot : slots) slot.assign(w.size(), T(0));
         progress = {w.data(), {slots[0].data(), slots[1].data()}, 0, 0};
     }
 
     std::vector<double> run(const Problem<T>& p, int64_t batch_size, int epochs,
-                            const Interrupted& interrupted = never) {
+                            const StopRequested& stop_requested = never) {
         const Hyper hyper{Rule::adam, 0.9, 0.999, 1e-8, 0, false, 0.1, 1.0, {0.2, 0}, batch_size, 7};
         const std::vector<double> rates(size_t(epochs), 1e-3);
         return trainer.run(p.examples, hyper, rates, batch_size < p.m ? p.order.data() : nullptr, progress,
-                           interrupted);
+                           stop_requested);
     }
 };
 
@@ -97,7 +98,7 @@ template <class T> void all() {
     }
 
     // Eight threads ask one network, while another one learns.
-    Trainer<T> trainer(p.design, isas().back());
+    Trainer<T> trainer(p.architecture, isas().back());
     const auto outputs = [&](std::vector<T>& out) {
         out.assign(size_t(3 * p.m), T(0));
         return trainer.forward(p.examples, p.start.data(), out.data(), p.m, never);
@@ -125,7 +126,7 @@ template <class T> void all() {
     for (auto* t : trainings) threads.emplace_back([&, t] { t->run(p, 1000, 1000000, stopped); });
     threads.emplace_back([&] {
         std::vector<T> out(size_t(3 * p.m)), slope(p.start.size());
-        for (Trainer<T> mine(p.design, isas().back()); !stop;) {
+        for (Trainer<T> mine(p.architecture, isas().back()); !stop;) {
             mine.forward(p.examples, p.start.data(), out.data(), p.m, stopped);
             mine.cost_and_gradients(p.examples, p.start.data(), 0.1, slope.data(), stopped);
         }
