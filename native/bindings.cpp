@@ -160,18 +160,18 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
             "__init__",
             [](Data<T>* self, int64_t inputs, const Vector<T>& values, const Indices& columns, const Indices& starts,
                const std::optional<Matrix<T>>& Y, const std::optional<Vector<T>>& weights) {
-                const bool wide = columns.dtype() == nb::dtype<int64_t>();
-                require(columns.dtype() == starts.dtype() && (wide || columns.dtype() == nb::dtype<int32_t>()),
+                const bool int64_indices = columns.dtype() == nb::dtype<int64_t>();
+                require(columns.dtype() == starts.dtype() && (int64_indices || columns.dtype() == nb::dtype<int32_t>()),
                         "X: wanted int32 or int64 indices, both of one kind");
                 require(starts.shape(0) >= 1 && values.shape(0) == columns.shape(0) &&
-                            (wide ? indices_fit<int64_t>(starts, columns, inputs)
-                                  : indices_fit<int32_t>(starts, columns, inputs)),
+                            (int64_indices ? indices_fit<int64_t>(starts, columns, inputs)
+                                           : indices_fit<int32_t>(starts, columns, inputs)),
                         "X: the indices of the sparse array are out of bounds");
                 new (self) Data<T>{};
                 self->examples.m = int64_t(starts.shape(0)) - 1;
                 self->inputs = inputs;
                 const double per_example = double(values.shape(0)) / double(std::max<size_t>(1, starts.shape(0) - 1));
-                self->sparse = {values.data(), columns.data(), starts.data(), wide, per_example};
+                self->sparse = {values.data(), columns.data(), starts.data(), int64_indices, per_example};
                 self->examples.sparse = &self->sparse;
                 self->targets(Y, weights);
                 self->keep = nb::make_tuple(values, columns, starts, Y, weights);
@@ -282,7 +282,7 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
 }  // namespace
 
 NB_MODULE(_native, m) {
-    nb::set_leak_warnings(false);  // networks that live until the interpreter ends hold kernels
+    nb::set_leak_warnings(false);  // networks that live until the interpreter epilogue hold kernels
     m.def("isas", &isas,
           "The instruction sets this machine has, of those the kernel was built for; the best one last.");
     m.def("available_threads", &available_threads, "As OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity.");

@@ -1,4 +1,4 @@
-// Which units a step leaves out: computed from the number of each unit, the same on every engine.
+// Dropout: which units a step leaves out follows from the number of each unit, so it is the same on every engine.
 #pragma once
 
 #include "panels.hpp"
@@ -6,7 +6,8 @@
 namespace chainrule::CHAINRULE_ISA {
 namespace {
 
-// Philox4x64-10 (Salmon et al. 2011, section 3.3), with the counter as numpy.random.Philox counts.
+// Philox4x64-10 (Salmon et al. 2011, section 3.3, with its constants), with the counter as numpy.random.Philox counts:
+// eight words of 32 bits for the counter (c0, 0, c2, c3).
 void philox(uint64_t key, uint64_t c0, uint64_t c2, uint64_t c3, uint32_t (&words)[8]) {
     uint64_t c[4] = {c0, 0, c2, c3}, k[2] = {key, 0};
     for (int round = 0; round < 10; ++round) {
@@ -23,13 +24,13 @@ void philox(uint64_t key, uint64_t c0, uint64_t c2, uint64_t c3, uint32_t (&word
     }
 }
 
-// A ∗ D and g′(Z) ∗ D of one panel; which units stay is said in engines.py, at dropout_masks.
-template <class T> void drop(const Step<T>& step, int64_t l, int64_t p) {
+// A ∗ D and g′(Z) ∗ D of one panel, where D is the mask of engines/reference.py, dropout_masks.
+template <class T> void apply_dropout(const Step<T>& step, int64_t l, int64_t p) {
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t n = layer.units;
     T *const A = layer.A + p * n * P<T>, *const slope = layer.D + p * n * P<T>;
     const double keep = 1 - layer.dropout;
-    const auto bound = uint64_t(keep * 4294967296.0);
+    const auto bound = uint64_t(keep * 4294967296.0);  // 2³²
     const T factor = 1 / T(keep);
     for (int j = 0; j < filled(step, p); ++j) {
         const auto start = uint64_t((p * P<T> + j) * n);

@@ -1,4 +1,4 @@
-// A[l-1] → Z[l].
+// The linear part of one layer: Z[l] = W[l] A[l-1] + b[l].
 #pragma once
 
 #include "activations.hpp"
@@ -7,8 +7,9 @@
 namespace chainrule::CHAINRULE_ISA {
 namespace {
 
+// Z[1] of some panels, of sparse examples whose indices are of type I.
 template <class T, class I>
-void sparse_rows(const Step<T>& step, const T* W, const T* b, int64_t first, int64_t count, T* Z) {
+void sparse_product(const Step<T>& step, const T* W, const T* b, int64_t first, int64_t count, T* Z) {
     const Layer<T>& layer = step.layers[0];
     const auto* const starts = static_cast<const I*>(step.sparse->starts);
     const auto* const columns = static_cast<const I*>(step.sparse->columns);
@@ -37,28 +38,28 @@ void sparse_rows(const Step<T>& step, const T* W, const T* b, int64_t first, int
 
 // Z[l] = W[l] A[l-1] + b[l] of some panels, or max(0, Z[l]); then done(p, first row, rows) for each tile of it.
 template <class T, class F>
-void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* A, T* Z, bool rectify, F done) {
+void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* A, T* Z, bool relu, F done) {
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t K = layer.inputs, n = layer.units;
     const T *const W = step.w + layer.at, *const b = W + n * K;
     if (l == 1 && step.sparse) {
-        if (step.sparse->wide) sparse_rows<T, int64_t>(step, W, b, first, count, Z);
-        else sparse_rows<T, int32_t>(step, W, b, first, count, Z);
+        if (step.sparse->int64_indices) sparse_product<T, int64_t>(step, W, b, first, count, Z);
+        else sparse_product<T, int32_t>(step, W, b, first, count, Z);
         for (int64_t p = 0; p < count; ++p) {
-            if (rectify) activate<T>(Function::relu, 0, Z + p * n * P<T>, nullptr, n, vectors(step, first + p));
+            if (relu) activate<T>(Function::relu, 0, Z + p * n * P<T>, nullptr, n, vectors(step, first + p));
             done(p, 0, n);
         }
         return;
     }
-    // As many terms at a time as let GROUP panels stay near while the rows of W pass.
-    const int64_t blocks = ceil_div(K, NEAR / (GROUP * P<T> * int64_t(sizeof(T)))), depth = ceil_div(K, blocks);
+    // As many terms at a time as let MAX_GROUP panels stay in cache while the rows of W pass.
+    const int64_t most = CACHE_BYTES / (MAX_GROUP * P<T> * int64_t(sizeof(T))), depth = ceil_div(K, ceil_div(K, most));
     for (int64_t k = 0; k < K; k += depth) {
         const int64_t some = least(depth, K - k);
         for_tiles(n, [&](int64_t i, int64_t rows) {
             for (int64_t p = 0; p < count; ++p) {
-                const auto run = tile_of<T, false>(rows, vectors(step, first + p));
-                run(W + i * K + k, K, some, some, 0, A + (p * K + k) * P<T>, Z + (p * n + i) * P<T>, b + i,
-                    (k > 0 ? ADD : PLAIN) | (rectify && k + depth >= K ? RECTIFY : PLAIN));
+                const auto product = tile_of<T, false>(rows, vectors(step, first + p));
+                product(W + i * K + k, K, some, some, 0, A + (p * K + k) * P<T>, Z + (p * n + i) * P<T>, b + i,
+                        (k > 0 ? ACCUMULATE : STORE) | (relu && k + depth >= K ? RELU : STORE));
                 if (k + depth >= K) done(p, i, rows);
             }
         });

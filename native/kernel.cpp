@@ -1,3 +1,6 @@
+// The two stages of a step, and the forward pass alone, put together from the parts of one layer.
+#include "kernel.hpp"
+
 #include "activations.hpp"
 #include "backward.hpp"
 #include "dropout.hpp"
@@ -8,24 +11,29 @@
 namespace chainrule::CHAINRULE_ISA {
 namespace {
 
-// -- stage one: examples ----------------------------------------------------------------------------------------------
-
-template <class T> int64_t examples_scratch(const Step<T>& step, int64_t count) {
-    const Layer<T>&in = step.layers[0], &out = step.layers[step.L - 1];
-    int64_t deepest = 0;
-    for (int64_t l = 2; l <= step.L; ++l) {
-        if (step.layers[l - 1].units > deepest) deepest = step.layers[l - 1].units;
+// The most units that a layer from l on has.
+template <class T> int64_t widest(const Step<T>& step, int64_t l) {
+    int64_t units = 0;
+    for (; l <= step.L; ++l) {
+        if (step.layers[l - 1].units > units) units = step.layers[l - 1].units;
     }
-    const int64_t packed = step.panels || step.sparse ? 0 : in.inputs * P<T> * count;
-    const int64_t back = TALL * P<T> + SIDE * PADDED<T> * deepest, targets = out.units * P<T>;
-    return packed + (back > targets ? back : targets);
+    return units;
 }
 
-template <class T> void examples(const Step<T>& step, int64_t first, int64_t count, T* scratch) {
+template <class T> int64_t forward_backward_scratch(const Step<T>& step, int64_t count) {
+    const Layer<T>&in = step.layers[0], &out = step.layers[step.L - 1];
+    const int64_t packed = step.packed || step.sparse ? 0 : in.inputs * P<T> * count;
+    const int64_t gathered = TILE_ROWS * P<T> + GATHERED_TILES * GATHERED_WIDTH<T> * widest(step, 2);
+    const int64_t targets = out.units * P<T>;
+    return packed + (gathered > targets ? gathered : targets);
+}
+
+// Stage one: A[1 … L-1], Σ 𝓛 and dZ[L … 1] of some panels.
+template <class T> void forward_backward(const Step<T>& step, int64_t first, int64_t count, T* scratch) {
     const int64_t n0 = step.layers[0].inputs, L = step.L;
     const T* A = nullptr;
-    if (step.panels) {
-        A = step.panels + first * n0 * P<T>;
+    if (step.packed) {
+        A = step.packed + first * n0 * P<T>;
     } else if (!step.sparse) {
         pack(step, first, count, scratch);
         A = scratch;
@@ -34,15 +42,15 @@ template <class T> void examples(const Step<T>& step, int64_t first, int64_t cou
     for (int64_t l = 1; l < L; ++l) {
         const Layer<T>& layer = step.layers[l - 1];
         const int64_t at = first * layer.units * P<T>;
-        const bool rectify = layer.g == Function::relu && !layer.stores_slope;
-        linear(step, l, first, count, A, layer.A + at, rectify, [&](int64_t p, int64_t i, int64_t rows) {
-            if (rectify) return;
+        const bool relu = layer.g == Function::relu && !layer.stores_slope;
+        linear(step, l, first, count, A, layer.A + at, relu, [&](int64_t p, int64_t i, int64_t rows) {
+            if (relu) return;
             const int64_t here = at + (p * layer.units + i) * P<T>;
             activate(layer.g, layer.alpha, layer.A + here, layer.stores_slope ? layer.D + here : nullptr, rows,
                      vectors(step, first + p));
         });
         if (layer.dropout > 0) {
-            for (int64_t p = 0; p < count; ++p) drop(step, l, first + p);
+            for (int64_t p = 0; p < count; ++p) apply_dropout(step, l, first + p);
         }
         A = layer.A + at;
     }
@@ -57,13 +65,11 @@ template <class T> void examples(const Step<T>& step, int64_t first, int64_t cou
 }
 
 template <class T> int64_t forward_scratch(const Step<T>& step, int64_t count) {
-    int64_t widest = step.sparse ? 0 : step.layers[0].inputs;
-    for (int64_t l = 1; l <= step.L; ++l) {
-        if (step.layers[l - 1].units > widest) widest = step.layers[l - 1].units;
-    }
-    return 2 * widest * P<T> * count + step.layers[step.L - 1].units * P<T>;
+    const int64_t inputs = step.sparse ? 0 : step.layers[0].inputs, units = widest(step, 1);
+    return 2 * (inputs > units ? inputs : units) * P<T> * count + step.layers[step.L - 1].units * P<T>;
 }
 
+// The forward pass alone: A[L], and Σ 𝓛 where there is Y.
 template <class T>
 void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_t stride, T* scratch) {
     const int64_t size = (forward_scratch(step, count) - step.layers[step.L - 1].units * P<T>) / 2;
@@ -71,38 +77,36 @@ void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_
     if (!step.sparse) pack(step, first, count, A);
     for (int64_t l = 1; l <= step.L; ++l) {
         const Layer<T>& layer = step.layers[l - 1];
-        const bool last = l == step.L, rectify = !last && layer.g == Function::relu;
-        linear(step, l, first, count, A, Z, rectify, [&](int64_t p, int64_t i, int64_t rows) {
-            if (last || rectify) return;
+        const bool last = l == step.L, relu = !last && layer.g == Function::relu;
+        linear(step, l, first, count, A, Z, relu, [&](int64_t p, int64_t i, int64_t rows) {
+            if (last || relu) return;
             activate<T>(layer.g, layer.alpha, Z + (p * layer.units + i) * P<T>, nullptr, rows,
                         vectors(step, first + p));
         });
         T* const swap = A;
         A = Z, Z = swap;
     }
-    const Layer<T>& top = step.layers[step.L - 1];
+    const Layer<T>& output = step.layers[step.L - 1];
     for (int64_t p = 0; p < count; ++p) {
-        T* const z = A + p * top.units * P<T>;
+        T* const z = A + p * output.units * P<T>;
         const int lanes = filled(step, first + p), V = vectors(step, first + p);
-        if (step.costs) {  // which leaves dZ in the place of Z
-            for (int64_t i = 0; i < top.units * P<T>; ++i) Z[i] = z[i];
-            pack_panel(step, step.Y, top.units, first + p, Y);
+        if (step.costs) {  // on a copy, as cost replaces Z by dZ
+            for (int64_t i = 0; i < output.units * P<T>; ++i) Z[i] = z[i];
+            pack_panel(step, step.Y, output.units, first + p, Y);
             step.costs[first + p] = cost(step, first + p, Z, Y);
         }
-        activate<T>(top.g, top.alpha, z, nullptr, top.units, V);
-        for (int64_t i = 0; i < top.units; ++i) {
+        activate<T>(output.g, output.alpha, z, nullptr, output.units, V);
+        for (int64_t i = 0; i < output.units; ++i) {
             for (int j = 0; j < lanes; ++j) out[i * stride + (first + p) * P<T> + j] = z[i * P<T> + j];
         }
     }
 }
 
-// -- over vectors of numbers ------------------------------------------------------------------------------------------
-
-template <class T> double squares(const T* x, int64_t count) {
+template <class T> double sum_of_squares(const T* x, int64_t count) {
     double total = 0;
-    for (int64_t i = 0; i < count; i += 64 * N<T>) {  // short sums in T, their total in double
+    for (int64_t i = 0; i < count; i += SHORT_SUM * N<T>) {  // short sums in T, their total in double
         Vec<T> part{};
-        const int64_t end = least(count, i + 64 * N<T>);
+        const int64_t end = least(count, i + SHORT_SUM * N<T>);
         for (int64_t k = i; k < end; k += N<T>) {
             const Vec<T> v = end - k >= N<T> ? load(x + k) : load_partial(x + k, int(end - k));
             part += v * v;
@@ -112,17 +116,17 @@ template <class T> double squares(const T* x, int64_t count) {
     return total;
 }
 
-template <class T> bool finite(const T* x, int64_t count) {
-    Vec<T> bad{};  // x · 0 is NaN where x is infinite or NaN
+template <class T> bool all_finite(const T* x, int64_t count) {
+    Vec<T> zeros{};  // x · 0 is NaN where x is infinite or NaN
     for (int64_t k = 0; k < count; k += N<T>) {
         const Vec<T> v = count - k >= N<T> ? load(x + k) : load_partial(x + k, int(count - k));
-        bad += v * 0;
+        zeros += v * 0;
     }
-    return sum(bad) == 0;
+    return sum(zeros) == 0;
 }
 
-template <class T> int64_t spin(int64_t rounds, T* out) {
-    constexpr int SUMS = REGISTERS == 32 ? 24 : 12;
+template <class T> int64_t multiply_adds(int64_t rounds, T* out) {
+    constexpr int SUMS = REGISTERS == 32 ? 24 : 12;  // as many as a tile has, more than a multiply-add takes cycles
     Vec<T> sums[SUMS], x = load(out), y = load(out + N<T>);
     UNROLL for (int i = 0; i < SUMS; ++i) sums[i] = x + T(i);  // all different, or they would be computed once
     for (int64_t r = 0; r < rounds; ++r) {
@@ -140,20 +144,22 @@ template <class T> int64_t spin(int64_t rounds, T* out) {
 #define CHAINRULE_NAME(x) CHAINRULE_TEXT(x)
 
 template <class T> const Kernels<T>& kernels() {
-    static constexpr Kernels<T> table = {CHAINRULE_NAME(CHAINRULE_ISA),
-                                         N<T>,
-                                         pack<T>,
-                                         examples<T>,
-                                         examples_scratch<T>,
-                                         forward<T>,
-                                         forward_scratch<T>,
-                                         gradient<T>,
-                                         gradient_scratch<T>,
-                                         by_rows<T>,
-                                         update<T>,
-                                         squares<T>,
-                                         finite<T>,
-                                         spin<T>};
+    static constexpr Kernels<T> table = {
+        .name = CHAINRULE_NAME(CHAINRULE_ISA),
+        .lanes = N<T>,
+        .pack = pack<T>,
+        .forward_backward = forward_backward<T>,
+        .forward_backward_scratch = forward_backward_scratch<T>,
+        .forward = forward<T>,
+        .forward_scratch = forward_scratch<T>,
+        .gradient_update = gradient_update<T>,
+        .gradient_update_scratch = gradient_update_scratch<T>,
+        .prefers_rows = prefers_rows<T>,
+        .update = update<T>,
+        .sum_of_squares = sum_of_squares<T>,
+        .all_finite = all_finite<T>,
+        .multiply_adds = multiply_adds<T>,
+    };
     return table;
 }
 template const Kernels<float>& kernels<float>();

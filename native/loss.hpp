@@ -1,4 +1,4 @@
-// Z[L] and Y → 𝓛 and dZ[L], for every loss.
+// The losses: 𝓛 and dZ[L] from Z[L] and Y. The names of their rows are in tables.hpp.
 #pragma once
 
 #include "math.hpp"
@@ -7,7 +7,8 @@
 namespace chainrule::CHAINRULE_ISA {
 namespace {
 
-// Z → dZ[L] of one panel in place; gives Σ 𝓛. Y is the panel of targets.
+// Z[L] → dZ[L] of one panel in place; gives Σ 𝓛. Y is the panel of targets. Each example has its weight in both; one
+// with weight 0 counts nothing, whatever it is.
 template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y) {
     using X = Vec<T>;
     const Layer<T>& out = step.layers[step.L - 1];
@@ -21,14 +22,14 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
             for (int j = 0; j < N<T> && v * N<T> + j < count; ++j)
                 w[j] = step.weights[example(step, p * P<T> + v * N<T> + j)];
         }
-        const auto counts = w != 0;
+        const auto has_weight = w != 0;
         X total{};
         const auto over_units = [&](auto f) {
             total = sum_of<T>(n, [&](int64_t i) {
                 T* const z = Z + i * P<T> + v * N<T>;
                 X dz;
                 const X loss = f(load(z), load(Y + i * P<T> + v * N<T>), dz);
-                store(z, select(counts, dz * w, zero));
+                store(z, select(has_weight, dz * w, zero));
                 return loss;
             });
         };
@@ -40,14 +41,13 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                 });
                 break;
             case Loss::cross_entropy: {
-                T* const column = Z + v * N<T>;
-                X top = load(column);
-                for (int64_t i = 1; i < n; ++i) top = max(top, load(column + i * P<T>));
-                const X total_e = sum_of<T>(n, [&](int64_t i) { return exp(load(column + i * P<T>) - top); });
+                const T* const column = Z + v * N<T>;
+                const X largest = largest_of(column, n);
+                const X total_e = sum_of<T>(n, [&](int64_t i) { return exp(load(column + i * P<T>) - largest); });
                 const X logsum = log(total_e), inverse = 1 / total_e;
                 over_units([&](X z, X y, X& dz) {
-                    dz = exp(z - top) * inverse - y;
-                    return y * (logsum - (z - top));
+                    dz = exp(z - largest) * inverse - y;
+                    return y * (logsum - (z - largest));
                 });
                 break;
             }
@@ -59,8 +59,8 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                     } else if (out.g == Function::tanh) {
                         a = tanh(z), slope = 1 - a * a;
                     } else if (out.g == Function::sigmoid) {
-                        X rest;
-                        a = sigmoid(z, rest), slope = a * rest;
+                        X complement;
+                        a = sigmoid(z, complement), slope = a * complement;
                     }
                     const X e = a - y;
                     dz = e * slope;
@@ -76,9 +76,9 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                 break;
             case Loss::huber:
                 over_units([&](X z, X y, X& dz) {
-                    const X e = z - y, delta = splat<T>(step.delta), near = min(abs(e), delta);
+                    const X e = z - y, delta = splat<T>(step.delta), clipped = min(abs(e), delta);
                     dz = max(min(e, delta), -delta);
-                    return near * (abs(e) - near / 2);
+                    return clipped * (abs(e) - clipped / 2);
                 });
                 break;
             case Loss::poisson:
@@ -89,7 +89,7 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
                 });
                 break;
         }
-        losses += double(sum(select(counts, total * w, zero)));
+        losses += double(sum(select(has_weight, total * w, zero)));
     }
     return losses;
 }

@@ -41,7 +41,7 @@ template <class T> double operations_of(const Examples<T>& examples, const std::
 
 // Panels of so many units that stay near while they pass all layers.
 template <class T> int64_t near_panels(int64_t units, int64_t panel) {
-    return std::max<int64_t>(1, NEAR / (units * panel * int64_t(sizeof(T))));
+    return std::max<int64_t>(1, CACHE_BYTES / (units * panel * int64_t(sizeof(T))));
 }
 
 template <class T> struct Plan {
@@ -102,13 +102,13 @@ template <class T> struct Plan {
         const int64_t panel = 2 * kernels.lanes, panels = ceil_div(batch_size, panel);
         int64_t widest = 1;
         for (const auto& layer : layers) widest = std::max(widest, layer.units);
-        group = std::min({near_panels<T>(widest, panel), GROUP, ceil_div(panels, threads)});
-        int64_t size = kernels.examples_scratch(step, group);
+        group = std::min({near_panels<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
+        int64_t size = kernels.forward_backward_scratch(step, group);
         items.clear();
         for (int64_t l = 1; l <= step.L; ++l) {
-            const bool rows = kernels.by_rows(step, l);
+            const bool rows = kernels.prefers_rows(step, l);
             const auto& layer = layers[size_t(l - 1)];
-            const int64_t unit = rows ? FEW_ROWS : panel, length = rows ? layer.units : layer.inputs;
+            const int64_t unit = rows ? ROW_BLOCK : panel, length = rows ? layer.units : layer.inputs;
             const int64_t units = ceil_div(length, unit);  // whose sums are the same in any item
             int64_t units_per_item;
             if (rows) {
@@ -120,7 +120,7 @@ template <class T> struct Plan {
             }
             for (int64_t k = 0; k < length; k += unit * units_per_item) {
                 items.push_back({l, k, std::min(unit * units_per_item, length - k), rows});
-                size = std::max(size, kernels.gradient_scratch(step, items.back()));
+                size = std::max(size, kernels.gradient_update_scratch(step, items.back()));
             }
         }
         scratch.clear();

@@ -1,8 +1,8 @@
 // Vectors of float or double as wide as the instruction set allows.
 //
-// Every translation unit is compiled once per instruction set, each time with another CHAINRULE_ISA. All that
-// generates code lives in the namespace of that name: were it shared, the linker might keep the copy that an older
-// processor cannot run. From the standard library come only types.
+// kernel.cpp, with this and the headers that it includes, is compiled once per instruction set, each time with another
+// CHAINRULE_ISA. All that generates code is in the namespace of that name: if it were shared, the linker might keep a
+// copy that an older processor cannot run. For the same reason only types are taken from the standard library.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +18,13 @@
 
 #define CHAINRULE_INLINE [[gnu::always_inline]] inline
 
-// The loops below are over registers: they must be unrolled whole.
+// For loops over registers, which must be unrolled whole: no index is larger than 16.
 #define UNROLL _Pragma("GCC unroll 16")
 
 namespace chainrule::CHAINRULE_ISA {
 
 #if defined(__AVX512F__)
-constexpr int BYTES = 64;
+constexpr int BYTES = 64;  // of a vector
 #elif defined(__AVX2__)
 constexpr int BYTES = 32;
 #else
@@ -32,7 +32,7 @@ constexpr int BYTES = 16;
 #endif
 
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int REGISTERS = 32;
+constexpr int REGISTERS = 32;  // for vectors
 #else
 constexpr int REGISTERS = 16;
 #endif
@@ -241,8 +241,7 @@ template <int group, int unit, FloatVec V> CHAINRULE_INLINE void unzip(V& a, V& 
 }
 
 template <class T, int group, int unit, int first> CHAINRULE_INLINE void unzip_rows(Vec<T> (&rows)[lanes<T>]) {
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes<T>; ++i) {
+    UNROLL for (int i = 0; i < lanes<T>; ++i) {
         if ((i & first) == 0) unzip<group, unit>(rows[i], rows[i | first]);
     }
 }
@@ -258,28 +257,32 @@ template <class T> CHAINRULE_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
     if constexpr (n >= 4 * unit) unzip_rows<T, n, unit, 2 * unit>(rows);
 }
 
-// Σ term(i) for i < n, in short sums: in a long one the error would grow with n.
+// Terms of a sum that are added one after the other. The error grows with n / SHORT_SUM + SHORT_SUM instead of n.
+constexpr int64_t SHORT_SUM = 64;
+
+// Σ term(i) for i < n.
 template <class T, class F> CHAINRULE_INLINE Vec<T> sum_of(int64_t n, F term) {
     Vec<T> total{};
-    for (int64_t first = 0; first < n; first += 64) {
+    for (int64_t first = 0; first < n; first += SHORT_SUM) {
         Vec<T> part{};
-        for (int64_t i = first; i < (first + 64 < n ? first + 64 : n); ++i) part += term(i);
+        const int64_t end = first + SHORT_SUM < n ? first + SHORT_SUM : n;
+        for (int64_t i = first; i < end; ++i) part += term(i);
         total += part;
     }
     return total;
 }
 
-// found[i] = the sum of the lanes of sums[i]: pairs of vectors become one of half sums, until each sum has its lane.
-template <class T, int count> CHAINRULE_INLINE void add_lanes(Vec<T> (&sums)[count], T* found) {
+// to[i] = the sum of the lanes of vectors[i]: two vectors become one of half sums, until each sum has its lane.
+template <class T, int count> CHAINRULE_INLINE void sums_of_lanes(Vec<T> (&vectors)[count], T* to) {
     UNROLL for (int first = 0; first < count; first += lanes<T>) {
-        UNROLL for (int some = lanes<T>; some > 1; some /= 2) {
-            UNROLL for (int i = 0; i < some; i += 2) {
-                Vec<T>&a = sums[first + i], &b = sums[first + i + 1];
+        UNROLL for (int left = lanes<T>; left > 1; left /= 2) {
+            UNROLL for (int i = 0; i < left; i += 2) {
+                Vec<T>&a = vectors[first + i], &b = vectors[first + i + 1];
                 unzip<lanes<T>, 1>(a, b);
-                sums[first + i / 2] = a + b;
+                vectors[first + i / 2] = a + b;
             }
         }
-        store(found + first, sums[first]);
+        store(to + first, vectors[first]);
     }
 }
 

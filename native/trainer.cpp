@@ -51,7 +51,7 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const int64_t widest = *std::max_element(sizes.begin() + (examples.sparse ? 1 : 0), sizes.end());
     const double operations = operations_of(examples, layers, examples.m);
     const int threads = operations < CALL_WORTH_THREADS ? 1 : threads_per_call(available_threads());
-    const int64_t fit = std::min({near_panels<T>(widest, panel), GROUP, ceil_div(panels, threads)});
+    const int64_t fit = std::min({near_panels<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
     const int64_t group = std::max<int64_t>(1, fit), groups = ceil_div(panels, group);
     const int64_t size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;
@@ -87,7 +87,7 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
     if (poller.stopped()) return 0;
     if (threads > 1) team = std::make_unique<Team>(threads - 1);
     Step<T> step = step_of(layers, examples, parameters);
-    step.panels = plan->packed_id ? plan->packed.get() : nullptr;
+    step.packed = plan->packed_id ? plan->packed.get() : nullptr;
     step.update.rule = Rule::gradient;
     step.w_next = gradient;
     const double J = batch(step, hyper, threads, poller);
@@ -144,7 +144,7 @@ template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, i
     double* const sums = plan->sums.get();
     parallel_for(team.get(), threads, int64_t(chunks.size()), [&](int64_t i, int) {
         const auto [first, size] = chunks[size_t(i)];
-        sums[i] = kernels.squares(w + first, size);
+        sums[i] = kernels.sum_of_squares(w + first, size);
     });
     double total = 0;
     for (size_t i = 0; i < chunks.size(); ++i) total += sums[i];
@@ -158,7 +158,7 @@ template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double c
     double* const sums = plan->sums.get();
     parallel_for(team.get(), threads, int64_t(chunks.size()), [&](int64_t i, int) {
         const auto [first, size] = chunks[size_t(i)];
-        sums[i] = kernels.squares(gradient + first, size);
+        sums[i] = kernels.sum_of_squares(gradient + first, size);
     });
     double norm = 0;
     for (size_t i = 0; i < chunks.size(); ++i) norm += sums[i];
@@ -187,7 +187,7 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
     step.l2 = T(hyper.l2 / m);
     parallel_for(team.get(), threads, groups, p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
         const int64_t first = i * p.group;
-        kernels.examples(step, first, std::min(p.group, panels - first), p.scratch[size_t(thread)].get());
+        kernels.forward_backward(step, first, std::min(p.group, panels - first), p.scratch[size_t(thread)].get());
     });
     if (poller.stopped()) return std::numeric_limits<double>::quiet_NaN();
     double J = 0;
@@ -203,7 +203,7 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
         second.w_next = p.gradient.get();
     }
     parallel_for(team.get(), threads, int64_t(p.items.size()), p.operations / 3, poller, [&](int64_t i, int thread) {
-        kernels.gradient(second, p.items[size_t(i)], p.scratch[size_t(thread)].get());
+        kernels.gradient_update(second, p.items[size_t(i)], p.scratch[size_t(thread)].get());
     });
     if (poller.stopped()) return std::numeric_limits<double>::quiet_NaN();
     if (clips) clipped_update(step, hyper.clip_norm, threads);
@@ -234,7 +234,7 @@ template <class T> Update<T> update_of(const Hyper& h, double rate, int64_t t) {
         step = rate * correction / (1 - std::pow(h.beta1, double(t)));
     }
     // A step without a gradient is 0 / epsilon: that must not be 0 / 0 where epsilon is too small for T.
-    epsilon = std::max(epsilon, sizeof(T) == 4 ? 1e-37 : 1e-300);
+    epsilon = std::max(epsilon, double(TINY<T>));
     return {h.rule,         T(step),        T(h.beta1), T(h.beta2),
             T(1 - h.beta1), T(1 - h.beta2), T(epsilon), T(1 - rate * h.weight_decay)};
 }
@@ -254,7 +254,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     if (poller.stopped()) return {};
     Plan<T>& p = *plan;
     Step<T> step = step_of(layers, examples, nullptr);
-    step.panels = p.packed_id ? p.packed.get() : nullptr;
+    step.packed = p.packed_id ? p.packed.get() : nullptr;
     step.mask_key = hyper.mask_key;
     const auto counts = [&](int64_t j) { return examples.weights[step.index ? step.index[j] : step.first + j] != 0; };
 
@@ -297,7 +297,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         }
         if (poller.stopped()) break;
         double cost = total / seen;
-        const bool finite = std::isfinite(cost) && kernels.finite(next.parameters, count);
+        const bool finite = std::isfinite(cost) && kernels.all_finite(next.parameters, count);
         if (!finite && std::isfinite(cost)) cost = std::numeric_limits<double>::infinity();
         costs.push_back(cost);
         if (!finite) break;
