@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "machine.hpp"
 #include "trainer.hpp"
 
 namespace nb = nanobind;
@@ -120,7 +121,7 @@ thread_local PyObject* question = nullptr;  // belongs to Python's dictionary of
 // What the kernel asks: has a signal come, whose handler raised, or did the thread's question raise? `raised` says so.
 struct Signals {
     bool raised = false;
-    Interrupted asked = [this] {
+    StopRequested asked = [this] {
         const nb::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) return raised = true;
         if (!question) return false;
@@ -179,18 +180,18 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
             "__init__",
             [](Data<T>* self, int64_t inputs, const Vector<T>& values, const Indices& columns, const Indices& starts,
                const std::optional<Matrix<T>>& Y, const std::optional<Vector<T>>& weights) {
-                const bool wide = columns.dtype() == nb::dtype<int64_t>();
-                require(columns.dtype() == starts.dtype() && (wide || columns.dtype() == nb::dtype<int32_t>()),
+                const bool int64_indices = columns.dtype() == nb::dtype<int64_t>();
+                require(columns.dtype() == starts.dtype() && (int64_indices || columns.dtype() == nb::dtype<int32_t>()),
                         "X: wanted int32 or int64 indices, both of one kind");
                 require(starts.shape(0) >= 1 && values.shape(0) == columns.shape(0) &&
-                            (wide ? indices_fit<int64_t>(starts, columns, inputs)
-                                  : indices_fit<int32_t>(starts, columns, inputs)),
+                            (int64_indices ? indices_fit<int64_t>(starts, columns, inputs)
+                                           : indices_fit<int32_t>(starts, columns, inputs)),
                         "X: the indices of the sparse array are out of bounds");
                 new (self) Data<T>{};
                 self->examples.m = int64_t(starts.shape(0)) - 1;
                 self->inputs = inputs;
                 const double per_example = double(values.shape(0)) / double(std::max<size_t>(1, starts.shape(0) - 1));
-                self->sparse = {values.data(), columns.data(), starts.data(), wide, per_example};
+                self->sparse = {values.data(), columns.data(), starts.data(), int64_indices, per_example};
                 self->examples.sparse = &self->sparse;
                 self->targets(Y, weights);
                 self->keep = nb::make_tuple(values, columns, starts, Y, weights);
@@ -214,9 +215,9 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                         "sizes: wanted whole numbers of 1 or more");
                 require(sizes.size() >= 2 && functions.size() == sizes.size() - 1 && alphas.size() == functions.size(),
                         "wanted a function for each layer");
-                Design design{sizes, {}, alphas, named(loss, LOSSES, "loss"), delta};
-                for (const auto& name : functions) design.g.push_back(named(name, FUNCTIONS, "activation"));
-                new (self) Net(design, isa);
+                Architecture architecture{sizes, {}, alphas, named(loss, LOSSES, "loss"), delta};
+                for (const auto& name : functions) architecture.g.push_back(named(name, FUNCTIONS, "activation"));
+                new (self) Net(architecture, isa);
             },
             nb::arg("sizes"), nb::arg("functions"), nb::arg("alphas"), nb::arg("loss"), nb::arg("delta"),
             nb::arg("isa"))
@@ -225,7 +226,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
         .def(
             "forward",
             [](const Net& self, const Target<const T>& parameters, const Matrix<T>& X, const Output<T>& out) {
-                require(int64_t(X.shape(0)) == self.sizes().front() && int64_t(parameters.shape(0)) == self.parameters() &&
+                require(int64_t(X.shape(0)) == self.sizes().front() &&
+                            int64_t(parameters.shape(0)) == self.parameters() &&
                             int64_t(out.shape(0)) == self.sizes().back() && out.shape(1) == X.shape(1),
                         "the shapes do not fit the network");
                 const auto examples = dense(X);
@@ -245,7 +247,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 T* const to = out.data();
                 Signals signals;
                 return signals.watch([&] {
-                    return self.forward(data.examples, parameters.data(), to, ptrdiff_t(data.examples.m), signals.asked);
+                    return self.forward(data.examples, parameters.data(), to, ptrdiff_t(data.examples.m),
+                                        signals.asked);
                 });
             },
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("out").noconvert())
@@ -257,9 +260,8 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 require(int64_t(gradient.shape(0)) == self.parameters(), "gradient: wanted as many as parameters");
                 T* const to = gradient.data();
                 Signals signals;
-                return signals.watch([&] {
-                    return self.cost_and_gradients(data.examples, parameters.data(), l2, to, signals.asked);
-                });
+                return signals.watch(
+                    [&] { return self.cost_and_gradients(data.examples, parameters.data(), l2, to, signals.asked); });
             },
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("l2"), nb::arg("gradient").noconvert())
         .def(
@@ -270,8 +272,7 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
                 check(self, data, parameters.shape(0), true);
                 const auto m = data.examples.m;
                 require(hyper.batch_size >= 1 && hyper.batch_size <= m, "batch_size: wanted 1 to m");
-                const size_t wanted = hyper.rule == Rule::adam ? 2 : hyper.rule == Rule::gradient_descent ? 0 : 1;
-                require(slots.size() == wanted, "slots: wanted those of the optimizer");
+                require(int(slots.size()) == slots_of(hyper.rule), "slots: wanted those of the optimizer");
                 require(counts.shape(0) == 3, "counts: wanted three numbers");
                 Progress<T> progress{parameters.data(), {nullptr, nullptr}, counts.data()[0], counts.data()[1]};
                 for (size_t i = 0; i < slots.size(); ++i) {
@@ -301,8 +302,9 @@ template <class T> void bind(nb::module_& m, const char* trainer, const char* da
 }  // namespace
 
 NB_MODULE(_native, m) {
-    nb::set_leak_warnings(false);  // networks that live until the interpreter ends hold kernels
-    m.def("isas", &isas, "The instruction sets this machine has, of those the kernel was built for; the best one last.");
+    nb::set_leak_warnings(false);  // networks that live until the interpreter epilogue hold kernels
+    m.def("isas", &isas,
+          "The instruction sets this machine has, of those the kernel was built for; the best one last.");
     m.def("available_threads", &available_threads, "As OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity.");
     m.def(
         "functions", [] { return names(FUNCTIONS); }, "The activations that the kernel has.");
@@ -334,8 +336,16 @@ NB_MODULE(_native, m) {
                uint64_t mask_key) {
                 require(std::all_of(dropout.begin(), dropout.end(), [](double rate) { return 0 <= rate && rate < 1; }),
                         "dropout: wanted rates from 0 up to 1 (not included)");
-                new (self) Hyper{named(rule, RULES, "optimizer"), beta1,     beta2,   epsilon,    weight_decay,
-                                 epsilon_hat,                     l2,        clip_norm, dropout,  batch_size,
+                new (self) Hyper{named(rule, RULES, "optimizer"),
+                                 beta1,
+                                 beta2,
+                                 epsilon,
+                                 weight_decay,
+                                 epsilon_hat,
+                                 l2,
+                                 clip_norm,
+                                 dropout,
+                                 batch_size,
                                  mask_key};
             },
             nb::arg("rule"), nb::arg("beta1"), nb::arg("beta2"), nb::arg("epsilon"), nb::arg("weight_decay"),

@@ -1,13 +1,13 @@
-// The mathematics of equations.py and optimizers.py for one batch, in stages that threads can share.
+// The mathematics of equations.py and optimizers.py for one batch, in two stages whose parts threads compute at once.
 //
 // Layout. Examples lie in panels of P = 2 · lanes: a panel of layer l is an array [n[l]][P], unit after unit, with one
 // example in each lane. So a product W A takes whole vectors of examples from A and single weights from W, which stays
-// as NumPy has it, row after row in the one flat vector of parameters; nothing of a unit's size is rounded up.
+// as NumPy has it, row after row in the one flat vector of parameters. No number of units is rounded up.
 //
-// A step has two stages. `examples` takes panels forward through all layers, to the cost, and back to every dZ[l];
-// `gradient` takes columns (or rows) of one W[l] and turns dZ[l] A[l-1]ᵀ into the step of the optimizer, while the sums
-// are still in cache. Each number is computed by one thread, in an order that depends on nothing but the sizes: the
-// bits are the same for any number of threads.
+// A step has two stages. `forward_backward` takes panels forward through all layers, to the cost, and back to every
+// dZ[l]; `gradient_update` computes columns (or rows) of one dW[l] = dZ[l] A[l-1]ᵀ and makes the step of the optimizer
+// with them, while they are still in cache. Each number is computed by one thread, in an order that depends on nothing
+// but the sizes: the bits are the same for any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -15,20 +15,24 @@
 
 namespace chainrule {
 
-constexpr int64_t NEAR = int64_t{1} << 20;  // bytes that stay in the second-level cache of a core
-constexpr int64_t GROUP = 8;                // panels that a thread takes through all layers at once, at most
+// Bytes that stay in the second-level cache of a core while they are used: half of the 2 MB of a Sapphire Rapids
+// server, where the kernel was written. No measurement of other values is recorded.
+constexpr int64_t CACHE_BYTES = int64_t{1} << 20;
+// Panels that a thread takes through all layers at once, at most. Chosen; no measurement is recorded.
+constexpr int64_t MAX_GROUP = 8;
 
 enum class Function { identity, sigmoid, tanh, relu, leaky_relu, elu, selu, softplus, gelu, silu, mish, softmax, exp };
 enum class Loss { binary_cross_entropy, cross_entropy, half_squared_error, absolute, huber, poisson };
+// `gradient` is no optimizer: it puts the gradient in the place of the parameters.
 enum class Rule { gradient, gradient_descent, momentum, heavy_ball, nesterov, rmsprop, adam };
 
-// W[l] (units, inputs) stands at `at` in the flat vector, b[l] (units) behind it. A is [panel][units][P]; D, of the same
-// shape, holds g′(Z) (where it is stored) until the way back puts dZ there.
+// W[l] (units, inputs) begins at `at` in the flat vector, b[l] (units) follows it. A is [panel][units][P]; D, of the
+// same shape, holds g′(Z) (where it is stored) until the backward pass puts dZ there.
 template <class T> struct Layer {
     int64_t inputs, units, at;
     Function g;
     T alpha;
-    double dropout;  // share of units left out
+    double dropout;  // the fraction of units that are left out
     bool stores_slope;
     T *A, *D;
 };
@@ -43,15 +47,18 @@ template <class T> struct Rows {
 template <class T> struct Sparse {
     const T* values;
     const void *columns, *starts;
-    bool wide;
-    double per_example;  // numbers, on average
+    bool int64_indices;
+    double per_example;  // stored values, on average
 };
+
+// The smallest root mean square that a step divides by: a normal number, and 1 / TINY is one too.
+template <class T> constexpr T TINY = sizeof(T) == 4 ? T(1e-37) : T(1e-300);
 
 // The constants of one step, worked out in double.
 template <class T> struct Update {
     Rule rule;
-    T rate, beta1, beta2, rest1, rest2;  // rest = 1 − β
-    T epsilon, decay;                    // w decays by this factor before the step
+    T rate, beta1, beta2, one_minus_beta1, one_minus_beta2;
+    T epsilon, decay;  // w is multiplied by `decay` before the step
 };
 
 // All that a batch needs. Batch example j is example index[j], or first + j where there is no index.
@@ -61,11 +68,11 @@ template <class T> struct Step {
     Loss loss;
     T delta;
     Rows<T> X, Y;
-    const Sparse<T>* sparse;  // in the place of X
-    const T* weights;
+    const Sparse<T>* sparse;  // instead of X, or null
+    const T* weights;         // of the examples, or null
     const int64_t* index;
     int64_t first, m;
-    const T* panels;  // A[0] of all m examples, packed before; or null: packed when needed
+    const T* packed;  // A[0] of all m examples in panels; or null: each panel is packed when it is needed
     uint64_t mask_key, mask_step;
     double* costs;  // Σ 𝓛 of each panel
 
@@ -75,35 +82,39 @@ template <class T> struct Step {
     T scale, l2;  // g = scale · ΣdZ Aᵀ + l2 · W
 };
 
-constexpr int64_t FEW_ROWS = 4;  // rows of W whose sums are taken together; an item of rows begins at a multiple
+// Rows of W whose sums are taken together where they are taken by rows. Chosen; no measurement is recorded.
+constexpr int64_t ROW_BLOCK = 4;
 
-// A part of the second stage: columns, or rows, first … first + count - 1 of W[l].
+// An item of the second stage: columns, or rows, first … first + count - 1 of W[l]. Of rows, `first` is a multiple of
+// ROW_BLOCK.
 struct Item {
     int64_t l, first, count;
-    bool rows;
+    bool by_rows;
 };
 
+// The functions of one instruction set. `scratch` is memory for as many numbers as the function that follows says.
 template <class T> struct Kernels {
     const char* name;
     int lanes;
     // A[0] of panels first … first + count - 1, [n[0]][P] each.
     void (*pack)(const Step<T>&, int64_t first, int64_t count, T* panels);
-    // Forward, cost and backward of some panels; scratch as below.
-    void (*examples)(const Step<T>&, int64_t first, int64_t count, T* scratch);
-    int64_t (*examples_scratch)(const Step<T>&, int64_t count);
+    // Forward, cost and backward of some panels.
+    void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);
+    int64_t (*forward_backward_scratch)(const Step<T>&, int64_t count);
     // Forward only: A[L] of some panels to out[unit · stride + example]; the cost too where there is Y.
     void (*forward)(const Step<T>&, int64_t first, int64_t count, T* out, ptrdiff_t stride, T* scratch);
     int64_t (*forward_scratch)(const Step<T>&, int64_t count);
-    // The gradient of some columns of W[l], and of b[l] with the first of them; or of some rows of both.
-    void (*gradient)(const Step<T>&, const Item&, T* scratch);
-    int64_t (*gradient_scratch)(const Step<T>&, const Item&);
-    bool (*by_rows)(const Step<T>&, int64_t l);  // which of the two is better
-    // The optimizer alone, on parameters first … first + count - 1, with a gradient that is there already.
+    // The gradient of some columns of W[l], and of b[l] with the first of them, or of some rows of both; and the step
+    // of the optimizer for these parameters.
+    void (*gradient_update)(const Step<T>&, const Item&, T* scratch);
+    int64_t (*gradient_update_scratch)(const Step<T>&, const Item&);
+    bool (*prefers_rows)(const Step<T>&, int64_t l);  // whether rows are faster than columns
+    // The optimizer alone, on parameters first … first + count - 1, with a gradient that is complete.
     void (*update)(const Step<T>&, const T* gradient, int64_t first, int64_t count);
-    double (*squares)(const T*, int64_t count);  // Σ x²
-    bool (*finite)(const T*, int64_t count);
-    // Multiplies and adds in registers; gives the number of operations.
-    int64_t (*spin)(int64_t rounds, T* out);
+    double (*sum_of_squares)(const T*, int64_t count);  // Σ x²
+    bool (*all_finite)(const T*, int64_t count);
+    // Multiplies and adds in registers for so many rounds; gives the number of floating-point operations.
+    int64_t (*multiply_adds)(int64_t rounds, T* out);
 };
 
 namespace baseline {

@@ -16,7 +16,7 @@ template <> struct Format<float> {
     static constexpr float bias = 127, shifter = 0x1.8p23f;  // the last bits of x + shifter: the integer nearest to x
     static constexpr float infinity = __builtin_inff(), smallest = 0x1p-126f;
     static constexpr float log2_e = 0x1.715476p0f;
-    static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 1.4286068e-06f;  // n · ln2_high is exact
+    static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 1.4286068e-06f;   // n · ln2_high is exact
     static constexpr float exp_smallest = -87.33654f, exp_largest = 88.72283f;  // exp is normal between them
     static constexpr float exp_zero = 88, expm1_minus_one = 20;  // from these a on, e^-a counts as 0, or e^-a - 1 as -1
     static constexpr float sqrt_half = 0x1.6a09e6p-1f;

@@ -1,8 +1,8 @@
 // Vectors of float or double as wide as the instruction set allows.
 //
-// Every translation unit is compiled once per instruction set, each time with another CHAINRULE_ISA. All that
-// generates code lives in the namespace of that name: were it shared, the linker might keep the copy that an older
-// processor cannot run. From the standard library come only types.
+// kernel.cpp, with this and the headers that it includes, is compiled once per instruction set, each time with another
+// CHAINRULE_ISA. All that generates code is in the namespace of that name: if it were shared, the linker might keep a
+// copy that an older processor cannot run. For the same reason only types are taken from the standard library.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,13 @@
 
 #define CHAINRULE_INLINE [[gnu::always_inline]] inline
 
+// For loops over registers, which must be unrolled whole: no index is larger than 16.
+#define UNROLL _Pragma("GCC unroll 16")
+
 namespace chainrule::CHAINRULE_ISA {
 
 #if defined(__AVX512F__)
-constexpr int BYTES = 64;
+constexpr int BYTES = 64;  // of a vector
 #elif defined(__AVX2__)
 constexpr int BYTES = 32;
 #else
@@ -29,14 +32,18 @@ constexpr int BYTES = 16;
 #endif
 
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int REGISTERS = 32;
+constexpr int REGISTERS = 32;  // for vectors
 #else
 constexpr int REGISTERS = 16;
 #endif
 
 template <class T> struct VecOf;
-template <> struct VecOf<float> { typedef float type __attribute__((vector_size(BYTES))); };
-template <> struct VecOf<double> { typedef double type __attribute__((vector_size(BYTES))); };
+template <> struct VecOf<float> {
+    typedef float type __attribute__((vector_size(BYTES)));
+};
+template <> struct VecOf<double> {
+    typedef double type __attribute__((vector_size(BYTES)));
+};
 
 template <class T> using Vec = typename VecOf<T>::type;
 template <class T> using IVec = decltype(Vec<T>{} < Vec<T>{});  // int32 or int64; a mask has all bits of a lane set
@@ -50,16 +57,16 @@ template <FloatVec V> constexpr bool single = sizeof(Element<V>) == 4;
 // Returns what x86's instruction for V gives. The masked forms of AVX-512 spare us warnings of GCC 12 about its own
 // headers; the mask is left out of the code.
 #if defined(__AVX512F__)
-#define CHAINRULE_X86(name, ...)                                                             \
-    if constexpr (single<V>) return _mm512_maskz_##name##_ps(__mmask16(-1), __VA_ARGS__);    \
+#define CHAINRULE_X86(name, ...)                                                          \
+    if constexpr (single<V>) return _mm512_maskz_##name##_ps(__mmask16(-1), __VA_ARGS__); \
     else return _mm512_maskz_##name##_pd(__mmask8(-1), __VA_ARGS__)
 #elif defined(__AVX2__)
-#define CHAINRULE_X86(name, ...)                                       \
-    if constexpr (single<V>) return _mm256_##name##_ps(__VA_ARGS__);   \
+#define CHAINRULE_X86(name, ...)                                     \
+    if constexpr (single<V>) return _mm256_##name##_ps(__VA_ARGS__); \
     else return _mm256_##name##_pd(__VA_ARGS__)
 #elif defined(__SSE2__)
-#define CHAINRULE_X86(name, ...)                                    \
-    if constexpr (single<V>) return _mm_##name##_ps(__VA_ARGS__);   \
+#define CHAINRULE_X86(name, ...)                                  \
+    if constexpr (single<V>) return _mm_##name##_ps(__VA_ARGS__); \
     else return _mm_##name##_pd(__VA_ARGS__)
 #endif
 
@@ -234,8 +241,7 @@ template <int group, int unit, FloatVec V> CHAINRULE_INLINE void unzip(V& a, V& 
 }
 
 template <class T, int group, int unit, int first> CHAINRULE_INLINE void unzip_rows(Vec<T> (&rows)[lanes<T>]) {
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes<T>; ++i) {
+    UNROLL for (int i = 0; i < lanes<T>; ++i) {
         if ((i & first) == 0) unzip<group, unit>(rows[i], rows[i | first]);
     }
 }
@@ -249,6 +255,35 @@ template <class T> CHAINRULE_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
     if constexpr (unit == 4) unzip_rows<T, unit, 1, 2>(rows);
     if constexpr (n >= 2 * unit) unzip_rows<T, n, unit, unit>(rows);
     if constexpr (n >= 4 * unit) unzip_rows<T, n, unit, 2 * unit>(rows);
+}
+
+// Terms of a sum that are added one after the other. The error grows with n / SHORT_SUM + SHORT_SUM instead of n.
+constexpr int64_t SHORT_SUM = 64;
+
+// Σ term(i) for i < n.
+template <class T, class F> CHAINRULE_INLINE Vec<T> sum_of(int64_t n, F term) {
+    Vec<T> total{};
+    for (int64_t first = 0; first < n; first += SHORT_SUM) {
+        Vec<T> part{};
+        const int64_t end = first + SHORT_SUM < n ? first + SHORT_SUM : n;
+        for (int64_t i = first; i < end; ++i) part += term(i);
+        total += part;
+    }
+    return total;
+}
+
+// to[i] = the sum of the lanes of vectors[i]: two vectors become one of half sums, until each sum has its lane.
+template <class T, int count> CHAINRULE_INLINE void sums_of_lanes(Vec<T> (&vectors)[count], T* to) {
+    UNROLL for (int first = 0; first < count; first += lanes<T>) {
+        UNROLL for (int left = lanes<T>; left > 1; left /= 2) {
+            UNROLL for (int i = 0; i < left; i += 2) {
+                Vec<T>&a = vectors[first + i], &b = vectors[first + i + 1];
+                unzip<lanes<T>, 1>(a, b);
+                vectors[first + i / 2] = a + b;
+            }
+        }
+        store(to + first, vectors[first]);
+    }
 }
 
 }  // namespace chainrule::CHAINRULE_ISA

@@ -10,7 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "../native/trainer.hpp"
+#include "../../native/machine.hpp"
+#include "../../native/trainer.hpp"
 
 using namespace chainrule;
 
@@ -38,12 +39,10 @@ template <class T> std::vector<T> numbers(int64_t count, uint64_t seed, double s
 // Enough examples that a step, and one way forward, is worth threads, and that there are questions in between.
 template <class T> struct Problem {
     static constexpr int64_t m = 4096;
-    const Design design{{20, 64, 32, 3},
-                        {Function::tanh, Function::relu, Function::identity},
-                        {0, 0, 0},
-                        Loss::half_squared_error,
-                        0};
-    const std::vector<T> X = numbers<T>(m * 20, 1, 2), Y = numbers<T>(m * 3, 2, 2), start = numbers<T>(parameters(), 3, 0.2);
+    const Architecture architecture{
+        {20, 64, 32, 3}, {Function::tanh, Function::relu, Function::identity}, {0, 0, 0}, Loss::half_squared_error, 0};
+    const std::vector<T> X = numbers<T>(m * 20, 1, 2), Y = numbers<T>(m * 3, 2, 2),
+                         start = numbers<T>(parameters(), 3, 0.2);
     const std::vector<T> weights = std::vector<T>(size_t(m), T(0.5));
     std::vector<int64_t> order;
     Examples<T> examples;
@@ -65,15 +64,17 @@ template <class T> struct Training {
     std::vector<T> w, slots[2];
     Progress<T> progress;
 
-    explicit Training(const Problem<T>& p) : trainer(p.design, isas().back()), w(p.start) {
+    explicit Training(const Problem<T>& p) : trainer(p.architecture, isas().back()), w(p.start) {
         for (auto& slot : slots) slot.assign(w.size(), T(0));
         progress = {w.data(), {slots[0].data(), slots[1].data()}, 0, 0};
     }
 
-    std::vector<double> run(const Problem<T>& p, int64_t batch_size, int epochs, const Interrupted& interrupted = never) {
+    std::vector<double> run(const Problem<T>& p, int64_t batch_size, int epochs,
+                            const StopRequested& stop_requested = never) {
         const Hyper hyper{Rule::adam, 0.9, 0.999, 1e-8, 0, false, 0.1, 1.0, {0.2, 0}, batch_size, 7};
         const std::vector<double> rates(size_t(epochs), 1e-3);
-        return trainer.run(p.examples, hyper, rates, batch_size < p.m ? p.order.data() : nullptr, progress, interrupted);
+        return trainer.run(p.examples, hyper, rates, batch_size < p.m ? p.order.data() : nullptr, progress,
+                           stop_requested);
     }
 };
 
@@ -97,7 +98,7 @@ template <class T> void all() {
     }
 
     // Eight threads ask one network, while another one learns.
-    Trainer<T> trainer(p.design, isas().back());
+    Trainer<T> trainer(p.architecture, isas().back());
     const auto outputs = [&](std::vector<T>& out) {
         out.assign(size_t(3 * p.m), T(0));
         return trainer.forward(p.examples, p.start.data(), out.data(), p.m, never);
@@ -114,7 +115,8 @@ template <class T> void all() {
 
     std::vector<T> gradient(p.start.size()), again(p.start.size());
     const double J = trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, gradient.data(), never);
-    check(trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, again.data(), never) == J && gradient == again, "gradients");
+    check(trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, again.data(), never) == J && gradient == again,
+          "gradients");
 
     // Another thread wants all of them to end; what is left of a training is whole epochs.
     std::atomic<bool> stop{false};
@@ -124,7 +126,7 @@ template <class T> void all() {
     for (auto* t : trainings) threads.emplace_back([&, t] { t->run(p, 1000, 1000000, stopped); });
     threads.emplace_back([&] {
         std::vector<T> out(size_t(3 * p.m)), slope(p.start.size());
-        for (Trainer<T> mine(p.design, isas().back()); !stop;) {
+        for (Trainer<T> mine(p.architecture, isas().back()); !stop;) {
             mine.forward(p.examples, p.start.data(), out.data(), p.m, stopped);
             mine.cost_and_gradients(p.examples, p.start.data(), 0.1, slope.data(), stopped);
         }
@@ -142,7 +144,9 @@ template <class T> void all() {
 
 void race() {
     int shared = 0;
-    const auto count = [&] { for (int i = 0; i < 1000; ++i) ++shared; };
+    const auto count = [&] {
+        for (int i = 0; i < 1000; ++i) ++shared;
+    };
     std::thread one(count), two(count);
     one.join(), two.join();
     std::printf("%d\n", shared);
@@ -158,7 +162,8 @@ int main(int count, char** arguments) {
     check(available_threads() > 1, "this machine has one core, and the kernel no threads of its own");
     all<float>();
     all<double>();
-    std::printf(failed ? "wrong results\n" : "%d threads: no race was seen, and the bits are those of one training alone\n",
-                available_threads());
+    std::printf(
+        failed ? "wrong results\n" : "%d threads: no race was seen, and the bits are those of one training alone\n",
+        available_threads());
     return failed ? 1 : 0;
 }

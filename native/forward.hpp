@@ -1,0 +1,70 @@
+// The linear part of one layer: Z[l] = W[l] A[l-1] + b[l].
+#pragma once
+
+#include "activations.hpp"
+#include "tiles.hpp"
+
+namespace chainrule::CHAINRULE_ISA {
+namespace {
+
+// Z[1] of some panels, of sparse examples whose indices are of type I.
+template <class T, class I>
+void sparse_product(const Step<T>& step, const T* W, const T* b, int64_t first, int64_t count, T* Z) {
+    const Layer<T>& layer = step.layers[0];
+    const auto* const starts = static_cast<const I*>(step.sparse->starts);
+    const auto* const columns = static_cast<const I*>(step.sparse->columns);
+    for (int64_t i = 0; i < layer.units; ++i) {
+        const T* const w = W + i * layer.inputs;
+        for (int64_t p = 0; p < count; ++p) {
+            T* const z = Z + (p * layer.units + i) * P<T>;
+            const int lanes = filled(step, first + p);
+            for (int j = 0; j < P<T>; ++j) {
+                T sum[2] = {0, 0};
+                if (j < lanes) {
+                    const int64_t row = example(step, (first + p) * P<T> + j);
+                    I e = starts[row];
+                    const I end = starts[row + 1];
+                    for (; e + 1 < end; e += 2) {
+                        sum[0] += w[columns[e]] * step.sparse->values[e];
+                        sum[1] += w[columns[e + 1]] * step.sparse->values[e + 1];
+                    }
+                    if (e < end) sum[0] += w[columns[e]] * step.sparse->values[e];
+                }
+                z[j] = b[i] + (sum[0] + sum[1]);
+            }
+        }
+    }
+}
+
+// Z[l] = W[l] A[l-1] + b[l] of some panels, or max(0, Z[l]); then done(p, first row, rows) for each tile of it.
+template <class T, class F>
+void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* A, T* Z, bool relu, F done) {
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t K = layer.inputs, n = layer.units;
+    const T *const W = step.w + layer.at, *const b = W + n * K;
+    if (l == 1 && step.sparse) {
+        if (step.sparse->int64_indices) sparse_product<T, int64_t>(step, W, b, first, count, Z);
+        else sparse_product<T, int32_t>(step, W, b, first, count, Z);
+        for (int64_t p = 0; p < count; ++p) {
+            if (relu) activate<T>(Function::relu, 0, Z + p * n * P<T>, nullptr, n, vectors(step, first + p));
+            done(p, 0, n);
+        }
+        return;
+    }
+    // As many terms at a time as let MAX_GROUP panels stay in cache while the rows of W pass.
+    const int64_t most = CACHE_BYTES / (MAX_GROUP * P<T> * int64_t(sizeof(T))), depth = ceil_div(K, ceil_div(K, most));
+    for (int64_t k = 0; k < K; k += depth) {
+        const int64_t some = least(depth, K - k);
+        for_tiles(n, [&](int64_t i, int64_t rows) {
+            for (int64_t p = 0; p < count; ++p) {
+                const auto product = tile_of<T, false>(rows, vectors(step, first + p));
+                product(W + i * K + k, K, some, some, 0, A + (p * K + k) * P<T>, Z + (p * n + i) * P<T>, b + i,
+                        (k > 0 ? ACCUMULATE : STORE) | (relu && k + depth >= K ? RELU : STORE));
+                if (k + depth >= K) done(p, i, rows);
+            }
+        });
+    }
+}
+
+}  // namespace
+}  // namespace chainrule::CHAINRULE_ISA

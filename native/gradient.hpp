@@ -1,0 +1,184 @@
+// The gradient of one layer and the step of the optimizer: dW[l] = dZ[l] A[l-1]ᵀ, db[l] = Σ dZ[l].
+#pragma once
+
+#include "tiles.hpp"
+#include "update.hpp"
+
+namespace chainrule::CHAINRULE_ISA {
+namespace {
+
+// Examples whose dZ and A are taken together for dW. 128 were no faster on a Sapphire Rapids server; otherwise chosen.
+constexpr int64_t EXAMPLE_BLOCK = 256;
+// W[l] is taken by rows if it is larger than the cache, has so many rows, and there are so few examples. Chosen; no
+// measurement is recorded.
+constexpr int64_t BY_ROWS_EXAMPLES = 64, BY_ROWS_UNITS = 64;
+
+// db[l] of some rows, and their step.
+template <class T> void bias_gradient(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* sums) {
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t panels = panels_of(step);
+    for (int64_t i = 0; i < count; i += N<T>) {
+        const int64_t some = least(N<T>, count - i);
+        Vec<T> totals[N<T>]{};
+        for (int64_t p = 0; p < panels; ++p) {
+            const T* const d = layer.D + (p * layer.units + first + i) * P<T>;
+            for (int v = 0; v < vectors(step, p); ++v) {
+                UNROLL for (int r = 0; r < N<T>; ++r) totals[r] += load(d + least(r, some - 1) * P<T> + v * N<T>);
+            }
+        }
+        T lane_sums[N<T>];
+        sums_of_lanes<T, N<T>>(totals, lane_sums);
+        for (int64_t r = 0; r < some; ++r) sums[i + r] = lane_sums[r];
+    }
+    update_rows(step, layer.at + layer.units * layer.inputs + first, 0, sums, 1, count, T(0));
+}
+
+// Row i of dW[1] from sparse examples whose indices are of type I.
+template <class T, class I> void add_sparse_row(const Step<T>& step, int64_t i, T* row) {
+    const Layer<T>& layer = step.layers[0];
+    const auto* const starts = static_cast<const I*>(step.sparse->starts);
+    const auto* const columns = static_cast<const I*>(step.sparse->columns);
+    for (int64_t j = 0; j < step.m; ++j) {
+        const T d = layer.D[(j / P<T> * layer.units + i) * P<T> + j % P<T>];
+        if (d == 0) continue;
+        const int64_t from = example(step, j);
+        for (I e = starts[from]; e < starts[from + 1]; ++e) row[columns[e]] += d * step.sparse->values[e];
+    }
+}
+
+// Rows of dW[1] and db[1] from sparse examples, and their step.
+template <class T> void sparse_gradient(const Step<T>& step, const Item& item, T* row) {
+    const Layer<T>& layer = step.layers[0];
+    const auto [l, first, count, _] = item;
+    for (int64_t i = first; i < first + count; ++i) {
+        for (int64_t k = 0; k < layer.inputs; ++k) row[k] = 0;
+        if (step.sparse->int64_indices) add_sparse_row<T, int64_t>(step, i, row);
+        else add_sparse_row<T, int32_t>(step, i, row);
+        update_rows(step, layer.at + i * layer.inputs, 0, row, 1, layer.inputs, step.l2);
+    }
+    bias_gradient(step, 1, first, count, row);
+}
+
+// C[r][c] = Σ_j dZ[i + r, j] A[k + c, j], as dot products: whole vectors of examples, whose lanes are added at the end.
+// For layers with few units or inputs, where A need not be transposed.
+template <class T>
+void dot_products(const Step<T>& step, int64_t l, int64_t i, int64_t rows, int64_t k, int64_t columns, T* C) {
+    constexpr int H = REGISTERS == 32 ? 4 : 2, W = 4;  // H · W sums in registers; no measurement is recorded
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t K = layer.inputs, n = layer.units, panels = panels_of(step);
+    const T *const A = (l == 1 ? step.packed : step.layers[l - 2].A) + k * P<T>, *const dZ = layer.D + i * P<T>;
+    for (int64_t r0 = 0; r0 < rows; r0 += H) {
+        for (int64_t c0 = 0; c0 < columns; c0 += W) {
+            Vec<T> sums[H * W]{};
+            for (int64_t p = 0; p < panels; ++p) {
+                const T *const d = dZ + p * n * P<T>, *const a = A + p * K * P<T>;
+                for (int v = 0; v < vectors(step, p); ++v) {
+                    Vec<T> x[W];
+                    UNROLL for (int c = 0; c < W; ++c) x[c] = load(a + least(c0 + c, columns - 1) * P<T> + v * N<T>);
+                    UNROLL for (int r = 0; r < H; ++r) {
+                        const Vec<T> y = load(d + least(r0 + r, rows - 1) * P<T> + v * N<T>);
+                        UNROLL for (int c = 0; c < W; ++c) sums[r * W + c] += y * x[c];
+                    }
+                }
+            }
+            T products[H * W];
+            sums_of_lanes<T, H * W>(sums, products);
+            for (int64_t r = 0; r < H && r0 + r < rows; ++r) {
+                for (int64_t c = 0; c < W && c0 + c < columns; ++c) C[(r0 + r) * P<T> + c0 + c] = products[r * W + c];
+            }
+        }
+    }
+}
+
+// Whether dot_products is faster for dW[l]: a rough count of the cycles, with AVX-512 in mind. 4 × 4 dot products take
+// 8 loads for each vector of examples and about 60 cycles for their lanes; a row of A that is copied takes 2 for each
+// vector, a square that is transposed 6 for each of its rows; a tile takes n / 2 for each vector.
+template <class T> bool prefers_dot_products(const Step<T>& step, int64_t l) {
+    const Layer<T>& layer = step.layers[l - 1];
+    if (l == 1 && !step.packed) return false;
+    const int64_t n = layer.units, K = layer.inputs, example_vectors = ceil_div(step.m, N<T>),
+                  input_vectors = ceil_div(K, N<T>);
+    const int64_t dot_products = ceil_div(n, 4) * ceil_div(K, 4) * (8 * example_vectors + 60);
+    const bool copies = l == 1 && step.X.unit_stride == 1;
+    const int64_t transposing = (copies ? 2 * step.m : 6 * N<T> * example_vectors) * input_vectors;
+    const int64_t tiles = input_vectors * step.m * (n > 4 ? n / 2 : 2);
+    return dot_products < transposing + tiles;
+}
+
+// Whether dW[l] is taken by rows: with a large W and few examples, its rows and their slots pass once from end to end.
+template <class T> bool prefers_rows(const Step<T>& step, int64_t l) {
+    const Layer<T>& layer = step.layers[l - 1];
+    return (l == 1 && step.sparse) || (step.m <= BY_ROWS_EXAMPLES && layer.units >= BY_ROWS_UNITS &&
+                                       layer.units * layer.inputs * int64_t(sizeof(T)) > CACHE_BYTES);
+}
+
+// Rows of dW[l] and db[l], and their step.
+template <class T> void gradient_by_rows(const Step<T>& step, const Item& item, T* scratch) {
+    const auto [l, first, count, _] = item;
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t K = layer.inputs, n = layer.units, columns = ceil_div(K, P<T>), m = step.m;
+    T *const At = scratch, *const sums = At + columns * m * P<T>, *const db = sums + ROW_BLOCK * P<T>;
+    pack_transposed(step, l, 0, K, 0, m, At, m * P<T>);
+    for (int64_t i = first; i < first + count; i += ROW_BLOCK) {
+        const int64_t rows = least(ROW_BLOCK, first + count - i);
+        for (int64_t c = 0; c < columns; ++c) {
+            const int64_t width = least(P<T>, K - c * P<T>);
+            tile_of<T, false>(rows, width > N<T> ? 2 : 1)(layer.D + i * P<T>, P<T>, m, P<T>, (n - 1) * P<T>,
+                                                          At + c * m * P<T>, sums, nullptr, STORE);
+            update_rows(step, layer.at + i * K + c * P<T>, K, sums, rows, width, step.l2);
+        }
+    }
+    bias_gradient(step, l, first, count, db);
+}
+
+template <class T> int64_t gradient_update_scratch(const Step<T>& step, const Item& item) {
+    const auto [l, first, count, by_rows] = item;
+    const Layer<T>& layer = step.layers[l - 1];
+    if (l == 1 && step.sparse) return layer.inputs > count ? layer.inputs : count;
+    if (by_rows) return (ceil_div(layer.inputs, P<T>) * step.m + ROW_BLOCK) * P<T> + count;
+    const int64_t columns = ceil_div(count, P<T>), block = least(EXAMPLE_BLOCK, step.m);
+    return columns * P<T> * ((step.m > EXAMPLE_BLOCK ? layer.units : TILE_ROWS) + block) + layer.units;
+}
+
+// Columns or rows of dW[l], with them db[l], and the step of the optimizer for these parameters.
+template <class T> void gradient_update(const Step<T>& step, const Item& item, T* scratch) {
+    // No structured binding: clang 14 captures none in a lambda.
+    const int64_t l = item.l, first = item.first, count = item.count;
+    if (l == 1 && step.sparse) return sparse_gradient(step, item, scratch);
+    if (item.by_rows) return gradient_by_rows(step, item, scratch);
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t K = layer.inputs, n = layer.units, columns = ceil_div(count, P<T>),
+                  block = least(EXAMPLE_BLOCK, step.m);
+    const bool once = step.m <= EXAMPLE_BLOCK;  // then a tile of sums is used at once, and its memory by the next one
+    T *const At = scratch, *const sums = At + columns * block * P<T>;
+    T* const db = sums + columns * P<T> * (once ? TILE_ROWS : n);
+    const auto width = [&](int64_t c) { return int(least(P<T>, count - c * P<T>)); };
+    const auto update_tile = [&](int64_t i, int64_t rows, int64_t c, const T* C) {
+        update_rows(step, layer.at + i * K + first + c * P<T>, K, C, rows, width(c), step.l2);
+    };
+    if (first == 0) bias_gradient(step, l, 0, n, db);
+    if (prefers_dot_products(step, l)) {
+        return for_tiles(n, [&](int64_t i, int64_t rows) {
+            for (int64_t c = 0; c < columns; ++c) {
+                dot_products(step, l, i, rows, first + c * P<T>, width(c), sums);
+                update_tile(i, rows, c, sums);
+            }
+        });
+    }
+    for (int64_t j = 0; j < step.m; j += EXAMPLE_BLOCK) {
+        const int64_t some = least(EXAMPLE_BLOCK, step.m - j);
+        pack_transposed(step, l, first, count, j, some, At, block * P<T>);
+        for_tiles(n, [&](int64_t i, int64_t rows) {
+            for (int64_t c = 0; c < columns; ++c) {
+                T* const C = sums + (once ? c * TILE_ROWS : c * n + i) * P<T>;
+                tile_of<T, false>(rows, width(c) > N<T> ? 2 : 1)(layer.D + (j / P<T> * n + i) * P<T>, P<T>, some, P<T>,
+                                                                 (n - 1) * P<T>, At + c * block * P<T>, C, nullptr,
+                                                                 j > 0 ? ACCUMULATE : STORE);
+                if (j + EXAMPLE_BLOCK >= step.m) update_tile(i, rows, c, C);
+            }
+        });
+    }
+}
+
+}  // namespace
+}  // namespace chainrule::CHAINRULE_ISA

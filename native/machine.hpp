@@ -1,0 +1,22 @@
+// What this machine has: instruction sets, threads, and the speed of its multiply-adds.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernel.hpp"
+
+namespace chainrule {
+
+std::vector<std::string> isas();  // the instruction sets that this machine has and the kernel was built for, best last
+int available_threads();          // as OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity
+
+// The kernel for an instruction set; std::invalid_argument for a name that it was not built for.
+template <class T> const Kernels<T>& kernels_of(const std::string& isa);
+extern template const Kernels<float>& kernels_of<float>(const std::string&);
+extern template const Kernels<double>& kernels_of<double>(const std::string&);
+
+// Floating-point operations per second of so many threads that only multiply and add, in registers.
+double peak(const std::string& isa, bool float64, int threads);
+
+}  // namespace chainrule

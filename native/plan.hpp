@@ -1,0 +1,131 @@
+// What a trainer keeps for batches of one size: memory, and the items of work that its threads take.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "kernel.hpp"
+#include "memory.hpp"
+#include "team.hpp"
+#include "threads.hpp"
+
+namespace chainrule {
+
+// All chosen; no measurement is recorded.
+constexpr int64_t PACKED_BYTES = int64_t{64} << 20;  // a full batch up to this size stays in panels between epochs
+constexpr int64_t CHUNK = 16384;                     // numbers of a flat vector that a thread takes at once
+constexpr int64_t CLEARED_CHUNK = int64_t{1} << 22;  // numbers that are set to zero between two polls
+constexpr int64_t ITEMS_PER_THREAD = 4;              // of the second stage, in a layer that is taken by rows
+constexpr int64_t ITEM_PANELS = 4;                   // columns of W[l] in an item of the second stage, in panels
+constexpr double SPARSE_ITEM_OPERATIONS = 1e8;       // of an item of a sparse first layer
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+template <class T> struct Examples {
+    Rows<T> X{}, Y{};
+    const Sparse<T>* sparse = nullptr;
+    const T* weights = nullptr;
+    int64_t m = 0;
+    uint64_t id = 0;  // of these examples and no others, while the process lives; not 0
+};
+
+// Floating-point operations of one pass through all layers.
+template <class T> double operations_of(const Examples<T>& examples, const std::vector<Layer<T>>& layers, int64_t m) {
+    double inputs = examples.sparse ? examples.sparse->per_example : double(layers[0].inputs), operations = 0;
+    for (const auto& layer : layers) {
+        operations += 2.0 * double(m) * inputs * double(layer.units);
+        inputs = double(layer.units);
+    }
+    return operations;
+}
+
+// Panels of so many units that stay near while they pass all layers.
+template <class T> int64_t near_panels(int64_t units, int64_t panel) {
+    return std::max<int64_t>(1, CACHE_BYTES / (units * panel * int64_t(sizeof(T))));
+}
+
+template <class T> struct Plan {
+    struct Chunk {
+        int64_t first, count;
+    };
+
+    int64_t batch_size = 0, group = 0;  // group: panels of an item of the first stage
+    int threads = 0;
+    bool sparse = false;
+    double operations = 0;                        // of a whole batch: forward, dA and dW
+    std::vector<Item> items;                      // of the second stage
+    std::vector<Memory<T>> activations, scratch;  // scratch: of each thread
+    Memory<double> costs;                         // of each panel
+    ThreadChoice choice;
+
+    uint64_t packed_id = 0;  // the examples in `packed`, or 0
+    Memory<T> packed;        // A[0]
+
+    Memory<T> spare_parameters, spare_slots[2], gradient;
+    std::vector<Chunk> chunks, weight_chunks;  // of the flat vector, and of the weights in it
+    Memory<double> sums;                       // of each chunk
+
+    // A and D of all layers for so many panels, set to zero: lanes of no example must not hold NaN. May be stopped.
+    void allocate_batch(std::vector<Layer<T>>& layers, int64_t panels, int64_t panel, Poller& poller) {
+        activations.clear();
+        const auto zeros = [&](int64_t size) {
+            activations.emplace_back(size);
+            T* const memory = activations.back().get();
+            for (int64_t at = 0; at < size && !poller.stopped(); at += CLEARED_CHUNK) {
+                std::fill_n(memory + at, std::min(CLEARED_CHUNK, size - at), T(0));
+                poller.poll();
+            }
+            return memory;
+        };
+        for (size_t l = 0; l < layers.size(); ++l) {
+            const int64_t size = panels * panel * layers[l].units;
+            layers[l].A = l + 1 < layers.size() ? zeros(size) : nullptr;
+            layers[l].D = zeros(size);
+        }
+        costs = Memory<double>(panels);
+    }
+
+    // A second copy of the parameters and the slots, and the chunks of either.
+    void allocate_parameters(const std::vector<Layer<T>>& layers, int64_t count) {
+        spare_parameters = Memory<T>(count);
+        for (auto& slot : spare_slots) slot = Memory<T>(count);
+        const auto divide = [](std::vector<Chunk>& into, int64_t first, int64_t size) {
+            for (int64_t i = 0; i < size; i += CHUNK) into.push_back({first + i, std::min(CHUNK, size - i)});
+        };
+        divide(chunks, 0, count);
+        for (const auto& layer : layers) divide(weight_chunks, layer.at, layer.inputs * layer.units);
+        sums = Memory<double>(int64_t(std::max(chunks.size(), weight_chunks.size())));
+    }
+
+    // The items of both stages, and scratch memory for the largest.
+    void divide(const Kernels<T>& kernels, const Step<T>& step, const std::vector<Layer<T>>& layers) {
+        const int64_t panel = 2 * kernels.lanes, panels = ceil_div(batch_size, panel);
+        int64_t widest = 1;
+        for (const auto& layer : layers) widest = std::max(widest, layer.units);
+        group = std::min({near_panels<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
+        int64_t size = kernels.forward_backward_scratch(step, group);
+        items.clear();
+        for (int64_t l = 1; l <= step.L; ++l) {
+            const bool rows = kernels.prefers_rows(step, l);
+            const auto& layer = layers[size_t(l - 1)];
+            const int64_t unit = rows ? ROW_BLOCK : panel, length = rows ? layer.units : layer.inputs;
+            const int64_t units = ceil_div(length, unit);  // whose sums are the same in any item
+            int64_t units_per_item;
+            if (rows) {
+                const int64_t by_threads = threads == 1 ? 1 : ITEMS_PER_THREAD * threads;
+                const int64_t by_polls = sparse && l == 1 ? int64_t(operations / SPARSE_ITEM_OPERATIONS) : 1;
+                units_per_item = ceil_div(units, std::max(by_threads, by_polls));
+            } else {
+                units_per_item = std::min(ITEM_PANELS, ceil_div(units, threads));
+            }
+            for (int64_t k = 0; k < length; k += unit * units_per_item) {
+                items.push_back({l, k, std::min(unit * units_per_item, length - k), rows});
+                size = std::max(size, kernels.gradient_update_scratch(step, items.back()));
+            }
+        }
+        scratch.clear();
+        for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
+    }
+};
+
+}  // namespace chainrule

@@ -1,0 +1,93 @@
+// Products of matrices, in tiles whose sums stay in registers.
+#pragma once
+
+#include "panels.hpp"
+
+namespace chainrule::CHAINRULE_ISA {
+namespace {
+
+// Rows of a tile of two vectors, whose sums are in registers: 24 of 32, or 12 of 16. Of 12 × 2, 14 × 2, 8 × 3, 6 × 4
+// and 28 × 1 none was faster on a Sapphire Rapids server with AVX-512. For 16 registers no measurement is recorded.
+constexpr int TILE_ROWS = REGISTERS == 32 ? 12 : 6;
+
+// What becomes of the sums of a tile.
+enum Epilogue { STORE = 0, ACCUMULATE = 1, RELU = 2 };
+
+// C[r][v] = Σ_k S(r, k) B[k][v] + bias[r], for R rows and V vectors of a panel; C += … with ACCUMULATE, max(0, …) with
+// RELU; no bias where it is null. S(r, k) is s[r · stride + k], or s[k · stride + r] if transposed; after every `block`
+// terms s jumps, to the next panel.
+template <class T, int R, int V, bool transposed>
+void tile(const T* s, ptrdiff_t stride, int64_t depth, int64_t block, ptrdiff_t jump, const T* b, T* c, const T* bias,
+          int epilogue) {
+    constexpr int U =
+        R * V >= 8   ? 1
+        : R * V >= 4 ? 2
+                     : 4;  // chains of sums: enough that 8 multiply-adds are under way, two units × 4 cycles on x86
+    Vec<T> sum[U][R][V];
+    UNROLL for (int u = 0; u < U; ++u) {
+        UNROLL for (int r = 0; r < R; ++r) {
+            UNROLL for (int v = 0; v < V; ++v) {
+                sum[u][r][v] = u                       ? Vec<T>{}
+                               : epilogue & ACCUMULATE ? load(c + r * P<T> + v * N<T>)
+                               : bias                  ? splat<T>(bias[r])
+                                                       : Vec<T>{};
+            }
+        }
+    }
+    const auto add_term = [&](Vec<T>(&to)[R][V], const T* s, const T* b) {
+        Vec<T> x[V];
+        UNROLL for (int v = 0; v < V; ++v) x[v] = load(b + v * N<T>);
+        UNROLL for (int r = 0; r < R; ++r) {
+            const Vec<T> w = splat<T>(transposed ? s[r] : s[r * stride]);
+            UNROLL for (int v = 0; v < V; ++v) to[r][v] += w * x[v];
+        }
+    };
+    const ptrdiff_t next = transposed ? stride : 1;
+    for (; depth > 0; depth -= block, s += jump) {
+        int64_t k = least(block, depth);
+        for (; k >= U; k -= U) {
+            UNROLL for (int u = 0; u < U; ++u) add_term(sum[u], s + u * next, b + u * P<T>);
+            s += U * next, b += U * P<T>;
+        }
+        if constexpr (U > 1) {
+            for (; k > 0; --k, s += next, b += P<T>) add_term(sum[0], s, b);
+        }
+    }
+    UNROLL for (int r = 0; r < R; ++r) {
+        UNROLL for (int v = 0; v < V; ++v) {
+            if constexpr (U == 2) sum[0][r][v] += sum[1][r][v];
+            if constexpr (U == 4) sum[0][r][v] = (sum[0][r][v] + sum[1][r][v]) + (sum[2][r][v] + sum[3][r][v]);
+            if (epilogue & RELU) sum[0][r][v] = select(sum[0][r][v] < 0, Vec<T>{}, sum[0][r][v]);  // NaN stays NaN
+            store(c + r * P<T> + v * N<T>, sum[0][r][v]);
+        }
+    }
+}
+
+template <class T> using Tile = void (*)(const T*, ptrdiff_t, int64_t, int64_t, ptrdiff_t, const T*, T*, const T*, int);
+
+// The tile of so many rows, 1 … TILE_ROWS, and vectors, 1 or 2.
+template <class T, bool transposed> Tile<T> tile_of(int64_t rows, int vectors) {
+    static constexpr auto table = []<int... r>(std::integer_sequence<int, r...>) {
+        struct {
+            Tile<T> of[2][TILE_ROWS];
+        } t = {{{tile<T, r + 1, 1, transposed>...}, {tile<T, r + 1, 2, transposed>...}}};
+        return t;
+    }(std::make_integer_sequence<int, TILE_ROWS>{});
+    return table.of[vectors - 1][rows - 1];
+}
+
+// n rows are divided into the fewest tiles, all of about the same height; span(n, t) is tile t.
+struct Span {
+    int64_t first, rows;
+};
+CHAINRULE_INLINE int64_t tiles_of(int64_t n) { return ceil_div(n, TILE_ROWS); }
+CHAINRULE_INLINE Span span(int64_t n, int64_t t) {
+    const int64_t tiles = tiles_of(n);
+    return {t * (n / tiles) + least(t, n % tiles), n / tiles + (t < n % tiles)};
+}
+template <class F> CHAINRULE_INLINE void for_tiles(int64_t n, F run) {
+    for (int64_t t = 0; t < tiles_of(n); ++t) run(span(n, t).first, span(n, t).rows);
+}
+
+}  // namespace
+}  // namespace chainrule::CHAINRULE_ISA
