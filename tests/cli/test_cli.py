@@ -310,7 +310,7 @@ def numbered(*more):
     [
         ("train nothing.csv --target y", "'nothing.csv': no such file"),
         ("train people.csv", "which column is to be predicted? Say --target COLUMN, one of: age, city"),
-        ("train people.csv --target Buys", "no column 'Buys'; did you mean 'buys'?"),
+        ("train people.csv --target Buys", "no column 'Buys'. Did you mean 'buys'?"),
         ("train empty.csv --target y", "the file is empty"),
         ("train header.csv --target y", "no examples"),
         ("train one_class.csv --target y", "'y' is 1 in every row: there is nothing to learn"),
