@@ -9,6 +9,6 @@ from chainrule.tabular.transformers import Columns, DateParts
 from chainrule.tabular.values import TableError, labels, numbers
 
 __all__ = [
-    "Arguments", "Column", "Columns", "DateParts", "Plan", "TableError", "labels", "make_pipeline", "make_plan", "numbers",
-    "recipe",
+    "Arguments", "Column", "Columns", "DateParts", "Plan", "TableError", "labels", "make_pipeline", "make_plan",
+    "numbers", "recipe",
 ]  # fmt: skip

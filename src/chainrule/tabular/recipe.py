@@ -21,7 +21,7 @@ from chainrule.tabular.transformers import Columns, DateParts
 
 
 class Arguments(TypedDict, total=False):
-    """Arguments of the estimators: class_weight and label_smoothing of MLPClassifier only, the last two of MLPRegressor."""
+    """Arguments of the estimators. Of the last four, two belong to MLPClassifier only, and two to MLPRegressor."""
 
     hidden_layer_sizes: int | Sequence[int]
     activation: str | Activation | Sequence[str | Activation]
