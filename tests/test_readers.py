@@ -207,7 +207,7 @@ def test_gzip_that_cannot_be_unpacked_is_refused(write, content):
 
 def test_a_missing_target_names_close_matches_and_the_columns(write):
     message = refusal(write("t.csv", "Survived,Age,Fare\n1,2,3\n"), target="SURVIVE")
-    assert message.endswith("no column 'SURVIVE'; did you mean 'Survived'? Columns: 'Survived', 'Age', 'Fare'")
+    assert message.endswith("no column 'SURVIVE'. Did you mean 'Survived'? Columns: 'Survived', 'Age', 'Fare'")
 
 
 def test_a_long_list_of_columns_is_cut(write):
@@ -252,7 +252,7 @@ def test_bad_parquet_is_refused(write, tmp_path):
     pd.DataFrame({"a": []}).to_parquet(tmp_path / "none.parquet")
     assert "no examples" in refusal(tmp_path / "none.parquet")
     pd.DataFrame({"abc": [1]}).to_parquet(tmp_path / "one.parquet")
-    assert "did you mean 'abc'?" in refusal(tmp_path / "one.parquet", target="abd")
+    assert "Did you mean 'abc'?" in refusal(tmp_path / "one.parquet", target="abd")
 
 
 # Arrays
@@ -386,7 +386,7 @@ def test_arrays_that_do_not_fit_are_refused(savez, arrays, words):
 
 def test_a_wrong_name_of_a_target_array_is_refused(savez):
     message = refusal(savez(X=[[1]], price=[1]), target="prize")
-    assert "no array 'prize'; did you mean 'price'? Keys: 'X', 'price'" in message
+    assert "no array 'prize'. Did you mean 'price'? Keys: 'X', 'price'" in message
 
 
 def test_damaged_archives_are_refused(write, savez, save_h5, tmp_path):
@@ -615,7 +615,7 @@ def test_any_column_of_a_bundled_frame_can_be_the_target():
     table = read("iris", target="petal width (cm)")
     assert "species" in table.X.columns
     assert table.y.dtype == np.float64
-    assert "did you mean 'species'?" in refusal("iris", target="Species")
+    assert "Did you mean 'species'?" in refusal("iris", target="Species")
 
 
 def test_a_path_that_exists_wins_over_a_bundled_name(draw, tmp_path, monkeypatch):
@@ -632,8 +632,8 @@ def test_a_source_that_does_not_exist_says_what_does(write, tmp_path):
     write("titanic.csv", "a\n1\n")
     message = refusal(tmp_path / "titanc.csv")
     assert "no such file, and not a bundled data set (flower, moons" in message
-    assert message.endswith("; did you mean 'titanic.csv'?")
-    assert refusal("irsi").endswith("; did you mean 'iris'?")
+    assert message.endswith(". Did you mean 'titanic.csv'?")
+    assert refusal("irsi").endswith(". Did you mean 'iris'?")
 
 
 @pytest.mark.parametrize("source", ["", "no/such/folder/x.csv", "a\0b", "x" * 5000])

@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import clone
 
 from chainrule import readers, tabular
+from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.readers import Table
 from chainrule.tabular import Columns, DateParts, TableError, make_pipeline, make_plan, recipe
 from support.tables import shared
@@ -294,6 +295,11 @@ def test_the_recipe_names_arguments_of_the_estimators_and_can_be_overridden():
     # Large tables get fewer epochs, and tiny ones no validation part to choose the best of them by.
     assert recipe("binary", 10**6, 10, 2)["max_iter"] < recipe("binary", 10**3, 10, 2)["max_iter"]
     assert not recipe("classes", 20, 4, 3)["early_stopping"]
+
+
+def test_every_argument_of_the_estimators_can_replace_that_of_the_recipe_and_no_other():
+    known = {*MLPClassifier().get_params(), *MLPRegressor().get_params()} - {"random_state"}  # it is the seed
+    assert known == tabular.Arguments.__annotations__.keys()
 
 
 # -- real tables -------------------------------------------------------------------------------------------------------

@@ -63,6 +63,10 @@ class ModelVersionWarning(UserNote):
     """A model file was written with another version of scikit-learn; its predictions may differ."""
 
 
+class TextEncodingWarning(UserNote):
+    """A text file is not UTF-8, and was read in another encoding."""
+
+
 class TrainingInterrupted(UserNote):
     """Ctrl-C ended a training, which keeps what it had.
 

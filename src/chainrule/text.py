@@ -56,10 +56,13 @@ def without_controls(text: str) -> str:
 
 
 def one_line(message: object, most: int = 300) -> str:
-    """What an error says, in one line that can be printed, cut after `most` characters; its type if it says nothing."""
+    """What an error says, in one line that can be printed; its type if it says nothing.
+
+    Of more than `most` characters the middle is left out: the beginning says what it is about, the end what to do.
+    """
     text = " ".join(str(message).split()) or type(message).__name__
-    text = "".join(c if c.isprintable() else "�" for c in text[: most + 1])
-    return text if len(text) <= most else text[: most - 1] + "…"
+    text = text if len(text) <= most else f"{text[: most // 2]} … {text[-(most // 2) :]}"
+    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def html_table(rows: Iterable[Sequence[str]], heads: Sequence[str] = (), caption: str = "") -> str:

@@ -12,8 +12,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import main
-from chainrule.cli.common import harmless
 from chainrule.files import model as modelfile
+from chainrule.text import without_controls
 from support import hostile
 from support.tables import QUICK, people, shared
 
@@ -293,7 +293,7 @@ def numbered(*more):
     [
         ("train nothing.csv --target y", "'nothing.csv': no such file"),
         ("train people.csv", "which column is to be predicted? Say --target COLUMN, one of: age, city"),
-        ("train people.csv --target Buys", "no column 'Buys'; did you mean 'buys'?"),
+        ("train people.csv --target Buys", "no column 'Buys'. Did you mean 'buys'?"),
         ("train empty.csv --target y", "the file is empty"),
         ("train header.csv --target y", "no examples"),
         ("train one_class.csv --target y", "'y' is 1 in every row: there is nothing to learn"),
@@ -413,5 +413,5 @@ def test_a_closed_pipe_is_no_error(model, table):
 
 
 def test_names_are_shown_with_the_joiners_of_their_script_and_without_what_terminals_obey():
-    assert harmless("می\u200cخواهم 👩\u200d💻") == "می\u200cخواهم 👩\u200d💻"
-    assert harmless("a\x1b[31m\u202eb\nc") == "a�[31m�b\nc"
+    assert without_controls("می\u200cخواهم 👩\u200d💻") == "می\u200cخواهم 👩\u200d💻"
+    assert without_controls("a\x1b[31m\u202eb\nc") == "a�[31m�b\nc"

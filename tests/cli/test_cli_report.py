@@ -245,10 +245,8 @@ def test_matplotlib_is_asked_for_before_training(table, run, monkeypatch):
 def test_traces_are_of_the_network_as_it_was_at_those_epochs(table, run, monkeypatch):
     seen = {}
     monkeypatch.setattr(report, "write", lambda *given: seen.update(network=given[3], traces=given[5]))
-    fit = sys.modules["chainrule.cli.train"]._fit
-    monkeypatch.setattr(
-        sys.modules["chainrule.cli.train"], "_fit", lambda *given: (seen.update(recorder=given[5]), fit(*given))
-    )
+    recorder = report.Recorder
+    monkeypatch.setattr(report, "Recorder", lambda *given: seen.setdefault("recorder", recorder(*given)))
     assert run("train", table, "--target", "buys", "--hidden", "8", "--epochs", "40", "--report", "r")[0] == 0
     epochs = list(seen["traces"])
     assert (epochs[0], epochs[-1], len(epochs)) == (0, 40, 17)

@@ -4,12 +4,13 @@ Pictures are inline SVG without a background. Their ink is the color of the page
 and on a dark page.
 """
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from chainrule._version import __version__
 from chainrule.claims.common import Claim, Result, cell, of_numbers
+from chainrule.plots import page as pages
 from chainrule.plots import style
 
 NAME = "claims.html"
@@ -21,42 +22,6 @@ _LOOK: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="chainrule claims">
-<meta name="color-scheme" content="light dark">
-<title>The notes' claims, tested</title>
-<style>
-:root {{ color-scheme: light dark; --line: #c8c8c8; --soft: #f2f2f2; color: #1a1a1a; background: #fff }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --line: #4a4a4a; --soft: #26282b; color: #e6e6e6; background: #17191c }}
-}}
-body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif }}
-h2 {{ margin: 3rem 0 .5rem; padding-top: 1rem; border-top: 1px solid var(--line); font-size: 1.2rem }}
-a {{ color: inherit }}
-.table {{ overflow-x: auto }}
-table {{ border-collapse: collapse; font-size: .9rem; margin: 1rem 0 }}
-th, td {{ padding: .25rem .8rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: bottom }}
-td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums }}
-figure {{ margin: 1rem 0 }}
-figure svg {{ max-width: 100%; height: auto }}
-.verdict {{ padding: .6rem 1rem; background: var(--soft); border-left: .3rem solid currentColor }}
-</style>
-</head>
-<body>
-<h1>The notes’ claims, tested</h1>
-<p>Each claim is an experiment with a stated measurement, run with {seeds}. Made by chainrule {version} with the command
-<code>chainrule claims --report</code>.</p>
-<nav>{contents}</nav>
-{sections}
-</body>
-</html>
-"""
-
 
 SIZE = (9.0, 3.8)  # inches
 
@@ -91,51 +56,44 @@ def write(folder: Path, found: Found, seeds: Sequence[int]) -> Path:
 
 def page(found: Found, seeds: Sequence[int]) -> str:
     """The whole page as HTML."""
-    from chainrule._version import __version__
-
-    contents = _table(
-        ("", "claim", "verdict"),
-        [
-            (claim.number, (claim.name, claim.statement), "not run" if isinstance(result, str) else result.verdict)
-            for claim, result in found
-        ],
-    )
     count = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
-    sections = "\n".join(_section(claim, result) for claim, result in found)
-    return _PAGE.format(seeds=count, version=__version__, contents=contents, sections=sections)
-
-
-def _section(claim: Claim, result: Result | str) -> str:
+    made = f"run with {count}. Made by chainrule {__version__} with the command <code>chainrule claims --report</code>."
+    rows = [
+        (claim.number, _link(claim), "not run" if isinstance(result, str) else result.verdict)
+        for claim, result in found
+    ]
     parts = [
-        f'<section id="{claim.name}">',
-        f"<h2>{claim.number}. {html.escape(claim.statement)}</h2>",
-        f"<p><b>Measured:</b> {html.escape(claim.measurement)}</p>",
+        pages.element("p", pages.Html(f"Each claim is an experiment with a stated measurement, {made}")),
+        pages.element("nav", _table(("", "claim", "verdict"), rows)),
+        *(_section(claim, result) for claim, result in found),
+    ]
+    return pages.whole("claims", "The notes’ claims, tested", parts)
+
+
+def _link(claim: Claim) -> pages.Html:
+    return pages.Html(f'<a href="#{claim.name}">{pages.escaped(claim.statement)}</a>')
+
+
+def _section(claim: Claim, result: Result | str) -> pages.Html:
+    parts = [
+        pages.element("h2", f"{claim.number}. {claim.statement}"),
+        pages.element("p", pages.Html(f"<b>Measured:</b> {pages.escaped(claim.measurement)}")),
     ]
     if isinstance(result, str):
-        parts.append(f'<p class="verdict">{html.escape(result)}</p>')
+        parts.append(pages.element("p", result, "verdict"))
     else:
+        verdict = pages.Html(f"<b>Verdict: {result.verdict}.</b> {pages.escaped(result.summary)}")
         drawn = svg(claim.name, result)
         parts += [
-            f'<p class="verdict"><b>Verdict: {result.verdict}.</b> {html.escape(result.summary)}</p>',
-            f"<figure>{drawn}</figure>" if drawn else "",
+            pages.element("p", verdict, "verdict"),
+            *([pages.figure(drawn)] if drawn else []),
             _table(result.headers, result.rows),
         ]
-    return "\n".join([*parts, "</section>"])
+    return pages.Html("\n".join([f'<section id="{claim.name}">', *parts, "</section>"]))
 
 
-def _table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table; columns of numbers are aligned to the right, and a pair (name, text) is a link on the page."""
-    right = [of_numbers(rows, i) for i in range(len(headers))]
-
-    def line(tag: str, values: Sequence[Any]) -> str:
-        cells = []
-        for value, is_number in zip(values, right, strict=True):
-            if isinstance(value, tuple):
-                shown = f'<a href="#{value[0]}">{html.escape(value[1])}</a>'
-            else:
-                shown = html.escape(cell(value))
-            cells.append(f"<{tag} class='number'>{shown}</{tag}>" if is_number else f"<{tag}>{shown}</{tag}>")
-        return f"<tr>{''.join(cells)}</tr>"
-
-    body = "\n".join([line("th", headers), *(line("td", row) for row in rows)])
-    return f'<div class="table"><table>\n{body}\n</table></div>'
+def _table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> pages.Html:
+    """A table of values as people read them; columns of numbers are aligned to the right."""
+    right = [i for i in range(len(headers)) if of_numbers(rows, i)]
+    shown = [("", [value if isinstance(value, pages.Html) else cell(value) for value in row]) for row in rows]
+    return pages.table(headers, shown, right)

@@ -12,11 +12,12 @@ import typer
 
 from chainrule._version import __version__
 from chainrule.cli.claims import claims
-from chainrule.cli.common import Stopped, harmless
+from chainrule.cli.common import Stopped, complain
 from chainrule.cli.export import export
 from chainrule.cli.train import train
 from chainrule.cli.use import evaluate, inspect, predict
 from chainrule.cli.working import diagnose, trace
+from chainrule.text import without_controls
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 for _command in (train, predict, evaluate, inspect, trace, diagnose, claims, export):
@@ -45,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             obj=list(sys.argv[1:] if arguments is None else arguments),
         )
         if code == 130:
-            raise Stopped(code, "stopped: nothing was saved")
+            raise Stopped(code)
     except Stopped as stopped:
-        print(harmless(str(stopped)), file=sys.stderr)
+        print(without_controls(str(stopped)), file=sys.stderr)
         code = stopped.code
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
         _fail(str(error) or "not enough memory")
@@ -61,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _terminated(number: int, frame: object) -> NoReturn:
-    raise Stopped(128 + number, "stopped: nothing was saved")
+    raise Stopped(128 + number)
 
 
 def _fail(message: str) -> NoReturn:
-    print("error:", harmless(" ".join(message.split())), file=sys.stderr)
+    complain("error", message)
     sys.exit(2)

@@ -2,12 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Json, Model, console, print_json
+from chainrule.cli.common import CommandError, Json, Model, console, print_json, writable
 
 
 def export(
@@ -21,17 +21,11 @@ def export(
     """Write MODEL as an ONNX file, with the preparation of its columns, and say what goes in and comes out."""
     if out.suffix.lower() != ".onnx":
         raise CommandError(f"{out}: wanted a name that ends in .onnx")
-    if out.is_dir():
-        raise CommandError(f"{out}: is a folder; name a file")
-    if not out.parent.is_dir():
-        raise CommandError(f"{out.parent}: no such folder")
-
     from chainrule import exporting
     from chainrule.files import model as modelfile
 
     try:
-        if out.exists() and not exporting.is_onnx(out):
-            raise CommandError(f"{out}: exists and is not an ONNX file; choose another name")
+        writable(out, kind="an ONNX file", is_ours=exporting.is_onnx)
         header, trained = modelfile.load_with_about(model)
         about = header.get("about")
         if network_only and hasattr(trained, "steps"):
@@ -40,10 +34,8 @@ def export(
     except ImportError as error:
         raise CommandError(str(error)) from None
     if as_json:
-        ports: dict[str, Any] = {
-            name: [asdict(port) for port in getattr(written, name)] for name in ("inputs", "outputs")
-        }
-        print_json({"model": str(model), "out": str(out), "opset": exporting.OPSET, **ports, **written.metadata})
+        ports = {name: [asdict(port) for port in getattr(written, name)] for name in ("inputs", "outputs")}
+        print_json({"model": str(model), "out": str(out), "opset": exporting.OPSET} | ports | written.metadata)
         return
     say = console()
     say.print(f"Wrote {out} ({out.stat().st_size / 1000:,.0f} kB), ONNX opset {exporting.OPSET}")

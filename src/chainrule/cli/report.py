@@ -1,6 +1,5 @@
 """The report of `chainrule train --report`: one HTML page with its pictures inside, for light and for dark screens."""
 
-import html
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,10 @@ from rich.table import Table
 
 from chainrule._version import __version__
 from chainrule.cli import screen
-from chainrule.cli.common import GENERATOR
+from chainrule.cli.common import metric
+from chainrule.cli.model import targets
+from chainrule.plots import page as pages
+from chainrule.plots.page import Html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,22 +25,6 @@ Lists = dict[str, list[Any]]  # "A" and "dZ", by layer
 
 NAME = "report.html"
 ROWS, TIMES = 200, 16  # of the training that are traced, and how often
-MARK = f'<meta name="generator" content="{GENERATOR} train">'
-STYLE = """
-:root { color-scheme: light dark }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif;
-  background: #ffffff; color: #1a1a1a; overflow-wrap: break-word }
-h2 { margin-top: 2.5rem }
-table { display: block; overflow-x: auto; border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #80808060 }
-.right { text-align: right }
-.bold { font-weight: bold }
-.dim { opacity: .65 }
-figure { margin: 1.5rem 0 }
-figcaption { font-size: .9rem; opacity: .85 }
-svg { max-width: 100%; height: auto }
-@media (prefers-color-scheme: dark) { body { background: #16181c; color: #e8e8e8 } }
-"""
 
 
 class Recorder:
@@ -69,26 +55,25 @@ class Recorder:
     def _record(self, estimator: Any, epoch: int) -> None:
         from chainrule.working.trace import trace
 
-        targets = estimator._targets(estimator._encode(self.y, incremental=True))  # as the network learns them
-        whole = trace(estimator.network_, self.X.T, targets.T)
+        whole = trace(estimator.network_, self.X.T, targets(estimator, self.y))
         # The weights of all these epochs would fill the memory, and the inputs are the same each time.
         self.traces[epoch] = {"A": [None, *whole.A[1:]], "dZ": whole.dZ}
 
 
 @dataclass
 class Page:
-    """What is shown, as HTML; it stands in for the screen's Console. All that comes from outside is escaped."""
+    """What is shown, as HTML; it stands in for the screen's Console."""
 
-    parts: list[str] = field(default_factory=list)
+    parts: list[Html] = field(default_factory=list)
     pictures: int = 0
 
     def print(self, shown: str | Table, style: str = "") -> None:
         """A line, or a table."""
-        self.parts.append(_table(shown) if isinstance(shown, Table) else f"<p{_class(style)}>{html.escape(shown)}</p>")
+        self.parts.append(_table(shown) if isinstance(shown, Table) else pages.element("p", shown, style))
 
     def heading(self, text: str) -> None:
         """The title of a section."""
-        self.parts.append(f"<h2>{html.escape(text)}</h2>")
+        self.parts.append(pages.element("h2", text))
 
     def picture(self, width: float, height: float, caption: str, draw: Callable[["Axes"], Any]) -> None:
         """What `draw` draws on Axes of width × height inches, with a caption."""
@@ -96,17 +81,7 @@ class Page:
 
         self.pictures += 1
         svg = style.svg(lambda figure: draw(figure.add_subplot()), width, height, caption, f"picture{self.pictures}")
-        self.parts.append(f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>")
-
-    def whole(self, title: str) -> str:
-        """The page."""
-        title = html.escape(title)
-        head = f'<meta charset="utf-8">{MARK}<meta name="viewport" content="width=device-width, initial-scale=1">'
-        body = "\n".join(self.parts)
-        return (
-            f'<!DOCTYPE html>\n<html lang="en"><head>{head}<title>{title}</title><style>{STYLE}</style></head>\n'
-            f"<body><h1>{title}</h1>\n{body}\n</body></html>\n"
-        )
+        self.parts.append(pages.figure(svg, caption))
 
 
 def write(
@@ -133,13 +108,13 @@ def write(
     page.heading("Training")
     for line in closing:
         page.print(line)
-    _training(page, network, about["history"], traces)
+    _training(page, network, traces)
     page.heading("Test")
     screen.scores(page, about["test"], f"On {screen.counted(rows['test'])} the network has not seen")
     _test(page, network, plan, *test)
     page.heading("To get the same again")
     _versions(page, network, about["seed"])
-    file.write_text(page.whole(f"{about['data']}: {about['target']}"), encoding="utf-8")
+    file.write_text(pages.whole("train", f"{about['data']}: {about['target']}", page.parts), encoding="utf-8")
 
 
 def _network(page: Page, estimator: Any, plan: "Plan") -> None:
@@ -180,20 +155,19 @@ def _histograms(traces: Mapping[int, Lists], what: str, ax: "Axes") -> None:
     plots.histograms(traces, what, ax=ax)
 
 
-def _training(page: Page, estimator: Any, history: Mapping[str, Any], traces: Mapping[int, Lists]) -> None:
+def _training(page: Page, estimator: Any, traces: Mapping[int, Lists]) -> None:
     from chainrule import plots
 
-    # A validation cost that is not finite was saved as None.
-    curves = {name: values for name, values in history.items() if name in ("cost", "validation_cost")}
+    history = estimator.history_
     page.picture(
         7,
         3.6,
         "The cost of each epoch, counted from 0. The training cost may be above the validation cost: it has the L2 "
         "term, and is measured while the epoch goes on, with dropout and smoothed labels if there are any.",
-        lambda ax: plots.cost_curves(curves, ax=ax),
+        lambda ax: plots.cost_curves(history, ax=ax),
     )
-    metric = "accuracy" if hasattr(estimator, "classes_") else "R²"
-    screen.history(page, history, metric, len(history["cost"]))  # type: ignore[arg-type]
+    compared_by = metric(hasattr(estimator, "classes_"))
+    screen.history(page, history, compared_by, estimator.n_iter_)  # type: ignore[arg-type]
     if not traces:
         return
     rows = traces[0]["A"][-1].shape[1]
@@ -285,19 +259,9 @@ def _versions(page: Page, estimator: Any, seed: int) -> None:
     page.print(shown)
 
 
-def _table(shown: Table) -> str:
+def _table(shown: Table) -> Html:
     """A table of rich's as one of HTML."""
-    sides = [_class("right" if column.justify == "right" else "") for column in shown.columns]
-    heads = [
-        f"<th{side}>{html.escape(str(column.header))}</th>" for side, column in zip(sides, shown.columns, strict=True)
-    ]
-    lines = [f"<tr>{''.join(heads)}</tr>"] if any(str(column.header) for column in shown.columns) else []
     cells = zip(*(column.cells for column in shown.columns), strict=True)
-    for row, line in zip(shown.rows, cells, strict=True):
-        inside = (f"<td{side}>{html.escape(str(cell))}</td>" for side, cell in zip(sides, line, strict=True))
-        lines.append(f"<tr{_class(str(row.style or ''))}>{''.join(inside)}</tr>")
-    return f"<table>{''.join(lines)}</table>"
-
-
-def _class(name: str) -> str:
-    return f' class="{html.escape(name)}"' if name else ""
+    rows = [(str(row.style or ""), line) for row, line in zip(shown.rows, cells, strict=True)]
+    right = [i for i, column in enumerate(shown.columns) if column.justify == "right"]
+    return pages.table([str(column.header) for column in shown.columns], rows, right)

@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from chainrule.cli.common import metric
+from chainrule.text import first_few
+
 if TYPE_CHECKING:
     from chainrule.tabular import Plan
 
@@ -60,8 +63,7 @@ def understood(console: Console, plan: "Plan", name: str) -> None:
     if plan.rare:
         console.print(
             f"Left out: {counted(sum(plan.rare.values()))} of classes with too few rows to learn: "
-            + ", ".join(map(str, list(plan.rare)[:5]))
-            + (", …" if len(plan.rare) > 5 else "")
+            + first_few(plan.rare, 5)
         )
     if plan.columns:
         columns(console, [asdict(column) for column in plan.columns])
@@ -76,7 +78,7 @@ def columns(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
         for role, words in _ROLES.items():
             names = [str(column["name"]) for column in given if column["role"] == role]
             if names:
-                shown.add_row(words, str(len(names)), ", ".join(names[:8]) + (", …" if len(names) > 8 else ""))
+                shown.add_row(words, str(len(names)), first_few(names, 8))
     else:
         shown = table("column", "used as", "missing", "what is in it", right=(2,))
         for column in given:
@@ -93,9 +95,7 @@ def columns(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
 def classes(console: Console, counts: Sequence[tuple[Any, int]]) -> None:
     """The classes with their rows, in one line or a few."""
     total = sum(count for _, count in counts)
-    parts = [f"{label} {count:,} ({count / total:.0%})" for label, count in counts[:20]]
-    more = f", and {len(counts) - 20} more" if len(counts) > 20 else ""
-    console.print("Classes: " + ", ".join(parts) + more)
+    console.print("Classes: " + first_few(f"{label} {count:,} ({count / total:.0%})" for label, count in counts))
 
 
 def layers(console: Console, inputs: int, given: Sequence[Mapping[str, Any]]) -> None:
@@ -128,18 +128,12 @@ def scores(console: Console, given: Mapping[str, Mapping[str, float | None]], ti
     console.print(shown)
 
 
-def some(values: Sequence[Any], most: int = 20) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(values) - most} more" if len(values) > most else ""
-    return ", ".join(map(str, values[:most])) + more
-
-
 def preprocessing(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
     """What is done before the network, step by step."""
     shown = table("step", "does", "columns")
     for step in given:
         columns = step.get("columns", "")
-        shown.add_row(step["step"], step["does"], columns if isinstance(columns, str) else some(columns, 8))
+        shown.add_row(step["step"], step["does"], columns if isinstance(columns, str) else first_few(columns, 8))
     console.print(shown)
 
 
@@ -169,15 +163,20 @@ def confusion(console: Console, classes: Any, y: Any, predicted: Any) -> None:
 
 @dataclass
 class Watcher:
-    """A scikit-learn callback: a progress bar in a terminal, else a line for every tenth of the epochs."""
+    """A scikit-learn callback: shows the network, then a progress bar in a terminal, else every tenth of the epochs."""
 
     console: Console
-    epochs: int
-    metric: str
     bar: Progress | None = None
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Show an empty bar."""
+        """Nothing to prepare."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """The network as it is made, then an empty bar."""
+        if context.task_name == "epoch":
+            return
+        described = estimator.network_.describe()
+        layers(self.console, described["inputs"], described["layers"])
         if self.console.is_terminal:
             self.bar = Progress(
                 TextColumn("Training"),
@@ -187,24 +186,23 @@ class Watcher:
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True),
                 console=self.console,
             )
-            self.bar.add_task("", total=self.epochs, state="")
+            self.bar.add_task("", total=estimator.max_iter, state="")
             self.bar.start()
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Nothing to show."""
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """One more epoch, or the end of all."""
+        from sklearn.base import is_classifier
+
         costs = estimator.history_["cost"]
         if context.task_name != "epoch" or not costs:  # none: it was interrupted in the first epoch
             return
         done, state = len(costs), f"cost {costs[-1]:.4f}"
         if "validation_metric" in estimator.history_:
-            state += f"  {self.metric} {estimator.history_['validation_metric'][-1]:.4f}"
+            state += f"  held-out {metric(is_classifier(estimator))} {estimator.history_['validation_metric'][-1]:.4f}"
         if self.bar is not None:
             self.bar.update(self.bar.task_ids[0], completed=done, state=state)
-        elif done % max(1, self.epochs // 10) == 0:
-            self.console.print(f"epoch {done}/{self.epochs}  {state}")
+        elif done % max(1, estimator.max_iter // 10) == 0:
+            self.console.print(f"epoch {done}/{estimator.max_iter}  {state}")
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Leave the bar as it is."""

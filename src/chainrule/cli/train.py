@@ -4,26 +4,68 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 import warnings
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from chainrule.cli import report as pages
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, plain, print_json, report_file
-from chainrule.cli.common import scores as score
+from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, print_json, report_file, writable
+from chainrule.cli.model import read_header
+from chainrule.cli.model import scores as score
+from chainrule.errors import DivergenceError, DivergenceWarning, ModelFileError, TrainingInterrupted
+from chainrule.text import as_json as to_json
+from chainrule.text import first_few
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from sklearn.pipeline import Pipeline
 
     from chainrule.readers import Table
-    from chainrule.tabular import Plan
+    from chainrule.tabular import Arguments, Plan
+
+Scores = Mapping[str, Mapping[str, float]]  # of the network, and of the baselines
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was asked for, beside how the table is to be read and understood."""
+
+    data: str
+    out: Path
+    report: Path | None
+    checkpoint: Path | None
+    every: int | None
+    resume: bool
+    arguments: "Arguments"  # of the estimator, instead of the recipe's
+    seed: int
+    test: float  # the share of the rows to hold out
+    talk: "Console"  # for what is not the result
+    again: str  # the command that goes on from the checkpoint
+
+
+class Rows(NamedTuple):
+    """The rows to train on, and those held out for the test: of the table, or as the network takes them."""
+
+    X: Any
+    y: Any
+    X_test: Any
+    y_test: Any
+
+
+class Fitted(NamedTuple):
+    """A pipeline that has been trained, and how this went."""
+
+    pipeline: "Pipeline"
+    rows: Rows  # as the network takes them
+    seconds: float
+    traces: dict[int, pages.Lists]  # for the report
 
 
 def train(
@@ -72,108 +114,89 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a network on DATA, test it on rows it has not seen, and save it."""
-    overrides = _overrides(hidden, activation, epochs, learning_rate, batch_size)
-    out = _free(out or Path(Path(data).name.partition(".")[0] + ".chainrule"))
-    size = _size(image_size)
-    file = _file(checkpoint, checkpoint_every, resume, out)
+    run = Run(
+        data=data,
+        out=out or Path(Path(data).name.partition(".")[0] + ".chainrule"),
+        report=report,
+        checkpoint=checkpoint,
+        every=checkpoint_every,
+        resume=resume,
+        arguments=_arguments(hidden, activation, epochs, learning_rate, batch_size),
+        seed=seed,
+        test=test,
+        talk=console(silent=as_json or quiet),
+        again=f"{_program()} {shlex.join([*context.obj, *['--resume'] * (not resume)])}",
+    )
+    _check_files(run)
+    table = _read(run, target, _size(image_size), gray)
+    plan, rows = _plan(run, table, task, drop or (), keep or ())
+    fitted = _fit(run, plan, rows)
+    scores = _judge(fitted)
+    _write(run, plan, table.name, fitted, scores, as_json)
 
-    from chainrule import readers, tabular
-    from chainrule.files import model as modelfile
 
-    talk = console(silent=as_json or quiet)
+# -- read --------------------------------------------------------------------------------------------------------------
+
+
+def _check_files(run: Run) -> None:
+    """CommandError where the model could not be saved, or the checkpoint not be used: now, not after hours."""
+    writable(run.out, "--out", "a chainrule model", _is_model)
+    if run.checkpoint is None:
+        if run.resume or run.every is not None:
+            option = "--resume" if run.resume else "--checkpoint-every"
+            raise CommandError(f"{option}: of which file? Say --checkpoint FILE")
+    elif run.checkpoint.absolute() == run.out.absolute():
+        raise CommandError(f"{run.checkpoint}: the model goes there; choose another name with --checkpoint")
+    elif run.checkpoint.exists() and not run.resume and "epoch" in (header := read_header(run.checkpoint)):
+        done = f"of a training after epoch {header['epoch']} of {header['epochs']}"
+        raise CommandError(
+            f"{run.checkpoint}: is there already, {done}; go on with --resume, or remove it to begin anew"
+        )
+
+
+def _is_model(file: Path) -> bool:
+    try:
+        read_header(file)
+    except ModelFileError:
+        return False
+    return True
+
+
+def _read(run: Run, target: str | None, image_size: tuple[int, int], gray: bool) -> "Table":
+    from chainrule import readers
+
     with notes():
-        table = readers.read(data, target=target, image_size=size, gray=gray)
-    # A folder made sooner could be taken for the data.
-    page = None if report is None else report_file(report, pages.NAME)
+        table = readers.read(run.data, target=target, image_size=image_size, gray=gray)
+    if run.report is not None:
+        report_file(run.report, pages.NAME)  # its folder, made sooner, could be taken for the data
     if table.y is None:
-        raise CommandError(f"{data}: which column is to be predicted? {_choices(table)}")
-    plan = tabular.make_plan(table, task, drop or (), keep or ())
-    screen.understood(talk, plan, table.name)
-
-    X_train, X_test, y_train, y_test = _split(*plan.examples(table), plan, test, seed)
-    talk.print(f"Rows: {len(y_train):,} to train on, {len(y_test):,} held out for the test")
-    pipeline = tabular.make_pipeline(plan, len(y_train), seed, **overrides)
-    network, started = pipeline[-1], time.perf_counter()
-    if len(pipeline) > 1:  # the network is fitted apart, to be shown first and watched
-        X_train, X_test = pipeline[:-1].fit_transform(X_train, y_train), pipeline[:-1].transform(X_test)
-    screen.layers(talk, X_train.shape[1], _layers(network, X_train.shape[1], plan))
-    recorder = None if page is None else pages.Recorder(X_train, y_train, network.max_iter)
-    again = f"{_program()} {shlex.join(context.obj)}"
-    _fit(network, X_train, y_train, (X_test, y_test), None if talk.quiet else talk, recorder, file, again)
-    seconds = time.perf_counter() - started
-    models = {"this network": network, **_baselines(network, X_train, y_train)}
-    predicted = {name: model.predict(X_test) for name, model in models.items()}
-    scores = {name: score(model, X_test, y_test, predicted[name]) for name, model in models.items()}
-
-    about = {
-        "data": table.name,
-        "task": plan.task,
-        "target": plan.target,
-        "rows": {"train": len(y_train), "test": len(y_test), "without_target": plan.untargeted},
-        "columns": [asdict(column) for column in plan.columns],
-        "classes": None if plan.classes is None else [[label, count] for label, count in plan.classes.items()],
-        "features": plan.features or len(plan.used),
-        "image_shape": plan.image_shape,
-        "seed": seed,
-        "seconds": round(seconds, 2),
-        "epochs": network.n_iter_,
-        "test": scores,
-        "history": {name: [float(f"{v:.6g}") for v in values] for name, values in network.history_.items()},
-    }
-    modelfile.save(pipeline, out, plain(about))
-    if checkpoint is not None:  # the model is on the disk
-        checkpoint.unlink(missing_ok=True)
-    closing = _closing(network, scores, seconds)
-    if page is not None and recorder is not None:
-        pages.write(page, plan, about, network, (X_test, y_test), recorder.traces, closing)
-    if as_json:
-        header = modelfile.read_about(out)
-        written = {} if page is None else {"report": str(page)}
-        print_json({"model": str(out), **written, **header.pop("about"), **header})
-        return
-    say = console()
-    screen.scores(say, scores, f"Test on {screen.counted(len(y_test))} the network has not seen")
-    if plan.classes is not None:
-        screen.confusion(talk, network.classes_, y_test, predicted["this network"])
-    for line in closing:
-        say.print(line)
-    say.print(f"Saved {out} ({out.stat().st_size / 1000:,.0f} kB), from the {len(y_train):,} training rows.")
-    if page is not None:
-        say.print(f"Wrote {page}")
-    talk.print("\nNext:")
-    model, result = shlex.quote(str(out)), shlex.quote(f"{out.stem}-predictions.csv")
-    for command in (f"predict {model} {shlex.quote(data)} --out {result}", f"inspect {model}"):
-        talk.print(f"  {_program()} {command}", soft_wrap=True)
+        raise CommandError(f"{run.data}: which column is to be predicted? {_choices(table)}")
+    return table
 
 
-def _closing(network: Any, scores: dict[str, dict[str, float]], seconds: float) -> list[str]:
-    """How the training went, and whether it was worth it."""
-    watched = getattr(network, "validation_scores_", None)
-    best = f", best at epoch {watched.index(network.best_validation_score_) + 1}" if watched else ""
-    lines = [f"Trained {network.n_iter_} epochs in {seconds:.1f} s{best}."]
-    first, second, *_ = (next(iter(values.values())) for values in scores.values())
-    if first <= second and network.hidden_layer_sizes:
-        lines.append("The hidden layers do not help on these data: --hidden none is as good, and simpler.")
-    return lines
+def _choices(table: "Table") -> str:
+    names = getattr(table.X, "columns", ())
+    if not len(names):
+        return "It has no labels: put images into one folder for each class, or add an array named y."
+    return f"Say --target COLUMN, one of: {first_few(names, 30)}"
 
 
-def _program() -> str:
-    """How to start the command line from this shell, which may not have the virtual environment on its path."""
-    if shutil.which("chainrule"):
-        return "chainrule"
-    return f"{shlex.quote(min(os.path.relpath(sys.executable), sys.executable, key=len))} -m chainrule"
-
-
-def _overrides(
+def _arguments(
     hidden: str | None,
     activation: str | None,
     epochs: int | None,
     learning_rate: float | None,
     batch_size: int | None,
-) -> dict[str, Any]:
-    given: dict[str, Any] = {"max_iter": epochs, "learning_rate_init": learning_rate, "batch_size": batch_size}
-    if learning_rate is not None and not 0 < learning_rate < float("inf"):
-        raise CommandError(f"--learning-rate {learning_rate:g}: wanted a number above 0")
+) -> "Arguments":
+    given: Arguments = {}
+    if epochs is not None:
+        given["max_iter"] = epochs
+    if batch_size is not None:
+        given["batch_size"] = batch_size
+    if learning_rate is not None:
+        if not 0 < learning_rate < float("inf"):
+            raise CommandError(f"--learning-rate {learning_rate:g}: wanted a number above 0")
+        given["learning_rate_init"] = learning_rate
     if hidden is not None:
         words = [] if hidden.strip().lower() in ("none", "0") else hidden.split(",")
         if not all(word.strip().isdecimal() and int(word) > 0 for word in words):
@@ -185,7 +208,7 @@ def _overrides(
         if activations.get(activation).name in activations.OUTPUT_ONLY:
             raise CommandError(f"--activation {activation}: it can only be the output's")
         given["activation"] = activation
-    return {name: value for name, value in given.items() if value is not None}
+    return given
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -196,118 +219,102 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _free(out: Path) -> Path:
-    """Where the model may go: known before hours of training, not after."""
-    from chainrule.files import model as modelfile
-
-    if out.is_dir():
-        raise CommandError(f"{out}: is a folder; name a file with --out")
-    if out.exists():
-        try:
-            modelfile.read_about(out)
-        except ValueError:
-            raise CommandError(f"{out}: exists and is not a chainrule model; choose another name with --out") from None
-    if not out.parent.is_dir():
-        raise CommandError(f"{out.parent}: no such folder")
-    try:
-        with tempfile.TemporaryFile(dir=out.parent):
-            return out
-    except OSError as error:
-        raise CommandError(
-            f"{out.parent}: cannot be written to ({error.strerror}); choose another with --out"
-        ) from None
+def _program() -> str:
+    """How to start the command line from this shell, which may not have the virtual environment on its path."""
+    if shutil.which("chainrule"):
+        return "chainrule"
+    return f"{shlex.quote(min(os.path.relpath(sys.executable), sys.executable, key=len))} -m chainrule"
 
 
-def _file(checkpoint: Path | None, every: int | None, resume: bool, out: Path) -> dict[str, Any]:
-    """The arguments of fit."""
-    if checkpoint is None:
-        if resume or every is not None:
-            raise CommandError(
-                f"{'--resume' if resume else '--checkpoint-every'}: of which file? Say --checkpoint FILE"
-            )
-        return {}
-    if checkpoint.absolute() == out.absolute():
-        raise CommandError(f"{checkpoint}: the model goes there; choose another name with --checkpoint")
-    return {"checkpoint": checkpoint, "checkpoint_every": every, "resume": resume}
+# -- plan --------------------------------------------------------------------------------------------------------------
 
 
-def _choices(table: "Table") -> str:
-    names = [str(name) for name in getattr(table.X, "columns", ())]
-    if not names:
-        return "It has no labels: put images into one folder for each class, or add an array named y."
-    return f"Say --target COLUMN, one of: {', '.join(names[:30])}{', …' if len(names) > 30 else ''}"
-
-
-def _split(X: Any, y: Any, plan: "Plan", test: float, seed: int) -> list[Any]:
+def _plan(
+    run: Run,
+    table: "Table",
+    task: Literal["classes", "regression"] | None,
+    drop: Sequence[str],
+    keep: Sequence[str],
+) -> tuple["Plan", Rows]:
     from sklearn.model_selection import train_test_split
 
+    from chainrule import tabular
+
+    plan = tabular.make_plan(table, task, drop, keep)
+    screen.understood(run.talk, plan, table.name)
+    X, y = plan.examples(table)
     fewest = len(plan.classes or (0,))  # each class is in both parts
-    size = min(max(ceil(test * len(y)), fewest), len(y) - fewest)
-    parts = train_test_split(X, y, test_size=size, random_state=seed, stratify=None if plan.task == "regression" else y)
-    return list(parts)
+    size = min(max(ceil(run.test * len(y)), fewest), len(y) - fewest)
+    X, X_test, y, y_test = train_test_split(
+        X, y, test_size=size, random_state=run.seed, stratify=None if plan.task == "regression" else y
+    )
+    run.talk.print(f"Rows: {len(y):,} to train on, {len(y_test):,} held out for the test")
+    return plan, Rows(X, y, X_test, y_test)
 
 
-def _layers(estimator: Any, inputs: int, plan: "Plan") -> list[dict[str, Any]]:
-    """The layers there will be, as `inspect` shows them afterwards."""
-    from chainrule.layout import describe_layers
-
-    outputs = len(plan.classes or ()) if plan.task == "classes" else 1
-    last = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}[plan.task]
-    sizes = [inputs, *estimator.hidden_layer_sizes, outputs]
-    return describe_layers(sizes, [estimator.activation] * (len(sizes) - 2) + [last])
+# -- fit ---------------------------------------------------------------------------------------------------------------
 
 
-def _fit(
-    network: Any,
-    X: Any,
-    y: Any,
-    test: tuple[Any, Any],
-    watched_on: "Console | None",
-    recorder: pages.Recorder | None,
-    file: dict[str, Any],
-    again: str,
-) -> None:
+def _fit(run: Run, plan: "Plan", rows: Rows) -> Fitted:
+    from chainrule import tabular
+
+    pipeline, started = tabular.make_pipeline(plan, len(rows.y), run.seed, **run.arguments), time.perf_counter()
+    # The network is watched on the held-out rows, which must have gone through the fitted steps before it by then.
+    # pipeline.fit would not take them there; so these steps are fitted first, then the network.
+    if len(pipeline) > 1:
+        before = pipeline[:-1]
+        rows = rows._replace(X=before.fit_transform(rows.X, rows.y), X_test=before.transform(rows.X_test))
+    network = pipeline[-1]
+    recorder = None if run.report is None else pages.Recorder(rows.X, rows.y, network.max_iter)
+    watchers = [] if run.talk.quiet else [screen.Watcher(run.talk)]
+    network.set_callbacks(*watchers, *([] if recorder is None else [recorder]))
+    _train(run, network, rows)
+    network.set_callbacks()
+    return Fitted(pipeline, rows, time.perf_counter() - started, {} if recorder is None else recorder.traces)
+
+
+def _train(run: Run, network: Any, rows: Rows) -> None:
     from threadpoolctl import threadpool_limits
 
-    from chainrule.errors import CheckpointError
-
     # A network that holds out no rows of its own is watched on those of the test; nothing is chosen by them.
-    watched = {} if network.early_stopping else {"X_val": test[0], "y_val": test[1]}
-    watchers: list[Any] = [] if recorder is None else [recorder]
-    if watched_on is not None:
-        metric = "accuracy" if hasattr(network, "predict_proba") else "R²"
-        watchers.append(screen.Watcher(watched_on, network.max_iter, f"held-out {metric}"))
-    network.set_callbacks(*watchers)
+    watched = {} if network.early_stopping else {"X_val": rows.X_test, "y_val": rows.y_test}
+    kept = {"checkpoint": run.checkpoint, "checkpoint_every": run.every, "resume": run.resume}
     # Two threads on layers this narrow take as long as one, and far longer where something else is running.
     with notes(), warnings.catch_warnings(), threadpool_limits(1):
-        # The estimator may warn of these two and keep what it has; a model not trained to the end is not saved.
-        warnings.filterwarnings("error", message="Training interrupted|epoch .*: the cost is")
+        # An estimator warns of these and keeps what it has; here a model that was not trained to the end is not saved.
+        for ending in (TrainingInterrupted, DivergenceWarning):
+            warnings.simplefilter("error", ending)
         try:
-            network.fit(X, y, **watched, **file)
-        except Stopped as stopped:
-            raise _stopped(stopped.code, network, " ".join(getattr(stopped, "__notes__", [])), file, again) from None
-        except CheckpointError as error:
-            raise CommandError(str(error).replace("resume=True", "--resume")) from None
-        except (UserWarning, ValueError) as error:
-            if "interrupted" in str(error):
-                raise _stopped(130, network, str(error), file, again) from None
-            if ": the cost is" not in str(error):
-                raise
+            network.fit(rows.X, rows.y, **watched, **kept)
+        except Stopped as stop:
+            raise _stopped(run, network, stop.code, stop.saved) from None
+        except TrainingInterrupted as stop:
+            raise _stopped(run, network, 130, stop.checkpoint and Saved(stop.checkpoint, stop.written)) from None
+        except (DivergenceError, DivergenceWarning) as error:
             raise CommandError(
-                f"in epoch {network.n_iter_} the cost is no longer a finite number: "
+                f"in epoch {error.epoch + 1} the cost is no longer a finite number: "
                 f"lower --learning-rate (it was {network.learning_rate_init:g})"
             ) from None
-    network.set_callbacks()
 
 
-def _stopped(code: int, network: Any, told: str, file: dict[str, Any], again: str) -> Stopped:
-    """What to say where training was stopped, and the exit code."""
-    if not file:
+def _stopped(run: Run, network: Any, code: int, saved: "Saved | None") -> Stopped:
+    """The exit code, and what to say, where training was stopped."""
+    if run.checkpoint is None:
         return Stopped(code, "stopped: nothing was saved (--checkpoint FILE keeps a training)")
-    if "could not be written" in told:
-        return Stopped(code, told)
-    again += "" if file["resume"] else " --resume"
-    return Stopped(code, f"stopped after epoch {network.n_iter_} of {network.max_iter}; go on with:\n  {again}")
+    if saved is not None and not saved.written:
+        return Stopped(code, saved.message)
+    done = f"stopped after epoch {getattr(network, 'n_iter_', 0)} of {network.max_iter}"
+    return Stopped(code, f"{done}; go on with:\n  {run.again}")
+
+
+# -- judge -------------------------------------------------------------------------------------------------------------
+
+
+def _judge(fitted: Fitted) -> Scores:
+    """The scores, on the held-out rows, of the network and of the baselines."""
+    network, rows = fitted.pipeline[-1], fitted.rows
+    models = {"this network": network, **_baselines(network, rows.X, rows.y)}
+    return {name: score(model, rows.X_test, rows.y_test, model.predict(rows.X_test)) for name, model in models.items()}
 
 
 def _baselines(network: Any, X: Any, y: Any) -> dict[str, Any]:
@@ -323,3 +330,60 @@ def _baselines(network: Any, X: Any, y: Any) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {"no hidden layer": linear.fit(X, y), name: dummy.fit(X, y)}
+
+
+# -- write -------------------------------------------------------------------------------------------------------------
+
+
+def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as_json: bool) -> None:
+    from chainrule.files import model as modelfile
+
+    network, rows = fitted.pipeline[-1], fitted.rows
+    about = {
+        "data": name,
+        "task": plan.task,
+        "target": plan.target,
+        "rows": {"train": len(rows.y), "test": len(rows.y_test), "without_target": plan.untargeted},
+        "columns": [asdict(column) for column in plan.columns],
+        "classes": None if plan.classes is None else list(plan.classes.items()),
+        "features": plan.features or len(plan.used),
+        "image_shape": plan.image_shape,
+        "seconds": round(fitted.seconds, 2),
+        "test": scores,
+    }
+    modelfile.save(fitted.pipeline, run.out, to_json(about))
+    if run.checkpoint is not None:  # the model is on the disk
+        run.checkpoint.unlink(missing_ok=True)
+    header = read_header(run.out)
+    closing, page = _closing(network, scores, fitted.seconds), None
+    if run.report is not None:
+        page = run.report / pages.NAME
+        pages.write(page, plan, header["about"], network, rows[2:], fitted.traces, closing)
+    if as_json:
+        written = {} if page is None else {"report": str(page)}
+        print_json({"model": str(run.out), **written, **header.pop("about"), **header})
+        return
+    say = console()
+    screen.scores(say, scores, f"Test on {screen.counted(len(rows.y_test))} the network has not seen")
+    if plan.classes is not None:
+        screen.confusion(run.talk, network.classes_, rows.y_test, network.predict(rows.X_test))
+    for line in closing:
+        say.print(line)
+    say.print(f"Saved {run.out} ({run.out.stat().st_size / 1000:,.0f} kB), from the {len(rows.y):,} training rows.")
+    if page is not None:
+        say.print(f"Wrote {page}")
+    run.talk.print("\nNext:")
+    model, result = shlex.quote(str(run.out)), shlex.quote(f"{run.out.stem}-predictions.csv")
+    for command in (f"predict {model} {shlex.quote(run.data)} --out {result}", f"inspect {model}"):
+        run.talk.print(f"  {_program()} {command}", soft_wrap=True)
+
+
+def _closing(network: Any, scores: Scores, seconds: float) -> list[str]:
+    """How the training went, and whether it was worth it."""
+    watched = getattr(network, "validation_scores_", None)
+    best = f", best at epoch {watched.index(network.best_validation_score_) + 1}" if watched else ""
+    lines = [f"Trained {network.n_iter_} epochs in {seconds:.1f} s{best}."]
+    first, second, *_ = (next(iter(values.values())) for values in scores.values())
+    if first <= second and network.hidden_layer_sizes:
+        lines.append("The hidden layers do not help on these data: --hidden none is as good, and simpler.")
+    return lines

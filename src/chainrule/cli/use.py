@@ -6,19 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chainrule.cli import screen
-from chainrule.cli.common import (
-    CommandError,
-    Data,
-    Json,
-    Model,
-    console,
-    inputs,
-    learnable,
-    load,
-    print_json,
-    read,
-    scores,
-)
+from chainrule.cli.common import CommandError, Data, Json, Model, console, metric, print_json, writable
+from chainrule.cli.model import Trained, read_header, scores
+from chainrule.text import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,30 +24,30 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict every row of DATA: the answer, and for classes how likely each is."""
-    if out is not None and out.suffix.lower() not in (".csv", ".parquet", ".json"):
-        raise CommandError(f"{out}: predictions go to a .csv, .parquet or .json file")
-    if out is not None and any(path.exists() and out.exists() and out.samefile(path) for path in (Path(data), model)):
-        raise CommandError(f"{out}: would be overwritten, and is needed; choose another name with --out")
-    if out is not None and not out.parent.is_dir():
-        raise CommandError(f"{out.parent}: no such folder")
+    if out is not None:
+        if out.suffix.lower() not in (".csv", ".parquet", ".json"):
+            raise CommandError(f"{out}: predictions go to a .csv, .parquet or .json file")
+        writable(out, "--out")
+        if any(path.exists() and out.exists() and out.samefile(path) for path in (Path(data), model)):
+            raise CommandError(f"{out}: would be overwritten, and is needed; choose another name with --out")
     import pandas as pd
 
-    pipeline, about = load(model)
-    table = read(data, about, target=None)
-    X = inputs(table.X, about, data)
-    frame = pd.DataFrame({"prediction": pipeline.predict(X)})
+    trained = Trained.load(model)
+    table = trained.read(data)
+    X = trained.rows(table.X, data)
+    frame = pd.DataFrame({"prediction": trained.pipeline.predict(X)})
     if table.files is not None:
         frame.insert(0, "file", table.files)
-    if about["classes"] is not None:
-        for label, column in zip(pipeline.classes_, pipeline.predict_proba(X).T, strict=True):
+    if trained.classes is not None:
+        for label, column in zip(trained.classes, trained.pipeline.predict_proba(X).T, strict=True):
             frame[f"probability {label}"] = column
     if out is not None:
         _write(frame, out)
     if as_json:
-        result = {"model": str(model), "data": table.name, "target": about["target"], "rows": len(frame)}
+        result = {"model": str(model), "data": table.name, "target": trained.target, "rows": len(frame)}
         print_json(result | ({"out": str(out)} if out else {"predictions": frame.to_dict("records")}))
     elif out is not None:
-        console().print(f"Wrote {len(frame):,} predictions of {about['target']} to {out}")
+        console().print(f"Wrote {len(frame):,} predictions of {trained.target} to {out}")
     else:
         print(frame.to_csv(index=False), end="")
 
@@ -66,27 +56,26 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
     """Compare the predictions for DATA with its target."""
     from sklearn.metrics import confusion_matrix
 
-    pipeline, about = load(model)
-    target, classes = about["target"], about["classes"] and pipeline.classes_
-    table = read(data, about, target)
-    X, y, untargeted, strange = learnable(table, pipeline, about, data)
+    trained = Trained.load(model)
+    pipeline, about, target, classes = trained.pipeline, trained.about, trained.target, trained.classes
+    table = trained.read(data, target)
+    X, y, untargeted, unknown = trained.examples(table, data)
     predicted = pipeline.predict(X)
     result = scores(pipeline, X, y, predicted)
-    if "accuracy" in result:
-        result["accuracy"] *= len(y) / (len(y) + sum(strange.values()))
+    if classes is not None:  # those that it has never seen are wrong
+        result["accuracy"] *= len(y) / (len(y) + sum(unknown.values()))
     if as_json:
-        counts = None if classes is None else confusion_matrix(y, predicted, labels=classes).tolist()
-        names = None if classes is None else classes.tolist()
+        counts = None if classes is None else confusion_matrix(y, predicted, labels=classes)
         stated = {"model": str(model), "data": table.name, "target": target, "rows": len(y), "scores": result}
-        more = {"without_target": untargeted, "unknown": list(strange), "classes": names, "confusion": counts}
+        more = {"without_target": untargeted, "unknown": list(unknown), "classes": classes, "confusion": counts}
         print_json(stated | more)
         return
     say = console()
     screen.scores(say, {target: result}, f"{model} on {screen.counted(len(y))} of {table.name}")
     if untargeted:
         say.print(f"Left out: {screen.counted(untargeted)} without {target}")
-    if strange:
-        say.print(f"Classes the model has never seen, counted as wrong: {', '.join(list(strange)[:10])}")
+    if unknown:
+        say.print(f"Classes the model has never seen, counted as wrong: {first_few(unknown, 10)}")
     if classes is not None:
         screen.confusion(say, classes, y, predicted)
     if table.name == about["data"]:
@@ -98,9 +87,7 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
 
 def inspect(model: Model, as_json: Json = False) -> None:
     """Show what a model file holds, without building the model."""
-    from chainrule.files import model as modelfile
-
-    header = modelfile.read_about(model)
+    header = read_header(model)
     if as_json:
         print_json({"model": str(model), **header})
         return
@@ -132,22 +119,22 @@ def _show(say: "Console", model: str, header: dict[str, Any]) -> None:
     else:
         for what in ("columns", "classes"):
             if header.get(what):
-                say.print(f"{what.capitalize()}: {screen.some(header[what])}")
+                say.print(f"{what.capitalize()}: {first_few(header[what])}")
     if header.get("preprocessing"):
         screen.preprocessing(say, header["preprocessing"])
     if "layers" in header:
         screen.layers(say, header["inputs"], header["layers"])
         inputs = header["normalize"] or "as they are"
         say.print(f"Loss {header['loss']}, inputs {inputs}, {header['dtype']}")
-    metric = "accuracy" if header.get("classes") or about.get("classes") else "R²"
+    compared_by = metric(header.get("classes") or about.get("classes"))
     if about.get("test"):
-        screen.history(say, about["history"], metric, about["epochs"])
+        screen.history(say, about["history"], compared_by, about["epochs"])
         screen.scores(say, about["test"], "Test on rows the network had not seen")
     elif (training := header.get("training", {})).get("epochs"):
         seed = "" if training["seed"] is None else f", seed {training['seed']}"
         say.print(f"Trained {screen.counted(training['epochs'], 'epoch')}{seed}")
         if training["history"].get("cost"):
-            screen.history(say, training["history"], metric, training["epochs"])
+            screen.history(say, training["history"], compared_by, training["epochs"])
 
 
 def _write(frame: "pd.DataFrame", out: Path) -> None:

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chainrule.cli import screen
-from chainrule.cli.common import (
-    CommandError,
-    Data,
-    Json,
-    Model,
-    console,
-    inputs,
-    learnable,
-    load,
-    print_json,
-    read,
-)
+from chainrule.cli.common import CommandError, Data, Json, Model, console, print_json
+from chainrule.cli.model import Trained, targets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,40 +38,39 @@ def trace(
     from chainrule.working.trace import trace as traced
 
     which = None if unit is None else _unit(unit)
-    pipeline, about = load(model)
-    table = _table(data, about)
+    trained = Trained.load(model)
+    table = _table(data, trained)
     if row > len(table.X):
         raise CommandError(f"--row {row}: {table.name} has {screen.counted(len(table.X))}")
     one = _row(table, row - 1)
-    rows, why = inputs(one.X, about, data), f"there is no {about['target']}"
-    prepared = _prepared(pipeline, rows)
-    estimator, y = pipeline[-1], None
-    if one.y is not None and _plain(next(iter(one.y))) is not None:
+    rows, why = trained.rows(one.X, data), f"there is no {trained.target}"
+    prepared = trained.prepared(rows)
+    estimator, y = trained.pipeline[-1], None
+    if one.y is not None and _value(next(iter(one.y))) is not None:
         try:
-            _, y, *_ = learnable(one, pipeline, about, f"row {row}")
+            y = trained.examples(one, f"row {row}").y
         except CommandError as error:
             why = str(error)
-    Y = None if y is None else estimator._targets(estimator._encode(y, incremental=True)).T
-    found = traced(estimator.network_, prepared.T, Y)
-    names = _names(pipeline, one.X, about, prepared.shape[1])
+    found = traced(estimator.network_, prepared.T, None if y is None else targets(estimator, y))
+    names = trained.input_names(one.X, prepared.shape[1])
     try:
         unit_sum = None if which is None else replace(found.unit(*which), names=names)
     except IndexError as error:
         raise CommandError(f"--unit {unit}: {error}") from None
-    answer = pipeline.predict(rows)[0]
+    answer = trained.pipeline.predict(rows)[0]
     if as_json:
         result: dict[str, Any] = {"model": str(model), "data": table.name, "row": row, "prediction": answer}
         result["target"] = None if y is None else y[0]
-        result["columns"] = {name: _plain(value) for name, value in _values(one).items()}
-        result["inputs"] = {"names": names, "prepared": prepared[0].tolist()}
+        result["columns"] = {name: _value(value) for name, value in _values(one).items()}
+        result["inputs"] = {"names": names, "prepared": prepared[0]}
         if unit_sum is not None:
-            result["unit"] = {field.name: _listed(getattr(unit_sum, field.name)) for field in fields(unit_sum)}
-        print_json(result | {"trace": {name: _listed(values) for name, values in found.to_dict().items()}})
+            result["unit"] = {field.name: getattr(unit_sum, field.name) for field in fields(unit_sum)}
+        print_json(result | {"trace": found.to_dict()})
         return
     say = console()
     file = f", {table.files[row - 1]}" if table.files and table.files != (table.name,) else ""
     say.print(f"Row {row:,} of {len(table.X):,} of {table.name}{file}")
-    _columns(say, one, about)
+    _columns(say, one, trained.about)
     _inputs(say, names, prepared[0], found)
     if unit_sum is not None:
         print(unit_sum)
@@ -89,11 +78,11 @@ def trace(
     if y is None:
         say.print(f"Forward only: {why}")
     else:
-        targets = np.array2string(found["Y"][:, 0], precision=4, separator=", ", threshold=20)
-        say.print(f"Target: {about['target']} = {y[0]}, for the network Y = {targets}ᵀ{_smoothed(estimator)}")
+        shown = np.array2string(found["Y"][:, 0], precision=4, separator=", ", threshold=20)
+        say.print(f"Target: {trained.target} = {y[0]}, for the network Y = {shown}ᵀ{_smoothed(estimator)}")
     print(found)
-    likely = f" (probability {pipeline.predict_proba(rows).max():.4f})" if about["classes"] is not None else ""
-    say.print(f"\nPrediction: {about['target']} = {answer}{likely}")
+    likely = f" (probability {trained.pipeline.predict_proba(rows).max():.4f})" if trained.classes is not None else ""
+    say.print(f"\nPrediction: {trained.target} = {answer}{likely}")
 
 
 def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
@@ -101,14 +90,14 @@ def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
     import numpy as np
     import pandas as pd
 
-    pipeline, about = load(model)
-    table = read(data, about, about["target"])
-    X, y, *_ = learnable(table, pipeline, about, data)
-    prepared = _prepared(pipeline, X)
+    trained = Trained.load(model)
+    table = trained.read(data, trained.target)
+    X, y, *_ = trained.examples(table, data)
+    prepared, estimator = trained.prepared(X), trained.pipeline[-1]
     # The network was fitted to an array; so that a finding can name the columns, it is told what they are called.
-    names = _names(pipeline, X, about, prepared.shape[1])
-    pipeline[-1].feature_names_in_ = np.array(names, dtype=object)
-    found = pipeline[-1].diagnose(pd.DataFrame(prepared, columns=names), y)
+    names = trained.input_names(X, prepared.shape[1])
+    estimator.feature_names_in_ = np.array(names, dtype=object)
+    found = estimator.diagnose(pd.DataFrame(prepared, columns=names), y)
     if as_json:
         print_json({"model": str(model), "data": table.name, "rows": len(y), **found.to_dict()})
         return
@@ -122,14 +111,14 @@ def _unit(text: str) -> tuple[int, int]:
     return int(given[1]), int(given[2])
 
 
-def _table(data: str, about: dict[str, Any]) -> "Table":
+def _table(data: str, trained: Trained) -> "Table":
     """DATA with its target, or without one if it has none."""
     from chainrule.readers import ReaderError
 
     try:
-        return read(data, about, about["target"])
+        return trained.read(data, trained.target)
     except ReaderError:
-        return read(data, about, None)
+        return trained.read(data)
 
 
 def _row(table: "Table", i: int) -> "Table":
@@ -139,36 +128,6 @@ def _row(table: "Table", i: int) -> "Table":
         return None if part is None else part.iloc[[i]] if hasattr(part, "iloc") else part[[i]]
 
     return replace(table, X=only(table.X), y=only(table.y))
-
-
-def _prepared(pipeline: Any, X: Any) -> Any:
-    """The inputs (m, n[0]) that the steps before the network make of the rows."""
-    return pipeline[:-1].transform(X) if len(pipeline) > 1 else X
-
-
-def _names(pipeline: Any, X: Any, about: dict[str, Any], count: int) -> list[str]:
-    """What to call the inputs of the network: after their columns or pixels, or by number."""
-    import numpy as np
-
-    if about["image_shape"]:
-        height, width, channels = about["image_shape"]
-        shape = (height, width) if channels == 1 else (height, width, channels)
-        return [f"pixel {','.join(map(str, index))}" for index in np.ndindex(*shape)]
-    if not about["columns"]:
-        columns = [str(name) for name in getattr(X, "columns", ())]
-        return columns if len(columns) == count else [str(k) for k in range(count)]
-    names, transformer = [""] * count, pipeline.named_steps["inputs"]
-    for name, step, given in transformer.transformers_:
-        part = transformer.output_indices_[name]
-        columns = [given] if isinstance(given, str) else list(given)
-        try:
-            found = [str(word) for word in step.get_feature_names_out(columns)]
-        except (AttributeError, ValueError):
-            found = [f"{', '.join(columns)} {k}" for k in range(part.stop - part.start)]
-        if name.startswith("text "):
-            found = [f"{columns[0]}: {word}" for word in found]
-        names[part] = found
-    return names
 
 
 def _values(one: "Table") -> dict[str, Any]:
@@ -188,8 +147,8 @@ def _columns(say: "Console", one: "Table", about: dict[str, Any]) -> None:
         say.print(f"{len(values):,} columns, the first {screen.MANY}:")
     shown = screen.table("column", "value", "used as")
     for name, value in list(values.items())[: screen.MANY if many else None]:
-        plain = _plain(value)
-        shown.add_row(name, "missing" if plain is None else str(plain), roles.get(name, ""))
+        known = _value(value)
+        shown.add_row(name, "missing" if known is None else str(known), roles.get(name, ""))
     say.print(shown)
 
 
@@ -212,16 +171,9 @@ def _smoothed(estimator: Any) -> str:
     return " (scaled, as in training)" if getattr(estimator, "scale_target", False) else ""
 
 
-def _plain(value: Any) -> Any:
+def _value(value: Any) -> Any:
     """A value of a table as JSON and people have it; None where it is missing."""
     import pandas as pd
 
     value = value.item() if hasattr(value, "item") else value
     return None if pd.isna(value) else value if isinstance(value, (bool, int, float)) else str(value)
-
-
-def _listed(values: Any) -> Any:
-    """Arrays as lists."""
-    if isinstance(values, list):
-        return [_listed(value) for value in values]
-    return values.tolist() if hasattr(values, "tolist") else values

@@ -1,4 +1,4 @@
-"""From a model to an ONNX file, with all that stands before the network where ONNX has operators for it."""
+"""From a model to an ONNX file, with the steps before the network for which ONNX has operators."""
 
 import json
 import os
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.exporting.graph import IR_VERSION, OPSET, ExportError, Graph, Port, listed
+from chainrule.exporting.graph import IR_VERSION, OPSET, ExportError, Graph, Port
 from chainrule.exporting.network import classifier, forward, regressor
 from chainrule.files.atomic import replacing
 from chainrule.network import Network
+from chainrule.text import first_few
 
 __all__ = ["IR_VERSION", "OPSET", "ExportError", "Exported", "Port", "export_onnx", "is_onnx"]
 
@@ -24,20 +25,41 @@ class Exported:
 
 
 def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str, Any] | None = None) -> Exported:
-    """Write a Network, a fitted estimator or a pipeline that ends in one as an ONNX file. Rows are examples.
+    """Write a Network, a fitted estimator or a pipeline that ends in one as an ONNX file.
 
-    A Network has the input X (batch, n[0]) and the output Y (batch, n[L]). Of a classifier the outputs are `label`
-    (batch,) and `probabilities` (batch, classes), of a regressor `prediction` (batch, outputs). Pipelines that begin
-    with the columns of a table have an input (batch, 1) for each, by its name: numbers as double, categories as text
-    without blanks around it ("" is missing), dates as seconds since 1970, text as words (batch, words); others have one
-    X. The network computes in its own precision, what stands before it in float64. The file's metadata name the target,
-    the task, the classes and the columns of X where they are known.
+    Parameters
+    ----------
+    model : Network, MLPClassifier, MLPRegressor or Pipeline
+        What to write; of a search, its best estimator.
+    path : path-like
+        The file. It is complete, or not there.
+    about : mapping, optional
+        What `chainrule train` has written about the model (``"about"`` of `files.model.read_about`), of which
+        ``target`` and ``image_shape`` are used.
 
-    about: what `chainrule train` has written about the model (`modelfile.read_about`); target and image_shape are used.
-    The file is complete or not there, and was checked by onnx. Its operators are those of opset 13, of 2020, so that
-    old runtimes read it. NaN and infinity, which a model here refuses unless it fills in what is missing, pass.
+    Returns
+    -------
+    Exported
+        The inputs, outputs and metadata of the file.
 
-    Raises ExportError for steps without a counterpart in ONNX, and ImportError where onnx is not installed.
+    Raises
+    ------
+    ExportError
+        For a step without a counterpart in ONNX, and where the file cannot be written.
+    ImportError
+        Where onnx is not installed.
+
+    Notes
+    -----
+    Rows are examples. A Network has the input X (batch, n[0]) and the output Y (batch, n[L]). The outputs of a
+    classifier are `label` (batch,) and `probabilities` (batch, classes), that of a regressor `prediction`
+    (batch, outputs). A pipeline that begins with the columns of a table has an input (batch, 1) for each, by its name:
+    numbers as double, categories as text without blanks around it ("" is missing), dates as seconds since 1970, text as
+    words (batch, words); others have one X. The network computes in its own precision, the steps before it in float64.
+    The metadata name the target, the task, the classes and the columns of X where they are known.
+
+    The file was checked by onnx, and its operators are those of opset 13, of 2020, so that old runtimes read it. NaN
+    and infinity, which a model here refuses unless it fills in what is missing, pass.
     """
     try:
         import onnx  # noqa: F401
@@ -61,7 +83,7 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str,
 
 
 def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, str]:
-    """A fitted estimator, alone or at the end of a pipeline; returns what is to be said of it."""
+    """A fitted estimator, alone or at the end of a pipeline; returns the metadata."""
     from sklearn.pipeline import Pipeline
     from sklearn.utils.validation import check_is_fitted
 
@@ -79,22 +101,22 @@ def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, 
     network = last._synced()
     before = [step for step in before if step not in (None, "passthrough")]
     names = [str(name) for name in getattr(before[0] if before else last, "feature_names_in_", ())]
-    given = steps.inputs(graph, before, network, _pixels(about) or listed(names))
-    told = {} if isinstance(given, dict) or not names else {"columns": json.dumps(names, ensure_ascii=False)}
+    given = steps.inputs(graph, before, network, _pixels(about) or first_few(names, 5))
+    metadata = {} if isinstance(given, dict) or not names else {"columns": json.dumps(names, ensure_ascii=False)}
     for step in before:
         given = steps.apply(step, given)
     A = forward(graph, network, steps.matrix(given))
     if isinstance(last, MLPRegressor):
         regressor(graph, last, A, str(about.get("target") or ""))
-        return told | {"task": "regression"}
+        return metadata | {"task": "regression"}
     classifier(graph, last, A, str(about.get("target") or ""))
     several = last._label_binarizer.y_type_.startswith("multilabel")
     task = "labels" if several else "binary" if last.n_outputs_ == 1 else "classes"
-    return told | {"task": task, "classes": json.dumps(last.classes_.tolist(), ensure_ascii=False)}
+    return metadata | {"task": task, "classes": json.dumps(last.classes_.tolist(), ensure_ascii=False)}
 
 
 def _pixels(about: Mapping[str, Any]) -> str:
-    """What the inputs of a network of images are."""
+    """The meaning of the inputs of a network for images."""
     shape = about.get("image_shape")
     return f"pixels from 0 to 1, {' × '.join(map(str, shape))}" if isinstance(shape, (list, tuple)) else ""
 

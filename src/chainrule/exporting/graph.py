@@ -1,7 +1,7 @@
-"""An ONNX graph while it is written. Its values are symbols: NumPy's arithmetic on them adds operators to the graph.
+"""An ONNX graph that is being built. Its values are symbols: NumPy's arithmetic on them adds operators to the graph.
 
-So activations, normalizers and scalers are not written down a second time: what computes their arrays is called with
-symbols. Here rows are examples, as users of ONNX expect.
+So activations, normalizers and scalers are not implemented twice: the functions that compute their arrays are called
+with symbols. Here rows are examples, as users of ONNX expect.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from chainrule._types import Array
+from chainrule._version import __version__
+from chainrule.errors import ChainruleError
 
 Value = Any  # a Symbol; NumPy's functions promise arrays to the type checker, and give what symbols make of them
 
@@ -25,8 +27,8 @@ _LARGEST = 2**31 - 1  # bytes, of protobuf
 _TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL", "object": "STRING"}
 
 
-class ExportError(ValueError):
-    """One clear line about a model that has no counterpart in ONNX, or a file that cannot be written."""
+class ExportError(ChainruleError, ValueError):
+    """A model, or a step of it, has no counterpart in ONNX, or the file cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Port:
 
 
 class Graph:
-    """Nodes, constants, inputs and outputs, in the order in which they are asked for. Inputs come first."""
+    """Inputs, nodes, constants and outputs, in the order in which they were added."""
 
     def __init__(self) -> None:
         self.inputs: list[Port] = []
@@ -59,7 +61,7 @@ class Graph:
         return Symbol(self, name, dtype)
 
     def output(self, name: str, value: "Symbol", *width: int, meaning: str = "") -> None:
-        """Give a value out, shape (batch, *width); where an input has the same name, an underscore is added."""
+        """A new output (batch, *width); where an input has the same name, an underscore is added to its own."""
         while name in self._taken:
             name += "_"
         self._taken.add(name)
@@ -79,8 +81,6 @@ class Graph:
     def model(self, metadata: dict[str, str]) -> Any:
         """The onnx.ModelProto, checked. Raises ExportError where ONNX does not take it."""
         import onnx
-
-        from chainrule._version import __version__
 
         if self._size > _LARGEST:
             raise ExportError(f"the constants take {self._size:,} bytes, an ONNX file holds at most {_LARGEST:,}")
@@ -127,7 +127,7 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """A value of the graph, of which the name and the dtype are known. Rows are examples."""
+    """A value of the graph: its name and dtype are known, its numbers only when the ONNX model runs."""
 
     graph: Graph
     name: str
@@ -157,16 +157,16 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         raise ExportError(f"{function.__name__} has no counterpart among ONNX's operators")
 
     def __array__(self, *_: Any, **__: Any) -> Array:
-        raise ExportError("numbers are wanted where there are symbols")
+        raise ExportError("it asks for numbers, which are known only when the ONNX model runs")
 
     def __bool__(self) -> bool:
-        raise ExportError("what is done depends on the numbers")
+        raise ExportError("it decides by the numbers, which are known only when the ONNX model runs")
 
     def __getitem__(self, index: tuple[slice, Sequence[int]]) -> "Symbol":
         """x[:, columns]: some of the columns of x (batch, n), by their numbers."""
         rows, columns = index
         if rows != slice(None):
-            raise ExportError("rows are selected")
+            raise ExportError("it selects rows")
         return self.graph.op("Gather", self, np.asarray(columns, np.int64), axis=1)
 
     def astype(self, dtype: Any) -> "Symbol":
@@ -183,13 +183,8 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return value if isinstance(value, Symbol) else np.asarray(value, self.dtype)
 
 
-def listed(names: Sequence[object], most: int = 5) -> str:
-    """The first of the names, and whether there are more."""
-    return ", ".join(map(str, names[:most])) + (", …" if len(names) > most else "")
-
-
 def traced(what: str, function: Callable[..., Any], *values: Symbol) -> Value:
-    """What a function makes of symbols; ExportError for one that does more than NumPy's arithmetic."""
+    """What a function returns for symbols; ExportError for one that does more than NumPy's arithmetic."""
     try:
         made = function(*values)
         if not isinstance(made, Symbol):

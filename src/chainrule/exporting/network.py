@@ -1,4 +1,4 @@
-"""The network and what its estimator makes of its outputs: labels, probabilities, numbers."""
+"""The network, and the labels, probabilities or numbers that its estimator computes from the outputs."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.activations import ACTIVATIONS
-from chainrule.exporting.graph import ExportError, Graph, Value, listed, traced
+from chainrule.exporting.graph import ExportError, Graph, Value, traced
 from chainrule.network import Network
+from chainrule.text import first_few
 
 # Operators that are faster than the formula they stand for; the other activations are traced.
 _OPERATORS = {"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}
@@ -56,7 +57,7 @@ def classifier(graph: Graph, model: Any, A: Value, target: str) -> None:
     names = _labels(classes if len(classes) > 1 else np.repeat(classes, 2))
     label = graph.op("Gather", names, best, dtype=names.dtype)
     graph.output("label", label, meaning=target)
-    graph.output("probabilities", A, len(names), meaning=f"of {listed(classes)}")
+    graph.output("probabilities", A, len(names), meaning=f"of {first_few(classes, 5)}")
 
 
 def _labels(classes: Any) -> Any:

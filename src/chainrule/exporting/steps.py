@@ -1,6 +1,6 @@
-"""What stands before the network: the columns of a table, and scikit-learn's transformers, as operators.
+"""The steps of a pipeline before its network: the columns of a table, and scikit-learn's transformers, as operators.
 
-What is given to a step is one matrix (batch, n), or the columns of a table by name, each (batch, 1).
+A step is given one matrix (batch, n), or the columns of a table by name, each (batch, 1).
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def inputs(graph: Graph, steps: list[Any], network: Any, what: str = "") -> Give
     """The inputs of a pipeline: one for each column of a table, else one matrix X.
 
     Numbers are float64, because float32 would keep four digits of a time in seconds; a matrix for a network alone, or
-    for an imputer that has learned in float32, is in their precision. what: is in the matrix.
+    for an imputer that was fitted in float32, is in their precision. what: the meaning of the matrix.
     """
     first = next(iter(steps), None)
     if isinstance(first, Columns):
@@ -59,7 +59,7 @@ def inputs(graph: Graph, steps: list[Any], network: Any, what: str = "") -> Give
 
 
 def apply(step: Any, given: Given) -> Given:
-    """What a fitted step makes of what it is given. Raises ExportError, which names a step that has no operators."""
+    """What a fitted step returns for its input. Raises ExportError, which names a step that has no operators."""
     if step is None or step == "passthrough":
         return given
     if isinstance(step, Pipeline):
@@ -72,8 +72,12 @@ def apply(step: Any, given: Given) -> Given:
     if isinstance(step, ColumnTransformer):
         return _column_transformer(step, given)
     if type(step) not in _STEPS:
-        raise ExportError(f"{type(step).__name__} has no counterpart in ONNX here. {_WAY_OUT}")
+        raise _unsupported(type(step).__name__)
     return _STEPS[type(step)](step, matrix(given))
+
+
+def _unsupported(what: str) -> ExportError:
+    return ExportError(f"{what} has no counterpart in ONNX here. {_WAY_OUT}")
 
 
 def matrix(given: Given) -> Value:
@@ -166,9 +170,7 @@ def _imputer(step: SimpleImputer, x: Value) -> Value:
     kept = np.flatnonzero(~pd.isna(step.statistics_) | step.keep_empty_features)
     if x.dtype == TEXT:
         if not pd.isna(step.missing_values):
-            raise ExportError(
-                f"SimpleImputer(missing_values={step.missing_values!r}) of text has no counterpart here. {_WAY_OUT}"
-            )
+            raise _unsupported(f"SimpleImputer(missing_values={step.missing_values!r}) of text")
         missing = _among(x, [""], there=1, otherwise=0).astype(bool)
         fill = np.array(["" if pd.isna(value) else value for value in step.statistics_], dtype=object)
         made = x.graph.op("Where", missing, fill, x, dtype=TEXT)
@@ -179,7 +181,7 @@ def _imputer(step: SimpleImputer, x: Value) -> Value:
     if step.indicator_ is None or not len(step.indicator_.features_):
         return made
     if x.dtype == TEXT:
-        raise ExportError(f"SimpleImputer(add_indicator=True) of text has no counterpart here. {_WAY_OUT}")
+        raise _unsupported("SimpleImputer(add_indicator=True) of text")
     there = missing[:, step.indicator_.features_].astype(x.dtype)
     return np.concatenate([made, there], axis=1)
 
@@ -314,7 +316,7 @@ def _tfidf(step: TfidfVectorizer, x: Value) -> Value:
     plain = TfidfVectorizer()
     own = ["analyzer", "ngram_range", "lowercase", "strip_accents", "preprocessor", "tokenizer", "binary"]
     if changed := [name for name in [*own, "sublinear_tf"] if getattr(step, name) != getattr(plain, name)]:
-        raise ExportError(f"TfidfVectorizer with {', '.join(changed)} of your own has no counterpart here. {_WAY_OUT}")
+        raise _unsupported(f"TfidfVectorizer with {', '.join(changed)} of your own")
     words = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
     gram: dict[str, Any] = {"min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0, "ngram_counts": [0]}
     pool: dict[str, Any] = {"ngram_indexes": range(len(words)), "pool_strings": words}

@@ -17,9 +17,10 @@ import numpy as np
 
 from chainrule import datasets
 from chainrule.readers import delimited, hdf5, idx, images, npz, parquet
-from chainrule.readers.common import ReaderError, Table, check_target, close, regular
+from chainrule.readers.common import ReaderError, Table, check_target, regular
 from chainrule.readers.frames import split
 from chainrule.readers.images import IMAGES
+from chainrule.text import did_you_mean
 
 __all__ = ["FORMATS", "IMAGES", "ReaderError", "Table", "read"]
 
@@ -104,8 +105,8 @@ def _not_found(source: str | os.PathLike[str]) -> str:
         if path.is_symlink():
             return f"{source}: is a link to {os.readlink(path)!r}, which is not there"
         beside = os.listdir(path.parent)
-    hint = close(path.name, [*datasets.NAMES, *beside])
-    return f"{str(source)!r}: no such file, and not a bundled data set ({', '.join(datasets.NAMES)}){hint}"
+    hint = did_you_mean(path.name, [*datasets.NAMES, *beside], 3)
+    return f"{str(source)!r}: no such file, and not a bundled data set ({', '.join(datasets.NAMES)}).{hint}"
 
 
 def _bundled(name: str, target: str | None) -> Table:

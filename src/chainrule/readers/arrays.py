@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.readers.common import ReaderError, Table, check_size, close, listed, regular
+from chainrule.readers.common import ReaderError, Table, check_size, regular
+from chainrule.text import did_you_mean, first_few
 
 # In .npz and .h5 files "train_set_x" is of the part "train" and means "x". The first part found is read.
 _PARTS = ("", "train", "training", "test", "testing", "val", "valid", "validation")
@@ -35,7 +36,7 @@ def table(path: Path, keys: Sequence[str], load: Callable[[str], NDArray[Any]], 
     split = {key: re.split(r"[\W_]+", key.lower()) for key in keys}
     parts = {key: next((part for part in _PARTS if part in split[key]), "") for key in keys}
     words = {key: "_".join(word for word in split[key] if word not in (*_PARTS, "set")) for key in keys}
-    shown = f"Keys: {listed(keys)}"
+    shown = f"Keys: {first_few(keys, quoted=True)}"
 
     given = target if target in keys else None
     xs = [key for key in keys if words[key] in _X_WORDS and key != given]
@@ -44,14 +45,16 @@ def table(path: Path, keys: Sequence[str], load: Callable[[str], NDArray[Any]], 
     known = (*_X_WORDS, *_Y_WORDS, *_CLASS_WORDS)
     xs = xs or [key for key in keys if key != given and words[key] not in known]
     if len(xs) != 1:
-        got = f"several arrays could be the examples ({listed(xs)})" if xs else "no array of examples"
+        got = f"several arrays could be the examples ({first_few(xs, quoted=True)})" if xs else "no array of examples"
         raise ReaderError(f"{path}: {got}; call one 'X' and the target 'y'. {shown}")
 
     ys = [given] if given else [key for key in keys if words[key] in _Y_WORDS and parts[key] == parts[xs[0]]]
     if len(ys) > 1:
-        raise ReaderError(f"{path}: several arrays could be the target ({listed(ys)}); name one. {shown}")
+        raise ReaderError(
+            f"{path}: several arrays could be the target ({first_few(ys, quoted=True)}); name one. {shown}"
+        )
     if target is not None and target not in (given, *(words[key] for key in ys)):
-        raise ReaderError(f"{path}: no array {target!r}{close(target, keys)} {shown}")
+        raise ReaderError(f"{path}: no array {target!r}.{did_you_mean(target, keys, 3)} {shown}")
 
     X, image_shape = _rows(path, xs[0], load(xs[0]))
     if not ys:
@@ -102,8 +105,7 @@ def _decoded(path: Path, key: str, values: NDArray[Any]) -> NDArray[Any]:
     if items and all(isinstance(item, bytes | str) for item in items):
         with suppress(UnicodeDecodeError):
             text = [item.decode() if isinstance(item, bytes) else item for item in items]
-            check_size(
-                path, 4 * max(map(len, text)) * len(text), regular(path), repr(key)
-            )  # all as wide as the longest
+            longest = max(map(len, text))  # all are as wide as it
+            check_size(path, 4 * longest * len(text), regular(path), repr(key))
             return np.array(text).reshape(values.shape)
     return values

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.errors import ChainruleError
+from chainrule.text import one_line
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -22,19 +24,13 @@ MIB = 1 << 20
 # A file may open to this many times its size and this much more: compressed tables and images stay far below,
 # a bomb (gzip packs zeros 1,000 : 1, other packers more) does not.
 TIMES, MORE = 64, 256 * MIB
-_LONGEST_LINE, _LONGEST_NAME = 3000, 80
 
 
-class ReaderError(ValueError):
-    """One clear line: what, where, got, wanted, what to do.
-
-    A file may hold any name: what does not print is shown as an escape, and what is very long is cut.
-    """
+class ReaderError(ChainruleError, ValueError):
+    """A source cannot be read. One line, whatever names a file holds: what, where, got, wanted, what to do."""
 
     def __init__(self, message: str) -> None:
-        half = _LONGEST_LINE // 2
-        cut = message if len(message) <= _LONGEST_LINE else f"{message[:half]} … {message[-half:]}"
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in cut))
+        super().__init__(one_line(message, 3000))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +58,7 @@ def opening(path: Path, kind: str) -> Iterator[None]:
     except ImportError:
         raise ReaderError(f'{path}: reading {kind} needs an extra: pip install "chainrule[data]"') from None
     except Exception as error:  # decoders raise nearly anything: SyntaxError, RuntimeError, zlib.error …
-        said = (isinstance(error, OSError) and error.strerror) or str(error)
-        message = " ".join(said.split()) or type(error).__name__
+        message = (isinstance(error, OSError) and error.strerror) or one_line(error, 3000)
         if isinstance(error, MemoryError):
             raise ReaderError(
                 f"{path}: the memory does not suffice to read it ({message}); read a part of it"
@@ -120,17 +115,3 @@ def check_target(where: object, target: str | None, known: str | None) -> None:
     if target not in (None, known):
         wanted = f"its target is called {known!r}" if known else "it comes without labels"
         raise ReaderError(f"{where}: no target {target!r}; {wanted}")
-
-
-def close(name: str, names: Iterable[object]) -> str:
-    """The end of a sentence: names that are meant perhaps, or a full stop."""
-    lower = {str(n).lower(): str(n) for n in names}
-    found = [repr(lower[n]) for n in difflib.get_close_matches(name.lower(), lower)]
-    return f"; did you mean {' or '.join(found)}?" if found else "."
-
-
-def listed(names: Iterable[object], most: int = 20) -> str:
-    """The first names, quoted, each cut where it is very long, and the number of the others."""
-    every = [str(name) for name in names]
-    shown = [repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…") for name in every[:most]]
-    return ", ".join(shown) + (f" and {len(every) - most} more" if len(every) > most else "")

@@ -12,6 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from chainrule.errors import TextEncodingWarning
 from chainrule.readers.common import ReaderError, check_size, content, opening
 from chainrule.readers.frames import check_names
 
@@ -83,5 +84,6 @@ def _text(path: Path) -> tuple[bytes, str]:
     except UnicodeDecodeError:
         if utf16 or re.search(rb"[\x01-\x08\x0e-\x1f\x81\x8d\x8f\x90\x9d]", data):  # not in Windows-1252 text
             raise ReaderError(f"{path}: binary data or an unknown encoding, wanted a table") from None
-    warnings.warn(f"{path}: not UTF-8, read as Windows-1252; save it as UTF-8 if it looks wrong", stacklevel=4)
+    advice = "save it as UTF-8 if it looks wrong"
+    warnings.warn(f"{path}: not UTF-8, read as Windows-1252; {advice}", TextEncodingWarning, stacklevel=4)
     return data, "cp1252"

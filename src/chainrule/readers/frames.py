@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule.readers.common import ReaderError, Table, close, listed
+from chainrule.readers.common import ReaderError, Table
+from chainrule.text import did_you_mean, first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,8 @@ def split(where: str | Path, frame: pd.DataFrame, target: str | None) -> Table:
     if target is None:
         return Table(name, frame, None, None)
     if target not in frame.columns:
-        hint = close(target, frame.columns)
-        raise ReaderError(f"{where}: no column {target!r}{hint} Columns: {listed(frame.columns)}")
+        hint, columns = did_you_mean(target, frame.columns, 3), first_few(frame.columns, quoted=True)
+        raise ReaderError(f"{where}: no column {target!r}.{hint} Columns: {columns}")
     if len(frame.columns) == 1:
         raise ReaderError(f"{where}: {target!r} is the only column, nothing is left to predict it from")
     return Table(name, frame.drop(columns=target), frame[target], target)
@@ -35,7 +36,7 @@ def check_names(where: object, names: Iterable[str]) -> None:
     """Refuse columns of the same name, and more columns than a frame is made for."""
     counts = Counter(names)
     if twice := [name for name, n in counts.items() if n > 1]:
-        raise ReaderError(f"{where}: several columns are called {listed(twice)}; rename all but one")
+        raise ReaderError(f"{where}: several columns are called {first_few(twice, quoted=True)}; rename all but one")
     if len(counts) > MOST_COLUMNS:
         raise ReaderError(
             f"{where}: {len(counts):,} columns, wanted at most {MOST_COLUMNS:,}; save arrays X and y (.npz)"

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.readers import arrays
-from chainrule.readers.common import ReaderError, Table, check_size, listed, opening, regular, room
+from chainrule.readers.common import ReaderError, Table, check_size, opening, regular, room
+from chainrule.text import first_few
 
 if TYPE_CHECKING:
     import h5py
@@ -48,9 +49,8 @@ def _walk(path: Path, group: h5py.Group, prefix: str, seen: set[Any]) -> Iterato
     for name in group:
         link = group.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
-            raise ReaderError(
-                f"{path}: {listed([prefix + name])} is a link to another file, wanted the data in this one"
-            )
+            shown = first_few([prefix + name], quoted=True)
+            raise ReaderError(f"{path}: {shown} is a link to another file, wanted the data in this one")
         if not isinstance(link, h5py.HardLink):
             continue  # another name of what is met on its own
         node = group[name]

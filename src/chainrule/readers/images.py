@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.readers.arrays import pixels
-from chainrule.readers.common import MIB, ReaderError, Table, check_target, content, listed, opening, room
+from chainrule.readers.common import MIB, ReaderError, Table, check_target, content, opening, room
+from chainrule.text import first_few
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # Of Pillow's many formats these only: whatever its name says, a file in another (PostScript, which it would hand to a
@@ -39,7 +40,9 @@ def folder(path: Path, target: str | None, size: tuple[int, int], gray: bool) ->
     if not any(classes.values()):
         raise ReaderError(f"{path}: no images ({' '.join(IMAGES)}) in this folder or its sub-folders")
     if empty := [c for c, files in classes.items() if not files]:
-        raise ReaderError(f"{path}: no images in the class folder {listed(empty)}; add some, or remove it")
+        raise ReaderError(
+            f"{path}: no images in the class folder {first_few(empty, quoted=True)}; add some, or remove it"
+        )
     check_target(path, target, "label")
     y = np.repeat(list(classes), [len(files) for files in classes.values()])
     files = list(chain.from_iterable(classes.values()))

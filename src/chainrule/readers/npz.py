@@ -13,7 +13,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from chainrule.readers import arrays
-from chainrule.readers.common import MIB, ReaderError, Table, check_size, listed, opening, regular
+from chainrule.readers.common import MIB, ReaderError, Table, check_size, opening, regular
+from chainrule.text import first_few
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -35,20 +36,16 @@ def _members(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfi
     found: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename
-        key = name.removesuffix(".npy")
+        key, shown = name.removesuffix(".npy"), first_few([name], quoted=True)
         parts = name.replace("\\", "/").split("/")
         if name[:1] in "/\\" or ":" in parts[0] or ".." in parts:
-            raise ReaderError(
-                f"{path}: the archive has a member called {listed([name])}, a path to elsewhere; not opened"
-            )
+            raise ReaderError(f"{path}: the archive has a member called {shown}, a path to elsewhere; not opened")
         if key in found:
-            raise ReaderError(f"{path}: the archive has several members called {listed([name])}; write it anew")
+            raise ReaderError(f"{path}: the archive has several members called {shown}; write it anew")
         if info.flag_bits & 1:
-            raise ReaderError(f"{path}: {listed([name])} in the archive is encrypted; write it anew with numpy.savez")
+            raise ReaderError(f"{path}: {shown} in the archive is encrypted; write it anew with numpy.savez")
         if info.compress_type not in _METHODS:
-            raise ReaderError(
-                f"{path}: {listed([name])} is packed in a way that numpy.savez does not use; write it anew"
-            )
+            raise ReaderError(f"{path}: {shown} is packed in a way that numpy.savez does not use; write it anew")
         found[key] = info
     check_size(path, sum(info.file_size for info in found.values()), size)
     return found

@@ -1,13 +1,14 @@
 """From a table to a plan and a pipeline: what each column is, what is to be learned, and the default recipe.
 
-The work on the columns is done by scikit-learn's transformers; the two small ones of ours are in transformers.py.
+The work on the columns is done by scikit-learn's transformers; two small ones are our own, in transformers.py.
 """
 
 from chainrule.tabular.plan import Column, Plan, make_plan
-from chainrule.tabular.recipe import make_pipeline, recipe
+from chainrule.tabular.recipe import Arguments, make_pipeline, recipe
 from chainrule.tabular.transformers import Columns, DateParts
 from chainrule.tabular.values import TableError, labels, numbers
 
 __all__ = [
-    "Column", "Columns", "DateParts", "Plan", "TableError", "labels", "make_pipeline", "make_plan", "numbers", "recipe",
+    "Arguments", "Column", "Columns", "DateParts", "Plan", "TableError", "labels", "make_pipeline", "make_plan",
+    "numbers", "recipe",
 ]  # fmt: skip

@@ -10,7 +10,16 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.readers import Table
-from chainrule.tabular.values import TableError, labels, numbers, numeric, to_dates, to_floats
+from chainrule.tabular.values import (
+    TableError,
+    check_columns,
+    check_not_infinite,
+    labels,
+    numbers,
+    numeric,
+    to_dates,
+    to_floats,
+)
 
 Task = Literal["binary", "classes", "regression"]
 
@@ -104,8 +113,7 @@ def make_plan(
     if not isinstance(table.X, pd.DataFrame):
         return replace(plan, features=table.X.shape[1])
     frame = table.X.loc[known]
-    if absent := [name for name in (*drop, *keep) if name not in frame.columns]:
-        raise TableError(f"no column {absent[0]!r}. Columns: {', '.join(map(str, frame.columns))}")
+    check_columns((*drop, *keep), frame)
     # Better an identifier than nothing: a table may hold one column, counting up. So look twice.
     for kept in (keep, [*frame.columns]):
         columns = [
@@ -171,10 +179,7 @@ def _number(name: str, known: "pd.Series[Any]", missing: int, keep: bool) -> Col
     good = values[~np.isnan(values)]
     if len(good) < 0.9 * len(known):
         return None
-    if np.isinf(good).any():
-        row = known.index[np.argmax(np.isinf(values))]
-        row = row + 1 if isinstance(row, (int, np.integer)) else row  # files count from 1
-        raise TableError(f"column {name!r} is infinite in row {row}: correct it, or leave it empty")
+    check_not_infinite(known, values)
     span = np.ptp(good) + 1
     counter = not missing and len(np.unique(good)) == len(good) == len(known) and (good == np.round(good)).all()
     named = re.search(r"(^|[\W_]|[a-z](?=I))(id|ID|Id|index|key)$", name)

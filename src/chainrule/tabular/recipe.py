@@ -1,9 +1,10 @@
 """The pipeline of a plan: scikit-learn's transformers for the columns, then the network with the default recipe."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
+from numpy.typing import DTypeLike
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -11,21 +12,61 @@ from sklearn.pipeline import Pipeline
 from sklearn.pipeline import make_pipeline as chain
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from chainrule.activations import Activation
 from chainrule.estimators import MLPClassifier, MLPRegressor
+from chainrule.optimizers import LBFGS, Optimizer
+from chainrule.schedules import Schedule
 from chainrule.tabular.plan import WORD, Plan, Task, often
 from chainrule.tabular.transformers import Columns, DateParts
 
 
-def make_pipeline(plan: Plan, rows: int, seed: int | None = 0, **overrides: Any) -> Pipeline:
+class Arguments(TypedDict, total=False):
+    """Arguments of the estimators. Of the last four, two belong to MLPClassifier only, and two to MLPRegressor."""
+
+    hidden_layer_sizes: int | Sequence[int]
+    activation: str | Activation | Sequence[str | Activation]
+    init: str | float
+    solver: str | Optimizer | LBFGS
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    schedule: str | Schedule | None
+    alpha: float
+    dropout: float | Sequence[float]
+    clip_norm: float | None
+    normalize: str | None
+    batch_size: int | str
+    max_iter: int
+    max_fun: int
+    shuffle: bool
+    tol: float
+    n_iter_no_change: float
+    early_stopping: bool
+    validation_fraction: float
+    scoring: str | Callable[..., float] | None
+    verbose: bool | int
+    warm_start: bool
+    engine: str
+    dtype: DTypeLike
+    class_weight: Mapping[Any, float] | str | None
+    label_smoothing: float
+    scale_target: bool
+    loss: str
+
+
+def make_pipeline(plan: Plan, rows: int, seed: int | None = 0, **overrides: Unpack[Arguments]) -> Pipeline:
     """The unfitted pipeline of a plan: the work on the columns, then the network.
 
     rows: how many it will be trained on. overrides: arguments of the estimator that replace those of the recipe.
     """
-    regression = plan.task == "regression"
-    arguments = recipe(plan.task, rows, plan.features or len(plan.used), len(plan.classes or ()))
-    make: Callable[..., Any] = MLPRegressor if regression else MLPClassifier
-    network = make(random_state=seed, **{**arguments, **overrides})
-    return Pipeline([*_preparation(plan, rows), ("network", network)])
+    arguments = recipe(plan.task, rows, plan.features or len(plan.used), len(plan.classes or ())) | overrides
+    make: Callable[..., Any] = MLPRegressor if plan.task == "regression" else MLPClassifier
+    return Pipeline([*_preparation(plan, rows), ("network", make(random_state=seed, **arguments))])
 
 
 def _preparation(plan: Plan, rows: int) -> list[tuple[str, Any]]:
@@ -65,7 +106,7 @@ def _preparation(plan: Plan, rows: int) -> list[tuple[str, Any]]:
     return [("columns", Columns(roles, formats)), ("inputs", ColumnTransformer(steps, sparse_threshold=0))]
 
 
-def recipe(task: Task, rows: int, features: int, classes: int = 0) -> dict[str, Any]:
+def recipe(task: Task, rows: int, features: int, classes: int = 0) -> Arguments:
     """The arguments of the estimator when the user gives none.
 
     After RealMLP-TD-S (Holzmüller, Grinsztajn & Steinwart 2024, table A.1): β₂ = 0.95, the coslog4 schedule, smoothed
@@ -76,7 +117,7 @@ def recipe(task: Task, rows: int, features: int, classes: int = 0) -> dict[str, 
     rows, features: of the training part, before the columns are worked on.
     """
     small = rows < 1000 and features < 1000
-    arguments: dict[str, Any] = {
+    arguments: Arguments = {
         "hidden_layer_sizes": (512,) if small else (128, 128, 128),
         "activation": "relu",
         "init": "auto",
@@ -95,4 +136,6 @@ def recipe(task: Task, rows: int, features: int, classes: int = 0) -> dict[str, 
         "n_iter_no_change": np.inf,
         "dtype": np.float32,
     }
-    return arguments | ({"scale_target": True} if task == "regression" else {"label_smoothing": 0.1})
+    if task == "regression":
+        return {**arguments, "scale_target": True}
+    return {**arguments, "label_smoothing": 0.1}

@@ -1,4 +1,4 @@
-"""What scikit-learn's transformers do not do: bring a table to the types of the training, and dates to numbers."""
+"""Two transformers that scikit-learn lacks: one brings a table to the types of the training, one dates to numbers."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from chainrule._types import Array
-from chainrule.tabular.values import TableError, to_booleans, to_dates, to_floats
+from chainrule.tabular.values import check_columns, check_not_infinite, to_booleans, to_dates, to_floats
 
 
 class Columns(TransformerMixin, BaseEstimator):
@@ -35,9 +35,7 @@ class Columns(TransformerMixin, BaseEstimator):
             frame = pd.DataFrame(
                 np.asarray(X), columns=list(self.roles) if np.shape(X)[1:] == (len(self.roles),) else None
             )
-        if absent := [name for name in self.roles if name not in frame.columns]:
-            more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
-            raise TableError(f"no column {absent[0]!r}{more}. Columns: {', '.join(map(str, frame.columns[:30]))}")
+        check_columns(self.roles, frame)
         return pd.DataFrame({name: self._typed(frame[name], role) for name, role in self.roles.items()})
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
@@ -48,9 +46,7 @@ class Columns(TransformerMixin, BaseEstimator):
         values = values.reset_index(drop=True)
         if role == "number":
             floats = to_floats(values)
-            if np.isinf(floats).any():
-                row = int(np.argmax(np.isinf(floats))) + 1
-                raise TableError(f"column {values.name!r} is infinite in row {row}: correct it, or leave it empty")
+            check_not_infinite(values, floats)
             return floats
         if role == "boolean":
             return to_booleans(values)

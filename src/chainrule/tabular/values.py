@@ -1,15 +1,34 @@
-"""Values of a column as what they are: numbers, dates, booleans, labels. None of it changes what it was given."""
+"""Values of a column as what they are: numbers, dates, booleans, labels. No function changes its argument."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
+from chainrule.errors import ChainruleError
+from chainrule.text import did_you_mean, first_few
 
 
-class TableError(ValueError):
-    """One clear line about a table that cannot be learned from, or does not fit the model."""
+class TableError(ChainruleError, ValueError):
+    """A table cannot be learned from, or does not fit the model."""
+
+
+def check_columns(wanted: Iterable[str], frame: pd.DataFrame) -> None:
+    """TableError if one of these columns is not there."""
+    if absent := [name for name in wanted if name not in frame.columns]:
+        more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+        hint = did_you_mean(absent[0], frame.columns)
+        raise TableError(f"no column {absent[0]!r}{more}.{hint} Columns: {first_few(frame.columns, 30)}")
+
+
+def check_not_infinite(column: "pd.Series[Any]", floats: Array) -> None:
+    """TableError, with the row, if one of the numbers of a column is infinite."""
+    if np.isinf(floats).any():
+        row = column.index[np.argmax(np.isinf(floats))]
+        row = row + 1 if isinstance(row, (int, np.integer)) else row  # files count from 1
+        raise TableError(f"column {str(column.name)!r} is infinite in row {row}: correct it, or leave it empty")
 
 
 def labels(y: Any) -> Array:

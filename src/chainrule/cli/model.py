@@ -1,0 +1,173 @@
+"""A model that `train` has saved: what it says about itself, and how it takes data."""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from chainrule.cli.common import CommandError, notes
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from chainrule.readers import Table
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What a model file says about itself. In "about", what `train` has written is joined by how the training went."""
+    from chainrule.files import model as modelfile
+
+    header = modelfile.read_about(path)
+    match header:
+        case {"about": {"target": _} as about, "training": {**training}}:
+            header["about"] = {**about, **training}
+            del header["training"]
+    return header
+
+
+class Examples(NamedTuple):
+    """Rows whose target a model can know, and what was left out for this."""
+
+    X: Any
+    y: Any
+    untargeted: int  # rows without a target
+    unknown: dict[str, int]  # classes that the model has never seen, with their rows
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The pipeline of a model file, and what `train` has written about it."""
+
+    pipeline: "Pipeline"
+    about: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Raises CommandError for the models that `train` has not saved, ModelFileError for files that are none."""
+        from chainrule.files import model as modelfile
+
+        with notes():
+            header, model = modelfile.load_with_about(path)
+        about = header["about"]
+        if header["kind"] == modelfile.CHECKPOINT:
+            raise CommandError(f"{path}: is the checkpoint of a training; end it with chainrule train … --resume")
+        known = {"target", "classes", "columns", "features", "image_shape"}
+        if not isinstance(about, dict) or not known <= about.keys():
+            raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
+        shape, features = about["image_shape"], about["features"]
+        if shape is not None and not (isinstance(shape, list) and len(shape) == 3 and prod(shape) == features):
+            raise CommandError(f"{path}: its images of {shape!r:.100} are not its {features!r:.100} inputs")
+        return cls(model, about)
+
+    @property
+    def target(self) -> str:
+        """The name of what it predicts."""
+        return str(self.about["target"])
+
+    @property
+    def classes(self) -> Any:
+        """The classes (K,), None for a regression."""
+        return None if self.about["classes"] is None else self.pipeline.classes_
+
+    def read(self, data: str, target: str | None = None) -> "Table":
+        """DATA as the model was trained to see it: images in its size."""
+        from chainrule import readers
+
+        height, width, channels = self.about["image_shape"] or (64, 64, 3)
+        return readers.read(data, target=target, image_size=(height, width), gray=channels == 1)
+
+    def rows(self, X: Any, data: str) -> Any:
+        """What `predict` takes: a model of tables takes tables, a model of arrays a table of as many numbers, too."""
+        if self.about["columns"] and hasattr(X, "columns"):
+            return X
+        wanted = self.about["features"]
+        if hasattr(X, "columns"):
+            import pandas as pd
+
+            X = X.drop(columns=self.target, errors="ignore")
+            if X.shape[1] == wanted:
+                X = X.apply(pd.to_numeric, errors="coerce").to_numpy("float32")
+        if X.shape[1] != wanted:
+            raise CommandError(f"{data}: {X.shape[1]} numbers in each row, the model was trained on {wanted}")
+        return X
+
+    def examples(self, table: "Table", data: str) -> Examples:
+        """The rows whose target the model can know; a label is the same whatever type its column has here.
+
+        Raises CommandError where no row is left.
+        """
+        import numpy as np
+        import pandas as pd
+
+        from chainrule import tabular
+
+        if table.y is None:
+            raise CommandError(f"{data}: there is no {self.target!r} to compare the predictions with")
+        rows, unknown = np.asarray(pd.notna(table.y)), dict[str, int]()
+        if not rows.any():
+            raise CommandError(f"{data}: {self.target!r} is missing in every row")
+        untargeted = int((~rows).sum())
+        if self.classes is None:
+            y = tabular.numbers(table.y, self.target)
+        else:
+            labels = [str(label) for label in tabular.labels(table.y)]
+            same = {str(label): i for i, label in enumerate(self.classes)}
+            others = Counter(label for label, there in zip(labels, rows, strict=True) if there and label not in same)
+            unknown, rows = dict(sorted(others.items())), rows & np.isin(labels, list(same))
+            if not rows.any():
+                raise CommandError(
+                    f"{data}: {self.target!r} has no value that is a class of the model ({', '.join(same)})"
+                )
+            y = self.classes[[same.get(label, 0) for label in labels]]
+        X = self.rows(table.X, data)
+        return Examples(X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, unknown)
+
+    def prepared(self, X: Any) -> Any:
+        """The inputs (m, n[0]) that the steps before the network make of the rows."""
+        return self.pipeline[:-1].transform(X) if len(self.pipeline) > 1 else X
+
+    def input_names(self, X: Any, count: int) -> list[str]:
+        """What to call the inputs of the network: after their columns or pixels, or by number."""
+        import numpy as np
+
+        if self.about["image_shape"]:
+            height, width, channels = self.about["image_shape"]
+            shape = (height, width) if channels == 1 else (height, width, channels)
+            return [f"pixel {','.join(map(str, index))}" for index in np.ndindex(*shape)]
+        if not self.about["columns"]:
+            columns = [str(name) for name in getattr(X, "columns", ())]
+            return columns if len(columns) == count else [str(k) for k in range(count)]
+        names, transformer = [""] * count, self.pipeline.named_steps["inputs"]
+        for name, step, given in transformer.transformers_:
+            part = transformer.output_indices_[name]
+            columns = [given] if isinstance(given, str) else list(given)
+            try:
+                found = [str(word) for word in step.get_feature_names_out(columns)]
+            except (AttributeError, ValueError):
+                found = [f"{', '.join(columns)} {k}" for k in range(part.stop - part.start)]
+            if name.startswith("text "):
+                found = [f"{columns[0]}: {word}" for word in found]
+            names[part] = found
+        return names
+
+
+def targets(estimator: Any, y: Any) -> Any:
+    """Y (n[L], m) that the network of a fitted estimator learns for y (m,): labels are smoothed, numbers scaled."""
+    return estimator._targets(estimator._encode(y, incremental=True)).T
+
+
+def scores(model: Any, X: Any, y: Any, predicted: Any) -> dict[str, float]:
+    """Accuracy, and for two classes the area under the ROC curve; R², RMSE and MAE for numbers."""
+    from sklearn import metrics
+
+    if not hasattr(model, "classes_"):
+        return {
+            "R²": float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan"),
+            "RMSE": float(metrics.root_mean_squared_error(y, predicted)),
+            "MAE": float(metrics.mean_absolute_error(y, predicted)),
+        }
+    result = {"accuracy": float(metrics.accuracy_score(y, predicted))}
+    if len(model.classes_) == 2 and len(set(y.tolist())) == 2:
+        result["ROC AUC"] = float(metrics.roc_auc_score(y == model.classes_[1], model.predict_proba(X)[:, 1]))
+    return result
