@@ -287,9 +287,9 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
         try:
             network.fit(rows.X, rows.y, **watched, **kept)
         except Stopped as stop:
-            raise _stopped(run, network, stop.code, stop.saved) from None
+            raise _stopped(run, network, stop.code, *(stop.saved or (None, False))) from None
         except TrainingInterrupted as stop:
-            raise _stopped(run, network, 130, stop.checkpoint and Saved(stop.checkpoint, stop.written)) from None
+            raise _stopped(run, network, 130, stop.checkpoint, stop.written) from None
         except (DivergenceError, DivergenceWarning) as error:
             raise CommandError(
                 f"in epoch {error.epoch + 1} the cost is no longer a finite number: "
@@ -297,12 +297,12 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
             ) from None
 
 
-def _stopped(run: Run, network: Any, code: int, saved: "Saved | None") -> Stopped:
-    """The exit code, and what to say, where training was stopped."""
+def _stopped(run: Run, network: Any, code: int, saved: str | None, written: bool) -> Stopped:
+    """The exit code, and what to say, where training was stopped. saved: what has become of the checkpoint."""
     if run.checkpoint is None:
         return Stopped(code, "stopped: nothing was saved (--checkpoint FILE keeps a training)")
-    if saved is not None and not saved.written:
-        return Stopped(code, saved.message)
+    if saved is not None and not written:
+        return Stopped(code, saved)
     done = f"stopped after epoch {getattr(network, 'n_iter_', 0)} of {network.max_iter}"
     return Stopped(code, f"{done}; go on with:\n  {run.again}")
 

@@ -188,12 +188,11 @@ def _describe(content: Any, about: dict[str, Any]) -> Header:
         header["preprocessing"] = list(_steps(content))
         header["columns"] = _names(getattr(content, "feature_names_in_", None))
         header["classes"] = _names(getattr(last, "classes_", None))
-        if "history" not in about:
-            header["training"] = {
-                "seed": seed if isinstance(seed := getattr(last, "random_state", None), int) else None,
-                "epochs": getattr(last, "n_iter_", None),
-                "history": {name: _thin(curve) for name, curve in getattr(last, "history_", {}).items()},
-            }
+        header["training"] = {
+            "seed": seed if isinstance(seed := getattr(last, "random_state", None), int) else None,
+            "epochs": getattr(last, "n_iter_", None),
+            "history": {name: _thin(curve) for name, curve in getattr(last, "history_", {}).items()},
+        }
     if network is not None:
         header |= network.describe()
     return {**as_json(header), "about": as_json(about, _refuse)}
