@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from chainrule.claims import activations, cats, descent, outputs, parity, passes, units, weights
-from chainrule.claims.common import SEEDS, Claim, NotRunError, Result
+from chainrule.claims.common import SEEDS, Claim, NotRunError, Result, stated
 
 _EXPERIMENTS: dict[str, Callable[[Sequence[int]], Result]] = {
     "flower-needs-a-hidden-layer": units.needs_a_hidden_layer,
@@ -30,6 +30,6 @@ _EXPERIMENTS: dict[str, Callable[[Sequence[int]], Result]] = {
     "cats": cats.cats,
 }
 
-CLAIMS = {name: Claim.of(number, name, run) for number, (name, run) in enumerate(_EXPERIMENTS.items(), 1)}
+CLAIMS = {name: Claim(number, name, *stated(run), run) for number, (name, run) in enumerate(_EXPERIMENTS.items(), 1)}
 
 __all__ = ["CLAIMS", "SEEDS", "Claim", "NotRunError", "Result"]

@@ -31,30 +31,59 @@ class NotRunError(ChainruleError, LookupError):
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment found. rows is the table of what was measured, headers its columns."""
+    """What an experiment found.
+
+    Attributes
+    ----------
+    verdict : str
+        ``"holds"``, ``"holds under a condition"`` or ``"does not hold"``.
+    summary : str
+        One or two sentences with the figures; with a condition, they say which.
+    headers : tuple of str
+        The columns of the table.
+    rows : tuple of tuple
+        The table of what was measured.
+    draw : callable, optional
+        Draws what was measured on the matplotlib Figure that it is given.
+    """
 
     verdict: Outcome
-    summary: str  # one or two sentences with the figures; with a condition, it says which
+    summary: str
     headers: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
-    draw: Callable[[Any], None] | None = None  # draws what was measured on a matplotlib Figure
+    draw: Callable[[Any], None] | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the notes. run(seeds) trains for each seed and measures; verdicts are worked out, never assumed."""
+    """A claim of the notes, and the experiment that tests it.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the claims, from 1.
+    name : str
+        Its name in the command line and in links.
+    statement : str
+        The claim, as the notes say it.
+    measurement : str
+        What is measured, and from which figure on the claim holds.
+    run : callable
+        Trains for each of the seeds it is given, measures, and returns the Result. Its verdict is worked out, never
+        assumed. It raises NotRunError where its data are not there.
+    """
 
     number: int
     name: str
-    statement: str  # as the notes say it
-    measurement: str  # what is measured, and from which figure on the claim holds
-    run: Callable[[Sequence[int]], Result]  # raises NotRunError where its data are not there
+    statement: str
+    measurement: str
+    run: Callable[[Sequence[int]], Result]
 
-    @classmethod
-    def of(cls, number: int, name: str, run: Callable[[Sequence[int]], Result]) -> "Claim":
-        """The claim that an experiment tests: the first paragraph of its docstring, and the second is how."""
-        statement, measurement, *_ = (run.__doc__ or "without docstrings\n\n").split("\n\n")
-        return cls(number, name, " ".join(statement.split()), " ".join(measurement.split()), run)
+
+def stated(run: Callable[[Sequence[int]], Result]) -> tuple[str, str]:
+    """The claim that an experiment tests, and how: the first two paragraphs of its docstring, each as one line."""
+    statement, measurement, *_ = (run.__doc__ or "Python runs without docstrings.\n\n").split("\n\n")
+    return " ".join(statement.split()), " ".join(measurement.split())
 
 
 def judge(found: Iterable[bool]) -> Outcome:

@@ -9,7 +9,7 @@ import numpy as np
 from chainrule import plots
 from chainrule._types import Array
 from chainrule.network import Network
-from chainrule.plots.style import COLORS, GREEN, MARKERS, ORANGE, PURPLE, diverging, ink
+from chainrule.plots import style
 
 Part = Callable[[Any], None]  # draws on matplotlib Axes
 Picture = Callable[[Any], None]  # draws on a matplotlib Figure
@@ -65,12 +65,12 @@ def lines(
     level: where a thin gray line goes across. ticks: the values of x that are written below.
     """
     for i, (name, (x, y)) in enumerate(named.items()):
-        color, y = COLORS[i % len(COLORS)], np.asarray(y, float)
+        y = np.asarray(y, float)
         if y.ndim == 2:
-            ax.fill_between(x, y[0], y[2], color=color, alpha=0.2, linewidth=0)
+            ax.fill_between(x, y[0], y[2], color=style.COLORS[i], alpha=0.2, linewidth=0)
             y = y[1]
         every = None if len(y) <= 20 else (i / 100, 0.12)  # so that markers do not lie on one another
-        ax.plot(x, y, STYLES[i % 4], color=color, marker=MARKERS[i % 11], ms=5, markevery=every, label=name)
+        ax.plot(x, y, STYLES[i % 4], **style.look(i), markersize=5, markevery=every, label=name)
     if level is not None:
         ax.axhline(level, color="gray", linewidth=0.8)
     ax.set(**look)
@@ -93,9 +93,9 @@ def race(ax: Any, /, x: Sequence[float], epochs: Mapping[str, Sequence[float]], 
         high *= 2
         ax.axhline(high, color="gray", linewidth=0.8, linestyle=":", zorder=0)
         ax.text(0.5, 1.1 * high, "never", transform=ax.get_yaxis_transform(), color="gray")
-        for y, color, marker in zip(found, COLORS, MARKERS, strict=False):
+        for i, y in enumerate(found):
             never = at[np.isinf(y)]
-            ax.plot(never, np.full(never.shape, high), marker, color=color, fillstyle="none")
+            ax.plot(never, np.full(never.shape, high), linestyle="", fillstyle="none", **style.look(i))
         ax.set_ylim(top=1.6 * high)
     ax.minorticks_off()
 
@@ -108,11 +108,11 @@ def bars(
     thick = 0.8 / len(groups)
     for i, (group, values) in enumerate(groups.items()):
         place = np.arange(len(names)) + thick * (i - (len(groups) - 1) / 2)
-        ax.barh(place, values, 0.9 * thick, color=COLORS[i], hatch=("", "//")[i], label=group)
+        ax.barh(place, values, 0.9 * thick, color=style.COLORS[i], hatch=("", "//")[i], label=group)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     if limit is not None:
-        ax.axvline(limit, color=ORANGE, linestyle="--")
+        ax.axvline(limit, color=style.ORANGE, linestyle="--")
     ax.set(**look)
 
 
@@ -132,18 +132,18 @@ def linear(ax: Any, /, network: Network, X: Array, Y: Array, W: Array, b: Array)
     sides = (np.linspace(low, high, 50) for low, high in (ax.get_xlim(), ax.get_ylim()))
     grid = np.stack(np.meshgrid(*sides))  # (2, 50, 50)
     Z = W @ network.check_inputs(grid.reshape(2, -1)) + b
-    ax.contour(*grid, Z.reshape(grid.shape[1:]), levels=[0], colors=[ink()], linestyles="--", linewidths=2.5)
+    ax.contour(*grid, Z.reshape(grid.shape[1:]), levels=[0], colors=[style.ink()], linestyles="--", linewidths=2.5)
 
 
 @part
 def matrices(ax: Any, /, named: Mapping[str, Array], **look: Any) -> None:
     """Two matrices of the same shape side by side, with their numbers; each has a scale of colors of its own."""
     shades, columns = np.hstack([W / np.abs(W).max() for W in named.values()]), np.hstack(list(named.values()))
-    ax.imshow(shades, cmap=diverging(PURPLE, GREEN, 0.7), vmin=-1, vmax=1)
+    ax.imshow(shades, cmap=style.diverging(style.PURPLE, style.GREEN, 0.7), vmin=-1, vmax=1)
     for (i, j), w in np.ndenumerate(columns):
         ax.text(j, i, f"{w:.2f}", ha="center", va="center")
     half = columns.shape[1] / 2
-    ax.axvline(half - 0.5, color=ink(), linewidth=2)
+    ax.axvline(half - 0.5, color=style.ink(), linewidth=2)
     ax.set(yticks=range(len(columns)), **look)
     ax.set_xticks([half / 2 - 0.5, 1.5 * half - 0.5], list(named))
 
@@ -163,7 +163,7 @@ def descent(ax: Any, /, title: str, w: Array, b: Array, J: Array, path: Array) -
     ax.contour(w, b, J, levels=levels, colors="white", linewidths=0.4)
     some = path[:: -(-len(path) // 500)]  # a vector picture of ten thousand points would weigh more than it shows
     ax.plot(*some.T, ".-", color="white", linewidth=1.2, markersize=4)
-    ax.plot(*path[-1], "*", color=ORANGE, markersize=14, markeredgecolor="white")
+    ax.plot(*path[-1], "*", color=style.ORANGE, markersize=14, markeredgecolor="white")
     ax.set(xlabel="w", ylabel="b", title=title)
     ax.figure.colorbar(filled, ax=ax, label="J", ticks=levels[::3], format="%.2g").minorticks_off()
 
@@ -176,7 +176,7 @@ def boxes(ax: Any, /, shapes: Mapping[str, tuple[int, ...]], title: str) -> None
         for sign, name in (("=", f"Z[{l}]"), ("", f"W[{l}]"), ("+", given), ("", f"b[{l}]")):
             rows, columns = shapes[name]
             low, high = y - rows / 2, y + rows / 2
-            ax.fill_between([x, x + columns], low, high, color=COLORS[name[0] in "Wb"], linewidth=0)
+            ax.fill_between([x, x + columns], low, high, color=style.COLORS[name[0] in "Wb"], linewidth=0)
             ax.hlines(np.arange(1, rows) + low, x, x + columns, color="white", linewidth=1)
             ax.vlines(np.arange(1, columns) + x, low, high, color="white", linewidth=1)
             shape = f"({rows}, {'m' if name[0] in 'XAZ' else columns})"

@@ -79,9 +79,8 @@ def vectorization(seeds: Sequence[int], whole: Gradient = gradient) -> Result:
         for case, found in times.items()
     ]
     headers = ("network", "examples", "whole, ms", "loop, ms", *(f"ratio, {which}" for which in OVER_SEEDS))
-    ylabel = "seconds of the loop / seconds of the whole"
-    lines = {name: [ratios[name, m] for m in _EXAMPLES] for name in _NETWORKS}
-    draw = _ratios(_EXAMPLES, lines, xlabel="examples m", ylabel=ylabel, yscale="log")
+    look = {"xlabel": "examples m", "ylabel": "seconds of the loop / seconds of the whole", "yscale": "log"}
+    draw = _ratios(_EXAMPLES, {name: [ratios[name, m] for m in _EXAMPLES] for name in _NETWORKS}, **look)
     return Result(verdict, summary, headers, tuple(rows), draw)
 
 
@@ -126,11 +125,8 @@ def cache(seeds: Sequence[int], depths: Sequence[int] = (1, 2, 4, 8, 16)) -> Res
         )
     rows = [(L, megabytes[L], *over_seeds(each[L]), *over_seeds(once[L])) for L in depths]
     headers = ("layers", "cache, MB", *(f"{way}, {which}" for way in _WITHOUT[::-1] for which in OVER_SEEDS))
-    lines, ylabel = (
-        {way: list(found.values()) for way, found in ratios.items()},
-        "seconds, in those of the pass with the cache",
-    )
-    draw = _ratios(depths, lines, xlabel="layers L", ylabel=ylabel)
+    lines = {way: list(found.values()) for way, found in ratios.items()}
+    draw = _ratios(depths, lines, xlabel="layers L", ylabel="seconds, in those of the pass with the cache")
     return Result(verdict, summary, headers, tuple(rows), draw)
 
 
