@@ -73,9 +73,11 @@ class Course:
         """Train a copy of the network, to this goal or for so many epochs where they are given."""
         goal, most = self.goal if goal is None else goal, self.most if most is None else most
         costs: list[float] = []
-        given: dict[str, Any] = {"batch_size": self.batch_size, "seed": self.seed, "validation": (self.X, self.Y)}
+        X, Y, net = self.X, self.Y, deepcopy(self.start)
         with suppress(DivergenceError):
-            for step in deepcopy(self.start).train(self.X, self.Y, optimizer, epochs=most, **given):
+            for step in net.train(
+                X, Y, optimizer, epochs=most, batch_size=self.batch_size, seed=self.seed, validation=(X, Y)
+            ):
                 costs.append(inf if step.validation_cost is None else step.validation_cost)
                 if self.falling and costs[-1] > costs[-2:][0]:
                     return Descent(optimizer, [inf], goal)
@@ -118,7 +120,7 @@ def normalized_inputs(seeds: Sequence[int], method: str | None = "standard") -> 
         train, test = np.array_split(np.random.default_rng(seed).permutation(X.shape[1]), 2)
         x, y = X[:1, train], Y[:, train]  # one input, so two parameters: w and b
         bottom = Network([1, 1], init="zeros").normalize(x)
-        list(bottom.train(x, y, LBFGS(), epochs=200))
+        bottom.train(x, y, LBFGS(), epochs=200).run()
         goal = 1.05 * bottom.cost(x, y)
         for way, how in ways.items():
             start = Network([1, 1], init="zeros").normalize(x, how)
@@ -168,7 +170,7 @@ def _shown(epochs: float) -> str:
 def _tested(X: Array, Y: Array, train: Array, test: Array) -> tuple[float, dict[str, float]]:
     """Test accuracy of logistic regression with the μ and σ of the training set, and with those of the tested."""
     net = Network([len(X), 1], init="zeros").normalize(X[:, train])
-    list(net.train(X[:, train], Y[:, train], LBFGS(), epochs=200, every=200, l2=1.0))
+    net.train(X[:, train], Y[:, train], LBFGS(), epochs=200, every=200, l2=1.0).run()
     right, found = accuracy(net, X[:, test], Y[:, test]), {}
     for group, size in _TOGETHER.items():
         members = test[Y[0, test] == 1] if group == "the benign ones only" else test
@@ -261,7 +263,7 @@ def batches(seeds: Sequence[int], sizes: Sequence[int | None] = (None, 64, 1)) -
 
 
 def _three_epochs(net: Network, X: Array, Y: Array, optimizer: Optimizer, size: int | None) -> None:
-    list(net.train(X, Y, optimizer, epochs=3, every=3, batch_size=size, seed=0))
+    net.train(X, Y, optimizer, epochs=3, every=3, batch_size=size, seed=0).run()
 
 
 Methods = Mapping[str, Callable[[float], Optimizer]]

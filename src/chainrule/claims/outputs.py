@@ -117,7 +117,7 @@ def one_vs_all(seeds: Sequence[int], names: Sequence[str] = tuple(_DATA)) -> Res
             train, test = np.array_split(np.random.default_rng(seed).permutation(X.shape[1]), 2)
             # K sigmoids side by side are K logistic regressions: none of them knows of the others.
             net = Network([len(X), len(Y)], output=ways[way], init="zeros").normalize(X[:, train])
-            list(net.train(X[:, train], Y[:, train], LBFGS(), epochs=500, every=500, l2=1.0))
+            net.train(X[:, train], Y[:, train], LBFGS(), epochs=500, every=500, l2=1.0).run()
             A = net.forward(X[:, test])  # (K, m)
             scores[name, way].append(accuracy(net, X[:, test], Y[:, test]))
             sums[name, way].append(float(abs(A.sum(axis=0) - 1).mean()))
