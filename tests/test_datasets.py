@@ -130,8 +130,8 @@ def test_impossible_parities_are_refused(bits):
 @pytest.mark.parametrize("name", datasets.NAMES)
 def test_every_set_says_its_shapes(name):
     doc = datasets.NAMES[name].__doc__
-    assert "X (" in doc
-    assert "Y (" in doc
+    assert "X : array of shape (" in doc
+    assert "Y : array of shape (" in doc
 
 
 @pytest.mark.parametrize("room", ["datasets", "readers"])

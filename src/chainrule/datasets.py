@@ -5,8 +5,6 @@ classes, (k, m) one-hot for k > 2 classes, and (1, m) with the values for regres
 the same data. X.T is C-ordered, so the view that has rows = examples costs nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +15,32 @@ Data = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def flower(m: int = 400, seed: int = 1) -> Data:
-    """Two classes on the interleaved petals of a flower. X (2, m), Y (1, m), class 0 first.
+    """Two classes on the interleaved petals of a flower, class 0 first.
 
-    radius = 4 sin 4t, at (radius sin t, radius cos t), with noise 0.2 on t and on the radius. With the
-    defaults these are, number by number, the "planar data" of deeplearning.ai's course 1, week 3.
+    With the defaults these are, number by number, the "planar data" of deeplearning.ai's course 1, week 3.
+
+    Parameters
+    ----------
+    m : int, default 400
+        The number of examples, 2 or more.
+    seed : int, default 1
+        Another number gives other points.
+
+    Returns
+    -------
+    X : array of shape (2, m)
+        The points, a column for each.
+    Y : array of shape (1, m)
+        0 for the one class, 1 for the other.
+
+    Raises
+    ------
+    ValueError
+        If m is less than 2.
+
+    Notes
+    -----
+    radius = 4 sin 4t, at (radius sin t, radius cos t), with normal noise of deviation 0.2 on t and on the radius.
     """
     sizes = _sizes("flower", m, 2)
     r = np.random.RandomState(seed)  # the published points are draws of the legacy generator
@@ -33,7 +53,33 @@ def flower(m: int = 400, seed: int = 1) -> Data:
 
 
 def moons(m: int = 200, noise: float = 0.2, seed: int = 0) -> Data:
-    """Two interleaved half circles. X (2, m), Y (1, m). Source: sklearn.datasets.make_moons."""
+    """Two interleaved half circles.
+
+    Parameters
+    ----------
+    m : int, default 200
+        The number of examples, 2 or more.
+    noise : float, default 0.2
+        The standard deviation of the normal noise on both coordinates.
+    seed : int, default 0
+        Another number gives other points.
+
+    Returns
+    -------
+    X : array of shape (2, m)
+        The points, a column for each.
+    Y : array of shape (1, m)
+        0 for the upper half circle, 1 for the lower.
+
+    Raises
+    ------
+    ValueError
+        If m is less than 2, or noise is negative or not finite.
+
+    References
+    ----------
+    sklearn.datasets.make_moons
+    """
     from sklearn.datasets import make_moons
 
     _sizes("moons", m, 2)
@@ -41,7 +87,33 @@ def moons(m: int = 200, noise: float = 0.2, seed: int = 0) -> Data:
 
 
 def circles(m: int = 200, noise: float = 0.1, seed: int = 0) -> Data:
-    """A circle of radius 0.5 (class 1) inside one of radius 1. X (2, m), Y (1, m). Source: make_circles."""
+    """A circle of radius 0.5 (class 1) inside one of radius 1 (class 0).
+
+    Parameters
+    ----------
+    m : int, default 200
+        The number of examples, 2 or more.
+    noise : float, default 0.1
+        The standard deviation of the normal noise on both coordinates.
+    seed : int, default 0
+        Another number gives other points.
+
+    Returns
+    -------
+    X : array of shape (2, m)
+        The points, a column for each.
+    Y : array of shape (1, m)
+        0 outside, 1 inside.
+
+    Raises
+    ------
+    ValueError
+        If m is less than 2, or noise is negative or not finite.
+
+    References
+    ----------
+    sklearn.datasets.make_circles
+    """
     from sklearn.datasets import make_circles
 
     _sizes("circles", m, 2)
@@ -49,10 +121,39 @@ def circles(m: int = 200, noise: float = 0.1, seed: int = 0) -> Data:
 
 
 def spirals(m: int = 300, classes: int = 3, noise: float = 0.2, seed: int = 0) -> Data:
-    """One spiral arm per class, class 0 first. X (2, m), Y (1, m) for two classes, else (classes, m).
+    """One spiral arm for each class, class 0 first.
 
-    t = 2π j / classes + 4 radius + noise, radius from 0 to 1. Source: the CS231n notes, whose arms start
-    4 radians apart; here they are evenly spaced for any number of classes.
+    Parameters
+    ----------
+    m : int, default 300
+        The number of examples, at least one for each class.
+    classes : int, default 3
+        The number of classes, 2 or more.
+    noise : float, default 0.2
+        The standard deviation of the normal noise on the angle, in radians.
+    seed : int, default 0
+        Another number gives other points.
+
+    Returns
+    -------
+    X : array of shape (2, m)
+        The points, a column for each.
+    Y : array of shape (1, m) or (classes, m)
+        0 or 1 for two classes; one-hot, of shape (classes, m), for more.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 classes, m is less than their number, or noise is negative or not finite.
+
+    Notes
+    -----
+    The angle is 2π j / classes + 4 radius + noise in arm j, the radius goes from 0 to 1. The arms of the CS231n notes
+    start 4 radians apart; these are evenly spaced for any number of classes.
+
+    References
+    ----------
+    CS231n (Stanford), "Putting it together: minimal neural network case study"
     """
     sizes = _sizes("spirals", m, classes)
     radius = np.concatenate([np.linspace(0, 1, size) for size in sizes])
@@ -63,9 +164,28 @@ def spirals(m: int = 300, classes: int = 3, noise: float = 0.2, seed: int = 0) -
 
 
 def xor(m: int = 200, noise: float = 0.05, seed: int = 0) -> Data:
-    """The four quadrants of the square [-1, 1]², class 1 where the signs differ. X (2, m), Y (1, m).
+    """The four quadrants of the square [-1, 1]²: class 1 where the two signs differ.
 
-    Quadrants take turns, so the classes are balanced; noise moves the points after they have a class.
+    Parameters
+    ----------
+    m : int, default 200
+        The number of examples, 2 or more; the quadrants take turns, so that the classes are balanced.
+    noise : float, default 0.05
+        The standard deviation of the normal noise that moves the points after they have their class.
+    seed : int, default 0
+        Another number gives other points.
+
+    Returns
+    -------
+    X : array of shape (2, m)
+        The points, a column for each.
+    Y : array of shape (1, m)
+        1 where the signs of the two coordinates differ, else 0.
+
+    Raises
+    ------
+    ValueError
+        If m is less than 2, or noise is negative or not finite.
     """
     _sizes("xor", m, 2)
     rng = np.random.default_rng(seed)
@@ -75,7 +195,25 @@ def xor(m: int = 200, noise: float = 0.05, seed: int = 0) -> Data:
 
 
 def parity(bits: int = 3) -> Data:
-    """Every pattern of 0/1 bits, counting up; is its sum odd? X (bits, 2**bits), Y (1, 2**bits)."""
+    """Every pattern of 0/1 bits, counting up, and whether its sum is odd.
+
+    Parameters
+    ----------
+    bits : int, default 3
+        The number of bits, 1 to 20.
+
+    Returns
+    -------
+    X : array of shape (bits, 2**bits)
+        The patterns, a column for each, the highest bit first.
+    Y : array of shape (1, 2**bits)
+        1 where the sum of the bits is odd, else 0.
+
+    Raises
+    ------
+    ValueError
+        If bits is not 1 to 20.
+    """
     if not 1 <= bits <= 20:
         raise ValueError(f"parity: bits = {bits}, wanted 1 to 20 (there are 2**bits examples)")
     patterns = np.arange(2**bits)[:, None] >> np.arange(bits)[::-1] & 1
@@ -83,7 +221,33 @@ def parity(bits: int = 3) -> Data:
 
 
 def blobs(m: int = 200, classes: int = 3, seed: int = 0) -> Data:
-    """A round cloud per class. X (2, m), Y (1, m) for two, else (classes, m). Source: make_blobs."""
+    """A round cloud of points for each class.
+
+    Parameters
+    ----------
+    m : int, default 200
+        The number of examples, at least one for each class.
+    classes : int, default 3
+        The number of classes, 2 or more.
+    seed : int, default 0
+        Another number gives other points.
+
+    Returns
+    -------
+    X : array of shape (2, m)
+        The points, a column for each.
+    Y : array of shape (1, m) or (classes, m)
+        0 or 1 for two classes; one-hot, of shape (classes, m), for more.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 classes, or m is less than their number.
+
+    References
+    ----------
+    sklearn.datasets.make_blobs
+    """
     from sklearn.datasets import make_blobs
 
     _sizes("blobs", m, classes)
@@ -91,17 +255,73 @@ def blobs(m: int = 200, classes: int = 3, seed: int = 0) -> Data:
 
 
 def quadratic(m: int = 100, noise: float = 0.05, seed: int = 0) -> Data:
-    """Regression: y = x² + noise, x uniform in [-1, 1]. X (1, m), Y (1, m)."""
+    """Regression: y = x² + noise, with x uniform in [-1, 1].
+
+    Parameters
+    ----------
+    m : int, default 100
+        The number of examples, 1 or more.
+    noise : float, default 0.05
+        The standard deviation of the normal noise on y.
+    seed : int, default 0
+        Another number gives other points.
+
+    Returns
+    -------
+    X : array of shape (1, m)
+        The values of x.
+    Y : array of shape (1, m)
+        The values of y.
+
+    Raises
+    ------
+    ValueError
+        If m is less than 1, or noise is negative or not finite.
+    """
     return _curve("quadratic", np.square, 1.0, m, noise, seed)
 
 
 def sine(m: int = 100, noise: float = 0.1, seed: int = 0) -> Data:
-    """Regression: y = sin x + noise, x uniform in [-π, π]. X (1, m), Y (1, m)."""
+    """Regression: y = sin x + noise, with x uniform in [-π, π].
+
+    Parameters
+    ----------
+    m : int, default 100
+        The number of examples, 1 or more.
+    noise : float, default 0.1
+        The standard deviation of the normal noise on y.
+    seed : int, default 0
+        Another number gives other points.
+
+    Returns
+    -------
+    X : array of shape (1, m)
+        The values of x.
+    Y : array of shape (1, m)
+        The values of y.
+
+    Raises
+    ------
+    ValueError
+        If m is less than 1, or noise is negative or not finite.
+    """
     return _curve("sine", np.sin, np.pi, m, noise, seed)
 
 
 def digits() -> Data:
-    """Handwritten digits of 8 by 8 pixels, pixels / 16. X (64, 1797), Y (10, 1797). Source: load_digits."""
+    """Handwritten digits, 1797 images of 8 by 8 pixels.
+
+    Returns
+    -------
+    X : array of shape (64, 1797)
+        The pixels, row by row, from 0 to 1 (the original values divided by 16).
+    Y : array of shape (10, 1797)
+        One-hot: row k is 1 where the digit is k.
+
+    References
+    ----------
+    sklearn.datasets.load_digits
+    """
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
@@ -109,28 +329,76 @@ def digits() -> Data:
 
 
 def iris() -> Data:
-    """Three species of iris by petals and sepals. X (4, 150), Y (3, 150). Source: load_iris."""
+    """Three species of iris, 50 plants of each.
+
+    Returns
+    -------
+    X : array of shape (4, 150)
+        Sepal length, sepal width, petal length and petal width, in cm.
+    Y : array of shape (3, 150)
+        One-hot: setosa, versicolor, virginica.
+
+    References
+    ----------
+    sklearn.datasets.load_iris
+    """
     from sklearn.datasets import load_iris
 
     return _classes(*load_iris(return_X_y=True))
 
 
 def wine() -> Data:
-    """Three cultivars of wine by chemical analysis. X (13, 178), Y (3, 178). Source: load_wine."""
+    """Three cultivars of wine, by chemical analysis.
+
+    Returns
+    -------
+    X : array of shape (13, 178)
+        The quantities measured, as they are: from a few tenths to more than a thousand.
+    Y : array of shape (3, 178)
+        One-hot: the cultivar.
+
+    References
+    ----------
+    sklearn.datasets.load_wine
+    """
     from sklearn.datasets import load_wine
 
     return _classes(*load_wine(return_X_y=True))
 
 
 def breast_cancer() -> Data:
-    """Tumors, malignant (0) or benign (1). X (30, 569), Y (1, 569). Source: load_breast_cancer."""
+    """Tumors of the breast, by measurements of cell nuclei.
+
+    Returns
+    -------
+    X : array of shape (30, 569)
+        The measurements, as they are.
+    Y : array of shape (1, 569)
+        0 for malignant, 1 for benign.
+
+    References
+    ----------
+    sklearn.datasets.load_breast_cancer
+    """
     from sklearn.datasets import load_breast_cancer
 
     return _classes(*load_breast_cancer(return_X_y=True))
 
 
 def diabetes() -> Data:
-    """Regression: diabetes after one year. X (10, 442), scaled, Y (1, 442). Source: load_diabetes."""
+    """Regression: how far diabetes has progressed after one year.
+
+    Returns
+    -------
+    X : array of shape (10, 442)
+        Age, sex, body mass index, blood pressure and six blood values; each centered, with squares that sum to 1.
+    Y : array of shape (1, 442)
+        The progression, from 25 to 346.
+
+    References
+    ----------
+    sklearn.datasets.load_diabetes
+    """
     from sklearn.datasets import load_diabetes
 
     return _columns(*load_diabetes(return_X_y=True))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule import datasets
-from chainrule.claims import CLAIMS, SEEDS, Claim, Result, depth, units
+from chainrule.claims import CLAIMS, SEEDS, Claim, NotRunError, Result, activations, parity, units, weights
 from chainrule.claims.common import accuracy, cell, count, epochs_until, judge, of_numbers, race
 from chainrule.claims.report import page, picture, svg, write
 from chainrule.cli import main
@@ -24,7 +24,7 @@ TWO = (0, 1)
 def test_every_claim_measures_judges_and_draws(claim, monkeypatch):
     monkeypatch.delenv("CHAINRULE_CATS", raising=False)
     if claim.name == "cats":  # its pictures do not come with chainrule; on others it is tested beside this file
-        with pytest.raises(LookupError, match=r"^not run: .* Set CHAINRULE_CATS to the folder"):
+        with pytest.raises(NotRunError, match=r"^not run: .* Set CHAINRULE_CATS to the folder"):
             claim.run(TWO)
         return
     result = claim.run(TWO)
@@ -76,35 +76,35 @@ def a_hidden_layer_that_is_not_linear():
 
 
 def random_weights_instead_of_zero():
-    return units.zero_weights(TWO, init=0.5)
+    return weights.zero_weights(TWO, init=0.5)
 
 
 def a_hidden_layer_that_starts_from_zero():
-    return units.logistic_from_zero(TWO, hidden=(4,))
+    return weights.logistic_from_zero(TWO, hidden=(4,))
 
 
 def weights_that_are_not_large():
-    return units.large_weights(TWO, factors=(0.01, 0.1))
+    return weights.large_weights(TWO, factors=(0.01, 0.1))
 
 
 def sigmoid_in_the_place_of_tanh():
-    return units.tanh_or_sigmoid(TWO, faster="sigmoid", slower="tanh")
+    return activations.tanh_or_sigmoid(TWO, faster="sigmoid", slower="tanh")
 
 
 def sigmoid_in_the_place_of_relu():
-    return depth.relu_in_depth(TWO, favorite="sigmoid", others=("relu",))
+    return activations.relu_in_depth(TWO, favorite="sigmoid", others=("relu",))
 
 
 def relu_in_the_place_of_leaky_relu():
-    return depth.leaky_relu(TWO, remedy="relu")
+    return activations.leaky_relu(TWO, remedy="relu")
 
 
 def weights_that_suit_no_layer():
-    return depth.first_weights_in_depth(TWO, schemes=((0.02, "relu"), (0.02, "tanh"), *depth.SCHEMES[2:]))
+    return weights.first_weights_in_depth(TWO, schemes=((0.02, "relu"), (0.02, "tanh"), *weights.SCHEMES[2:]))
 
 
 def no_noise_to_fit():
-    return depth.size(TWO, noise=0.05)
+    return units.size(TWO, noise=0.05)
 
 
 @pytest.mark.parametrize(
@@ -129,17 +129,17 @@ def test_without_the_mechanism_the_verdict_is_another(removed, verdict):
 
 
 def test_parity_would_need_exponentially_many_units_if_each_recognized_one_pattern():
-    assert depth.parity((0,)).verdict == "holds under a condition"
-    assert depth.parity((0,), shallow=(depth.by_patterns,)).verdict == "holds"
+    assert parity.parity((0,)).verdict == "holds under a condition"
+    assert parity.parity((0,), shallow=(parity.by_patterns,)).verdict == "holds"
 
 
 @pytest.mark.parametrize(
     ("build", "hidden"),
     [
-        (depth.by_patterns, {2: 2, 5: 16, 8: 128}),
-        (depth.by_zigzag, {2: 2, 5: 5, 8: 8}),
-        (depth.by_tree, {2: 2, 5: 10, 8: 14}),
-        (depth.by_folding, {2: 2, 5: 6, 8: 6}),
+        (parity.by_patterns, {2: 2, 5: 16, 8: 128}),
+        (parity.by_zigzag, {2: 2, 5: 5, 8: 8}),
+        (parity.by_tree, {2: 2, 5: 10, 8: 14}),
+        (parity.by_folding, {2: 2, 5: 6, 8: 6}),
     ],
 )
 def test_parity_set_by_hand_is_exact_on_every_pattern(build, hidden):
@@ -161,7 +161,7 @@ def test_linear_layers_collapse_to_the_product_of_the_notes(rng):
 def test_a_unit_is_dead_if_no_example_reaches_it():
     net = Network([1, 3, 1], init="zeros")
     net.W[1], net.b[1] = np.array([[1.0], [1.0], [-1.0]]), np.array([[0.0], [-5.0], [0.0]])
-    assert depth.dead(net, np.array([[1.0, 4.0]])) == pytest.approx(2 / 3)
+    assert activations.dead(net, np.array([[1.0, 4.0]])) == pytest.approx(2 / 3)
 
 
 # -- what the claims share ---------------------------------------------------------------------------------------------

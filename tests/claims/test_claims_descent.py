@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.claims import descent, outputs
+from chainrule.claims import NotRunError, cats, descent, outputs, passes
 
 SEEDS = (0, 1)
 
@@ -24,7 +24,7 @@ def table(result):
 
 def test_a_descent_ends_when_it_has_kept_the_goal_for_five_epochs():
     X, Y = cr.datasets.flower()
-    run = descent.descend(cr.Network([2, 5, 1], hidden="tanh", seed=0), X, Y, cr.Adam(0.1), 0.4, 500)
+    run = descent.Course(cr.Network([2, 5, 1], hidden="tanh", seed=0), X, Y, 0.4, 500).descend(cr.Adam(0.1))
     assert run.epochs == len(run.costs) - 4 < 500
     assert max(run.costs[-5:]) <= 0.4 < run.costs[-6]
 
@@ -39,15 +39,15 @@ def test_a_descent_that_has_to_fall_fails_where_the_cost_rises():
     for rate, rises in ((1.0, False), (10.0, True)):
         for falling in (False, True):
             net = cr.Network([2, 5, 1], hidden="tanh", seed=0)
-            run = descent.descend(net, X, Y, cr.GradientDescent(rate), 0.5, 500, falling=falling)
+            run = descent.Course(net, X, Y, 0.5, 500, falling=falling).descend(cr.GradientDescent(rate))
             assert np.isfinite(run.epochs) == (not falling or not rises)
 
 
 def test_a_descent_that_diverges_or_is_too_slow_has_taken_for_ever():
     X, Y = cr.datasets.quadratic()
     net = cr.Network([1, 1], output="identity", seed=0)
-    assert descent.descend(net, X, Y, cr.GradientDescent(1e6), 1e-9, 200).epochs == np.inf
-    assert descent.descend(net, X, Y, cr.GradientDescent(1e-9), 1e-9, 3).epochs == np.inf
+    assert descent.Course(net, X, Y, 1e-9, 200).descend(cr.GradientDescent(1e6)).epochs == np.inf
+    assert descent.Course(net, X, Y, 1e-9, 3).descend(cr.GradientDescent(1e-9)).epochs == np.inf
 
 
 def test_the_quickest_is_the_one_of_fewest_epochs_and_the_start_stays_as_it_is():
@@ -55,8 +55,9 @@ def test_the_quickest_is_the_one_of_fewest_epochs_and_the_start_stays_as_it_is()
     start = cr.Network([2, 5, 1], hidden="tanh", seed=0)
     before = start.parameters.copy()
     choice = [cr.Adam(rate) for rate in (0.001, 0.03, 0.1)]
-    alone = [descent.descend(cr.Network([2, 5, 1], hidden="tanh", seed=0), X, Y, o, 0.4, 500).epochs for o in choice]
-    found = descent.quickest(start, X, Y, choice, 0.4, 500)
+    course = descent.Course(start, X, Y, 0.4, 500)
+    alone = [course.descend(optimizer).epochs for optimizer in choice]
+    found = course.quickest(choice)
     assert found.epochs == min(alone)
     assert found.optimizer == choice[alone.index(min(alone))]
     np.testing.assert_array_equal(start.parameters, before)
@@ -112,28 +113,28 @@ def test_adam_and_rmsprop_do_not_mind_inputs_that_are_not_normalized(monkeypatch
 
 
 def test_the_whole_pass_beats_the_loop_and_the_loop_does_not_beat_itself(monkeypatch):
-    monkeypatch.setattr(descent, "_EXAMPLES", (1, 200))
-    monkeypatch.setattr(descent, "_NETWORKS", {"logistic regression": [64, 1]})
-    result = descent.vectorization(SEEDS[:1])
+    monkeypatch.setattr(passes, "_EXAMPLES", (1, 200))
+    monkeypatch.setattr(passes, "_NETWORKS", {"logistic regression": [64, 1]})
+    result = passes.vectorization(SEEDS[:1])
     assert result.verdict == "holds"
     assert result.rows[1][4] > 10 > result.rows[0][6]
-    assert descent.vectorization(SEEDS[:1], whole=descent.by_columns).verdict == "does not hold"
+    assert passes.vectorization(SEEDS[:1], whole=passes.by_columns).verdict == "does not hold"
 
 
 def test_a_whole_pass_with_other_numbers_counts_for_nothing(monkeypatch):
-    monkeypatch.setattr(descent, "_EXAMPLES", (1, 200))
-    monkeypatch.setattr(descent, "_NETWORKS", {"logistic regression": [64, 1]})
-    result = descent.vectorization(SEEDS[:1], whole=lambda net, X, Y: 2 * descent.gradient(net, X, Y))
+    monkeypatch.setattr(passes, "_EXAMPLES", (1, 200))
+    monkeypatch.setattr(passes, "_NETWORKS", {"logistic regression": [64, 1]})
+    result = passes.vectorization(SEEDS[:1], whole=lambda net, X, Y: 2 * passes.gradient(net, X, Y))
     assert result.verdict == "does not hold"
     assert "The gradients differ" in result.summary
 
 
 def test_the_cache_saves_work_from_two_layers_on_and_nothing_without_a_hidden_layer():
-    result = descent.cache(SEEDS[:1], depths=(1, 8))
+    result = passes.cache(SEEDS[:1], depths=(1, 8))
     assert result.verdict == "holds under a condition"
     assert "a hidden layer" in result.summary
     assert result.rows[1][3] > 1.3
-    assert descent.cache(SEEDS[:1], depths=(1,)).verdict == "does not hold"
+    assert passes.cache(SEEDS[:1], depths=(1,)).verdict == "does not hold"
 
 
 def test_softmax_of_two_goes_the_way_of_the_sigmoid_at_half_the_rate_and_at_no_other():
@@ -194,26 +195,26 @@ def pictures(tmp_path, monkeypatch):
         with h5py.File(tmp_path / f"{name}_catvnoncat.h5", "w") as file:
             file[f"{name}_set_x"], file[f"{name}_set_y"] = x.astype(np.uint8), y
             file["list_classes"] = np.array([b"non-cat", b"cat"])
-    monkeypatch.setenv(outputs.FOLDER, str(tmp_path))
-    kinds = {name: dataclasses.replace(kind, epochs=300) for name, kind in outputs._KINDS.items()}
-    monkeypatch.setattr(outputs, "_KINDS", kinds)
+    monkeypatch.setenv(cats.FOLDER, str(tmp_path))
+    kinds = {name: dataclasses.replace(kind, epochs=300) for name, kind in cats._KINDS.items()}
+    monkeypatch.setattr(cats, "_KINDS", kinds)
     return tmp_path
 
 
 def test_cats_without_pictures_says_what_to_do(pictures, monkeypatch):
     (pictures / "test_catvnoncat.h5").unlink()
-    with pytest.raises(LookupError, match=r"not run: .*test_catvnoncat\.h5 is not there\. Set CHAINRULE_CATS"):
-        outputs.cats(SEEDS)
+    with pytest.raises(NotRunError, match=r"not run: .*test_catvnoncat\.h5 is not there\. Set CHAINRULE_CATS"):
+        cats.cats(SEEDS)
     (pictures / "test_catvnoncat.h5").write_bytes(b"no pictures")
-    with pytest.raises(LookupError, match=r"not run: .*not readable as HDF5"):
-        outputs.cats(SEEDS)
-    monkeypatch.delenv(outputs.FOLDER)
-    with pytest.raises(LookupError, match=r"not run: .*Set CHAINRULE_CATS to the folder"):
-        outputs.cats(SEEDS)
+    with pytest.raises(NotRunError, match=r"not run: .*not readable as HDF5"):
+        cats.cats(SEEDS)
+    monkeypatch.delenv(cats.FOLDER)
+    with pytest.raises(NotRunError, match=r"not run: .*Set CHAINRULE_CATS to the folder"):
+        cats.cats(SEEDS)
 
 
 def test_cats_are_learned_by_every_network(pictures):
-    result = outputs.cats(SEEDS)
+    result = cats.cats(SEEDS)
     assert len(result.rows) == 6
     assert all(row[2] > 0.9 and row[4] <= row[3] <= row[5] for row in result.rows if row[1] == "logistic regression")
     # On a problem for which a line is enough, depth is no better, and the verdict does not say so.
@@ -221,9 +222,9 @@ def test_cats_are_learned_by_every_network(pictures):
 
 
 def test_training_in_the_span_of_the_pictures_is_training_on_the_pictures(pictures):
-    (X, Y), m, _ = outputs._pictures()
-    for name, nets in outputs._trained(X[:, :m], Y[:, :m], [3]).items():
-        kind = outputs._KINDS[name]
+    (X, Y), m, _ = cats._pictures()
+    for name, nets in cats._trained(X[:, :m], Y[:, :m], [3]).items():
+        kind = cats._KINDS[name]
         net = cr.Network([len(X), *kind.hidden, 1], init=kind.init, seed=3)
         for _ in net.train(X[:, :m], Y[:, :m], cr.GradientDescent(kind.rate), epochs=kind.epochs, every=kind.epochs):
             pass

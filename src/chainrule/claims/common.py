@@ -1,17 +1,20 @@
 """What every claim is: a statement of the notes, an experiment that measures it, and a verdict.
 
-And what the experiments share: how good a network is, how long it took, how a number is shown, how a field is drawn.
+And what the experiments share: races of many trainings, how good a network is, fair timing, how a number is shown.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
+from statistics import median
+from time import get_clock_info, perf_counter, thread_time
 from typing import Any, Literal
 
 import numpy as np
 
+from chainrule._types import Array
+from chainrule.errors import ChainruleError
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent
 from chainrule.training.loop import Step
@@ -19,34 +22,68 @@ from chainrule.training.many import Each, train_many
 
 SEEDS = (0, 1, 2, 3, 4)
 
-# Okabe & Ito 2008: told apart by every kind of color vision, and on white as well as on black.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C8C")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-STYLES = ("-", "--", "-.", ":")
-
 Outcome = Literal["holds", "holds under a condition", "does not hold"]
+
+
+class NotRunError(ChainruleError, LookupError):
+    """A claim cannot be tested, because its data are not there. The message says "not run: …" and what to do."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment found. rows is the table of what was measured, headers its columns."""
+    """What an experiment found.
+
+    Attributes
+    ----------
+    verdict : str
+        ``"holds"``, ``"holds under a condition"`` or ``"does not hold"``.
+    summary : str
+        One or two sentences with the figures; with a condition, they say which.
+    headers : tuple of str
+        The columns of the table.
+    rows : tuple of tuple
+        The table of what was measured.
+    draw : callable, optional
+        Draws what was measured on the matplotlib Figure that it is given.
+    """
 
     verdict: Outcome
-    summary: str  # one or two sentences with the figures; with a condition, it says which
+    summary: str
     headers: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
-    draw: Callable[[Any], None] | None = None  # draws into a matplotlib Figure, when asked
+    draw: Callable[[Any], None] | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the notes. run(seeds) trains for each seed and measures; verdicts are worked out, never assumed."""
+    """A claim of the notes, and the experiment that tests it.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the claims, from 1.
+    name : str
+        Its name in the command line and in links.
+    statement : str
+        The claim, as the notes say it.
+    measurement : str
+        What is measured, and from which figure on the claim holds.
+    run : callable
+        Trains for each of the seeds it is given, measures, and returns the Result. Its verdict is worked out, never
+        assumed. It raises NotRunError where its data are not there.
+    """
 
     number: int
     name: str
-    statement: str  # as the notes say it
-    measurement: str  # what is measured, and from which figure on the claim holds
-    run: Callable[[Sequence[int]], Result]  # raises LookupError, "not run: …", where its data are not there
+    statement: str
+    measurement: str
+    run: Callable[[Sequence[int]], Result]
+
+
+def stated(run: Callable[[Sequence[int]], Result]) -> tuple[str, str]:
+    """The claim that an experiment tests, and how: the first two paragraphs of its docstring, each as one line."""
+    statement, measurement, *_ = (run.__doc__ or "Python runs without docstrings.\n\n").split("\n\n")
+    return " ".join(statement.split()), " ".join(measurement.split())
 
 
 def judge(found: Iterable[bool]) -> Outcome:
@@ -62,6 +99,17 @@ def accuracy(network: Network, X: Any, Y: Any) -> float:
     return float(np.mean(right))
 
 
+def measured(networks: Sequence[Network], X: Any, Y: Any, what: Callable[..., Any] = accuracy) -> Array:
+    """what(network, X, Y) of each network, (networks,). X and Y are for all or, in an `Each`, one for each."""
+    X, Y = (part if isinstance(part, Each) else [part] * len(networks) for part in (X, Y))
+    return np.array([what(*each) for each in zip(networks, X, Y, strict=True)])
+
+
+def mean_cost(runs: Sequence[Sequence[Step]]) -> tuple[Array, Array]:
+    """The epochs of several trainings, counted from 1, and the mean of their costs, both (steps,)."""
+    return np.array([step.epoch + 1 for step in runs[0]]), np.mean([[s.cost for s in steps] for steps in runs], axis=0)
+
+
 def epochs_until(steps: Sequence[Step], target: float) -> float:
     """The epochs of training after which the cost was below the target; infinite if it never was."""
     return next((float(step.epoch) for step in steps if step.cost < target), inf)
@@ -75,36 +123,59 @@ def race(
     rates: Sequence[float],
     seeds: Sequence[int],
     target: float,
-    **options: Any,
+    *,
+    epochs: int,
+    every: int = 1,
+    batch_size: int | None = None,
 ) -> dict[tuple[str, float], list[float]]:
     """Epochs of gradient descent until the cost is below the target: (activation, α) → one number for each seed.
 
-    make(hidden=…, seed=…) gives the network; options are those of `train_many`. A network that diverges never arrives.
+    make(hidden=…, seed=…) gives the network. One that diverges never arrives, and nobody is warned of it: some of the
+    learning rates are too high on purpose.
     """
-    keys = [(g, rate) for g in hidden for rate in rates for _ in seeds]
-    every = [seed for _ in hidden for _ in rates for seed in seeds]
-    nets = [make(hidden=g, seed=seed) for (g, _), seed in zip(keys, every, strict=True)]
-    with _divergence_expected():
-        runs = train_many(nets, X, Y, Each(GradientDescent(rate) for _, rate in keys), seed=Each(every), **options)
+    runners = [(g, rate, seed) for g in hidden for rate in rates for seed in seeds]
+    nets = [make(hidden=g, seed=seed) for g, _, seed in runners]
+    log, silent = logging.getLogger("chainrule"), lambda record: False
+    log.addFilter(silent)
+    try:
+        runs = train_many(
+            nets, X, Y, Each(GradientDescent(rate) for _, rate, _ in runners), epochs=epochs, every=every,
+            batch_size=batch_size, seed=Each(seed for *_, seed in runners),
+        )  # fmt: skip
+    finally:
+        log.removeFilter(silent)
     found: dict[tuple[str, float], list[float]] = {}
-    for key, steps in zip(keys, runs, strict=True):
-        found.setdefault(key, []).append(epochs_until(steps, target))
+    for (g, rate, _), steps in zip(runners, runs, strict=True):
+        found.setdefault((g, rate), []).append(epochs_until(steps, target))
     return found
 
 
-@contextmanager
-def _divergence_expected() -> Iterator[None]:
-    """Some of the learning rates of a race are too high on purpose: nobody needs to be warned."""
-    log = logging.getLogger("chainrule")
-    log.addFilter(_nothing)
-    try:
-        yield
-    finally:
-        log.removeFilter(_nothing)
+def interleaved(functions: Sequence[Callable[[], Any]], rounds: int) -> tuple[list[Any], list[float]]:
+    """What each function gives, and its median seconds: its own processor time, on one core.
+
+    They take turns, after a round that warms up, so that other work of the machine slows all of them alike.
+    """
+    from threadpoolctl import threadpool_limits
+
+    # Some systems count the processor time of a thread in steps of 15 ms.
+    clock = thread_time if get_clock_info("thread_time").resolution < 1e-6 else perf_counter
+    seconds: list[list[float]] = [[] for _ in functions]
+    with threadpool_limits(1):
+        given = [function() for function in functions]
+        for _ in range(rounds):
+            for function, times in zip(functions, seconds, strict=True):
+                start = clock()
+                function()
+                times.append(clock() - start)
+    return given, [median(times) for times in seconds]
 
 
-def _nothing(record: logging.LogRecord) -> bool:
-    return False
+OVER_SEEDS = ("lowest", "median", "highest")
+
+
+def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
+    """The lowest, the median and the highest: one row of a table whose columns are OVER_SEEDS."""
+    return min(values), median(values), max(values)
 
 
 def count(epochs: float) -> int | str:
@@ -129,39 +200,3 @@ def cell(value: Any) -> str:
 def of_numbers(rows: Sequence[Sequence[Any]], column: int) -> bool:
     """Whether a column of a table has numbers, of which some may be missing: it is aligned to the right."""
     return all(not isinstance(row[column], (str, tuple)) or row[column] == "never" for row in rows)
-
-
-def draw_race(ax: Any, x: Sequence[float], epochs: dict[str, Sequence[float]]) -> None:
-    """Draw epochs against x, a line for each name, axes logarithmic; what never arrives lies on a line above."""
-    known = [n for each in epochs.values() for n in each if n < inf]
-    low, high = min(known, default=1.0) / 1.5, max(known, default=1.0) * 1.5
-    for (name, each), color, marker, style in zip(epochs.items(), COLORS, MARKERS, STYLES, strict=False):
-        ax.plot(x, [n if n < inf else np.nan for n in each], color=color, marker=marker, linestyle=style, label=name)
-        never = [at for at, n in zip(x, each, strict=True) if n == inf]
-        ax.plot(
-            never, [2 * high] * len(never), color=color, marker=marker, linestyle="", fillstyle="none", markersize=8
-        )
-    some_never = any(n == inf for each in epochs.values() for n in each)
-    if some_never:
-        ax.axhline(2 * high, color="gray", linewidth=0.8, linestyle=":", zorder=0)
-        ax.text(0.5, 2.2 * high, "never", transform=ax.get_yaxis_transform(), color="gray")
-    ax.set(xscale="log", yscale="log", xlim=(x[0] / 1.3, x[-1] * 1.3), ylim=(low, high * (4 if some_never else 1)))
-    ticks = [step * 10**k for k in range(7) for step in (1, 2, 5) if low <= step * 10**k <= high]
-    ax.set_xticks(x, [f"{at:g}" for at in x])
-    ax.set_yticks(ticks, [f"{at:,}" for at in ticks])
-    ax.minorticks_off()
-
-
-def field(ax: Any, network: Network, X: Any, Y: Any, title: str) -> None:
-    """Draw Ŷ of a network with 2 inputs and 1 output over the plane, where it is 0.5, and the examples."""
-    low, high = X.min(axis=1, keepdims=True), X.max(axis=1, keepdims=True)
-    x, y = (low + high) / 2 + 0.55 * (high - low).max() * np.linspace(-1, 1, 150)  # a square around the examples
-    grid = np.stack(np.meshgrid(x, y))  # (2, 150, 150)
-    P = network.forward(grid.reshape(2, -1)).reshape(grid.shape[1:])
-    # vmin and vmax leave the strong ends of the colors to the examples.
-    ax.contourf(*grid, P, levels=np.linspace(0, 1, 11), cmap="RdBu_r", vmin=-0.5, vmax=1.5)
-    if P.min() < 0.5 < P.max():
-        ax.contour(*grid, P, levels=[0.5], colors="black", linewidths=1)
-    for k, (color, marker) in enumerate(zip(("#2166ac", "#b2182b"), "o^", strict=True)):
-        ax.scatter(*X[:, Y[0] == k], c=color, marker=marker, s=11, edgecolors="black", linewidths=0.3)
-    ax.set(title=title, xticks=[], yticks=[], aspect="equal")

@@ -76,13 +76,13 @@ def _run(claim: "Claim", seeds: Sequence[int]) -> "Result | str":
     """What the experiment found, or why it could not be made."""
     from threadpoolctl import threadpool_limits
 
+    from chainrule.claims import NotRunError
+
     try:
         # Several trainings run at a time; threads inside NumPy's products of small matrices only wait for one another.
         with threadpool_limits(1, user_api="blas"):
             return claim.run(seeds)
-    except LookupError as error:
-        if isinstance(error, (KeyError, IndexError)):  # no data that are missing, but a bug of ours
-            raise
+    except NotRunError as error:
         return str(error)
 
 

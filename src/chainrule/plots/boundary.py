@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.plots.answers import answers, columns, inputs, outputs
-from chainrule.plots.style import BLUE, COLORS, MARKERS, ORANGE, axes, diverging, ink, legend_beside, words
+from chainrule.plots.answers import columns, inputs, outputs, targets
+from chainrule.plots.style import BLUE, ORANGE, axes, diverging, ink, legend_beside, look, numbered, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIDE = 200  # points of the picture, across and up
-_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def decision_boundary(
@@ -20,20 +19,41 @@ def decision_boundary(
 ) -> "Axes":
     """What a model answers over a plane of inputs, with the examples as points.
 
-    model, X, Y: a Network with columns, or an estimator with rows. Two classes: the shade is the probability of the
-    second, the line where it is ½. More: the shade is the likeliest class, paler where it is less sure. A number: its
-    value.
-    dims: the two inputs to vary, counted from 0, while the others stay at their mean. Without it, two inputs are drawn
-    as they are; of more, the plane is that of the first two principal components of the standardized inputs, through
-    their mean. Beyond two inputs points lie off the plane, and may be right though they lie on another class's color.
-    Raises ValueError for fewer than two inputs and for dims that are not there.
+    Of two classes the shade is the probability of the second, and the line is where it is ½. Of more classes the shade
+    is the most likely class, paler where it is less sure. Of a number it is the value.
+
+    Parameters
+    ----------
+    model : Network or estimator
+        A Network takes examples as columns, an estimator as rows.
+    X : array
+        The inputs: of shape (n[0], m) for a Network, (m, n) for an estimator.
+    Y : array
+        What is true: of shape (n[L], m) for a Network, (m,) for an estimator.
+    dims : tuple of two int, optional
+        The inputs to vary, counted from 0; the others stay at their mean. Unless given, two inputs are drawn as they
+        are, and of more the plane is that of the first two principal components of the standardized inputs, through
+        their mean.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; Axes of a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the picture.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two inputs, `dims` are not two of them, or the model does not fit X and Y.
+
+    Notes
+    -----
+    With more than two inputs the points lie off the plane: one may be right though it lies on another class's color.
     """
-    given, points = answers(model, X, Y), columns(model, X)
-    names = (
-        [str(name) for name in X.columns]
-        if hasattr(X, "columns")
-        else [f"x{i + 1}".translate(_DIGITS) for i in range(len(points))]
-    )
+    (classes, target), points = targets(model, X, Y), columns(model, X)
+    named = hasattr(X, "columns")
+    names = [str(name) for name in X.columns] if named else [numbered("x", i + 1) for i in range(len(points))]
     origin, directions, at, labels, note = _plane(points, dims, names)
     sides = [_span(values) for values in at]
     across, up = np.meshgrid(*sides)
@@ -50,27 +70,26 @@ def decision_boundary(
     picture: dict[str, Any] = {"extent": box, "origin": "lower", "aspect": "auto"}
     dots: dict[str, Any] = {"edgecolors": ink(), "rasterized": at.shape[1] > 2000}
     dots |= {"s": 16, "linewidths": 0.4} if at.shape[1] <= 1000 else {"s": 10, "linewidths": 0.2}
-    if given.classes is None:
-        low, high = min(A.min(), given.target.min()), max(A.max(), given.target.max())
+    if classes is None:
+        low, high = min(A.min(), target.min()), max(A.max(), target.max())
         image = ax.imshow(A[0], cmap="viridis", vmin=low, vmax=high, **picture)
-        ax.scatter(at[0], at[1], c=given.target, cmap="viridis", vmin=low, vmax=high, **dots)
+        ax.scatter(at[0], at[1], c=target, cmap="viridis", vmin=low, vmax=high, **dots)
         ax.figure.colorbar(image, ax=ax, label="prediction; points: the true value")
     else:
-        if len(given.classes) == 2:
+        if len(classes) == 2:
             image = ax.imshow(A[1], cmap=diverging(BLUE, ORANGE, 0.7), vmin=0, vmax=1, **picture)
             bar = ax.figure.colorbar(image, ax=ax, ticks=[0, 0.5, 1])
-            bar.set_label(f"probability of {words(given.classes[1])}", parse_math=False)
+            bar.set_label(f"probability of {words(classes[1])}", parse_math=False)
             _line(ax, across, up, A[1] - 0.5)
         else:
             ax.imshow(_shades(A), **picture)
             for k in range(len(A)):
                 _line(ax, across, up, A[k] - np.delete(A, k, axis=0).max(axis=0))
-        for k, label in enumerate(given.classes):
-            look: dict[str, Any] = {"color": COLORS[k % len(COLORS)], "marker": MARKERS[k % len(MARKERS)]}
-            mine = given.target == k
-            ax.scatter(at[0, mine], at[1, mine], label=words(label), **look, **dots)
-        if len(given.classes) > 2:
-            legend_beside(ax, len(given.classes))
+        for k, label in enumerate(classes):
+            mine = target == k
+            ax.scatter(at[0, mine], at[1, mine], label=words(label), **look(k), **dots)
+        if len(classes) > 2:
+            legend_beside(ax, len(classes))
     ax.set(xlim=box[:2], ylim=box[2:])
     ax.set_xlabel(words(labels[0], 40), parse_math=False)
     ax.set_ylabel(words(labels[1], 40), parse_math=False)
@@ -122,6 +141,6 @@ def _shades(A: Array) -> Array:
     """The color of the likeliest class (side, side, 4), the stronger the surer; A is (classes, side, side)."""
     from matplotlib.colors import to_rgb
 
-    colors = np.array([to_rgb(COLORS[k % len(COLORS)]) for k in range(len(A))])
+    colors = np.array([to_rgb(look(k)["color"]) for k in range(len(A))])
     sure = (A.max(axis=0) - 1 / len(A)) / (1 - 1 / len(A))
     return np.dstack([colors[A.argmax(axis=0)], 0.08 + 0.5 * sure.clip(0, 1)])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule import activations as table
+from chainrule._types import Array
 from chainrule.plots.style import BLUE, COLORS, MARKERS, ORANGE, axes, ink, plainly, pyplot, words
 
 if TYPE_CHECKING:
@@ -16,9 +17,23 @@ if TYPE_CHECKING:
 def cost_curves(runs: Any, *, ax: "Axes | None" = None) -> "Axes":
     """The cost J over the epochs, counted from 0: training solid, validation dashed.
 
-    runs: the Steps of a training (a list, or the generator that `Network.train` gives), a history such as
-    ``clf.history_``, {"cost": […], "validation_cost": […]}, or a dict label → one of these for several runs.
-    Raises ValueError where there is no cost to draw.
+    Parameters
+    ----------
+    runs : iterable of Step, history, or dict of these by label
+        What `Network.train` gives, or a list of its steps; a history such as ``clf.history_``, which is
+        ``{"cost": […], "validation_cost": […]}``; or several runs, each with a label.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; Axes of a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the picture.
+
+    Raises
+    ------
+    ValueError
+        If there is no cost to draw.
     """
     several = isinstance(runs, Mapping) and "cost" not in runs
     read = {name: _costs(run) for name, run in runs.items()} if several else {"": _costs(runs)}
@@ -27,16 +42,13 @@ def cost_curves(runs: Any, *, ax: "Axes | None" = None) -> "Axes":
     ax = axes(ax, 6, 4)
     drawn = len({line.get_color() for line in ax.lines})  # another picture on these Axes goes on with the next color
     for i, (name, (epochs, costs, validation)) in enumerate(read.items(), drawn):
-        color = COLORS[i % len(COLORS)]
-        look: dict[str, Any] = {"color": color, "markevery": 0.1, "markersize": 5}
+        look: dict[str, Any] = {"color": COLORS[i % len(COLORS)], "markevery": 0.1, "markersize": 5}
         look["marker"] = MARKERS[i // len(COLORS) - 1] if i >= len(COLORS) else "o" if len(epochs) == 1 else ""
         label = words(name, 30)
-        ax.plot(
-            epochs, costs, label=label if label and validation is None else f"{label}: training".lstrip(": "), **look
-        )
+        labels = [f"{label}: {what}".lstrip(": ") for what in ("training", "validation")]
+        ax.plot(epochs, costs, label=label if label and validation is None else labels[0], **look)
         if validation is not None:
-            label = f"{label}: validation".lstrip(": ")
-            ax.plot(epochs, validation, linestyle="--", label=label, **look)
+            ax.plot(epochs, validation, linestyle="--", label=labels[1], **look)
     ax.set(xlabel="epoch", ylabel="cost J")
     if ax.get_xscale() == "linear":
         ax.locator_params(axis="x", integer=True)
@@ -45,7 +57,7 @@ def cost_curves(runs: Any, *, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def _costs(run: Any) -> tuple[Any, Any, Any]:
+def _costs(run: Any) -> tuple[list[int], Array, Array | None]:
     """Epochs, costs, and validation costs or None."""
     if isinstance(run, Mapping):
         costs, validation = list(run["cost"]), run.get("validation_cost")
@@ -60,11 +72,25 @@ def _costs(run: Any) -> tuple[Any, Any, Any]:
     return epochs, np.array(costs, float), np.array(validation, float) if validation else None
 
 
-def activation(name: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """g(z) with its slope g′(z) for z from −4 to 4, and their formulas.
+def activation(name: str | table.Activation, *, ax: "Axes | None" = None) -> "Axes":
+    """An activation g(z) with its slope g′(z) for z from −4 to 4, and their formulas.
 
-    name: as Network takes it, ``"tanh"`` or ``"leaky_relu(0.2)"``. Raises ValueError for softmax and exp, which belong
-    to the output and have no slope of their own.
+    Parameters
+    ----------
+    name : str or Activation
+        As Network takes it, such as ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; Axes of a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the picture.
+
+    Raises
+    ------
+    ValueError
+        If there is no such activation, or it belongs to the output and has no slope of its own: softmax and exp.
     """
     row = table.get(name)
     z = np.linspace(-4, 4, 801)
@@ -84,7 +110,13 @@ def activation(name: Any, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def activations() -> "Figure":
-    """Every activation with its slope, each as `activation` draws it: a Figure."""
+    """Every activation with its slope, each as `activation` draws it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A new figure.
+    """
     rows = [name for name in table.ACTIVATIONS if name not in table.OUTPUT_ONLY]
     height = -(-len(rows) // 3)
     figure: Figure = pyplot().figure(figsize=(15, 3.4 * height), layout="constrained")

@@ -4,22 +4,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.plots.style import GREEN, PURPLE, axes, diverging, ink, legend_beside
+from chainrule.plots.style import GREEN, PURPLE, axes, diverging, ink, legend_beside, numbered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 UNITS, LAYERS = 10, 9  # drawn of one layer, and of the layers with the input; of more the first and the last are
 RADIUS, STEP = 0.37, 3.2  # of a unit, and from layer to layer; units are 1 apart
-_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def network(net: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Units as circles, weights as lines: green above zero, purple below, the wider and stronger the larger.
 
-    One scale holds for all weights that are drawn, another for the biases, which fill the circles. net: a Network, or
-    an estimator that has one. Of a layer with more than 10 units the first 6 and the last 2 are drawn, of more than 9
-    layers the first 4 and the last 4; what is left out is counted in the picture.
+    One scale holds for all weights that are drawn, another for the biases, which fill the circles. Of a layer with more
+    than 10 units the first 6 and the last 2 are drawn, of more than 9 layers the first 4 and the last 4; what is left
+    out is counted in the picture.
+
+    Parameters
+    ----------
+    net : Network or fitted estimator
+        The network, or an estimator that has one.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; Axes of a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the picture.
     """
     net = getattr(net, "network_", net)
     columns = _some(net.L + 1, LAYERS, 4, 4)  # layers, None where some are left out
@@ -43,7 +54,7 @@ def network(net: Any, *, ax: "Axes | None" = None) -> "Axes":
             circles.append(Circle((x, y), RADIUS))
             fills.append(float(net.b[l][i, 0]) if l else 0.0)
             if l == 0 or l == net.L:
-                ax.text(x, y, f"{'xŷ'[l > 0]}{i + 1}".translate(_DIGITS), ha="center", va="center", fontsize="small")
+                ax.text(x, y, numbered("xŷ"[l > 0], i + 1), ha="center", va="center", fontsize="small")
             for k, y_before in height.get(l - 1, {}).items():
                 lines.append(_between((x - STEP, y_before), (x, y)))
                 sizes.append(float(net.W[l][i, k]))

@@ -18,11 +18,30 @@ GAP = 0.08  # between two images, in images
 
 
 def first_layer(net: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> "Axes":
-    """W[1] as images, one for each unit: what it looks for. Green is above zero, purple below, zero has no color.
+    """W[1] as images, one for each unit: what it looks for.
 
-    net: a Network, or an estimator that has one; where it normalizes its inputs, the weights are for what it sees then.
-    shape: (height, width), or (height, width, 3) for color images, drawn as colors around a middle gray. One scale
-    holds for all units. Of more than 64 units the first 64 are drawn, and the title says so.
+    Green is above zero, purple below, zero has no color; of color images the weights are colors around a middle gray.
+    One scale holds for all units. Of more than 64 units the first 64 are drawn, and the title says so.
+
+    Parameters
+    ----------
+    net : Network or fitted estimator
+        The network, or an estimator that has one. Where it normalizes its inputs, the weights are for the normalized
+        ones.
+    shape : sequence of int
+        (height, width), or (height, width, 3) for color images.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; Axes of a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the picture.
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not have this shape.
     """
     net = getattr(net, "network_", net)
     W = net.W[1]
@@ -34,21 +53,39 @@ def first_layer(net: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> 
     else:
         _tiles(ax, images, cmap=diverging(PURPLE, GREEN), vmin=-scale, vmax=scale)
         ax.figure.colorbar(ax.images[0], ax=ax, label="weight", shrink=0.8)
-    drawn = (
-        f"the first {len(images)} of {len(W):,} units"
-        if len(W) > len(images)
-        else f"{len(W)} unit" + "s" * (len(W) > 1)
-    )
-    ax.set_title(f"W[1]: {drawn}", fontsize="medium")
+    some = f"the first {len(images)} of " if len(W) > len(images) else ""
+    ax.set_title(f"W[1]: {some}{len(W):,} unit{'s' * (len(W) > 1)}", fontsize="medium")
     return ax
 
 
 def misclassified(model: Any, X: Any, y: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> "Axes":
-    """The images whose class a model gets wrong, the surest mistake first: what is true → what it says, and how surely.
+    """The images whose class a model gets wrong, the surest mistake first.
 
-    model, X, y: a Network with columns, or an estimator with rows. shape: (height, width) or (height, width, 3).
-    Of more than 24 mistakes the surest 24 are drawn; the title counts them all. Raises ValueError for a model of
-    numbers, and for a shape that the inputs do not have.
+    Below each is what is true → what the model says, and how surely. Of more than 24 mistakes the surest 24 are drawn;
+    the title counts them all.
+
+    Parameters
+    ----------
+    model : Network or estimator
+        A Network takes examples as columns, an estimator as rows.
+    X : array
+        The inputs: of shape (n[0], m) for a Network, (m, n) for an estimator.
+    y : array
+        What is true: of shape (n[L], m) for a Network, (m,) for an estimator.
+    shape : sequence of int
+        (height, width), or (height, width, 3) for color images.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; Axes of a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the picture.
+
+    Raises
+    ------
+    ValueError
+        If the model predicts numbers, or the inputs do not have this shape.
     """
     classes, target, A = classified(model, X, y, "misclassified")
     pixels = columns(model, X)

@@ -14,10 +14,31 @@ COUNTED = 20  # classes up to which the counts are written into the cells
 
 
 def confusion(model: Any, X: Any, y: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Rows are what is true, columns what is predicted: blue what is right, orange what is wrong.
+    """The confusion matrix: rows are what is true, columns what is predicted, blue is right, orange is wrong.
 
-    The numbers are counts; the color grows stronger with the root of the share of the row. model, X, y: a Network with
-    columns, or an estimator with rows. Raises ValueError for a model of numbers.
+    The numbers are counts, which are left out for more than 20 classes; the color grows stronger with the root of the
+    share of the row.
+
+    Parameters
+    ----------
+    model : Network or estimator
+        A Network takes examples as columns, an estimator as rows.
+    X : array
+        The inputs: of shape (n[0], m) for a Network, (m, n) for an estimator.
+    y : array
+        What is true: of shape (n[L], m) for a Network, (m,) for an estimator.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; Axes of a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the picture.
+
+    Raises
+    ------
+    ValueError
+        If the model predicts numbers.
     """
     classes, target, A = classified(model, X, y, "confusion")
     K = len(classes)
@@ -30,9 +51,7 @@ def confusion(model: Any, X: Any, y: Any, *, ax: "Axes | None" = None) -> "Axes"
 
     shades = np.empty((K, K, 4))
     shades[..., :3] = np.where(np.eye(K, dtype=bool)[..., None], to_rgb(BLUE), to_rgb(ORANGE))
-    shades[..., 3] = 0.85 * np.sqrt(
-        share
-    )  # so far that words on it read in the color of the page's text, dark or light
+    shades[..., 3] = 0.85 * np.sqrt(share)  # so that words on it read in the color of the text, dark or light
     ax.imshow(shades)
     if K <= COUNTED:
         for i, j in np.argwhere(counts):

@@ -18,12 +18,31 @@ WIDTH = 0.86  # of a layer's part of the picture; layers are 1 apart
 def histograms(traces: Any, what: str = "A", *, ax: "Axes | None" = None) -> "Axes":
     """How the values of every layer are spread, and how that changes over training; the line is their median.
 
-    traces: several of `chainrule.trace` of the same examples, one after the other, as a list or a dict epoch → trace.
-    what: ``"A"``, ``"Z"``, ``"slope"``, ``"W"``, ``"b"``, or a gradient ``"dZ"``, ``"dA"``, ``"dW"``, ``"db"``, of
-    which the sizes are drawn on a logarithmic scale, without zeros; sizes under 1e-12 of the largest are in the lowest
-    bin. Above is the share of zeros, first → last. One scale holds for all layers, so that what vanishes or explodes
-    over the depth is seen.
-    Raises ValueError for no traces, or for what is not one array a layer.
+    Above is the share of zeros, in the first trace → in the last. One scale holds for all layers, so that what vanishes
+    or explodes over the depth is seen.
+
+    Parameters
+    ----------
+    traces : list of Trace, or dict of Trace by epoch
+        Several of `chainrule.trace` of the same examples, one after the other.
+    what : str, default "A"
+        ``"A"``, ``"Z"``, ``"slope"``, ``"W"``, ``"b"``, or a gradient ``"dZ"``, ``"dA"``, ``"dW"``, ``"db"``. Of
+        gradients the sizes are drawn on a logarithmic scale, without zeros; sizes under 1e-12 of the largest are in the
+        lowest bin.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; Axes of a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The Axes with the picture.
+
+    Raises
+    ------
+    ValueError
+        If there are no traces, or `what` is not one array for each layer.
+    KeyError
+        If a trace has nothing of this name.
     """
     times, given = (list(traces), list(traces.values())) if isinstance(traces, Mapping) else (None, list(traces))
     if not given:

@@ -23,6 +23,9 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">", "p", "*")
 INK = "#7f7f80"  # what `svg` draws text and lines in; on a page it becomes the color of its text
 
 
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
 def pyplot() -> Any:
     """matplotlib.pyplot, or an ImportError that says how to get it."""
     try:
@@ -81,6 +84,16 @@ def words(value: object, most: int = 20) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
+def numbered(letter: str, i: int) -> str:
+    """A symbol with a number below: ``x₁₂``."""
+    return letter + str(i).translate(_SUBSCRIPTS)
+
+
+def look(k: int) -> dict[str, Any]:
+    """The color and the mark of the k-th of several things, counted from 0."""
+    return {"color": COLORS[k % len(COLORS)], "marker": MARKERS[k % len(MARKERS)]}
+
+
 def legend_beside(ax: "Axes", entries: int, **options: Any) -> None:
     """A legend to the right of the Axes, where it covers nothing. Names with a $ stay names."""
     made: Any = ax.legend(
@@ -105,15 +118,15 @@ def plainly(legend: Any) -> None:
 
 def diverging(low: str, high: str, strength: float = 1.0) -> "ListedColormap":
     """From `low` through nothing at all, which is whatever the page is, to `high`."""
-    from matplotlib.colors import ListedColormap, to_rgb
+    from matplotlib.colors import ListedColormap
 
-    t = np.linspace(-1, 1, 257)[:, None]
-    return ListedColormap(np.hstack([np.where(t < 0, to_rgb(low), to_rgb(high)), strength * abs(t)]))
+    below, above = (np.array(fading(color, strength).colors) for color in (low, high))
+    return ListedColormap(np.vstack([below[:0:-1], above]))
 
 
 def fading(color: str, strength: float = 1.0) -> "ListedColormap":
     """From nothing to `color`."""
     from matplotlib.colors import ListedColormap, to_rgb
 
-    t = np.linspace(0, strength, 256)[:, None]
-    return ListedColormap(np.hstack([np.broadcast_to(to_rgb(color), (256, 3)), t]))
+    t = strength * np.linspace(0, 1, 129)[:, None]
+    return ListedColormap(np.hstack([np.broadcast_to(to_rgb(color), (129, 3)), t]))
