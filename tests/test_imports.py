@@ -8,59 +8,57 @@ from pathlib import Path
 import pytest
 
 import chainrule
+from chainrule.files import codec
 
 HOUSE = Path(chainrule.__file__).parent
-CORE = {"equations", "activations", "losses", "initializers", "optimizers", "schedules", "normalization", "names"}
-ENGINE = {"engines", "equations", "network"}
+# From the ground to the roof; what stands in one line knows nothing of its neighbors.
+ORDER = [
+    {"_native", "_types", "_version", "datasets", "equations", "errors", "text"},
+    {"activations", "checks", "layout", "readers"},
+    {"initializers", "losses", "normalization", "optimizers", "schedules"},
+    {"engines"},
+    {"files"},
+    {"training"},
+    {"network"},
+    {"plots", "working"},
+    {"claims", "estimators"},
+    {"tabular"},
+    {"exporting"},
+    {"cli"},
+    {"__main__"},
+]
+# What each room imports when the program runs, at the top of a file or inside a function: all of it, and nothing else.
 ARROWS = {
-    "names": set(),
-    "blas": set(),
-    "finite": set(),
-    "activations": {"names"},
-    "losses": {"activations", "names"},
-    "initializers": {"names"},
-    "optimizers": {"blas", "names"},
-    "schedules": {"names"},
-    "normalization": {"finite", "names"},
-    "equations": {"activations", "losses"},
-    "native": {"_native", "activations", "losses"},
-    "network": {"activations", "blas", "equations", "finite", "initializers", "losses", "native", "normalization"},
-    "interrupts": {"native"},
-    "container": {"native"},
-    "states": {"network"},
-    "objects": {"container", "network", "states"},
-    "modelfile": {"container", "network", "objects"},
-    "checkpoints": {"container", "interrupts", "modelfile"},
-    "engines": {"blas", "equations", "interrupts", "names", "native", "network", "optimizers"},
-    "training": {"blas", "checkpoints", "native", "optimizers", *ENGINE},
-    "many": {"engines", "native", "network", "training"},
-    "tracing": {"equations", "network"},
-    "mistakes": {"activations", "equations", "network"},
-    "checking": {"equations", "mistakes", "network", "tracing"},
-    "diagnosis": {"equations", "network", "tracing"},
-    "plots": {"activations", "network"},
-    "datasets": set(),
-    "readers": {"datasets"},
-    "claims": {"datasets", "many", "native", "optimizers", "plots", "readers", "tracing", "training", *ENGINE},
-    "estimators": {
-        "training",
-        "checkpoints",
-        "diagnosis",
-        "finite",
-        "engines",
-        "many",
-        "network",
-        "plots",
-        *CORE - {"equations"},
-    },
-    "exporting": {"activations", "container", "estimators", "network", "tabular"},
-    "tabular": {"estimators", "optimizers", "readers", "schedules"},
+    "__main__": "cli",
+    "activations": "text",
+    "checks": "_types",
+    "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
+    "cli": "_version activations claims errors exporting files plots readers tabular text working",
+    "engines": "_native _types activations equations losses optimizers text",
+    "estimators": "_types activations checks engines errors files network normalization optimizers plots schedules "
+    "text training working",
+    "exporting": "_types _version activations errors estimators files network tabular text",
+    "files": "_types _version checks engines errors text",
+    "initializers": "_types activations text",
+    "layout": "_types",
+    "losses": "activations text",
+    "network": "_types activations checks engines equations initializers layout losses normalization training",
+    "normalization": "_types checks text",
+    "optimizers": "_types checks",
+    "plots": "_types activations network",
+    "readers": "datasets errors text",
+    "schedules": "checks",
+    "tabular": "_types activations errors estimators optimizers readers schedules text",
+    "training": "_types checks engines errors files optimizers schedules",
+    "working": "_types activations engines equations losses network text",
 }
-ANYTHING = {"cli", "__main__"}  # the top of the house
-# Imports inside a function, for what is needed rarely and stands above: (room, what).
-UPWARDS = {("network", "training")}
+# What is known for the sake of its type only, in annotations.
+IN_ANNOTATIONS = {"cli": "engines", "engines": "network", "training": "network"}
+# Rooms that model files name, and files loads by that name when a file or a model asks for it (codec.PLACES).
+BY_NAME = "estimators network normalization optimizers schedules tabular"
 
 FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
+LOCAL = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def room_of(path: Path) -> str:
@@ -68,77 +66,91 @@ def room_of(path: Path) -> str:
     return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
-def imports(tree: ast.AST) -> set[str]:
-    """Full names of all that is imported in a tree; of `from chainrule import x` chainrule.x."""
+def imports(node: ast.AST, *, lazy: bool = True, types: bool = False) -> set[str]:
+    """Full names of all that is imported in a tree; of `from chainrule import x` chainrule.x.
+
+    lazy: also inside functions. types: only for the type checker, instead of what is imported by a running program.
+    """
     found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "write absolute imports"
-            names = {f"chainrule.{alias.name}" for alias in node.names}
-            found |= names if node.module == "chainrule" else {node.module or ""}
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            found |= imports(child) if types else set()
+        elif isinstance(child, ast.Import | ast.ImportFrom) and not types:
+            found |= names(child)
+        elif lazy or not isinstance(child, LOCAL):
+            found |= imports(child, lazy=lazy, types=types)
     return found
 
 
+def names(node: ast.Import | ast.ImportFrom) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    assert node.level == 0, "write absolute imports"
+    return {f"chainrule.{alias.name}" for alias in node.names} if node.module == "chainrule" else {node.module or ""}
+
+
 def ours(found: set[str]) -> set[str]:
-    rooms = {name.split(".")[1] for name in found if name.startswith("chainrule.")}
-    return rooms - {"__version__"}
+    return {name.split(".")[1] for name in found if name.startswith("chainrule.")}
 
 
-def at_module_level(path: Path) -> set[str]:
-    """What loads with the module: no imports in functions, none for the type checker only."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def tree(path: Path) -> ast.AST:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
-    class Prune(ast.NodeTransformer):
-        def visit_FunctionDef(self, node):
-            return ast.Pass()
 
-        visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+def rooms(**options: bool) -> dict[str, set[str]]:
+    """Room → the others that its files import."""
+    found: dict[str, set[str]] = {}
+    for path in FILES:
+        room = room_of(path)
+        found.setdefault(room, set()).update(ours(imports(tree(path), **options)) - {room})
+    return {room: others for room, others in found.items() if others}
 
-        def visit_If(self, node):
-            return ast.Pass() if "TYPE_CHECKING" in ast.unparse(node.test) else self.generic_visit(node)
 
-    return imports(Prune().visit(tree))
+def test_every_room_imports_what_the_plan_says_and_nothing_in_the_plan_is_unused():
+    assert rooms() == {room: set(others.split()) for room, others in ARROWS.items()}
+
+
+def test_every_room_is_on_a_floor_and_no_arrow_points_up_or_to_a_neighbor():
+    floor = {room: i for i, level in enumerate(ORDER) for room in level}
+    assert set(floor) == {room_of(path) for path in FILES} | {"_native"}
+    up = {(room, other) for room, others in rooms().items() for other in others if floor[other] >= floor[room]}
+    assert up == set()
+
+
+def test_what_is_only_annotated_is_what_the_plan_says():
+    running = rooms()
+    only = {room: others - running.get(room, set()) for room, others in rooms(types=True).items()}
+    assert {room: others for room, others in only.items() if others} == {
+        room: set(others.split()) for room, others in IN_ANNOTATIONS.items()
+    }
+
+
+def test_model_files_name_what_the_plan_says():
+    assert ours({place.partition(":")[0] for place in codec.PLACES.values()}) == set(BY_NAME.split())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOUSE)))
-def test_every_module_imports_only_what_stands_below_it(path):
-    room = room_of(path)
-    if room in ANYTHING:
-        return
-    assert room in ARROWS, f"{room} is new: say here what it may import"
-    found = ours(imports(ast.parse(path.read_text(encoding="utf-8")))) - {room}
-    extra = {name for name in found - ARROWS[room] if (room, name) not in UPWARDS}
-    assert not extra, f"{room} must not import {extra}"
-    assert not {name for name in ours(at_module_level(path)) if (room, name) in UPWARDS}
+def test_no_file_imports_through_the_facade_or_is_longer_than_400_lines(path):
+    found = imports(tree(path)) | imports(tree(path), types=True)
+    files = {path.relative_to(HOUSE).parts[0].removesuffix(".py") for path in FILES} | {"_native"}
+    assert "chainrule" not in found
+    assert ours(found) <= files, "a name from the facade: import it from the module where it is"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-def test_the_one_look_upwards_is_in_train_and_for_types():
-    tree = ast.parse((HOUSE / "network.py").read_text(encoding="utf-8"))
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and "training" in ours(imports(n))]
-    assert [function.name for function in functions] == ["train"]
+CORE = [*sorted(set().union(*ORDER[:3]) - {"_native", "readers"}), "engines", "training", "network"]
 
 
-def test_the_arrows_have_no_cycle_and_are_the_ones_in_the_plan():
-    graph = {}
-    for path in FILES:
-        graph.setdefault(room_of(path), set()).update(ours(at_module_level(path)) - {room_of(path)})
-    done = {"_native"}  # written in C++
-    while graph.keys() - done:
-        free = {room for room in graph if room not in done and graph[room] <= done}
-        assert free, f"a cycle among {sorted(graph.keys() - done)}"
-        done |= free
-
-
-@pytest.mark.parametrize("room", sorted({*CORE, "network", "engines", "training", "many"}))
+@pytest.mark.parametrize("room", CORE)
 def test_the_core_needs_numpy_and_nothing_else_to_load(room):
-    outside = {name.split(".")[0] for name in at_module_level(HOUSE / f"{room}.py")} - {"chainrule", "numpy"}
+    files = [path for path in FILES if room_of(path) == room]
+    found = set().union(*(imports(tree(path), lazy=False) for path in files))
+    outside = {name.split(".")[0] for name in found} - {"chainrule", "numpy"}
     assert outside <= sys.stdlib_module_names
 
 
 def test_the_heart_names_no_array_library():
-    assert imports(ast.parse((HOUSE / "equations.py").read_text(encoding="utf-8"))) <= {"collections.abc", "typing"}
+    assert imports(tree(HOUSE / "equations.py")) <= {"collections.abc", "typing"}
 
 
 def loaded_by(code: str) -> set[str]:

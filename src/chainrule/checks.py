@@ -87,16 +87,33 @@ def as_floats(name: str, A: Any, dtype: np.dtype[Any]) -> Any:
     raise ValueError(f"{name}: {why}, wanted numbers. Turn text, dates and categories into numbers first.")
 
 
-def check_targets_shape(Y: Array, outputs: int, m: int) -> None:
-    """ValueError for targets that are not (outputs, m), with what was meant, perhaps."""
-    if Y.shape == (outputs, m):
-        return
-    hint = ""
-    if Y.size == m and Y.ndim <= 2 and outputs == 1:
-        hint = " Make it a row: Y.reshape(1, -1)."
-    elif Y.size == m and Y.ndim <= 2 and (Y.dtype.kind in "iubUSO" or (np.round(Y) == Y).all()):
-        hint = f" Make one-hot columns of the labels: chainrule.one_hot(Y, {outputs})."
-    raise ValueError(f"Y: got shape {Y.shape}, wanted ({outputs}, {m}), one column for each column of X.{hint}")
+def check_inputs(X: Any, features: int, dtype: np.dtype[Any]) -> Any:
+    """X (features, m), dense or CSR or CSC, in this precision; not copied where it is so. ValueError for others."""
+    if not isinstance(X, np.ndarray):
+        if not hasattr(X, "tocsr"):
+            X = np.asarray(X)
+        elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns
+            X = X.tocsr()
+    if X.ndim != 2 or X.shape[0] != features:
+        hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == features else ""
+        raise ValueError(f"X: got shape {X.shape}, wanted ({features}, m), one column for each example.{hint}")
+    return as_floats("X", X, dtype)
+
+
+def check_targets(Y: Any, outputs: int, m: int, dtype: np.dtype[Any]) -> Array:
+    """Y (outputs, m) in this precision. ValueError for others, with what was meant, perhaps."""
+    Y = np.asarray(Y)
+    if Y.shape != (outputs, m):
+        hint = ""
+        if Y.size == m and Y.ndim <= 2 and outputs == 1:
+            hint = " Make it a row: Y.reshape(1, -1)."
+        elif Y.size == m and Y.ndim <= 2 and (Y.dtype.kind in "iubUSO" or (np.round(Y) == Y).all()):
+            hint = f" Make one-hot columns of the labels: chainrule.one_hot(Y, {outputs})."
+        raise ValueError(f"Y: got shape {Y.shape}, wanted ({outputs}, {m}), one column for each column of X.{hint}")
+    if m == 0:
+        raise ValueError("X: got no examples (0 columns), wanted at least one")
+    numbers: Array = as_floats("Y", Y, dtype)
+    return numbers
 
 
 def check_finite(name: str, row: str, A: Any, given: Any) -> None:

@@ -14,7 +14,6 @@ class DivergenceError(ChainruleError, ArithmeticError, ValueError):
         The epoch, counted from 0.
     learning_rate : float or None
         Its learning rate; None where the solver chooses its own steps.
-
     """
 
     def __init__(self, message: str, epoch: int = -1, learning_rate: float | None = None) -> None:
@@ -43,7 +42,6 @@ class DivergenceWarning(UserNote):
         The epoch, counted from 0.
     learning_rate : float or None
         Its learning rate.
-
     """
 
     def __init__(self, message: str, epoch: int = -1, learning_rate: float | None = None) -> None:
@@ -76,7 +74,6 @@ class TrainingInterrupted(UserNote):
         What there is to say about its checkpoint; None where there is none.
     written : bool
         Whether the checkpoint holds the training as it was then.
-
     """
 
     def __init__(self, message: str, checkpoint: str | None = None, written: bool = False) -> None:

@@ -58,3 +58,13 @@ def describe_layers(sizes: Sequence[int], activations: Sequence[str]) -> list[di
         {"units": n, "activation": g, "W": [n, before], "b": [n, 1], "parameters": n * (before + 1)}
         for (before, n), g in zip(pairwise(sizes), activations, strict=True)
     ]
+
+
+def table(layers: Sequence[dict[str, Any]]) -> str:
+    """The layers of `describe_layers` as a table of text."""
+    rows = [("layer", "units", "activation", "W", "b", "parameters")]
+    for l, layer in enumerate(layers, 1):
+        shapes = (str(tuple(layer[name])) for name in "Wb")
+        rows.append((str(l), str(layer["units"]), layer["activation"], *shapes, f"{layer['parameters']:,}"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)

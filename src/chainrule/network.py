@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import activations, equations, initializers, layout, losses
+from chainrule import activations, checks, equations, initializers, layout, losses
 from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.checks import as_floats, check_finite, check_targets_shape, check_weights
 from chainrule.engines import blas, kernel
 from chainrule.layout import Views
 from chainrule.normalization import Normalizer
@@ -65,7 +64,6 @@ class Network:
     -----
     `forward`, `cost` and `gradients` are computed by the engine that `engine` names: the compiled kernel where it has
     the network's functions, else the reference in NumPy. `layers` is always the reference's, for it shows every array.
-
     """
 
     def __init__(
@@ -145,7 +143,6 @@ class Network:
         Returns
         -------
         W, b : lists of arrays, 1-based
-
         """
         return layout.unpack(self.sizes, vector)
 
@@ -160,7 +157,6 @@ class Network:
         Returns
         -------
         array of shape (p,)
-
         """
         return np.concatenate([part.ravel() for pair in zip(dW[1:], db[1:], strict=True) for part in pair])
 
@@ -231,7 +227,6 @@ class Network:
         Returns
         -------
         array of shape (n[L], m)
-
         """
         X = self.check_inputs(X)
         compiled = self.compiled()
@@ -255,7 +250,6 @@ class Network:
         -------
         Z, A : lists of arrays
             Z[0] … Z[L] and A[0] … A[L], (n[l], m) each: A[0] is the (normalized) input, Z[0] is None.
-
         """
         return self._layers(self.check_inputs(X))
 
@@ -279,7 +273,6 @@ class Network:
         -------
         float
             J.
-
         """
         examples = self.check_examples(X, Y, weights)
         return self.evaluate(*examples)[0] if l2 == 0 else self._cost_and_gradients(*examples, l2)[0]
@@ -298,19 +291,14 @@ class Network:
 
         Parameters
         ----------
-        X : array of shape (n[0], m)
-        Y : array of shape (n[L], m)
-        l2 : float, default 0
-            λ of the term (λ/2m) Σ ‖W[l]‖².
-        weights : array of shape (m,), optional
-            They multiply each 𝓛, and Σ weights takes the place of m.
+        X, Y, l2, weights
+            As in `cost`.
 
         Returns
         -------
         J : float
         dW, db : lists of arrays
             dW[l] (n[l], n[l-1]) and db[l] (n[l], 1) for l = 1 … L; index 0 is None.
-
         """
         return self._cost_and_gradients(*self.check_examples(X, Y, weights), l2)
 
@@ -346,7 +334,6 @@ class Network:
         -------
         Network
             Itself.
-
         """
         self.normalizer = None
         if method is not None:
@@ -355,16 +342,7 @@ class Network:
 
     def check_inputs(self, X: Any) -> Any:
         """X checked, in the network's precision, normalized: (n[0], m). Not copied where none of this is needed."""
-        if not isinstance(X, np.ndarray):
-            if not hasattr(X, "tocsr"):
-                X = np.asarray(X)
-            elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns
-                X = X.tocsr()
-        if X.ndim != 2 or X.shape[0] != self.sizes[0]:
-            hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == self.sizes[0] else ""
-            raise ValueError(f"X: got shape {X.shape}, wanted ({self.sizes[0]}, m), one column for each example.{hint}")
-        if X.dtype != self.dtype:
-            X = as_floats("X", X, self.dtype)
+        X = checks.check_inputs(X, self.sizes[0], self.dtype)
         return X if self.normalizer is None else self.normalizer(X)
 
     def check_examples(
@@ -375,22 +353,19 @@ class Network:
         known_finite: X and Y were looked through for NaN and infinity just now; they are not again where they come out
         as they went in.
         """
-        given_X, given_Y = X, Y
-        X, Y = self.check_inputs(X), np.asarray(Y)
-        m = X.shape[1]
-        check_targets_shape(Y, self.sizes[-1], m)
-        if m == 0:
-            raise ValueError("X: got no examples (0 columns), wanted at least one")
-        Y = as_floats("Y", Y, self.dtype)
-        if not (known_finite and X is given_X):
-            check_finite("X", "feature", X, given_X)
-        if not (known_finite and Y is given_Y):
-            check_finite("Y", "output", Y, given_Y)
-        if not self.loss.accepts(Y):
+        given, inputs = X, self.check_inputs(X)
+        targets = checks.check_targets(Y, self.sizes[-1], inputs.shape[1], self.dtype)
+        if not (known_finite and inputs is given):
+            checks.check_finite("X", "feature", inputs, given)
+        if not (known_finite and targets is Y):
+            checks.check_finite("Y", "output", targets, Y)
+        if not self.loss.accepts(targets):
             raise ValueError(
-                f"Y: values from {Y.min():g} to {Y.max():g}; the {self.loss.name} loss wants {self.loss.wanted}"
+                f"Y: values from {targets.min():g} to {targets.max():g}; the {self.loss.name} loss wants "
+                f"{self.loss.wanted}"
             )
-        return X, Y, None if weights is None else check_weights(weights, m, self.dtype)
+        w = None if weights is None else checks.check_weights(weights, inputs.shape[1], self.dtype)
+        return inputs, targets, w
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -410,7 +385,6 @@ class Network:
         -------
         dict
             layers (a list of units, activation, W, b, parameters), inputs, parameters, loss, dtype, normalize.
-
         """
         normalizer = self.normalizer
         return {
@@ -423,11 +397,5 @@ class Network:
         }
 
     def __str__(self) -> str:
-        rows = [("layer", "units", "activation", "W", "b", "parameters")]
-        for l, layer in enumerate(self.describe()["layers"], 1):
-            shapes = (str(tuple(layer[name])) for name in "Wb")
-            rows.append((str(l), str(layer["units"]), layer["activation"], *shapes, f"{layer['parameters']:,}"))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         total = f"{self.parameters.size:,} parameters ({self.dtype.name}), {self.sizes[0]} inputs, {self.loss.spec}"
-        return "\n".join([*lines, total])
+        return f"{layout.table(self.describe()['layers'])}\n{total}"

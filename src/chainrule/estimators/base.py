@@ -80,8 +80,6 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             if name != "self":
                 setattr(self, name, value)
 
-    # -- the network and its two faces -------------------------------------------------------------------------------
-
     def _make_network(
         self, sizes: list[int], output: str, dtype: Any, init: Any = "zeros", seed: int | None = None
     ) -> Network:
@@ -162,8 +160,6 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         super().__setstate__({**type(self)().get_params(deep=False), **state})
         if hasattr(self, "network_"):
             self._expose()
-
-    # -- fitting -----------------------------------------------------------------------------------------------------
 
     def _check_solver(self) -> bool:
         if isinstance(solver(self), LBFGS):
@@ -286,8 +282,6 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
     @abstractmethod
     def _metric(self, A: Array, Y: Array, weights: Array | None) -> float:
         """Accuracy or R² of A[L] against Y, both (n[L], m)."""
-
-    # -- using -------------------------------------------------------------------------------------------------------
 
     def _inputs(self, X: Any) -> Any:
         """X (n, m), columns, of rows that are still to be validated."""

@@ -46,7 +46,6 @@ class Checkpoint:
     ------
     ValueError
         `every` is not a whole number of 1 or more.
-
     """
 
     path: str | os.PathLike[str]

@@ -42,7 +42,6 @@ class Step:
         None where the solver chose its own steps.
     engine : str
         The engine that ran.
-
     """
 
     epoch: int

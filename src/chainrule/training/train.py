@@ -50,7 +50,6 @@ class Training(Iterator[Step]):
         -------
         list of Step
             The steps that were not taken yet: all of them, unless the training was iterated over before.
-
         """
         return list(self)
 
@@ -166,7 +165,6 @@ def train(
     -----
     An update is W[l] = W[l] − α dW[l], b[l] = b[l] − α db[l] for gradient descent; see `chainrule.optimizers` for the
     others.
-
     """
     check_whole(epochs=epochs, every=every, patience=patience, batch_size=batch_size)
     settings = None
