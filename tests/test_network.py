@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule.activations import get as activation
+from chainrule.engines import kernel
 from chainrule.normalization import Normalizer
 from support.contract import CASES, case, network, problem
 
@@ -437,3 +438,48 @@ def test_an_activation_object_is_as_good_as_its_name():
     np.testing.assert_array_equal(
         net.forward(np.ones((2, 1))), cr.Network([2, 3, 1], hidden="elu(0.5)", seed=0).forward(np.ones((2, 1)))
     )
+
+
+# -- targets ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_hot_makes_a_column_of_each_label():
+    np.testing.assert_array_equal(cr.one_hot([2, 0, 1, 0]), [[0, 1, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]])
+    np.testing.assert_array_equal(cr.one_hot(np.array([[1.0, 0.0]]), 3), [[0, 1], [1, 0], [0, 0]])
+    net = cr.Network([2, 3], output="softmax", seed=0)
+    X = np.random.default_rng(0).normal(size=(2, 5))
+    assert net.train(X, cr.one_hot([0, 1, 2, 1, 0]), cr.Adam(), epochs=1).run()[0].cost > 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        ([0.5, 1], None, "wanted whole numbers from 0"),
+        ([-1, 0], None, "wanted whole numbers from 0"),
+        (["a", "b"], None, "np.unique"),
+        ([], None, "wanted whole numbers"),
+        ([np.nan, 1], None, "wanted whole numbers"),
+        ([0, 3], 3, "got 3, wanted 0 to 2 for 3 classes"),
+    ],
+)
+def test_what_is_no_label_is_refused(labels, classes, message):
+    with pytest.raises(ValueError, match=message):
+        cr.one_hot(labels, classes)
+
+
+@pytest.mark.parametrize("labels", [np.array([0, 2, 1, 0]), np.array([[0, 2, 1, 0]]), np.array(["a", "c", "b", "a"])])
+def test_labels_in_the_place_of_targets_are_told_the_line_that_mends_it(labels):
+    net = cr.Network([2, 3], output="softmax", seed=0)
+    with pytest.raises(ValueError, match=r"wanted \(3, 4\).* Make one-hot columns .*: chainrule\.one_hot\(Y, 3\)"):
+        net.cost(np.ones((2, 4)), labels)
+
+
+def test_the_engine_that_computes_is_visible():
+    assert cr.Network([2, 1]).engine == ("native" if kernel.BUILT else "numpy")
+
+
+def test_a_vector_is_taken_for_a_column_of_biases():
+    net = network([2, 4, 1])
+    net.b[1] = np.arange(4.0)
+    np.testing.assert_array_equal(net.b[1], [[0], [1], [2], [3]])
+    assert np.shares_memory(net.b[1], net.parameters)

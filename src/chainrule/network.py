@@ -77,14 +77,6 @@ class Network:
         seed: int | np.random.Generator | None = None,
         dtype: Any = np.float64,
     ) -> None:
-        self._set_structure(sizes, hidden, output, loss, dtype)
-        self._set_vector(kernel.zeros(layout.length(self.sizes), self.dtype))
-        rng = np.random.default_rng(seed)
-        for l in range(1, self.L + 1):
-            self.W[l][...] = initializers.get(init, self.g[l])(rng, self.W[l].shape)
-
-    def _set_structure(self, sizes: Iterable[int], hidden: Any, output: Any, loss: str | None, dtype: Any) -> None:
-        """All of the network but its parameters."""
         self.sizes = layout.check_sizes(sizes)
         self.L = len(self.sizes) - 1
         names = [hidden] * (self.L - 1) if isinstance(hidden, (str, Activation)) else list(hidden)
@@ -105,10 +97,12 @@ class Network:
             raise ValueError(f"dtype: got {self.dtype}, wanted float32 or float64")
         self.normalizer: Normalizer | None = None
         self._compiled: tuple[Any, Any] | None = None
-
-    def _set_vector(self, vector: Array) -> None:
-        self._parameters = vector
-        self._W, self._b = self.unpack(vector)
+        self._parameters = kernel.zeros(layout.length(self.sizes), self.dtype)
+        self._W, self._b = self.unpack(self._parameters)
+        rng = np.random.default_rng(seed)
+        if init != "zeros":
+            for l in range(1, self.L + 1):
+                self.W[l][...] = initializers.get(init, self.g[l])(rng, self.W[l].shape)
 
     # -- parameters --------------------------------------------------------------------------------------------------
 
@@ -181,19 +175,17 @@ class Network:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], parameters: Array) -> "Network":
-        """The network of a state (see __getstate__) on this vector of parameters (p,), which is not copied.
-
-        ValueError if the vector, or the normalizer, is not one for these sizes.
-        """
-        network = cls.__new__(cls)
-        network._set_structure(*(state[name] for name in ("sizes", "hidden", "output", "loss", "dtype")))
-        length = layout.length(network.sizes)
-        if parameters.shape != (length,) or parameters.dtype != network.dtype:
+        """The network of a `__getstate__` on this vector (p,), which is not copied. ValueError if they do not fit."""
+        length, dtype = layout.length(layout.check_sizes(state["sizes"])), np.dtype(state["dtype"])
+        if parameters.shape != (length,) or parameters.dtype != dtype:
             raise ValueError(
-                f"parameters: got shape {parameters.shape} of {parameters.dtype}, wanted ({length},) of "
-                f"{network.dtype} for the sizes {network.sizes}"
+                f"parameters: got shape {parameters.shape} of {parameters.dtype}, wanted ({length},) of {dtype} for "
+                f"the sizes {state['sizes']}"
             )
-        network._set_vector(parameters)
+        structure = {name: state[name] for name in ("sizes", "hidden", "output", "loss")}
+        network = cls(**structure, dtype=dtype, init="zeros")
+        network._parameters = parameters
+        network._W, network._b = network.unpack(parameters)
         network.normalizer = normalizer = state["normalizer"]
         wanted = (network.sizes[0], 1)
         for part in () if normalizer is None else (normalizer.center, normalizer.scale):

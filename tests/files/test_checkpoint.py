@@ -208,6 +208,28 @@ def test_wrong_arguments_are_told_before_anything_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_checkpoint_says_all_of_it_in_one_argument(tmp_path):
+    whole = trained()
+    one = cr.Checkpoint(tmp_path / "c", every=1, resume=True)
+    net = cr.Network([6, 5, 4, 1], hidden=["tanh", "relu"], seed=1)
+    options = {"epochs": 12, "batch_size": 16, "seed": 2, "checkpoint": one}
+    for step in net.train(X, Y, cr.Adam(0.01), **options):
+        if step.epoch == 5:
+            break
+    assert modelfile.read_about(one.path)["epoch"] == 6
+    net = cr.Network([6, 5, 4, 1], hidden=["tanh", "relu"], seed=1)
+    assert_same((net, net.train(X, Y, cr.Adam(0.01), **options).run()), whole)
+    model = cr.MLPClassifier((4,), max_iter=3, tol=0).set_params(n_iter_no_change=np.inf)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(PEOPLE, LABELS, checkpoint=cr.Checkpoint(tmp_path / "d", every=2))
+    assert modelfile.read_about(tmp_path / "d")["epoch"] == 3
+    with pytest.raises(ValueError, match=r"say `every` and `resume` in Checkpoint\(…\), or beside the path, not both"):
+        net.train(X, Y, cr.Adam(), epochs=1, checkpoint=one, resume=True)
+    with pytest.raises(ValueError, match="checkpoint_every: got 0"):
+        cr.Checkpoint("c", every=0)
+
+
 # -- writing that fails ----------------------------------------------------------------------------------------------
 
 

@@ -249,8 +249,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             X_val, y_val = validate(self, X_val, y_val, False, ("X_val", "y_val"))
             held_out = Rows(X_val, self._encode(y_val, incremental=True))
         hooks = Hooks(self, given, silent=incremental)
-        fit = Fit(self, Rows(X, targets, sample_weight), held_out, hooks, incremental, checkpoint)
-        fit.run(solver(self), first_pass)
+        rows = Rows(X, targets, sample_weight)
+        Fit(self, solver(self), rows, held_out, hooks, incremental, checkpoint).run(first_pass)
         return self
 
     # -- what the two estimators add ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from chainrule.estimators.hooks import Hooks
 from chainrule.estimators.rules import FitRecorder, NoImprovement, Progress, Rows, follows, scorer
 from chainrule.estimators.solvers import schedule
 from chainrule.files.checkpoint import Checkpoint, CheckpointWriter, digest, named
-from chainrule.optimizers import LBFGS, Optimizer
+from chainrule.optimizers import LBFGS
 from chainrule.training.loop import Examples, Loop
 from chainrule.training.train import prepare
 
@@ -45,6 +45,7 @@ class Fit:
     def __init__(
         self,
         estimator: Any,
+        solver: Any,
         rows: Rows,
         held_out: Rows | None,
         hooks: Hooks,
@@ -52,20 +53,21 @@ class Fit:
         checkpoint: Checkpoint | None,
     ) -> None:
         self.estimator = estimator
+        self.solver = solver
         self.network = estimator.network_
+        self.engine = engines.get(estimator.engine, self.network, solver)
         self.rows = rows
         self.held_out = held_out
         self.hooks = hooks
         self.incremental = incremental
         self.checkpoint = checkpoint
 
-    def run(self, solver: Any, first_pass: bool) -> None:
+    def run(self, first_pass: bool) -> None:
         """By the solver's kind: its own steps over all rows, or epochs of mini-batches."""
         est = self.estimator
         est.n_iter_ = 0
-        self.engine = engines.get(est.engine, self.network, solver)
         est.engine_ = self.engine.name
-        by_solver = isinstance(solver, LBFGS)
+        by_solver = isinstance(self.solver, LBFGS)
         writer, began = None, None
         if by_solver:
             rejected = {
@@ -86,9 +88,9 @@ class Fit:
         trained = self._examples(self.rows)
         watched = None if self.held_out is None else self._examples(self.held_out, smooth=False)
         if by_solver:
-            self._run_solver(solver, trained, watched)
+            self._run_solver(trained, watched)
         else:
-            self._run_epochs(solver, trained, watched, writer, began)
+            self._run_epochs(trained, watched, writer, began)
         self.hooks.fit_ends()
         if not self.incremental:
             self._warn_if_constant()
@@ -114,10 +116,10 @@ class Fit:
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
 
-    def _run_solver(self, solver: LBFGS, trained: Examples, watched: Examples | None) -> None:
+    def _run_solver(self, trained: Examples, watched: Examples | None) -> None:
         est, network = self.estimator, self.network
         loop = Loop(network, est.max_iter, FitRecorder(est, self.hooks, trained, watched))
-        result = loop.run_solver(solver, self.engine.objective(network, *trained, est.alpha))
+        result = loop.run_solver(self.solver, self.engine.objective(network, *trained, est.alpha))
         if not np.isfinite(result.x).all():
             raise ValueError(_NON_FINITE)
         network.parameters[...] = result.x
@@ -131,7 +133,6 @@ class Fit:
 
     def _run_epochs(
         self,
-        solver: Optimizer,
         trained: Examples,
         watched: Examples | None,
         writer: CheckpointWriter | None,
@@ -139,11 +140,11 @@ class Fit:
     ) -> None:
         est, network = self.estimator, self.network
         if not (self.incremental and hasattr(est, "_optimizer")):
-            memory = OptimizerState(solver.init(network.parameters))
-            est._optimizer = Progress(float(solver.learning_rate), memory)
+            memory = OptimizerState(self.solver.init(network.parameters))
+            est._optimizer = Progress(float(self.solver.learning_rate), memory)
         progress: Progress = est._optimizer
         progress.pieces = self.incremental
-        state = self._state(solver, trained, progress)
+        state = self._state(trained, progress)
         score = scorer(est, self.held_out) if est.early_stopping and self.held_out is not None else None
         recorder = FitRecorder(est, self.hooks, trained, watched, score, progress, began)
         rule = NoImprovement(est, progress)
@@ -201,14 +202,14 @@ class Fit:
             set_rng_state(rng, writer.saved["began"])
         return writer, writer.saved["began"]
 
-    def _state(self, solver: Optimizer, trained: Examples, progress: Progress) -> State:
+    def _state(self, trained: Examples, progress: Progress) -> State:
         est, m, rng = self.estimator, self.rows.X.shape[0], self.estimator._random_state
         if est.batch_size != "auto" and est.batch_size > m:
             _warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", UserWarning)
         state = prepare(
             self.network,
             trained,
-            solver,
+            self.solver,
             batch_size=min(200 if est.batch_size == "auto" else est.batch_size, m),
             l2=est.alpha,
             dropout=list(est.dropout) if np.ndim(est.dropout) else float(est.dropout),
