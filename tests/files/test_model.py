@@ -560,8 +560,8 @@ def test_inspect_shows_the_files_of_every_released_version(path, run):
     assert f"written with chainrule {path.parent.name}" in " ".join(out.split())
 
 
-HEAVY = {"sklearn", "pandas", "chainrule.estimators", "chainrule.tabular", "chainrule.readers", "chainrule.training"}
-ESTIMATORS = {"sklearn", "pandas", "chainrule.estimators", "chainrule.training"}  # scikit-learn imports pandas
+HEAVY = {"sklearn", "pandas", "chainrule.estimators", "chainrule.tabular", "chainrule.readers"}
+ESTIMATORS = {"sklearn", "pandas", "chainrule.estimators"}  # scikit-learn imports pandas
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: f"{path.parent.name}-{path.stem}")

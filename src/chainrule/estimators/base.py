@@ -157,7 +157,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # An estimator that was stored by an earlier version has the defaults of parameters that came later.
-        super().__setstate__({**type(self)().get_params(deep=False), **state})
+        super().__setstate__({**state, **type(self)().get_params(deep=False), **state})  # in the order of the state
         if hasattr(self, "network_"):
             self._expose()
 
