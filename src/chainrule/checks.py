@@ -57,9 +57,9 @@ def first_not_finite(A: Any) -> Place | None:
     return int(rows[first]), int(columns[first]), len(rows), len(np.unique(columns))
 
 
-def place(name: str, row: str, found: Place, value: Any) -> str:
-    """What `first_not_finite` has found, as a sentence. row: what a row of A is; value: what was given there."""
-    i, j, count, examples = found
+def place(name: str, row: str, where: Place, value: Any) -> str:
+    """The place that `first_not_finite` gives, as a sentence. row: what a row of A is; value: what was given there."""
+    i, j, count, examples = where
     return (
         f"The first is {name}[{i}, {j}] = {value}, {row} {i} of example {j}, both counted from 0; there "
         f"{'is 1' if count == 1 else f'are {count}'} in {examples} of the examples."

@@ -38,10 +38,10 @@ class Normalizer:
             )
         if X.shape[1] == 0:
             raise ValueError("normalization: got no examples to measure")
-        if (found := first_not_finite(X)) is not None:
+        if (where := first_not_finite(X)) is not None:
             raise ValueError(
                 "normalization: got NaN or infinity in X. Fill or drop the missing values first. "
-                + place("X", "feature", found, X[found[:2]])
+                + place("X", "feature", where, X[where[:2]])
             )
         wide = X.astype(np.float64, copy=False)  # a float32 mean of many examples loses digits
         if method == "standard":

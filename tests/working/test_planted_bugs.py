@@ -195,7 +195,7 @@ def _three_epochs(engine, seed=0):
     rng = np.random.default_rng(seed)
     X, Y = problem("cross_entropy", "softmax", 3, 2, 10, rng)
     net = network([3, 6, 2], "tanh", "softmax")
-    from chainrule.training.loop import prepare
+    from chainrule.training.train import prepare
 
     state = prepare(net, net.check_examples(X, Y), cr.Adam(0.1), batch_size=4, dropout=0.5, l2=0.1, seed=1)
     return net, engine.run(state, 3)

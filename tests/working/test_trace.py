@@ -8,10 +8,11 @@ import pytest
 import scipy.sparse as sp
 
 import chainrule as cr
+from chainrule import equations
 from chainrule.losses import Loss
 from chainrule.working.rows import Row, mathml
 from chainrule.working.trace import trace
-from support.contract import CASES, EXAMPLES, HIDDEN, PAIRS, case, network, problem, rng_of
+from support.contract import CASES, EXAMPLES, HIDDEN, PAIRS, case, named, network, problem, relative_error, rng_of
 
 m = EXAMPLES
 
@@ -27,8 +28,11 @@ def test_it_holds_what_the_network_computes(hidden, pair, depth):
     w = rng.uniform(0.2, 3, m)
     t = trace(net, X, Y, l2=0.7, weights=w)
     Z, A = net.layers(X)
-    J, dW, db = net.gradients(X, Y, l2=0.7, weights=w)
-    assert t.J == J == net.cost(X, Y, l2=0.7, weights=w)
+    J, dW, db = equations.cost_and_gradients(X, Y, net.W, net.b, net.g, net.slope, net.loss, 0.7, w[None])
+    assert t.J == J
+    assert pytest.approx(net.cost(X, Y, l2=0.7, weights=w), rel=1e-12) == J
+    errors = relative_error(named(t["dW"], t["db"]), named(*net.gradients(X, Y, l2=0.7, weights=w)[1:]))
+    assert max(errors.values()) < 1e-12
     np.testing.assert_array_equal(t["Y"], Y)
     for l in range(1, net.L + 1):
         for name, wanted in (("Z", Z), ("A", A), ("dW", dW), ("db", db), ("W", net.W), ("b", net.b)):
@@ -79,7 +83,7 @@ def test_a_normalizing_network_shows_the_inputs_as_it_sees_them():
         t = trace(net, 5 + 3 * X, Y)
         np.testing.assert_array_equal(t["A"][0], net.check_inputs(5 + 3 * X))
         assert t.forward[0].equation == line
-        assert net.gradients(5 + 3 * X, Y)[0] == t.J
+        assert net.gradients(5 + 3 * X, Y)[0] == pytest.approx(t.J, rel=1e-14)
 
 
 def test_sparse_examples_are_traced_and_summarised_without_filling_them():

@@ -201,17 +201,19 @@ def check_gradients(
         compared.append(_Compared(name, got[name], theta.shape, drawn, wanted, noise, tolerance))
     wrong = [one for one in compared if one.problem]
     looks_like = _explained(wrong[0], compared, Mistakes(net, X, Y, l2, w)) if wrong else ()
-    equation: dict[str, str] = {}
-    for l in range(1, net.L + 1):
-        of_Z, of_W, of_b = written(net, l, l2, w)
-        of_A = f", dA[{l}] = W[{l + 1}]ᵀ dZ[{l + 1}]" if l < net.L else ""
-        equation |= {f"dW[{l}]": f"{of_W}, with {of_Z}{of_A}", f"db[{l}]": of_b}
-    check = GradientCheck(
-        tuple(one.tensor(equation[one.name], looks_like if one in wrong[:1] else ()) for one in compared), tolerance
-    )
+    tensors = [one.tensor(_equation(net, one.name, l2, w), looks_like if one in wrong[:1] else ()) for one in compared]
+    check = GradientCheck(tuple(tensors), tolerance)
     if raises and not check:
         raise GradientError(check)
     return check
+
+
+def _equation(net: Network, name: str, l2: float, w: Array | None) -> str:
+    """How a tensor is computed; for dW[l] with the lines that come before it."""
+    l = int(name[3:-1])
+    of_Z, of_W, of_b = written(net, l, l2, w)
+    of_A = f", dA[{l}] = W[{l + 1}]ᵀ dZ[{l + 1}]" if l < net.L else ""
+    return f"{of_W}, with {of_Z}{of_A}" if name[1] == "W" else of_b
 
 
 def _by_name(result: Any, net: Network) -> dict[str, Any]:
@@ -327,9 +329,8 @@ class _Compared:
 
     def tensor(self, equation: str, looks_like: tuple[str, ...]) -> Tensor:
         """What is shown of it."""
-        size = int(np.prod(self.shape))
-        checked = len(self.checked)
-        return Tensor(self.name, equation, self.error, self.problem, looks_like, self.worst, size, checked, self.kinks)
+        counts = (int(np.prod(self.shape)), len(self.checked), self.kinks)
+        return Tensor(self.name, equation, self.error, self.problem, looks_like, self.worst, *counts)
 
 
 def _norm(v: Array) -> float:

@@ -76,10 +76,8 @@ class Mistakes:
         last = np.zeros((1, self.Y.shape[1]))
         last[:, -1] = 1
         for n in (m, 1):
-            yield (
-                "it is of the last example only: each one overwrites the one before",
-                self._backward(self.dZ * last, m=n),
-            )
+            text = "it is of the last example only: each one overwrites the one before"
+            yield text, self._backward(self.dZ * last, m=n)
 
     def _layers(self) -> Iterator[tuple[str, Tensors]]:
         right, L = self._backward(), self.L
@@ -93,9 +91,9 @@ class Mistakes:
         for l, _, dZ, S, _ in equations.backward_layers(self.dZ, self.Z, self.A, self.net.W, self.net.slope, 1, 0.0):
             dW, db, decay = f"dW[{l}]", f"db[{l}]", self.l2 / self.m * self.net.W[l]
             for m, more in ((self.m, ""), (1.0, ", and the factor 1/m is missing")):
-                for turned in (S.T / m + decay.T, S.T / m + decay if S.shape == S.T.shape else None):
-                    if turned is not None:
-                        yield "it is on its side: a transpose is missing" + more, {dW: turned}
+                yield "it is on its side: a transpose is missing" + more, {dW: S.T / m + decay.T}
+                if S.shape == S.T.shape:
+                    yield "it is on its side: a transpose is missing" + more, {dW: S.T / m + decay}
                 yield "it is on its side: a column is wanted" + more, {db: dZ.sum(axis=1)[None] / m}
                 yield "it is a vector: the sum has no keepdims=True" + more, {db: dZ.sum(axis=1) / m}
                 for keepdims in (True, False):
@@ -168,12 +166,8 @@ class Mistakes:
 
     def _layer(self, l: int, dZ: Array) -> dict[str, Array]:
         """dW[l] and db[l] of a dZ[l]."""
-        upto = slice(l + 1)
-        _, _, _, dW, db = next(
-            equations.backward_layers(
-                dZ, self.Z[upto], self.A[upto], self.net.W[upto], self.net.slope[upto], self.m, self.l2
-            )
-        )
+        Z, A, W, slope = (layers[: l + 1] for layers in (self.Z, self.A, self.net.W, self.net.slope))
+        _, _, _, dW, db = next(equations.backward_layers(dZ, Z, A, W, slope, self.m, self.l2))
         return {f"dW[{l}]": dW, f"db[{l}]": db}
 
     def _weights_and_inputs(self) -> Iterator[tuple[str, Tensors]]:
@@ -199,13 +193,10 @@ class Mistakes:
         if loss.dZ == losses.CANONICAL:
             steep = A if loss.output == "exp" else A * (1 - A)
             if loss.output != "identity":
-                yield (
-                    "the derivative of the output is there twice: A[L] − Y is dZ[L] already",
-                    self._backward(w * (A - Y) * steep),
-                )
-                start = -Y / A if loss.output == "softmax" else (A - Y) / steep
+                text = "the derivative of the output is there twice: A[L] − Y is dZ[L] already"
+                yield text, self._backward(w * (A - Y) * steep)
                 text = "dA[L] stands in the place of dZ[L]: the derivative of the output is missing"
-                yield text, self._backward(w * start)
+                yield text, self._backward(w * (-Y / A if loss.output == "softmax" else (A - Y) / steep))
         elif "g[L]′" in loss.dZ:
             yield "the derivative of the output, g[L]′(Z[L]), is missing in dZ[L]", self._backward(w * (A - Y))
         else:
@@ -243,10 +234,8 @@ class Mistakes:
             return
         yield "the term of L2, (λ/m) W, is missing", self._backward(decay=0.0)
         yield "the term of L2 is λ W: its 1/m is missing", self._backward(decay=l2)
-        yield (
-            "the term of L2 is half of what it should be: its ½ belongs to the cost",
-            self._backward(decay=l2 / (2 * m)),
-        )
+        half = self._backward(decay=l2 / (2 * m))
+        yield "the term of L2 is half of what it should be: its ½ belongs to the cost", half
         yield "the term of L2 is twice what it should be", self._backward(decay=2 * l2 / m)
         yield "the term of L2 has the wrong sign", self._backward(decay=-l2 / m)
         right = self._backward()

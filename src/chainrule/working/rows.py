@@ -78,7 +78,7 @@ def dense(A: Any) -> Any:
 
 _SIGNS = re.compile(
     r"\((?P<top>[^()/]+)/(?P<bottom>[^()/]+)\)|(?P<number>\d+(?:\.\d+)?)|(?P<square>‖²)"
-    r"|(?P<name>[A-Za-z_Ŷ𝓛λδμσ]+)(?P<layer>\[\d+\])?(?P<prime>′)?(?P<turned>ᵀ)?"
+    r"|(?P<name>[A-Za-z_Ŷ𝓛λδμσ]+)(?P<layer>\[\d+\])?(?P<prime>′)?(?P<transposed>ᵀ)?"
 )
 
 
@@ -104,7 +104,7 @@ def _sign(sign: re.Match[str]) -> str:
         return "<msup><mo>‖</mo><mn>2</mn></msup>"
     above = f"<mtext>{sign['layer']}</mtext>" if sign["layer"] else ""
     above += "<mo>′</mo>" if sign["prime"] else ""
-    above += "<mi>⊤</mi>" if sign["turned"] else ""
+    above += "<mi>⊤</mi>" if sign["transposed"] else ""
     name = f"<mi>{sign['name']}</mi>"
     return f"<msup>{name}<mrow>{above}</mrow></msup>" if above else name
 

@@ -251,6 +251,7 @@ def trace(network: Network, X: Any, Y: Any = None, *, l2: float = 0.0, weights: 
             raise ValueError("X: got no examples (0 columns), wanted at least one")
     W, b, J = list(network.W), list(network.b), None
     backward: dict[str, list[Any]] = {name: [None] * len(W) for name in ("dA", "dZ", "dW", "db")}
+    # The three steps of equations.cost_and_gradients, which keeps no more than J, dW and db.
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the values
         Z, A = equations.forward(X, W, b, network.g)
         slope = [None, *(g.slope(z) for g, z in zip(network.g[1:-1], Z[1:-1], strict=True)), None]

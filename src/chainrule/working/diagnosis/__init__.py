@@ -132,13 +132,13 @@ def diagnose(
             except NotMeasuredError as why:
                 unchecked[name] = str(why)
     explained = {name: [effect for effect in faults if effect in CHECKS[name].explains] for name in faults}
-    effects = {effect for found in explained.values() for effect in found}
+    effects = {effect for names in explained.values() for effect in names}
     return Diagnosis(
         findings=tuple(
             replace(finding, explains=tuple(explained[name]))
-            for name, found in faults.items()
+            for name, findings in faults.items()
             if name not in effects
-            for finding in found
+            for finding in findings
         ),
         explained=tuple(finding for name in faults if name in effects for finding in faults[name]),
         passed=tuple(passed),

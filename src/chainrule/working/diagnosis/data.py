@@ -164,7 +164,7 @@ def duplicates(m: Measured) -> Iterator[Finding]:
     pairs = [(m.column(varied[i]), m.column(varied[j])) for i, j in twins(_standardized(m.X[varied]), 1e-5)]
     yield Finding(
         quantity="columns that repeat another, apart from mean and scale",
-        value=len(pairs),
+        value=float(len(pairs)),
         threshold=0,
         reason="equal up to 1/100,000 of their deviation, which measured quantities never are: the second column "
         "tells nothing new, and what the two count for is split between them at random",
