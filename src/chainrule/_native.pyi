@@ -1,8 +1,8 @@
 """The compiled kernel as Python sees it (native/bindings.cpp).
 
 Arrays are taken as they are: of exactly this dtype, vectors and outputs C-contiguous, X and Y with any strides; nothing
-is converted. What does not fit is a ValueError or a TypeError, in few words: our own callers check first. A call releases
-the interpreter's lock, and ends with what the handler of a signal or the function of `ask` raises.
+is converted. What does not fit is a ValueError or a TypeError, in few words: our own callers check first. Calls release
+the interpreter's lock, and end with what the handler of a signal or the function of `ask` raises.
 """
 
 from collections.abc import Callable, Sequence
