@@ -98,7 +98,7 @@ template <class T> struct Kernels {
     // Forward, cost and backward of some panels.
     void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);
     int64_t (*forward_backward_scratch)(const Step<T>&, int64_t count);
-    // Forward only: A[L] of some panels to out[unit · stride + example]; the cost too where there is Y.
+    // The forward pass: A[L] of some panels to out[unit · stride + example]; the cost too where there is Y.
     void (*forward)(const Step<T>&, int64_t first, int64_t count, T* out, ptrdiff_t stride, T* scratch);
     int64_t (*forward_scratch)(const Step<T>&, int64_t count);
     // The gradient of some columns of W[l], and of b[l] with the first of them, or of some rows of both; and the step
