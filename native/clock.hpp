@@ -1,4 +1,4 @@
-// Time, and the question whether to stop, which is asked at intervals.
+// Time, and polls at intervals whether to stop.
 #pragma once
 
 #include <algorithm>

@@ -54,11 +54,11 @@ void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const 
     // As many terms at a time as let MAX_GROUP panels stay in cache while the rows of W pass.
     const int64_t most = CACHE_BYTES / (MAX_GROUP * P<T> * int64_t(sizeof(T))), depth = ceil_div(K, ceil_div(K, most));
     for (int64_t k = 0; k < K; k += depth) {
-        const int64_t some = least(depth, K - k);
+        const int64_t terms = least(depth, K - k);
         for_tiles(n, [&](int64_t i, int64_t rows) {
             for (int64_t p = 0; p < count; ++p) {
                 const auto product = tile_of<T, false>(rows, vectors(step, first + p));
-                product(W + i * K + k, K, some, some, 0, A + (p * K + k) * P<T>, Z + (p * n + i) * P<T>, b + i,
+                product(W + i * K + k, K, terms, terms, 0, A + (p * K + k) * P<T>, Z + (p * n + i) * P<T>, b + i,
                         (k > 0 ? ACCUMULATE : STORE) | (relu && k + depth >= K ? RELU : STORE));
                 if (k + depth >= K) done(p, i, rows);
             }

@@ -18,17 +18,17 @@ template <class T> void bias_gradient(const Step<T>& step, int64_t l, int64_t fi
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t panels = panels_of(step);
     for (int64_t i = 0; i < count; i += N<T>) {
-        const int64_t some = least(N<T>, count - i);
+        const int64_t rows = least(N<T>, count - i);
         Vec<T> totals[N<T>]{};
         for (int64_t p = 0; p < panels; ++p) {
             const T* const d = layer.D + (p * layer.units + first + i) * P<T>;
             for (int v = 0; v < vectors(step, p); ++v) {
-                UNROLL for (int r = 0; r < N<T>; ++r) totals[r] += load(d + least(r, some - 1) * P<T> + v * N<T>);
+                UNROLL for (int r = 0; r < N<T>; ++r) totals[r] += load(d + least(r, rows - 1) * P<T> + v * N<T>);
             }
         }
         T lane_sums[N<T>];
         sums_of_lanes<T, N<T>>(totals, lane_sums);
-        for (int64_t r = 0; r < some; ++r) sums[i + r] = lane_sums[r];
+        for (int64_t r = 0; r < rows; ++r) sums[i + r] = lane_sums[r];
     }
     update_rows(step, layer.at + layer.units * layer.inputs + first, 0, sums, 1, count, T(0));
 }
@@ -98,11 +98,11 @@ template <class T> bool prefers_dot_products(const Step<T>& step, int64_t l) {
     if (l == 1 && !step.packed) return false;
     const int64_t n = layer.units, K = layer.inputs, example_vectors = ceil_div(step.m, N<T>),
                   input_vectors = ceil_div(K, N<T>);
-    const int64_t dot_products = ceil_div(n, 4) * ceil_div(K, 4) * (8 * example_vectors + 60);
+    const int64_t dot_product_cycles = ceil_div(n, 4) * ceil_div(K, 4) * (8 * example_vectors + 60);
     const bool copies = l == 1 && step.X.unit_stride == 1;
-    const int64_t transposing = (copies ? 2 * step.m : 6 * N<T> * example_vectors) * input_vectors;
-    const int64_t tiles = input_vectors * step.m * (n > 4 ? n / 2 : 2);
-    return dot_products < transposing + tiles;
+    const int64_t transposing_cycles = (copies ? 2 * step.m : 6 * N<T> * example_vectors) * input_vectors;
+    const int64_t tile_cycles = input_vectors * step.m * (n > 4 ? n / 2 : 2);
+    return dot_product_cycles < transposing_cycles + tile_cycles;
 }
 
 // Whether dW[l] is taken by rows: with a large W and few examples, its rows and their slots pass once from end to end.
@@ -166,14 +166,14 @@ template <class T> void gradient_update(const Step<T>& step, const Item& item, T
         });
     }
     for (int64_t j = 0; j < step.m; j += EXAMPLE_BLOCK) {
-        const int64_t some = least(EXAMPLE_BLOCK, step.m - j);
-        pack_transposed(step, l, first, count, j, some, At, block * P<T>);
+        const int64_t examples = least(EXAMPLE_BLOCK, step.m - j);
+        pack_transposed(step, l, first, count, j, examples, At, block * P<T>);
         for_tiles(n, [&](int64_t i, int64_t rows) {
             for (int64_t c = 0; c < columns; ++c) {
                 T* const C = sums + (once ? c * TILE_ROWS : c * n + i) * P<T>;
-                tile_of<T, false>(rows, width(c) > N<T> ? 2 : 1)(layer.D + (j / P<T> * n + i) * P<T>, P<T>, some, P<T>,
-                                                                 (n - 1) * P<T>, At + c * block * P<T>, C, nullptr,
-                                                                 j > 0 ? ACCUMULATE : STORE);
+                tile_of<T, false>(rows, width(c) > N<T> ? 2 : 1)(layer.D + (j / P<T> * n + i) * P<T>, P<T>, examples,
+                                                                 P<T>, (n - 1) * P<T>, At + c * block * P<T>, C,
+                                                                 nullptr, j > 0 ? ACCUMULATE : STORE);
                 if (j + EXAMPLE_BLOCK >= step.m) update_tile(i, rows, c, C);
             }
         });

@@ -45,8 +45,8 @@ template <class T> void forward_backward(const Step<T>& step, int64_t first, int
         const bool relu = layer.g == Function::relu && !layer.stores_slope;
         linear(step, l, first, count, A, layer.A + at, relu, [&](int64_t p, int64_t i, int64_t rows) {
             if (relu) return;
-            const int64_t here = at + (p * layer.units + i) * P<T>;
-            activate(layer.g, layer.alpha, layer.A + here, layer.stores_slope ? layer.D + here : nullptr, rows,
+            const int64_t start = at + (p * layer.units + i) * P<T>;
+            activate(layer.g, layer.alpha, layer.A + start, layer.stores_slope ? layer.D + start : nullptr, rows,
                      vectors(step, first + p));
         });
         if (layer.dropout > 0) {

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tables.hpp"
+
 namespace chainrule {
 
 // Bytes that stay in the second-level cache of a core while they are used: half of the 2 MB of a Sapphire Rapids
@@ -20,11 +22,6 @@ namespace chainrule {
 constexpr int64_t CACHE_BYTES = int64_t{1} << 20;
 // Panels that a thread takes through all layers at once, at most. Chosen; no measurement is recorded.
 constexpr int64_t MAX_GROUP = 8;
-
-enum class Function { identity, sigmoid, tanh, relu, leaky_relu, elu, selu, softplus, gelu, silu, mish, softmax, exp };
-enum class Loss { binary_cross_entropy, cross_entropy, half_squared_error, absolute, huber, poisson };
-// `gradient` is no optimizer: it puts the gradient in the place of the parameters.
-enum class Rule { gradient, gradient_descent, momentum, heavy_ball, nesterov, rmsprop, adam };
 
 // W[l] (units, inputs) begins at `at` in the flat vector, b[l] (units) follows it. A is [panel][units][P]; D, of the
 // same shape, holds g′(Z) (where it is stored) until the backward pass puts dZ there.
@@ -101,7 +98,7 @@ template <class T> struct Kernels {
     // Forward, cost and backward of some panels.
     void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);
     int64_t (*forward_backward_scratch)(const Step<T>&, int64_t count);
-    // Forward only: A[L] of some panels to out[unit · stride + example]; the cost too where there is Y.
+    // The forward pass: A[L] of some panels to out[unit · stride + example]; the cost too where there is Y.
     void (*forward)(const Step<T>&, int64_t first, int64_t count, T* out, ptrdiff_t stride, T* scratch);
     int64_t (*forward_scratch)(const Step<T>&, int64_t count);
     // The gradient of some columns of W[l], and of b[l] with the first of them, or of some rows of both; and the step

@@ -8,17 +8,28 @@
 
 namespace chainrule::CHAINRULE_ISA {
 
+// The constants of a format. None was measured: they follow from the format, as said here.
+//   fraction, bias     bits of the fraction; what is added to the exponent
+//   shifter            1.5 · 2^fraction: the last bits of x + shifter are the integer nearest to x
+//   smallest           the smallest normal number
+//   ln2_high, ln2_low  ln 2 in two parts, of which the first is so short that n · ln2_high is exact
+//   exp_smallest, exp_largest  between them e^x is a normal number
+//   exp_zero           from this a on e^-a counts as 0: it would be subnormal
+//   expm1_minus_one    from this a on e^-a - 1 is -1, rounded
+//   sqrt_half          √½
+//   gauss_zero         from this a on e^(-a² / 2) counts as 0
+//   gauss_shifter      a + shifter - shifter has half of the bits, so that its square is exact
 template <class T> struct Format;
 
 template <> struct Format<float> {
     typedef uint32_t Bits __attribute__((vector_size(BYTES)));
     static constexpr int fraction = 23;
-    static constexpr float bias = 127, shifter = 0x1.8p23f;  // the last bits of x + shifter: the integer nearest to x
+    static constexpr float bias = 127, shifter = 0x1.8p23f;
     static constexpr float infinity = __builtin_inff(), smallest = 0x1p-126f;
     static constexpr float log2_e = 0x1.715476p0f;
-    static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 1.4286068e-06f;   // n · ln2_high is exact
-    static constexpr float exp_smallest = -87.33654f, exp_largest = 88.72283f;  // exp is normal between them
-    static constexpr float exp_zero = 88, expm1_minus_one = 20;  // from these a on, e^-a counts as 0, or e^-a - 1 as -1
+    static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 1.4286068e-06f;
+    static constexpr float exp_smallest = -87.33654f, exp_largest = 88.72283f;
+    static constexpr float exp_zero = 88, expm1_minus_one = 20;
     static constexpr float sqrt_half = 0x1.6a09e6p-1f;
     static constexpr float gauss_zero = 13.27f, gauss_shifter = 0x1.8p15f;
 };
@@ -39,6 +50,7 @@ template <> struct Format<double> {
 template <FloatVec V> using FormatOf = Format<Element<V>>;
 template <FloatVec V> using Bits = typename FormatOf<V>::Bits;
 
+// Horner's rule in y for the even coefficients, and for the odd ones.
 template <FloatVec V> struct Halves {
     V even, odd;
 };
@@ -168,8 +180,8 @@ template <FloatVec V> CHAINRULE_INLINE V log(V x) {
     }
     const V h = T(0.5) * f * f;
     const V y = k * F::ln2_high - (h - (s * (h + q) + k * F::ln2_low) - f);
-    const V rest = select(x == 0, V{} - F::infinity, splat<T>(T(__builtin_nan(""))));
-    return select(x > 0, select(x < F::infinity, y, x), rest);
+    const V other = select(x == 0, V{} - F::infinity, splat<T>(T(__builtin_nan(""))));
+    return select(x > 0, select(x < F::infinity, y, x), other);
 }
 
 template <FloatVec V> CHAINRULE_INLINE V tanh(V z) {
@@ -178,22 +190,22 @@ template <FloatVec V> CHAINRULE_INLINE V tanh(V z) {
     return copy_sign(quotient(p + (scale - 1), p + (scale + 1)), z);
 }
 
-// sigmoid(z), and as its rest sigmoid(-z) = 1 - sigmoid(z), both with a small relative error.
-template <FloatVec V> CHAINRULE_INLINE V sigmoid(V z, V& rest) {
+// sigmoid(z), and its complement sigmoid(-z) = 1 - sigmoid(z), both with a small relative error.
+template <FloatVec V> CHAINRULE_INLINE V sigmoid(V z, V& complement) {
     const V e = exp_minus(abs(z)), one = V{} + 1;
-    rest = quotient(select(z < 0, one, e), 1 + e);
+    complement = quotient(select(z < 0, one, e), 1 + e);
     return quotient(select(z < 0, e, one), 1 + e);
 }
 
 template <FloatVec V> CHAINRULE_INLINE V sigmoid(V z) {
-    V rest;
-    return sigmoid(z, rest);
+    V complement;
+    return sigmoid(z, complement);
 }
 
 // log(1 + e^z)
 template <FloatVec V> CHAINRULE_INLINE V softplus(V z) { return max(z, V{}) + log1p(exp_minus(abs(z))); }
 
-// e^(-a² / 2) for a >= 0. The leading bits of a have an exact square; what the rest adds goes into r, without the
+// e^(-a² / 2) for a >= 0. The leading bits of a have an exact square; what the other bits add goes into r, without the
 // rounding of a², which would cost a²/2 ulp.
 template <FloatVec V> CHAINRULE_INLINE V gauss(V a) {
     using T = Element<V>;

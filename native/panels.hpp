@@ -41,9 +41,9 @@ template <class T> void pack_panel(const Step<T>& step, const Rows<T>& rows, int
         const T* from = rows.data + step.first + p * P<T>;
         for (int64_t k = 0; k < n; ++k) {
             for (int v = 0; v < 2; ++v) {
-                const int some = int(least(N<T>, count - v * N<T>));
+                const int width = int(least(N<T>, count - v * N<T>));
                 store(to + k * P<T> + v * N<T>,
-                      load_partial(from + k * rows.unit_stride + v * N<T>, some < 0 ? 0 : some));
+                      load_partial(from + k * rows.unit_stride + v * N<T>, width < 0 ? 0 : width));
             }
         }
         return;
@@ -60,15 +60,15 @@ template <class T> void pack_panel(const Step<T>& step, const Rows<T>& rows, int
     }
     for (int v = 0; v < 2; ++v) {
         for (int64_t k = 0; k < n; k += N<T>) {
-            const int some = int(least(N<T>, n - k));
+            const int width = int(least(N<T>, n - k));
             Vec<T> square[N<T>];
             UNROLL for (int j = 0; j < N<T>; ++j) {
                 const T* const row = from[v * N<T> + j];
-                square[j] = !row ? Vec<T>{} : some == N<T> ? load(row + k) : load_partial(row + k, some);
+                square[j] = !row ? Vec<T>{} : width == N<T> ? load(row + k) : load_partial(row + k, width);
             }
             transpose<T>(square);
             UNROLL for (int i = 0; i < N<T>; ++i) {
-                if (i < some) store(to + (k + i) * P<T> + v * N<T>, square[i]);
+                if (i < width) store(to + (k + i) * P<T> + v * N<T>, square[i]);
             }
         }
     }
@@ -90,19 +90,19 @@ void pack_transposed(const Step<T>& step, int64_t l, int64_t k0, int64_t columns
         const int64_t stride = step.X.unit_stride;
         for (int64_t j = 0; j < count; ++j) {
             const T* const from = step.X.data + example(step, j0 + j) * step.X.example_stride + k0 * stride;
-            T* here = to + j * P<T>;
+            T* row = to + j * P<T>;
             int64_t k = 0;
-            for (; stride == 1 && k + P<T> <= columns; k += P<T>, here += panel_stride) {
-                store(here, load(from + k));
-                store(here + N<T>, load(from + k + N<T>));
+            for (; stride == 1 && k + P<T> <= columns; k += P<T>, row += panel_stride) {
+                store(row, load(from + k));
+                store(row + N<T>, load(from + k + N<T>));
             }
-            for (; k < columns; k += P<T>, here += panel_stride) {
-                const int some = int(least(P<T>, columns - k));
+            for (; k < columns; k += P<T>, row += panel_stride) {
+                const int width = int(least(P<T>, columns - k));
                 if (stride == 1) {
-                    store(here, load_partial(from + k, int(least(N<T>, some))));
-                    if (some > N<T>) store(here + N<T>, load_partial(from + k + N<T>, some - N<T>));
+                    store(row, load_partial(from + k, int(least(N<T>, width))));
+                    if (width > N<T>) store(row + N<T>, load_partial(from + k + N<T>, width - N<T>));
                 } else {
-                    for (int i = 0; i < some; ++i) here[i] = from[(k + i) * stride];
+                    for (int i = 0; i < width; ++i) row[i] = from[(k + i) * stride];
                 }
             }
         }
@@ -110,14 +110,14 @@ void pack_transposed(const Step<T>& step, int64_t l, int64_t k0, int64_t columns
     }
     const T* const A = l == 1 ? step.packed : step.layers[l - 2].A;
     for (int64_t k = 0; k < columns; k += N<T>) {
-        T* const here = to + k / P<T> * panel_stride + k % P<T>;
+        T* const row = to + k / P<T> * panel_stride + k % P<T>;
         for (int64_t j = 0; j < count; j += N<T>) {
             const T* const from = A + (j0 + j) / P<T> * n * P<T> + (k0 + k) * P<T> + (j0 + j) % P<T>;
             Vec<T> square[N<T>];
             UNROLL for (int i = 0; i < N<T>; ++i) square[i] = k + i < columns ? load(from + i * P<T>) : Vec<T>{};
             transpose<T>(square);
             UNROLL for (int i = 0; i < N<T>; ++i) {
-                if (j + i < count) store(here + (j + i) * P<T>, square[i]);
+                if (j + i < count) store(row + (j + i) * P<T>, square[i]);
             }
         }
     }

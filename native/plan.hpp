@@ -39,8 +39,8 @@ template <class T> double operations_of(const Examples<T>& examples, const std::
     return operations;
 }
 
-// Panels of so many units that stay near while they pass all layers.
-template <class T> int64_t near_panels(int64_t units, int64_t panel) {
+// Panels of so many units that stay in cache while they pass all layers.
+template <class T> int64_t panels_in_cache(int64_t units, int64_t panel) {
     return std::max<int64_t>(1, CACHE_BYTES / (units * panel * int64_t(sizeof(T))));
 }
 
@@ -102,7 +102,7 @@ template <class T> struct Plan {
         const int64_t panel = 2 * kernels.lanes, panels = ceil_div(batch_size, panel);
         int64_t widest = 1;
         for (const auto& layer : layers) widest = std::max(widest, layer.units);
-        group = std::min({near_panels<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
+        group = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
         int64_t size = kernels.forward_backward_scratch(step, group);
         items.clear();
         for (int64_t l = 1; l <= step.L; ++l) {

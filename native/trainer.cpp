@@ -51,7 +51,7 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const int64_t widest = *std::max_element(sizes.begin() + (examples.sparse ? 1 : 0), sizes.end());
     const double operations = operations_of(examples, layers, examples.m);
     const int threads = operations < CALL_WORTH_THREADS ? 1 : threads_per_call(available_threads());
-    const int64_t fit = std::min({near_panels<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
+    const int64_t fit = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
     const int64_t group = std::max<int64_t>(1, fit), groups = ceil_div(panels, group);
     const int64_t size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;

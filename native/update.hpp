@@ -46,6 +46,7 @@ CHAINRULE_INLINE void update_range(const Step<T>& step, int64_t at, const T* c, 
             put(next0, s);
             put(w1, w - u.rate * g * recip(root(max(s, tiny)) + u.epsilon));
         } else {
+            static_assert(rule == Rule::adam);
             const X v = u.beta1 * get(slot0) + u.one_minus_beta1 * g;
             const X s = u.beta2 * get(slot1) + u.one_minus_beta2 * (g * g);
             put(next0, v);

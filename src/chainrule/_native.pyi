@@ -1,24 +1,44 @@
-"""The compiled kernel as Python sees it (native/bindings.cpp). Its messages are terse: our own doors check first."""
+"""The compiled kernel as Python sees it (native/bindings.cpp).
+
+Arrays are taken as they are: of exactly this dtype, vectors and outputs C-contiguous, X and Y with any strides; nothing
+is converted. What does not fit is a ValueError or a TypeError, in few words: our own callers check first. Calls release
+the interpreter's lock, and end with what the handler of a signal or the function of `ask` raises.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 
-_Array = np.ndarray[Any, np.dtype[Any]]
-_Array32 = np.ndarray[Any, np.dtype[np.float32]]
-_Array64 = np.ndarray[Any, np.dtype[np.float64]]
+_T = TypeVar("_T", np.float32, np.float64)
+_Array = np.ndarray[Any, np.dtype[_T]]
 _Counts = np.ndarray[Any, np.dtype[np.int64]]
+_Indices = np.ndarray[Any, np.dtype[np.int32]] | np.ndarray[Any, np.dtype[np.int64]]
 
-def functions() -> list[str]: ...
-def losses() -> list[tuple[str, str]]: ...
-def rules() -> list[str]: ...
-def isas() -> list[str]: ...
-def available_threads() -> int: ...
-def ask(question: Callable[[], None]) -> None: ...
-def peak(isa: str, wide: bool, threads: int) -> float: ...
+def functions() -> list[str]:
+    """The names of the activations that the kernel has."""
+
+def losses() -> list[tuple[str, str]]:
+    """The names of the losses that the kernel has, each with an output activation that it has it for."""
+
+def rules() -> list[str]:
+    """The names of the optimizers that the kernel has."""
+
+def isas() -> list[str]:
+    """The instruction sets that this machine has and the kernel was built for; the best one last."""
+
+def available_threads() -> int:
+    """How many threads a call may take: as OpenMP is told by OMP_NUM_THREADS, threadpoolctl, affinity."""
+
+def ask(poll: Callable[[], object]) -> None:
+    """From now on, calls in this thread call `poll` every 0.02 s or so, and end with what it raises."""
+
+def peak(isa: str, float64: bool, threads: int) -> float:
+    """Floating-point operations per second of so many threads that do nothing but multiply and add (takes 0.2 s)."""
 
 class Hyper:
+    """The constants of a training. The optimizer is named by `rule`; what it does not have is not read."""
+
     def __init__(
         self,
         rule: str,
@@ -34,74 +54,63 @@ class Hyper:
         mask_key: int,
     ) -> None: ...
 
-class Data32:
+class _Data(Generic[_T]):
+    """Examples where they are in memory: X (n[0], m), or its sparse columns; Y (n[L], m); weights (m,)."""
+
     @overload
-    def __init__(self, X: _Array32, Y: _Array32 | None, weights: _Array32 | None) -> None: ...
+    def __init__(self, X: _Array[_T], Y: _Array[_T] | None, weights: _Array[_T] | None) -> None: ...
     @overload
     def __init__(
         self,
         inputs: int,
-        values: _Array32,
-        columns: _Array,
-        starts: _Array,
-        Y: _Array32 | None,
-        weights: _Array32 | None,
+        values: _Array[_T],
+        columns: _Indices,
+        starts: _Indices,
+        Y: _Array[_T] | None,
+        weights: _Array[_T] | None,
     ) -> None: ...
 
-class Data64:
-    @overload
-    def __init__(self, X: _Array64, Y: _Array64 | None, weights: _Array64 | None) -> None: ...
-    @overload
-    def __init__(
-        self,
-        inputs: int,
-        values: _Array64,
-        columns: _Array,
-        starts: _Array,
-        Y: _Array64 | None,
-        weights: _Array64 | None,
-    ) -> None: ...
+class _Trainer(Generic[_T]):
+    """A network without its parameters: functions and alphas for each of the layers 1 … L, and memory for its steps."""
 
-class Trainer32:
     def __init__(
         self, sizes: Sequence[int], functions: Sequence[str], alphas: Sequence[float], loss: str, delta: float, isa: str
     ) -> None: ...
     @property
-    def isa(self) -> str: ...
-    @property
-    def threads(self) -> int: ...
-    def forward(self, parameters: _Array32, X: _Array32, out: _Array32) -> None: ...
-    def evaluate(self, parameters: _Array32, data: Data32, out: _Array32) -> float: ...
-    def cost_and_gradients(self, parameters: _Array32, data: Data32, l2: float, gradient: _Array32) -> float: ...
-    def run(
-        self,
-        data: Data32,
-        hyper: Hyper,
-        rates: Sequence[float],
-        order: _Counts | None,
-        parameters: _Array32,
-        slots: Sequence[_Array32],
-        counts: _Counts,
-    ) -> list[float]: ...
+    def isa(self) -> str:
+        """The instruction set that it runs on."""
 
-class Trainer64:
-    def __init__(
-        self, sizes: Sequence[int], functions: Sequence[str], alphas: Sequence[float], loss: str, delta: float, isa: str
-    ) -> None: ...
     @property
-    def isa(self) -> str: ...
-    @property
-    def threads(self) -> int: ...
-    def forward(self, parameters: _Array64, X: _Array64, out: _Array64) -> None: ...
-    def evaluate(self, parameters: _Array64, data: Data64, out: _Array64) -> float: ...
-    def cost_and_gradients(self, parameters: _Array64, data: Data64, l2: float, gradient: _Array64) -> float: ...
+    def threads(self) -> int:
+        """How many threads the last step took."""
+
+    def forward(self, parameters: _Array[_T], X: _Array[_T], out: _Array[_T]) -> None:
+        """A[L] (n[L], m) to `out`."""
+
+    def evaluate(self, parameters: _Array[_T], data: _Data[_T], out: _Array[_T]) -> float:
+        """A[L] (n[L], m) to `out`; the cost without L2, or 0 where the data has no Y."""
+
+    def cost_and_gradients(self, parameters: _Array[_T], data: _Data[_T], l2: float, gradient: _Array[_T]) -> float:
+        """J, and its gradient by all parameters to `gradient`."""
+
     def run(
         self,
-        data: Data64,
+        data: _Data[_T],
         hyper: Hyper,
         rates: Sequence[float],
         order: _Counts | None,
-        parameters: _Array64,
-        slots: Sequence[_Array64],
+        parameters: _Array[_T],
+        slots: Sequence[_Array[_T]],
         counts: _Counts,
-    ) -> list[float]: ...
+    ) -> list[float]:
+        """One epoch for each learning rate, and its cost; `order` is a permutation of the examples for all of them.
+
+        Updates the parameters, the slots (the optimizer's vectors) and counts: the number of updates, the number of
+        batches, and how many costs this call has found. The first epoch whose cost or parameters are not finite leaves
+        them as they were, and is the last.
+        """
+
+class Data32(_Data[np.float32]): ...
+class Data64(_Data[np.float64]): ...
+class Trainer32(_Trainer[np.float32]): ...
+class Trainer64(_Trainer[np.float64]): ...

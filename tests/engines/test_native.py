@@ -22,7 +22,9 @@ from threadpoolctl import threadpool_limits
 
 import chainrule as cr
 from chainrule import equations
+from chainrule.activations import ACTIVATIONS
 from chainrule.engines import ENGINES, kernel
+from chainrule.losses import LOSSES
 from chainrule.network import Network
 from chainrule.training.train import prepare
 from support.contract import (
@@ -945,6 +947,7 @@ WRONG = {
     "too few functions": lambda: raw([3, 4, 4, 1]),
     "an unknown function": lambda: raw(functions=["tanh", "swish"]),
     "an unknown loss": lambda: raw(loss="hinge"),
+    "a loss for another output": lambda: raw(functions=["tanh", "softplus"], loss="half_squared_error"),
     "an unknown instruction set": lambda: raw(isa="sse9"),
     "an unknown rule": lambda: hyper(rule="Adagrad"),
     "dropout of all": lambda: hyper(dropout=[1.0]),
@@ -1000,6 +1003,13 @@ WRONG = {
     "outputs evaluated of another length": lambda: raw().evaluate(np.zeros(21), data64(), np.zeros((1, 5))),
     "evaluation of other inputs": lambda: raw().evaluate(np.zeros(21), data64(np.ones((4, 6))), np.zeros((1, 6))),
 }
+
+
+def test_what_the_kernel_knows_are_rows_of_the_tables():
+    native = kernel.module()
+    assert set(native.functions()) <= set(ACTIVATIONS)
+    assert set(native.losses()) <= set(LOSSES)
+    assert all(hasattr(cr, name) for name in native.rules())
 
 
 @pytest.mark.parametrize("what", WRONG)

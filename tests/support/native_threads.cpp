@@ -36,7 +36,7 @@ template <class T> std::vector<T> numbers(int64_t count, uint64_t seed, double s
     return x;
 }
 
-// Enough examples that a step, and one way forward, is worth threads, and that there are questions in between.
+// Enough examples that a step, and one forward pass, is worth threads and is polled in between.
 template <class T> struct Problem {
     static constexpr int64_t m = 4096;
     const Architecture architecture{
@@ -97,7 +97,7 @@ template <class T> void all() {
         }
     }
 
-    // Eight threads ask one network, while another one learns.
+    // Eight threads use one network, while another one learns.
     Trainer<T> trainer(p.architecture, isas().back());
     const auto outputs = [&](std::vector<T>& out) {
         out.assign(size_t(3 * p.m), T(0));
@@ -111,7 +111,7 @@ template <class T> void all() {
     threads.emplace_back([&] { other.run(p, 1000, 4); });
     for (int i = 0; i < 8; ++i) threads.emplace_back([&, i] { costs[i] = outputs(found[i]); });
     for (auto& thread : threads) thread.join();
-    for (int i = 0; i < 8; ++i) check(found[i] == expected && costs[i] == cost, "eight threads ask one network");
+    for (int i = 0; i < 8; ++i) check(found[i] == expected && costs[i] == cost, "eight threads use one network");
 
     std::vector<T> gradient(p.start.size()), again(p.start.size());
     const double J = trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, gradient.data(), never);
