@@ -10,6 +10,7 @@ import typer
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Json, console, print_json, report_file
+from chainrule.text import unknown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,10 @@ def claims(
 
     chosen, say = _chosen(names or list(CLAIMS), CLAIMS), console(silent=as_json)
     if listed:
-        _list(say, chosen)
+        shown = screen.table("", "name", "what the notes say", right=(0,))
+        for claim in chosen:
+            shown.add_row(str(claim.number), claim.name, claim.statement)
+        say.print(shown)
         if as_json:
             print_json({"claims": [_stated(claim) for claim in chosen]})
         return
@@ -59,9 +63,9 @@ def claims(
     if len(found) > 1:
         overview = screen.table("", "claim", "verdict", "seconds", right=(0, 3))
         for (claim, outcome), took in zip(found, seconds, strict=True):
-            overview.add_row(str(claim.number), claim.name, _verdict(outcome) or "not run", f"{took:.1f}")
+            verdict = "not run" if isinstance(outcome, str) else outcome.verdict
+            overview.add_row(str(claim.number), claim.name, verdict, f"{took:.1f}")
         say.print(overview)
-    path = None
     if report is not None:
         from chainrule.claims.report import write
 
@@ -69,7 +73,7 @@ def claims(
         say.print(f"Wrote {path}")
     if as_json:
         results = [_stated(claim) | _measured(result) for claim, result in found]
-        print_json({"seeds": run_with, "claims": results} | ({"report": str(path)} if path else {}))
+        print_json({"seeds": run_with, "claims": results} | ({} if report is None else {"report": str(path)}))
 
 
 def _run(claim: "Claim", seeds: Sequence[int]) -> "Result | str":
@@ -87,24 +91,14 @@ def _run(claim: "Claim", seeds: Sequence[int]) -> "Result | str":
 
 
 def _chosen(names: Sequence[str], known: "dict[str, Claim]") -> "list[Claim]":
-    from chainrule.text import unknown
-
     numbers = {str(claim.number): claim for claim in known.values()}
-    chosen = []
-    for name in dict.fromkeys(names):
+    chosen = {}
+    for name in names:
         claim = known.get(name) or numbers.get(name)
         if claim is None:
             raise unknown("claim", name, known)
-        if claim not in chosen:
-            chosen.append(claim)
-    return chosen
-
-
-def _list(say: "Console", chosen: "Sequence[Claim]") -> None:
-    shown = screen.table("", "name", "what the notes say", right=(0,))
-    for claim in chosen:
-        shown.add_row(str(claim.number), claim.name, claim.statement)
-    say.print(shown)
+        chosen[claim.name] = claim
+    return list(chosen.values())
 
 
 def _show(say: "Console", result: "Result | str") -> None:
@@ -123,10 +117,6 @@ def _show(say: "Console", result: "Result | str") -> None:
             shown.columns[i].max_width = max(map(len, words))
     say.print(shown)
     say.print(f"Verdict: {result.verdict}. {result.summary}\n")
-
-
-def _verdict(result: "Result | str") -> str | None:
-    return None if isinstance(result, str) else result.verdict
 
 
 def _stated(claim: "Claim") -> dict[str, Any]:

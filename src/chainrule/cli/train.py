@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from chainrule.cli import report as pages
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, print_json, report_file, writable
 from chainrule.cli.model import read_header
@@ -27,9 +26,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from sklearn.pipeline import Pipeline
 
+    from chainrule.cli.report import Traces
     from chainrule.readers import Table
     from chainrule.tabular import Arguments, Plan
 
+REPORT = "report.html"
 Scores = Mapping[str, Mapping[str, float]]  # of the network, and of the baselines
 
 
@@ -65,7 +66,7 @@ class Fitted(NamedTuple):
     pipeline: "Pipeline"
     rows: Rows  # as the network takes them
     seconds: float
-    traces: dict[int, pages.Lists]  # for the report
+    traces: "Traces"  # for the report
 
 
 def train(
@@ -135,9 +136,6 @@ def train(
     _write(run, plan, table.name, fitted, scores, as_json)
 
 
-# -- read --------------------------------------------------------------------------------------------------------------
-
-
 def _check_files(run: Run) -> None:
     """CommandError where the model could not be saved, or the checkpoint not be used: now, not after hours."""
     writable(run.out, "--out", "a chainrule model", _is_model)
@@ -168,7 +166,7 @@ def _read(run: Run, target: str | None, image_size: tuple[int, int], gray: bool)
     with notes():
         table = readers.read(run.data, target=target, image_size=image_size, gray=gray)
     if run.report is not None:
-        report_file(run.report, pages.NAME)  # its folder, made sooner, could be taken for the data
+        report_file(run.report, REPORT)  # its folder, made sooner, could be taken for the data
     if table.y is None:
         raise CommandError(f"{run.data}: which column is to be predicted? {_choices(table)}")
     return table
@@ -226,9 +224,6 @@ def _program() -> str:
     return f"{shlex.quote(min(os.path.relpath(sys.executable), sys.executable, key=len))} -m chainrule"
 
 
-# -- plan --------------------------------------------------------------------------------------------------------------
-
-
 def _plan(
     run: Run,
     table: "Table",
@@ -252,9 +247,6 @@ def _plan(
     return plan, Rows(X, y, X_test, y_test)
 
 
-# -- fit ---------------------------------------------------------------------------------------------------------------
-
-
 def _fit(run: Run, plan: "Plan", rows: Rows) -> Fitted:
     from chainrule import tabular
 
@@ -265,12 +257,16 @@ def _fit(run: Run, plan: "Plan", rows: Rows) -> Fitted:
         before = pipeline[:-1]
         rows = rows._replace(X=before.fit_transform(rows.X, rows.y), X_test=before.transform(rows.X_test))
     network = pipeline[-1]
-    recorder = None if run.report is None else pages.Recorder(rows.X, rows.y, network.max_iter)
-    watchers = [] if run.talk.quiet else [screen.Watcher(run.talk)]
-    network.set_callbacks(*watchers, *([] if recorder is None else [recorder]))
+    watchers: list[Any] = [] if run.talk.quiet else [screen.Watcher(run.talk)]
+    traces: Traces = {}
+    if run.report is not None:
+        from chainrule.cli import report
+
+        watchers.append(report.Recorder(rows.X, rows.y, network.max_iter, traces))
+    network.set_callbacks(*watchers)
     _train(run, network, rows)
     network.set_callbacks()
-    return Fitted(pipeline, rows, time.perf_counter() - started, {} if recorder is None else recorder.traces)
+    return Fitted(pipeline, rows, time.perf_counter() - started, traces)
 
 
 def _train(run: Run, network: Any, rows: Rows) -> None:
@@ -307,9 +303,6 @@ def _stopped(run: Run, network: Any, code: int, saved: str | None, written: bool
     return Stopped(code, f"{done}; go on with:\n  {run.again}")
 
 
-# -- judge -------------------------------------------------------------------------------------------------------------
-
-
 def _judge(fitted: Fitted) -> Scores:
     """The scores, on the held-out rows, of the network and of the baselines."""
     network, rows = fitted.pipeline[-1], fitted.rows
@@ -330,9 +323,6 @@ def _baselines(network: Any, X: Any, y: Any) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {"no hidden layer": linear.fit(X, y), name: dummy.fit(X, y)}
-
-
-# -- write -------------------------------------------------------------------------------------------------------------
 
 
 def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as_json: bool) -> None:
@@ -357,8 +347,10 @@ def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as
     header = read_header(run.out)
     closing, page = _closing(network, scores, fitted.seconds), None
     if run.report is not None:
-        page = run.report / pages.NAME
-        pages.write(page, plan, header["about"], network, rows[2:], fitted.traces, closing)
+        from chainrule.cli import report
+
+        page = run.report / REPORT
+        report.write(page, plan, header["about"], network, rows[2:], fitted.traces, closing)
     if as_json:
         written = {} if page is None else {"report": str(page)}
         print_json({"model": str(run.out), **written, **header.pop("about"), **header})
