@@ -48,36 +48,36 @@ def claims(
 
         report_file(report, NAME)
     run_with = SEEDS if seeds is None else tuple(range(seeds))
-    found: list[tuple[Claim, Result | str]] = []
+    outcomes: list[tuple[Claim, Result | str]] = []
     seconds = []
     for i, claim in enumerate(chosen, 1):
         say.print(f"{claim.number}. {claim.statement}", style="bold")
         say.print(f"Measured: {claim.measurement}")
         began = time.perf_counter()
         with say.status(f"{claim.name}, {i} of {len(chosen)}") if say.is_terminal else nullcontext():
-            found.append((claim, _run(claim, run_with)))
+            outcomes.append((claim, _run(claim, run_with)))
         seconds.append(time.perf_counter() - began)
-        _show(say, found[-1][1])
-    if all(isinstance(result, str) for _, result in found):
-        raise CommandError(" ".join(str(result) for _, result in found))
-    if len(found) > 1:
+        _show(say, outcomes[-1][1])
+    if all(isinstance(result, str) for _, result in outcomes):
+        raise CommandError(" ".join(str(result) for _, result in outcomes))
+    if len(outcomes) > 1:
         overview = screen.table("", "claim", "verdict", "seconds", right=(0, 3))
-        for (claim, outcome), took in zip(found, seconds, strict=True):
+        for (claim, outcome), took in zip(outcomes, seconds, strict=True):
             verdict = "not run" if isinstance(outcome, str) else outcome.verdict
             overview.add_row(str(claim.number), claim.name, verdict, f"{took:.1f}")
         say.print(overview)
     if report is not None:
         from chainrule.claims.report import write
 
-        path = write(report, found, run_with)
+        path = write(report, outcomes, run_with)
         say.print(f"Wrote {path}")
     if as_json:
-        results = [_stated(claim) | _measured(result) for claim, result in found]
+        results = [_stated(claim) | _measured(result) for claim, result in outcomes]
         print_json({"seeds": run_with, "claims": results} | ({} if report is None else {"report": str(path)}))
 
 
 def _run(claim: "Claim", seeds: Sequence[int]) -> "Result | str":
-    """What the experiment found, or why it could not be made."""
+    """The result of the experiment, or why it could not be run."""
     from threadpoolctl import threadpool_limits
 
     from chainrule.claims import NotRunError

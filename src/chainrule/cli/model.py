@@ -143,12 +143,12 @@ class Trained:
             part = transformer.output_indices_[name]
             columns = [given] if isinstance(given, str) else list(given)
             try:
-                found = [str(word) for word in step.get_feature_names_out(columns)]
+                inputs = [str(word) for word in step.get_feature_names_out(columns)]
             except (AttributeError, ValueError):
-                found = [f"{', '.join(columns)} {k}" for k in range(part.stop - part.start)]
+                inputs = [f"{', '.join(columns)} {k}" for k in range(part.stop - part.start)]
             if name.startswith("text "):
-                found = [f"{columns[0]}: {word}" for word in found]
-            names[part] = found
+                inputs = [f"{columns[0]}: {word}" for word in inputs]
+            names[part] = inputs
         return names
 
 

@@ -141,12 +141,12 @@ def preprocessing(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
 
 
 def history(console: Printer, given: Mapping[str, Sequence[float | None]], metric: str, epochs: int) -> None:
-    """How the training went, at some of its epochs; curves of more than were kept are shown at those that were."""
-    kept = len(given["cost"])
+    """How the training went, at some of its epochs. Long curves have been thinned: their values lie evenly over all."""
+    count = len(given["cost"])
     names = (name.replace("metric", metric).replace("validation", "held-out").replace("_", " ") for name in given)
     shown = table("epoch", *names, right=range(len(given) + 1))
-    for i in sorted({round(part * (kept - 1) / 8) for part in range(9)}):
-        epoch = 1 + round(i * (epochs - 1) / max(kept - 1, 1))
+    for i in sorted({round(part * (count - 1) / 8) for part in range(9)}):
+        epoch = 1 + round(i * (epochs - 1) / max(count - 1, 1))
         shown.add_row(str(epoch), *(number(values[i]) for values in given.values()))
     console.print(shown)
 

@@ -47,7 +47,7 @@ class Run:
     arguments: "Arguments"  # of the estimator, instead of the recipe's
     seed: int
     test: float  # the share of the rows to hold out
-    talk: "Console"  # for what is not the result
+    progress: "Console"  # for all but the result
     again: str  # the command that goes on from the checkpoint
 
 
@@ -125,7 +125,7 @@ def train(
         arguments=_arguments(hidden, activation, epochs, learning_rate, batch_size),
         seed=seed,
         test=test,
-        talk=console(silent=as_json or quiet),
+        progress=console(silent=as_json or quiet),
         again=f"{_program()} {shlex.join([*context.obj, *['--resume'] * (not resume)])}",
     )
     _check_files(run)
@@ -236,14 +236,14 @@ def _plan(
     from chainrule import tabular
 
     plan = tabular.make_plan(table, task, drop, keep)
-    screen.understood(run.talk, plan, table.name)
+    screen.understood(run.progress, plan, table.name)
     X, y = plan.examples(table)
     fewest = len(plan.classes or (0,))  # each class is in both parts
     size = min(max(ceil(run.test * len(y)), fewest), len(y) - fewest)
     X, X_test, y, y_test = train_test_split(
         X, y, test_size=size, random_state=run.seed, stratify=None if plan.task == "regression" else y
     )
-    run.talk.print(f"Rows: {len(y):,} to train on, {len(y_test):,} held out for the test")
+    run.progress.print(f"Rows: {len(y):,} to train on, {len(y_test):,} held out for the test")
     return plan, Rows(X, y, X_test, y_test)
 
 
@@ -257,7 +257,7 @@ def _fit(run: Run, plan: "Plan", rows: Rows) -> Fitted:
         before = pipeline[:-1]
         rows = rows._replace(X=before.fit_transform(rows.X, rows.y), X_test=before.transform(rows.X_test))
     network = pipeline[-1]
-    watchers: list[Any] = [] if run.talk.quiet else [screen.Watcher(run.talk)]
+    watchers: list[Any] = [] if run.progress.quiet else [screen.Watcher(run.progress)]
     traces: Traces = {}
     if run.report is not None:
         from chainrule.cli import report
@@ -274,14 +274,14 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
 
     # A network that holds out no rows of its own is watched on those of the test; nothing is chosen by them.
     watched = {} if network.early_stopping else {"X_val": rows.X_test, "y_val": rows.y_test}
-    kept = {"checkpoint": run.checkpoint, "checkpoint_every": run.every, "resume": run.resume}
+    checkpoint = {"checkpoint": run.checkpoint, "checkpoint_every": run.every, "resume": run.resume}
     # Two threads on layers this narrow take as long as one, and far longer where something else is running.
     with notes(), warnings.catch_warnings(), threadpool_limits(1):
         # An estimator warns of these and keeps what it has; here a model that was not trained to the end is not saved.
         for ending in (TrainingInterrupted, DivergenceWarning):
             warnings.simplefilter("error", ending)
         try:
-            network.fit(rows.X, rows.y, **watched, **kept)
+            network.fit(rows.X, rows.y, **watched, **checkpoint)
         except Stopped as stop:
             raise _stopped(run, network, stop.code, *(stop.saved or (None, False))) from None
         except TrainingInterrupted as stop:
@@ -358,16 +358,16 @@ def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as
     say = console()
     screen.scores(say, scores, f"Test on {screen.counted(len(rows.y_test))} the network has not seen")
     if plan.classes is not None:
-        screen.confusion(run.talk, network.classes_, rows.y_test, network.predict(rows.X_test))
+        screen.confusion(run.progress, network.classes_, rows.y_test, network.predict(rows.X_test))
     for line in closing:
         say.print(line)
     say.print(f"Saved {run.out} ({run.out.stat().st_size / 1000:,.0f} kB), from the {len(rows.y):,} training rows.")
     if page is not None:
         say.print(f"Wrote {page}")
-    run.talk.print("\nNext:")
+    run.progress.print("\nNext:")
     model, result = shlex.quote(str(run.out)), shlex.quote(f"{run.out.stem}-predictions.csv")
     for command in (f"predict {model} {shlex.quote(run.data)} --out {result}", f"inspect {model}"):
-        run.talk.print(f"  {_program()} {command}", soft_wrap=True)
+        run.progress.print(f"  {_program()} {command}", soft_wrap=True)
 
 
 def _closing(network: Any, scores: Scores, seconds: float) -> list[str]:
