@@ -186,7 +186,7 @@ def _arguments(
     learning_rate: float | None,
     batch_size: int | None,
 ) -> "Arguments":
-    given: Arguments = {}
+    given: Arguments = {"training_metric": True}  # for the table of the history
     if epochs is not None:
         given["max_iter"] = epochs
     if batch_size is not None:
@@ -250,7 +250,8 @@ def _plan(
 def _fit(run: Run, plan: "Plan", rows: Rows) -> Fitted:
     from chainrule import tabular
 
-    pipeline, started = tabular.make_pipeline(plan, len(rows.y), run.seed, **run.arguments), time.perf_counter()
+    started = time.perf_counter()
+    pipeline = tabular.make_pipeline(plan, len(rows.y), run.seed, **run.arguments)
     # The network is watched on the held-out rows, which must have gone through the fitted steps before it by then.
     # pipeline.fit would not take them there; so these steps are fitted first, then the network.
     if len(pipeline) > 1:
