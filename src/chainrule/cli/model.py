@@ -11,6 +11,7 @@ from chainrule.cli.common import CommandError, notes
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from chainrule._types import Array
     from chainrule.readers import Table
 
 
@@ -66,7 +67,7 @@ class Trained:
         return str(self.about["target"])
 
     @property
-    def classes(self) -> Any:
+    def classes(self) -> "Array | None":
         """The classes (K,), None for a regression."""
         return None if self.about["classes"] is None else self.pipeline.classes_
 
