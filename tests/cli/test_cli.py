@@ -249,6 +249,12 @@ def test_help_and_version(ok):
         assert command in ok(command, "--help")
 
 
+def test_the_command_line_starts_without_what_only_some_commands_need():
+    program = "import sys, chainrule.cli; print(sys.modules.keys() & {'numpy', 'sklearn', 'pandas', 'matplotlib'})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "set()\n"
+
+
 # -- real tables -------------------------------------------------------------------------------------------------------
 
 

@@ -43,29 +43,29 @@ def svg(name: str, result: Result) -> str | None:
     return None if result.draw is None else style.svg(result.draw, *SIZE, result.summary, name, **_LOOK)
 
 
-Found = Sequence[tuple[Claim, Result | str]]  # or why a claim was not run
+Outcomes = Sequence[tuple[Claim, Result | str]]  # or why a claim was not run
 
 
-def write(folder: Path, found: Found, seeds: Sequence[int]) -> Path:
+def write(folder: Path, outcomes: Outcomes, seeds: Sequence[int]) -> Path:
     """Write claims.html, with a picture for each claim, into the folder, which is made if need be; its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
-    path.write_text(page(found, seeds), encoding="utf-8")
+    path.write_text(page(outcomes, seeds), encoding="utf-8")
     return path
 
 
-def page(found: Found, seeds: Sequence[int]) -> str:
+def page(outcomes: Outcomes, seeds: Sequence[int]) -> str:
     """The whole page as HTML."""
     count = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
     made = f"run with {count}. Made by chainrule {__version__} with the command <code>chainrule claims --report</code>."
     rows = [
         (claim.number, _link(claim), "not run" if isinstance(result, str) else result.verdict)
-        for claim, result in found
+        for claim, result in outcomes
     ]
     parts = [
         pages.element("p", pages.Html(f"Each claim is an experiment with a stated measurement, {made}")),
         pages.element("nav", _table(("", "claim", "verdict"), rows)),
-        *(_section(claim, result) for claim, result in found),
+        *(_section(claim, result) for claim, result in outcomes),
     ]
     return pages.whole("claims", "The notes’ claims, tested", parts)
 

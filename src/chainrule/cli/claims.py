@@ -10,6 +10,7 @@ import typer
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Json, console, print_json, report_file
+from chainrule.text import unknown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,10 @@ def claims(
 
     chosen, say = _chosen(names or list(CLAIMS), CLAIMS), console(silent=as_json)
     if listed:
-        _list(say, chosen)
+        shown = screen.table("", "name", "what the notes say", right=(0,))
+        for claim in chosen:
+            shown.add_row(str(claim.number), claim.name, claim.statement)
+        say.print(shown)
         if as_json:
             print_json({"claims": [_stated(claim) for claim in chosen]})
         return
@@ -44,36 +48,36 @@ def claims(
 
         report_file(report, NAME)
     run_with = SEEDS if seeds is None else tuple(range(seeds))
-    found: list[tuple[Claim, Result | str]] = []
+    outcomes: list[tuple[Claim, Result | str]] = []
     seconds = []
     for i, claim in enumerate(chosen, 1):
         say.print(f"{claim.number}. {claim.statement}", style="bold")
         say.print(f"Measured: {claim.measurement}")
         began = time.perf_counter()
         with say.status(f"{claim.name}, {i} of {len(chosen)}") if say.is_terminal else nullcontext():
-            found.append((claim, _run(claim, run_with)))
+            outcomes.append((claim, _run(claim, run_with)))
         seconds.append(time.perf_counter() - began)
-        _show(say, found[-1][1])
-    if all(isinstance(result, str) for _, result in found):
-        raise CommandError(" ".join(str(result) for _, result in found))
-    if len(found) > 1:
+        _show(say, outcomes[-1][1])
+    if all(isinstance(result, str) for _, result in outcomes):
+        raise CommandError(" ".join(str(result) for _, result in outcomes))
+    if len(outcomes) > 1:
         overview = screen.table("", "claim", "verdict", "seconds", right=(0, 3))
-        for (claim, outcome), took in zip(found, seconds, strict=True):
-            overview.add_row(str(claim.number), claim.name, _verdict(outcome) or "not run", f"{took:.1f}")
+        for (claim, outcome), took in zip(outcomes, seconds, strict=True):
+            verdict = "not run" if isinstance(outcome, str) else outcome.verdict
+            overview.add_row(str(claim.number), claim.name, verdict, f"{took:.1f}")
         say.print(overview)
-    path = None
     if report is not None:
         from chainrule.claims.report import write
 
-        path = write(report, found, run_with)
+        path = write(report, outcomes, run_with)
         say.print(f"Wrote {path}")
     if as_json:
-        results = [_stated(claim) | _measured(result) for claim, result in found]
-        print_json({"seeds": run_with, "claims": results} | ({"report": str(path)} if path else {}))
+        results = [_stated(claim) | _measured(result) for claim, result in outcomes]
+        print_json({"seeds": run_with, "claims": results} | ({} if report is None else {"report": str(path)}))
 
 
 def _run(claim: "Claim", seeds: Sequence[int]) -> "Result | str":
-    """What the experiment found, or why it could not be made."""
+    """The result of the experiment, or why it could not be run."""
     from threadpoolctl import threadpool_limits
 
     from chainrule.claims import NotRunError
@@ -87,24 +91,14 @@ def _run(claim: "Claim", seeds: Sequence[int]) -> "Result | str":
 
 
 def _chosen(names: Sequence[str], known: "dict[str, Claim]") -> "list[Claim]":
-    from chainrule.text import unknown
-
     numbers = {str(claim.number): claim for claim in known.values()}
-    chosen = []
-    for name in dict.fromkeys(names):
+    chosen = {}
+    for name in names:
         claim = known.get(name) or numbers.get(name)
         if claim is None:
             raise unknown("claim", name, known)
-        if claim not in chosen:
-            chosen.append(claim)
-    return chosen
-
-
-def _list(say: "Console", chosen: "Sequence[Claim]") -> None:
-    shown = screen.table("", "name", "what the notes say", right=(0,))
-    for claim in chosen:
-        shown.add_row(str(claim.number), claim.name, claim.statement)
-    say.print(shown)
+        chosen[claim.name] = claim
+    return list(chosen.values())
 
 
 def _show(say: "Console", result: "Result | str") -> None:
@@ -123,10 +117,6 @@ def _show(say: "Console", result: "Result | str") -> None:
             shown.columns[i].max_width = max(map(len, words))
     say.print(shown)
     say.print(f"Verdict: {result.verdict}. {result.summary}\n")
-
-
-def _verdict(result: "Result | str") -> str | None:
-    return None if isinstance(result, str) else result.verdict
 
 
 def _stated(claim: "Claim") -> dict[str, Any]:

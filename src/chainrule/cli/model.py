@@ -11,6 +11,7 @@ from chainrule.cli.common import CommandError, notes
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from chainrule._types import Array
     from chainrule.readers import Table
 
 
@@ -66,7 +67,7 @@ class Trained:
         return str(self.about["target"])
 
     @property
-    def classes(self) -> Any:
+    def classes(self) -> "Array | None":
         """The classes (K,), None for a regression."""
         return None if self.about["classes"] is None else self.pipeline.classes_
 
@@ -143,12 +144,12 @@ class Trained:
             part = transformer.output_indices_[name]
             columns = [given] if isinstance(given, str) else list(given)
             try:
-                found = [str(word) for word in step.get_feature_names_out(columns)]
+                inputs = [str(word) for word in step.get_feature_names_out(columns)]
             except (AttributeError, ValueError):
-                found = [f"{', '.join(columns)} {k}" for k in range(part.stop - part.start)]
+                inputs = [f"{', '.join(columns)} {k}" for k in range(part.stop - part.start)]
             if name.startswith("text "):
-                found = [f"{columns[0]}: {word}" for word in found]
-            names[part] = found
+                inputs = [f"{columns[0]}: {word}" for word in inputs]
+            names[part] = inputs
         return names
 
 

@@ -3,37 +3,38 @@
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from chainrule import plots
 from chainrule._version import __version__
 from chainrule.cli import screen
 from chainrule.cli.common import metric
 from chainrule.cli.model import targets
 from chainrule.plots import page as pages
+from chainrule.plots import style
 from chainrule.plots.page import Html
+from chainrule.working.trace import trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from chainrule.tabular import Plan
 
-Lists = dict[str, list[Any]]  # "A" and "dZ", by layer
+Traces = dict[int, dict[str, list[Any]]]  # epoch → "A" and "dZ" → by layer
 
-NAME = "report.html"
 ROWS, TIMES = 200, 16  # of the training that are traced, and how often
 
 
 class Recorder:
     """A scikit-learn callback: A and dZ of some of the training rows, before the first epoch and after some of them."""
 
-    def __init__(self, X: Any, y: Any, epochs: int) -> None:
+    def __init__(self, X: Any, y: Any, epochs: int, traces: Traces) -> None:
         self.X, self.y = X[:ROWS], y[:ROWS]
         self.wanted = {round(epochs * part / TIMES) for part in range(TIMES + 1)}
-        self.traces: dict[int, Lists] = {}
+        self.traces = traces  # they are put there
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Nothing to prepare."""
@@ -53,8 +54,6 @@ class Recorder:
         """Nothing to put away."""
 
     def _record(self, estimator: Any, epoch: int) -> None:
-        from chainrule.working.trace import trace
-
         whole = trace(estimator.network_, self.X.T, targets(estimator, self.y))
         # The weights of all these epochs would fill the memory, and the inputs are the same each time.
         self.traces[epoch] = {"A": [None, *whole.A[1:]], "dZ": whole.dZ}
@@ -67,7 +66,7 @@ class Page:
     parts: list[Html] = field(default_factory=list)
     pictures: int = 0
 
-    def print(self, shown: str | Table, style: str = "") -> None:
+    def print(self, shown: str | Table, /, *, style: str = "") -> None:
         """A line, or a table."""
         self.parts.append(_table(shown) if isinstance(shown, Table) else pages.element("p", shown, style))
 
@@ -75,12 +74,12 @@ class Page:
         """The title of a section."""
         self.parts.append(pages.element("h2", text))
 
-    def picture(self, width: float, height: float, caption: str, draw: Callable[["Axes"], Any]) -> None:
-        """What `draw` draws on Axes of width × height inches, with a caption."""
-        from chainrule.plots import style
-
+    def picture(self, width: float, height: float, caption: str, draw: Callable[..., Any], *drawn: Any) -> None:
+        """What draw(*drawn, ax=…) draws on Axes of width × height inches, with a caption."""
         self.pictures += 1
-        svg = style.svg(lambda figure: draw(figure.add_subplot()), width, height, caption, f"picture{self.pictures}")
+        svg = style.svg(
+            lambda figure: draw(*drawn, ax=figure.add_subplot()), width, height, caption, f"picture{self.pictures}"
+        )
         self.parts.append(pages.figure(svg, caption))
 
 
@@ -90,15 +89,15 @@ def write(
     about: Mapping[str, Any],
     network: Any,
     test: tuple[Any, Any],
-    traces: Mapping[int, Lists],
+    traces: Traces,
     closing: Sequence[str],
 ) -> None:
-    """Write what `train` has understood, made and found out.
+    """Write how `train` has used the data, the trained network, and its scores.
 
     about: what is saved with the model. network: the fitted estimator. test: X and y of the held-out rows, as it takes
-    them. traces: epoch → A and dZ. closing: lines that are printed.
+    them. closing: lines that are printed.
     """
-    page: Any = Page()
+    page = Page()
     page.heading("Data")
     screen.understood(page, plan, about["data"])
     rows = about["rows"]
@@ -118,124 +117,92 @@ def write(
 
 
 def _network(page: Page, estimator: Any, plan: "Plan") -> None:
-    from chainrule import plots
-
     net = estimator.network_
-    screen.layers(page, net.sizes[0], net.describe()["layers"])  # type: ignore[arg-type]
-    columns = min(net.L + 1, 9)
+    screen.layers(page, net.describe())
     page.picture(
-        min(1.4 * columns + 2, 11),
+        min(1.4 * min(net.L + 1, 9) + 2, 11),
         min(max(net.sizes), 10) * 0.45 + 1.5,
         "The trained network. The wider a line, the larger the weight, and the fuller a circle, the larger the bias; "
         "green is above zero, purple below. Of large layers a few units are drawn.",
-        lambda ax: plots.network(net, ax=ax),
+        plots.network,
+        net,
     )
     if plan.image_shape is not None:
-        height, width, _ = plan.image_shape
+        height, width, channels = plan.image_shape
+        shown = "Green is above zero, purple below." if channels == 1 else "Middle gray is zero."
         page.picture(
             9,
             -(-min(net.sizes[1], 64) // 8) * 1.05 * height / width + 0.5,
-            "The weights of the first layer, an image for each unit: what it looks for. "
-            + ("Green is above zero, purple below." if plan.image_shape[2] == 1 else "Middle gray is zero."),
-            lambda ax: plots.first_layer(net, plan.image_shape or (), ax=ax),
+            f"The weights of the first layer, an image for each unit: what it looks for. {shown}",
+            plots.first_layer,
+            net,
+            plan.image_shape,
         )
     for spec in dict.fromkeys(g.spec for g in net.g[1:-1]):
-        page.picture(5, 3, f"The activation {spec} with its slope.", partial(_activation, spec))
+        page.picture(5, 3, f"The activation {spec} with its slope.", plots.activation, spec)
 
 
-def _activation(spec: str, ax: "Axes") -> None:
-    from chainrule import plots
-
-    plots.activation(spec, ax=ax)
-
-
-def _histograms(traces: Mapping[int, Lists], what: str, ax: "Axes") -> None:
-    from chainrule import plots
-
-    plots.histograms(traces, what, ax=ax)
-
-
-def _training(page: Page, estimator: Any, traces: Mapping[int, Lists]) -> None:
-    from chainrule import plots
-
-    history = estimator.history_
+def _training(page: Page, estimator: Any, traces: Traces) -> None:
     page.picture(
         7,
         3.6,
         "The cost of each epoch, counted from 0. The training cost may be above the validation cost: it has the L2 "
         "term, and is measured while the epoch goes on, with dropout and smoothed labels if there are any.",
-        lambda ax: plots.cost_curves(history, ax=ax),
+        plots.cost_curves,
+        estimator.history_,
     )
-    compared_by = metric(hasattr(estimator, "classes_"))
-    screen.history(page, history, compared_by, estimator.n_iter_)  # type: ignore[arg-type]
+    screen.history(page, estimator.history_, metric(hasattr(estimator, "classes_")), estimator.n_iter_)
     if not traces:
         return
     rows = traces[0]["A"][-1].shape[1]
     width = min(3 + 1.4 * len(estimator.network_.sizes), 11)
     for what, words in (("A", "activations A"), ("dZ", "derivatives dZ of the cost by the linear parts Z")):
-        page.picture(
-            width,
-            3.6,
+        caption = (
             f"How the {words} of each layer are spread, for {screen.counted(rows)} of the training, without dropout, "
-            f"from before the first epoch to after epoch {max(traces)}.",
-            partial(_histograms, traces, what),
+            f"from before the first epoch to after epoch {max(traces)}."
         )
+        page.picture(width, 3.6, caption, plots.histograms, traces, what)
 
 
 def _test(page: Page, estimator: Any, plan: "Plan", X: Any, y: Any) -> None:
-    from chainrule import plots
-
     if plan.classes is not None:
         side = min(2 + 0.5 * len(plan.classes), 8)
-        page.picture(
-            side + 1,
-            side,
+        caption = (
             "The confusion matrix of the held-out rows: rows are what is true, columns what was predicted; blue is "
-            "right, orange is wrong, stronger where it is more of the row.",
-            lambda ax: plots.confusion(estimator, X, y, ax=ax),
+            "right, orange is wrong, stronger where it is more of the row."
         )
+        page.picture(side + 1, side, caption, plots.confusion, estimator, X, y)
     else:
-        page.picture(5, 4, "Prediction against truth for the held-out rows; on the line they are equal.",
-                     lambda ax: _against(ax, plan.target, estimator.predict(X), y))  # fmt: skip
+        caption = "Prediction against truth for the held-out rows; on the line they are equal."
+        page.picture(5, 4, caption, _against, plan.target, estimator.predict(X), y)
     if X.shape[1] == 2:
-        page.picture(
-            6.5,
-            4.6,
-            "What the network answers over its two inputs, and the held-out rows as points.",
-            lambda ax: _boundary(ax, estimator, plan, X, y),
-        )
+        caption = "What the network answers over its two inputs, and the held-out rows as points."
+        page.picture(6.5, 4.6, caption, _boundary, estimator, plan, X, y)
     if plan.image_shape is not None and plan.classes is not None:
         wrong = int((estimator.predict(X) != y).sum())
         height, width = plan.image_shape[:2]
-        rows = -(-min(wrong, 24) // 6)
-        page.picture(
-            9,
-            rows * (1.4 * height / width + 0.5) + 0.6,
+        caption = (
             "Held-out images that the network gets wrong, the surest mistake first: what is true → what it says, and "
-            "how surely.",
-            lambda ax: plots.misclassified(estimator, X, y, plan.image_shape or (), ax=ax),
+            "how surely."
         )
+        inches = -(-min(wrong, 24) // 6) * (1.4 * height / width + 0.5) + 0.6
+        page.picture(9, inches, caption, plots.misclassified, estimator, X, y, plan.image_shape)
 
 
-def _boundary(ax: "Axes", estimator: Any, plan: "Plan", X: Any, y: Any) -> None:
-    from chainrule import plots
-    from chainrule.plots.style import words
-
+def _boundary(estimator: Any, plan: "Plan", X: Any, y: Any, ax: "Axes") -> None:
     plots.decision_boundary(estimator, X, y, ax=ax)
     names = [column.name for column in plan.used if column.role == "number"]
     if len(names) == 2:  # then these are the two inputs
-        ax.set_xlabel(f"{words(names[0], 30)}, standardized", parse_math=False)
-        ax.set_ylabel(f"{words(names[1], 30)}, standardized", parse_math=False)
+        ax.set_xlabel(f"{style.words(names[0], 30)}, standardized", parse_math=False)
+        ax.set_ylabel(f"{style.words(names[1], 30)}, standardized", parse_math=False)
 
 
-def _against(ax: "Axes", target: str, predicted: Any, y: Any) -> None:
-    from chainrule.plots.style import BLUE, INK, words
-
+def _against(target: str, predicted: Any, y: Any, ax: "Axes") -> None:
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
-    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")
-    ax.scatter(predicted, y, s=10, color=BLUE, alpha=0.8, linewidths=0, rasterized=len(y) > 2000)
-    ax.set_xlabel(f"predicted {words(target, 30)}", parse_math=False)
-    ax.set_ylabel(f"true {words(target, 30)}", parse_math=False)
+    ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle="--")
+    ax.scatter(predicted, y, s=10, color=style.BLUE, alpha=0.8, linewidths=0, rasterized=len(y) > 2000)
+    ax.set_xlabel(f"predicted {style.words(target, 30)}", parse_math=False)
+    ax.set_ylabel(f"true {style.words(target, 30)}", parse_math=False)
 
 
 def _versions(page: Page, estimator: Any, seed: int) -> None:

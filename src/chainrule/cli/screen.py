@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich import box
 from rich.console import Console
@@ -28,6 +28,13 @@ _ROLES = {
 }
 
 
+class Printer(Protocol):
+    """What tables and lines are shown on: a Console, or the page of a report."""
+
+    def print(self, shown: str | Table, /, *, style: str = "") -> None:
+        """Show a line or a table."""
+
+
 def table(*headers: str, right: Sequence[int] = ()) -> Table:
     """A table without frills; `right` are the columns to align to the right."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -48,7 +55,7 @@ def counted(count: int, what: str = "row") -> str:
     return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
-def understood(console: Console, plan: "Plan", name: str) -> None:
+def understood(console: Printer, plan: "Plan", name: str) -> None:
     """What was read, and how each part of it is used."""
     if plan.image_shape is not None:
         height, width, channels = plan.image_shape
@@ -71,7 +78,7 @@ def understood(console: Console, plan: "Plan", name: str) -> None:
         classes(console, list(plan.classes.items()))
 
 
-def columns(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
+def columns(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
     """One line for each column, or for each role where there are many."""
     if len(given) > MANY:
         shown = table("used as", "columns", "", right=(1,))
@@ -92,16 +99,16 @@ def columns(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
     console.print(shown)
 
 
-def classes(console: Console, counts: Sequence[tuple[Any, int]]) -> None:
+def classes(console: Printer, counts: Sequence[tuple[Any, int]]) -> None:
     """The classes with their rows, in one line or a few."""
     total = sum(count for _, count in counts)
     console.print("Classes: " + first_few(f"{label} {count:,} ({count / total:.0%})" for label, count in counts))
 
 
-def layers(console: Console, inputs: int, given: Sequence[Mapping[str, Any]]) -> None:
-    """The network as a table: each has units, activation, W, b, parameters."""
-    shown = table("layer", "units", "activation", "W", "b", "parameters", right=(1, 5))
-    shown.add_row("input", f"{inputs:,}", "", "", "", "")
+def layers(console: Printer, described: Mapping[str, Any]) -> None:
+    """The network that `describe` describes as a table: each layer has units, activation, W, b, parameters."""
+    shown, given = table("layer", "units", "activation", "W", "b", "parameters", right=(1, 5)), described["layers"]
+    shown.add_row("input", f"{described['inputs']:,}", "", "", "", "")
     for l, layer in enumerate(given, 1):
         name = "output" if l == len(given) else str(l)
         shape = {key: "{} × {}".format(*layer[key]) for key in ("W", "b")}
@@ -114,21 +121,17 @@ def layers(console: Console, inputs: int, given: Sequence[Mapping[str, Any]]) ->
     console.print(shown)
 
 
-def scores(console: Console, given: Mapping[str, Mapping[str, float | None]], title: str) -> None:
+def scores(console: Printer, given: Mapping[str, Mapping[str, float | None]], title: str) -> None:
     """One line for each model, one column for each score."""
     names = list(next(iter(given.values())))
     shown = table("", *names, right=range(1, len(names) + 1))
     console.print(title, style="bold")
     for i, (model, values) in enumerate(given.items()):
-        shown.add_row(
-            model,
-            *(number(values[name]) for name in names),
-            style="bold" if i == 0 else None,
-        )
+        shown.add_row(model, *(number(values[name]) for name in names), style="bold" if i == 0 else None)
     console.print(shown)
 
 
-def preprocessing(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
+def preprocessing(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
     """What is done before the network, step by step."""
     shown = table("step", "does", "columns")
     for step in given:
@@ -137,18 +140,18 @@ def preprocessing(console: Console, given: Sequence[Mapping[str, Any]]) -> None:
     console.print(shown)
 
 
-def history(console: Console, given: Mapping[str, Sequence[float | None]], metric: str, epochs: int) -> None:
-    """How the training went, at some of its epochs; curves of more than were kept are shown at those that were."""
-    kept = len(given["cost"])
+def history(console: Printer, given: Mapping[str, Sequence[float | None]], metric: str, epochs: int) -> None:
+    """How the training went, at some of its epochs. Long curves have been thinned: their values lie evenly over all."""
+    count = len(given["cost"])
     names = (name.replace("metric", metric).replace("validation", "held-out").replace("_", " ") for name in given)
     shown = table("epoch", *names, right=range(len(given) + 1))
-    for i in sorted({round(part * (kept - 1) / 8) for part in range(9)}):
-        epoch = 1 + round(i * (epochs - 1) / max(kept - 1, 1))
+    for i in sorted({round(part * (count - 1) / 8) for part in range(9)}):
+        epoch = 1 + round(i * (epochs - 1) / max(count - 1, 1))
         shown.add_row(str(epoch), *(number(values[i]) for values in given.values()))
     console.print(shown)
 
 
-def confusion(console: Console, classes: Any, y: Any, predicted: Any) -> None:
+def confusion(console: Printer, classes: Any, y: Any, predicted: Any) -> None:
     """Rows are what is true, columns what was predicted; nothing where there are too many classes to show."""
     from sklearn.metrics import confusion_matrix
 
@@ -175,8 +178,7 @@ class Watcher:
         """The network as it is made, then an empty bar."""
         if context.task_name == "epoch":
             return
-        described = estimator.network_.describe()
-        layers(self.console, described["inputs"], described["layers"])
+        layers(self.console, estimator.network_.describe())
         if self.console.is_terminal:
             self.bar = Progress(
                 TextColumn("Training"),

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from chainrule.cli import report as pages
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, print_json, report_file, writable
 from chainrule.cli.model import read_header
@@ -27,9 +26,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from sklearn.pipeline import Pipeline
 
+    from chainrule.cli.report import Traces
     from chainrule.readers import Table
     from chainrule.tabular import Arguments, Plan
 
+REPORT = "report.html"
 Scores = Mapping[str, Mapping[str, float]]  # of the network, and of the baselines
 
 
@@ -46,7 +47,7 @@ class Run:
     arguments: "Arguments"  # of the estimator, instead of the recipe's
     seed: int
     test: float  # the share of the rows to hold out
-    talk: "Console"  # for what is not the result
+    progress: "Console"  # for all but the result
     again: str  # the command that goes on from the checkpoint
 
 
@@ -65,7 +66,7 @@ class Fitted(NamedTuple):
     pipeline: "Pipeline"
     rows: Rows  # as the network takes them
     seconds: float
-    traces: dict[int, pages.Lists]  # for the report
+    traces: "Traces"  # for the report
 
 
 def train(
@@ -124,7 +125,7 @@ def train(
         arguments=_arguments(hidden, activation, epochs, learning_rate, batch_size),
         seed=seed,
         test=test,
-        talk=console(silent=as_json or quiet),
+        progress=console(silent=as_json or quiet),
         again=f"{_program()} {shlex.join([*context.obj, *['--resume'] * (not resume)])}",
     )
     _check_files(run)
@@ -133,9 +134,6 @@ def train(
     fitted = _fit(run, plan, rows)
     scores = _judge(fitted)
     _write(run, plan, table.name, fitted, scores, as_json)
-
-
-# -- read --------------------------------------------------------------------------------------------------------------
 
 
 def _check_files(run: Run) -> None:
@@ -168,7 +166,7 @@ def _read(run: Run, target: str | None, image_size: tuple[int, int], gray: bool)
     with notes():
         table = readers.read(run.data, target=target, image_size=image_size, gray=gray)
     if run.report is not None:
-        report_file(run.report, pages.NAME)  # its folder, made sooner, could be taken for the data
+        report_file(run.report, REPORT)  # its folder, made sooner, could be taken for the data
     if table.y is None:
         raise CommandError(f"{run.data}: which column is to be predicted? {_choices(table)}")
     return table
@@ -188,7 +186,7 @@ def _arguments(
     learning_rate: float | None,
     batch_size: int | None,
 ) -> "Arguments":
-    given: Arguments = {}
+    given: Arguments = {"training_metric": True}  # for the table of the history
     if epochs is not None:
         given["max_iter"] = epochs
     if batch_size is not None:
@@ -226,9 +224,6 @@ def _program() -> str:
     return f"{shlex.quote(min(os.path.relpath(sys.executable), sys.executable, key=len))} -m chainrule"
 
 
-# -- plan --------------------------------------------------------------------------------------------------------------
-
-
 def _plan(
     run: Run,
     table: "Table",
@@ -241,36 +236,38 @@ def _plan(
     from chainrule import tabular
 
     plan = tabular.make_plan(table, task, drop, keep)
-    screen.understood(run.talk, plan, table.name)
+    screen.understood(run.progress, plan, table.name)
     X, y = plan.examples(table)
     fewest = len(plan.classes or (0,))  # each class is in both parts
     size = min(max(ceil(run.test * len(y)), fewest), len(y) - fewest)
     X, X_test, y, y_test = train_test_split(
         X, y, test_size=size, random_state=run.seed, stratify=None if plan.task == "regression" else y
     )
-    run.talk.print(f"Rows: {len(y):,} to train on, {len(y_test):,} held out for the test")
+    run.progress.print(f"Rows: {len(y):,} to train on, {len(y_test):,} held out for the test")
     return plan, Rows(X, y, X_test, y_test)
-
-
-# -- fit ---------------------------------------------------------------------------------------------------------------
 
 
 def _fit(run: Run, plan: "Plan", rows: Rows) -> Fitted:
     from chainrule import tabular
 
-    pipeline, started = tabular.make_pipeline(plan, len(rows.y), run.seed, **run.arguments), time.perf_counter()
+    started = time.perf_counter()
+    pipeline = tabular.make_pipeline(plan, len(rows.y), run.seed, **run.arguments)
     # The network is watched on the held-out rows, which must have gone through the fitted steps before it by then.
     # pipeline.fit would not take them there; so these steps are fitted first, then the network.
     if len(pipeline) > 1:
         before = pipeline[:-1]
         rows = rows._replace(X=before.fit_transform(rows.X, rows.y), X_test=before.transform(rows.X_test))
     network = pipeline[-1]
-    recorder = None if run.report is None else pages.Recorder(rows.X, rows.y, network.max_iter)
-    watchers = [] if run.talk.quiet else [screen.Watcher(run.talk)]
-    network.set_callbacks(*watchers, *([] if recorder is None else [recorder]))
+    watchers: list[Any] = [] if run.progress.quiet else [screen.Watcher(run.progress)]
+    traces: Traces = {}
+    if run.report is not None:
+        from chainrule.cli import report
+
+        watchers.append(report.Recorder(rows.X, rows.y, network.max_iter, traces))
+    network.set_callbacks(*watchers)
     _train(run, network, rows)
     network.set_callbacks()
-    return Fitted(pipeline, rows, time.perf_counter() - started, {} if recorder is None else recorder.traces)
+    return Fitted(pipeline, rows, time.perf_counter() - started, traces)
 
 
 def _train(run: Run, network: Any, rows: Rows) -> None:
@@ -278,14 +275,14 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
 
     # A network that holds out no rows of its own is watched on those of the test; nothing is chosen by them.
     watched = {} if network.early_stopping else {"X_val": rows.X_test, "y_val": rows.y_test}
-    kept = {"checkpoint": run.checkpoint, "checkpoint_every": run.every, "resume": run.resume}
+    checkpoint = {"checkpoint": run.checkpoint, "checkpoint_every": run.every, "resume": run.resume}
     # Two threads on layers this narrow take as long as one, and far longer where something else is running.
     with notes(), warnings.catch_warnings(), threadpool_limits(1):
         # An estimator warns of these and keeps what it has; here a model that was not trained to the end is not saved.
         for ending in (TrainingInterrupted, DivergenceWarning):
             warnings.simplefilter("error", ending)
         try:
-            network.fit(rows.X, rows.y, **watched, **kept)
+            network.fit(rows.X, rows.y, **watched, **checkpoint)
         except Stopped as stop:
             raise _stopped(run, network, stop.code, *(stop.saved or (None, False))) from None
         except TrainingInterrupted as stop:
@@ -305,9 +302,6 @@ def _stopped(run: Run, network: Any, code: int, saved: str | None, written: bool
         return Stopped(code, saved)
     done = f"stopped after epoch {getattr(network, 'n_iter_', 0)} of {network.max_iter}"
     return Stopped(code, f"{done}; go on with:\n  {run.again}")
-
-
-# -- judge -------------------------------------------------------------------------------------------------------------
 
 
 def _judge(fitted: Fitted) -> Scores:
@@ -332,9 +326,6 @@ def _baselines(network: Any, X: Any, y: Any) -> dict[str, Any]:
         return {"no hidden layer": linear.fit(X, y), name: dummy.fit(X, y)}
 
 
-# -- write -------------------------------------------------------------------------------------------------------------
-
-
 def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as_json: bool) -> None:
     from chainrule.files import model as modelfile
 
@@ -357,8 +348,10 @@ def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as
     header = read_header(run.out)
     closing, page = _closing(network, scores, fitted.seconds), None
     if run.report is not None:
-        page = run.report / pages.NAME
-        pages.write(page, plan, header["about"], network, rows[2:], fitted.traces, closing)
+        from chainrule.cli import report
+
+        page = run.report / REPORT
+        report.write(page, plan, header["about"], network, rows[2:], fitted.traces, closing)
     if as_json:
         written = {} if page is None else {"report": str(page)}
         print_json({"model": str(run.out), **written, **header.pop("about"), **header})
@@ -366,16 +359,16 @@ def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as
     say = console()
     screen.scores(say, scores, f"Test on {screen.counted(len(rows.y_test))} the network has not seen")
     if plan.classes is not None:
-        screen.confusion(run.talk, network.classes_, rows.y_test, network.predict(rows.X_test))
+        screen.confusion(run.progress, network.classes_, rows.y_test, network.predict(rows.X_test))
     for line in closing:
         say.print(line)
     say.print(f"Saved {run.out} ({run.out.stat().st_size / 1000:,.0f} kB), from the {len(rows.y):,} training rows.")
     if page is not None:
         say.print(f"Wrote {page}")
-    run.talk.print("\nNext:")
+    run.progress.print("\nNext:")
     model, result = shlex.quote(str(run.out)), shlex.quote(f"{run.out.stem}-predictions.csv")
     for command in (f"predict {model} {shlex.quote(run.data)} --out {result}", f"inspect {model}"):
-        run.talk.print(f"  {_program()} {command}", soft_wrap=True)
+        run.progress.print(f"  {_program()} {command}", soft_wrap=True)
 
 
 def _closing(network: Any, scores: Scores, seconds: float) -> list[str]:

@@ -123,7 +123,7 @@ def _show(say: "Console", model: str, header: dict[str, Any]) -> None:
     if header.get("preprocessing"):
         screen.preprocessing(say, header["preprocessing"])
     if "layers" in header:
-        screen.layers(say, header["inputs"], header["layers"])
+        screen.layers(say, header)
         inputs = header["normalize"] or "as they are"
         say.print(f"Loss {header['loss']}, inputs {inputs}, {header['dtype']}")
     compared_by = metric(header.get("classes") or about.get("classes"))

@@ -51,10 +51,10 @@ def trace(
             y = trained.examples(one, f"row {row}").y
         except CommandError as error:
             why = str(error)
-    found = traced(estimator.network_, prepared.T, None if y is None else targets(estimator, y))
+    working = traced(estimator.network_, prepared.T, None if y is None else targets(estimator, y))
     names = trained.input_names(one.X, prepared.shape[1])
     try:
-        unit_sum = None if which is None else replace(found.unit(*which), names=names)
+        unit_sum = None if which is None else replace(working.unit(*which), names=names)
     except IndexError as error:
         raise CommandError(f"--unit {unit}: {error}") from None
     answer = trained.pipeline.predict(rows)[0]
@@ -65,22 +65,22 @@ def trace(
         result["inputs"] = {"names": names, "prepared": prepared[0]}
         if unit_sum is not None:
             result["unit"] = {field.name: getattr(unit_sum, field.name) for field in fields(unit_sum)}
-        print_json(result | {"trace": found.to_dict()})
+        print_json(result | {"trace": working.to_dict()})
         return
     say = console()
     file = f", {table.files[row - 1]}" if table.files and table.files != (table.name,) else ""
     say.print(f"Row {row:,} of {len(table.X):,} of {table.name}{file}")
     _columns(say, one, trained.about)
-    _inputs(say, names, prepared[0], found)
+    _inputs(say, names, prepared[0], working)
     if unit_sum is not None:
         print(unit_sum)
         return
     if y is None:
         say.print(f"Forward only: {why}")
     else:
-        shown = np.array2string(found["Y"][:, 0], precision=4, separator=", ", threshold=20)
+        shown = np.array2string(working["Y"][:, 0], precision=4, separator=", ", threshold=20)
         say.print(f"Target: {trained.target} = {y[0]}, for the network Y = {shown}ᵀ{_smoothed(estimator)}")
-    print(found)
+    print(working)
     likely = f" (probability {trained.pipeline.predict_proba(rows).max():.4f})" if trained.classes is not None else ""
     say.print(f"\nPrediction: {trained.target} = {answer}{likely}")
 
@@ -94,15 +94,15 @@ def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
     table = trained.read(data, trained.target)
     X, y, *_ = trained.examples(table, data)
     prepared, estimator = trained.prepared(X), trained.pipeline[-1]
-    # The network was fitted to an array; so that a finding can name the columns, it is told what they are called.
+    # The network was fitted to an array; with these names, findings can name the columns.
     names = trained.input_names(X, prepared.shape[1])
     estimator.feature_names_in_ = np.array(names, dtype=object)
-    found = estimator.diagnose(pd.DataFrame(prepared, columns=names), y)
+    diagnosis = estimator.diagnose(pd.DataFrame(prepared, columns=names), y)
     if as_json:
-        print_json({"model": str(model), "data": table.name, "rows": len(y), **found.to_dict()})
+        print_json({"model": str(model), "data": table.name, "rows": len(y), **diagnosis.to_dict()})
         return
     console().print(f"{model} on {screen.counted(len(y))} of {table.name}")
-    print(found)
+    print(diagnosis)
 
 
 def _unit(text: str) -> tuple[int, int]:
@@ -152,13 +152,13 @@ def _columns(say: "Console", one: "Table", about: dict[str, Any]) -> None:
     say.print(shown)
 
 
-def _inputs(say: "Console", names: list[str], prepared: Any, found: "Trace") -> None:
+def _inputs(say: "Console", names: list[str], prepared: Any, working: "Trace") -> None:
     """What the preparation gives, and what the network makes of it."""
-    seen = found["A"][0][:, 0]
+    seen = working["A"][0][:, 0]
     if len(names) > INPUTS:
         say.print(f"{len(names):,} inputs, A[0]: {sum(seen != 0):,} are not 0")
         return
-    normal = found.network.normalizer is not None
+    normal = working.network.normalizer is not None
     shown = screen.table("input", "prepared", *["normalized, A[0]"] * normal, right=(1, 2))
     for name, before, after in zip(names, prepared, seen, strict=True):
         shown.add_row(name, f"{before:.5g}", *[f"{after:.5g}"] * normal)

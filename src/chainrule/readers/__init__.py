@@ -1,7 +1,7 @@
 """From a file, a folder of images or the name of a bundled data set to one Table. Errors are one clear line.
 
-Nothing is downloaded, nothing is unpickled, nothing outside the source is opened, and nothing opens to more than
-its room (see common.room). pandas, pyarrow, h5py and Pillow are imported when a source needs them.
+Nothing is downloaded, nothing is unpickled, nothing outside the source is opened, and the memory that a source takes is
+limited (see common.size_limit). pandas, pyarrow, h5py and Pillow are imported when a source needs them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every reader shares: the Table, the error, and the checks that stand before a file is opened."""
+"""What every reader shares: the Table, the error, and the checks before a file is opened."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def regular(path: Path) -> int:
     return status.st_size
 
 
-def room(size: int) -> int:
-    """How many bytes a file of this size may open to: TIMES its size + MORE, at most half of this machine's memory."""
+def size_limit(size: int) -> int:
+    """Bytes of memory that a file of this size may take: TIMES its size + MORE, at most half of this machine's."""
     most = TIMES * size + MORE
     try:
         return min(most, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
@@ -87,11 +87,11 @@ def room(size: int) -> int:
 
 
 def check_size(path: Path, opened: int, size: int, what: str = "it") -> None:
-    """Refuse what would open to more than its room. opened, size: bytes, in memory and on disk."""
-    if opened > room(size):
+    """Refuse what would take more memory than a file of this size may. opened, size: bytes, in memory and on disk."""
+    if opened > (limit := size_limit(size)):
         raise ReaderError(
             f"{path}: {what} opens to {opened / MIB:,.0f} MiB or more from {size / MIB:,.3f} MiB on disk, wanted "
-            f"at most {room(size) / MIB:,.0f} MiB ({TIMES} times its size and {MORE // MIB} MiB, half of the memory); "
+            f"at most {limit / MIB:,.0f} MiB ({TIMES} times its size and {MORE // MIB} MiB, half of the memory); "
             "if you trust it, save it without compression or in parts"
         )
 

@@ -1,4 +1,4 @@
-"""Tables as text: the encoding, the delimiter and the decimal mark are found, the rest is pandas' work."""
+"""Tables as text: encoding, delimiter and decimal mark are detected here, then pandas reads the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays in an HDF5 file. What another file would have to be opened for is refused."""
+"""Arrays in an HDF5 file. Data that lie in another file are refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.readers import arrays
-from chainrule.readers.common import ReaderError, Table, check_size, opening, regular, room
+from chainrule.readers.common import ReaderError, Table, check_size, opening, regular, size_limit
 from chainrule.text import first_few
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ _DEFLATE = 1032  # zlib never packs more than this many bytes into one
 
 
 def read(path: Path, target: str | None) -> Table:
-    """The examples and the target among the data sets of a file, in whatever groups."""
+    """The examples and the target among the data sets of a file, in any group."""
     size = regular(path)
     with opening(path, "HDF5"):
         import h5py
 
         with h5py.File(path, "r") as file:
-            found = dict(_walk(path, file, "", {file}))
-            return arrays.table(path, list(found), lambda key: _array(path, key, found[key], size), target)
+            data_sets = dict(_walk(path, file, "", {file}))
+            return arrays.table(path, list(data_sets), lambda key: _array(path, key, data_sets[key], size), target)
 
 
 def _walk(path: Path, group: h5py.Group, prefix: str, seen: set[Any]) -> Iterator[tuple[str, h5py.Dataset]]:
-    """The data sets with their names, each once, whatever circle the groups form. seen: groups and data sets so far."""
+    """The data sets with their names, each once, also where groups form a circle. seen: groups and data sets so far."""
     import h5py
 
     if prefix.count("/") > _MOST_DEPTH or len(seen) + len(group) > _MOST_LINKS:
@@ -52,7 +52,7 @@ def _walk(path: Path, group: h5py.Group, prefix: str, seen: set[Any]) -> Iterato
             shown = first_few([prefix + name], quoted=True)
             raise ReaderError(f"{path}: {shown} is a link to another file, wanted the data in this one")
         if not isinstance(link, h5py.HardLink):
-            continue  # another name of what is met on its own
+            continue  # a second name of a group or data set, which has a hard link, too
         node = group[name]
         if node in seen:
             continue
@@ -84,7 +84,7 @@ def _array(path: Path, key: str, data: h5py.Dataset, size: int) -> NDArray[Any]:
 def _texts(path: Path, key: str, data: h5py.Dataset, size: int) -> NDArray[Any]:
     """Text of any length, some rows at a time: many items may stand for the same long text of the file."""
     each = max(1, size) * math.prod(data.shape[1:])  # bytes that one row may come to
-    step = max(1, room(size) // max(1, each))
+    step = max(1, size_limit(size) // max(1, each))
     pieces, length = [], 0
     for start in range(0, len(data), step) if data.shape else ():
         check_size(path, each, size, repr(key))
@@ -130,7 +130,7 @@ def _check_chunks(path: Path, key: str, data: h5py.Dataset, size: int) -> None:
     def look(chunk: Any) -> None:
         sizes.append(chunk.size)
         skipped = 1 in filters and chunk.filter_mask >> filters.index(1) & 1  # it did not make this chunk smaller
-        if 1 in filters and not skipped and chunk.size * _DEFLATE > room(size):
+        if 1 in filters and not skipped and chunk.size * _DEFLATE > size_limit(size):
             suspects.append(chunk.chunk_offset)
 
     data.id.chunk_iter(look)

@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.readers.arrays import pixels
-from chainrule.readers.common import MIB, ReaderError, Table, check_target, content, opening, room
+from chainrule.readers.common import MIB, ReaderError, Table, check_target, content, opening, size_limit
 from chainrule.text import first_few
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-# Of Pillow's many formats these only: whatever its name says, a file in another (PostScript, which it would hand to a
-# program) is not opened.
+# Of Pillow's many formats these only, whatever the name of a file says: PostScript, say, it would hand to a program.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _LARGE = 16 * MIB  # pixels, from which images are decoded one at a time, so that they do not fill the memory together
 _large = Lock()
@@ -63,7 +62,7 @@ def table(name: str, files: Sequence[Path], size: tuple[int, int], gray: bool) -
     """One row for each file, brought to one size."""
     height, width = size
     needed = 5 * len(files) * height * width * (1 if gray else 3)  # bytes, as uint8 and as float32
-    if needed > (most := room(needed)):
+    if needed > (most := size_limit(needed)):
         raise ReaderError(
             f"{name}: {len(files):,} images of {height} x {width} pixels take {needed / MIB:,.0f} MiB, wanted at most "
             f"{most / MIB:,.0f} MiB, half of the memory; choose a smaller image_size"
@@ -98,7 +97,7 @@ def _image(file: Path, size: tuple[int, int], gray: bool) -> NDArray[np.uint8]:
                     raise ReaderError(f"{file}: 32-bit pixels have no agreed range; save it with 8 or 16 bits")
                 if image.mode.startswith("I;16"):  # convert would clip at 255 instead of scaling
                     image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-                if image.has_transparency_data:  # convert would show whatever color hides under full transparency
+                if image.has_transparency_data:  # convert would show the colors of pixels that are fully transparent
                     image = image.convert("RGBA")
                     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
                 image = image.convert("L" if gray else "RGB").resize(size[::-1])

@@ -32,23 +32,23 @@ def read(path: Path, target: str | None) -> Table:
 
 
 def _members(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The arrays by their keys; whatever numpy.savez would not write is refused."""
-    found: dict[str, zipfile.ZipInfo] = {}
+    """The arrays by their keys. What numpy.savez would not write is refused."""
+    members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename
         key, shown = name.removesuffix(".npy"), first_few([name], quoted=True)
         parts = name.replace("\\", "/").split("/")
         if name[:1] in "/\\" or ":" in parts[0] or ".." in parts:
             raise ReaderError(f"{path}: the archive has a member called {shown}, a path to elsewhere; not opened")
-        if key in found:
+        if key in members:
             raise ReaderError(f"{path}: the archive has several members called {shown}; write it anew")
         if info.flag_bits & 1:
             raise ReaderError(f"{path}: {shown} in the archive is encrypted; write it anew with numpy.savez")
         if info.compress_type not in _METHODS:
             raise ReaderError(f"{path}: {shown} is packed in a way that numpy.savez does not use; write it anew")
-        found[key] = info
-    check_size(path, sum(info.file_size for info in found.values()), size)
-    return found
+        members[key] = info
+    check_size(path, sum(info.file_size for info in members.values()), size)
+    return members
 
 
 def _array(path: Path, archive: zipfile.ZipFile, key: str, info: zipfile.ZipInfo, size: int) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from chainrule.readers import thrift
-from chainrule.readers.common import MIB, ReaderError, check_size, opening, regular, room
+from chainrule.readers.common import MIB, ReaderError, check_size, opening, regular, size_limit
 from chainrule.readers.frames import check_names
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read(path: Path) -> pd.DataFrame:
                 if pa.types.is_nested(field.type):
                     raise ReaderError(f"{path}: column {field.name!r} holds {field.type}, wanted one value in each row")
             try:
-                rows = max(1, min(_MOST_ROWS, room(size) // _row(path, raw, size)))
+                rows = max(1, min(_MOST_ROWS, size_limit(size) // _row(path, raw, size)))
             except ReaderError:
                 raise
             except (AttributeError, LookupError, TypeError, ValueError):
@@ -59,7 +59,7 @@ def read(path: Path) -> pd.DataFrame:
 def _row(path: Path, raw: BinaryIO, size: int) -> int:
     """Bytes that one row may come to: in a column of texts the largest page, which could be one text for all rows.
 
-    Each page says what it unpacks to, whatever the file says of it elsewhere; together they have the room of the file.
+    Each page says what it unpacks to, whatever the file says of it elsewhere; the sum is limited by the file's size.
     The footer is read here once more, because pyarrow ends the process where the statistics of a column are odd.
     """
     raw.seek(size - 8)

@@ -10,16 +10,7 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.readers import Table
-from chainrule.tabular.values import (
-    TableError,
-    check_columns,
-    check_not_infinite,
-    labels,
-    numbers,
-    numeric,
-    to_dates,
-    to_floats,
-)
+from chainrule.tabular.values import TableError, check_columns, check_inf, labels, numbers, numeric, to_dates, to_floats
 
 Task = Literal["binary", "classes", "regression"]
 
@@ -179,7 +170,7 @@ def _number(name: str, known: "pd.Series[Any]", missing: int, keep: bool) -> Col
     good = values[~np.isnan(values)]
     if len(good) < 0.9 * len(known):
         return None
-    check_not_infinite(known, values)
+    check_inf(known, values)
     span = np.ptp(good) + 1
     counter = not missing and len(np.unique(good)) == len(good) == len(known) and (good == np.round(good)).all()
     named = re.search(r"(^|[\W_]|[a-z](?=I))(id|ID|Id|index|key)$", name)

@@ -49,6 +49,7 @@ class Arguments(TypedDict, total=False):
     early_stopping: bool
     validation_fraction: float
     scoring: str | Callable[..., float] | None
+    training_metric: bool
     verbose: bool | int
     warm_start: bool
     engine: str

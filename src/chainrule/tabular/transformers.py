@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from chainrule._types import Array
-from chainrule.tabular.values import check_columns, check_not_infinite, to_booleans, to_dates, to_floats
+from chainrule.tabular.values import check_columns, check_inf, to_booleans, to_dates, to_floats
 
 
 class Columns(TransformerMixin, BaseEstimator):
@@ -46,7 +46,7 @@ class Columns(TransformerMixin, BaseEstimator):
         values = values.reset_index(drop=True)
         if role == "number":
             floats = to_floats(values)
-            check_not_infinite(values, floats)
+            check_inf(values, floats)
             return floats
         if role == "boolean":
             return to_booleans(values)

@@ -23,7 +23,7 @@ def check_columns(wanted: Iterable[str], frame: pd.DataFrame) -> None:
         raise TableError(f"no column {absent[0]!r}{more}.{hint} Columns: {first_few(frame.columns, 30)}")
 
 
-def check_not_infinite(column: "pd.Series[Any]", floats: Array) -> None:
+def check_inf(column: "pd.Series[Any]", floats: Array) -> None:
     """TableError, with the row, if one of the numbers of a column is infinite."""
     if np.isinf(floats).any():
         row = column.index[np.argmax(np.isinf(floats))]
