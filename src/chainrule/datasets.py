@@ -461,6 +461,7 @@ def one_hot(labels: Any, classes: int | None = None) -> NDArray[np.float64]:
     Returns
     -------
     array of shape (classes, m)
+        Y for a Network with a softmax output.
 
     Raises
     ------
