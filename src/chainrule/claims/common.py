@@ -199,4 +199,4 @@ def cell(value: Any) -> str:
 
 def of_numbers(rows: Sequence[Sequence[Any]], column: int) -> bool:
     """Whether a column of a table has numbers, of which some may be missing: it is aligned to the right."""
-    return all(not isinstance(row[column], (str, tuple)) or row[column] == "never" for row in rows)
+    return all(not isinstance(row[column], str) or row[column] == "never" for row in rows)

@@ -1,17 +1,11 @@
-"""Data sets that are computed on the spot or come with scikit-learn. Nothing is downloaded.
-
-Every function returns (X, Y) in float64, one column per example: X is (n, m); Y is (1, m) with 0/1 for two
-classes, (k, m) one-hot for k > 2 classes, and (1, m) with the values for regression. The same arguments give
-the same data. X.T is C-ordered, so the view that has rows = examples costs nothing.
-"""
+"""Data sets that are computed on the spot."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Data = tuple[NDArray[np.float64], NDArray[np.float64]]
+from chainrule.datasets.columns import Data, columns, labeled
 
 
 def flower(m: int = 400, seed: int = 1) -> Data:
@@ -49,7 +43,7 @@ def flower(m: int = 400, seed: int = 1) -> Data:
         t = np.linspace(3.12 * j, 3.12 * (j + 1), size) + 0.2 * r.randn(size)
         radius = 4 * np.sin(4 * t) + 0.2 * r.randn(size)
         petals.append(np.column_stack([radius * np.sin(t), radius * np.cos(t)]))
-    return _classes(np.vstack(petals), np.repeat([0, 1], sizes))
+    return labeled(np.vstack(petals), np.repeat([0, 1], sizes))
 
 
 def moons(m: int = 200, noise: float = 0.2, seed: int = 0) -> Data:
@@ -83,7 +77,7 @@ def moons(m: int = 200, noise: float = 0.2, seed: int = 0) -> Data:
     from sklearn.datasets import make_moons
 
     _sizes("moons", m, 2)
-    return _classes(*make_moons(m, noise=_noise("moons", noise), random_state=seed))
+    return labeled(*make_moons(m, noise=_noise("moons", noise), random_state=seed))
 
 
 def circles(m: int = 200, noise: float = 0.1, seed: int = 0) -> Data:
@@ -117,7 +111,7 @@ def circles(m: int = 200, noise: float = 0.1, seed: int = 0) -> Data:
     from sklearn.datasets import make_circles
 
     _sizes("circles", m, 2)
-    return _classes(*make_circles(m, noise=_noise("circles", noise), factor=0.5, random_state=seed))
+    return labeled(*make_circles(m, noise=_noise("circles", noise), factor=0.5, random_state=seed))
 
 
 def spirals(m: int = 300, classes: int = 3, noise: float = 0.2, seed: int = 0) -> Data:
@@ -160,7 +154,7 @@ def spirals(m: int = 300, classes: int = 3, noise: float = 0.2, seed: int = 0) -
     labels = np.repeat(np.arange(classes), sizes)
     wobble = _noise("spirals", noise) * np.random.default_rng(seed).standard_normal(m)
     t = 2 * np.pi * labels / classes + 4 * radius + wobble
-    return _classes(np.column_stack([radius * np.sin(t), radius * np.cos(t)]), labels)
+    return labeled(np.column_stack([radius * np.sin(t), radius * np.cos(t)]), labels)
 
 
 def xor(m: int = 200, noise: float = 0.05, seed: int = 0) -> Data:
@@ -191,7 +185,7 @@ def xor(m: int = 200, noise: float = 0.05, seed: int = 0) -> Data:
     rng = np.random.default_rng(seed)
     signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])[np.arange(m) % 4]
     points = signs * rng.uniform(size=(m, 2)) + _noise("xor", noise) * rng.standard_normal((m, 2))
-    return _classes(points, np.arange(m) % 2)
+    return labeled(points, np.arange(m) % 2)
 
 
 def parity(bits: int = 3) -> Data:
@@ -217,7 +211,7 @@ def parity(bits: int = 3) -> Data:
     if not 1 <= bits <= 20:
         raise ValueError(f"parity: bits = {bits}, wanted 1 to 20 (there are 2**bits examples)")
     patterns = np.arange(2**bits)[:, None] >> np.arange(bits)[::-1] & 1
-    return _classes(patterns, patterns.sum(axis=1) % 2)
+    return labeled(patterns, patterns.sum(axis=1) % 2)
 
 
 def blobs(m: int = 200, classes: int = 3, seed: int = 0) -> Data:
@@ -251,7 +245,7 @@ def blobs(m: int = 200, classes: int = 3, seed: int = 0) -> Data:
     from sklearn.datasets import make_blobs
 
     _sizes("blobs", m, classes)
-    return _classes(*make_blobs(m, centers=classes, random_state=seed))
+    return labeled(*make_blobs(m, centers=classes, random_state=seed))
 
 
 def quadratic(m: int = 100, noise: float = 0.05, seed: int = 0) -> Data:
@@ -308,117 +302,12 @@ def sine(m: int = 100, noise: float = 0.1, seed: int = 0) -> Data:
     return _curve("sine", np.sin, np.pi, m, noise, seed)
 
 
-def digits() -> Data:
-    """Handwritten digits, 1797 images of 8 by 8 pixels.
-
-    Returns
-    -------
-    X : array of shape (64, 1797)
-        The pixels, row by row, from 0 to 1 (the original values divided by 16).
-    Y : array of shape (10, 1797)
-        One-hot: row k is 1 where the digit is k.
-
-    References
-    ----------
-    sklearn.datasets.load_digits
-    """
-    from sklearn.datasets import load_digits
-
-    pixels, labels = load_digits(return_X_y=True)
-    return _classes(pixels / 16, labels)
-
-
-def iris() -> Data:
-    """Three species of iris, 50 plants of each.
-
-    Returns
-    -------
-    X : array of shape (4, 150)
-        Sepal length, sepal width, petal length and petal width, in cm.
-    Y : array of shape (3, 150)
-        One-hot: setosa, versicolor, virginica.
-
-    References
-    ----------
-    sklearn.datasets.load_iris
-    """
-    from sklearn.datasets import load_iris
-
-    return _classes(*load_iris(return_X_y=True))
-
-
-def wine() -> Data:
-    """Three cultivars of wine, by chemical analysis.
-
-    Returns
-    -------
-    X : array of shape (13, 178)
-        The quantities measured, as they are: from a few tenths to more than a thousand.
-    Y : array of shape (3, 178)
-        One-hot: the cultivar.
-
-    References
-    ----------
-    sklearn.datasets.load_wine
-    """
-    from sklearn.datasets import load_wine
-
-    return _classes(*load_wine(return_X_y=True))
-
-
-def breast_cancer() -> Data:
-    """Tumors of the breast, by measurements of cell nuclei.
-
-    Returns
-    -------
-    X : array of shape (30, 569)
-        The measurements, as they are.
-    Y : array of shape (1, 569)
-        0 for malignant, 1 for benign.
-
-    References
-    ----------
-    sklearn.datasets.load_breast_cancer
-    """
-    from sklearn.datasets import load_breast_cancer
-
-    return _classes(*load_breast_cancer(return_X_y=True))
-
-
-def diabetes() -> Data:
-    """Regression: how far diabetes has progressed after one year.
-
-    Returns
-    -------
-    X : array of shape (10, 442)
-        Age, sex, body mass index, blood pressure and six blood values; each centered, with squares that sum to 1.
-    Y : array of shape (1, 442)
-        The progression, from 25 to 346.
-
-    References
-    ----------
-    sklearn.datasets.load_diabetes
-    """
-    from sklearn.datasets import load_diabetes
-
-    return _columns(*load_diabetes(return_X_y=True))
-
-
-NAMES: dict[str, Callable[..., Data]] = {
-    f.__name__: f
-    for f in (
-        *(flower, moons, circles, spirals, xor, parity, blobs, quadratic, sine),
-        *(digits, iris, wine, breast_cancer, diabetes),
-    )
-}
-
-
 def _curve(name: str, f: Callable[[Any], Any], limit: float, m: int, noise: float, seed: int) -> Data:
     if m < 1:
         raise ValueError(f"{name}: m = {m}, wanted at least 1 example")
     rng = np.random.default_rng(seed)
     x = rng.uniform(-limit, limit, size=(m, 1))
-    return _columns(x, f(x) + _noise(name, noise) * rng.standard_normal((m, 1)))
+    return columns(x, f(x) + _noise(name, noise) * rng.standard_normal((m, 1)))
 
 
 def _sizes(name: str, m: int, classes: int) -> list[int]:
@@ -434,47 +323,3 @@ def _noise(name: str, noise: float) -> float:
     if not 0 <= noise < np.inf:
         raise ValueError(f"{name}: noise = {noise}, wanted a finite number of at least 0")
     return noise
-
-
-def _classes(rows: Any, labels: Any) -> Data:
-    """Rows with labels 0 … k-1 as columns: a 0/1 row for two classes, one-hot for more."""
-    k = int(labels.max()) + 1
-    return _columns(rows, labels if k == 2 else np.eye(k)[labels])
-
-
-def _columns(rows: Any, targets: Any) -> Data:
-    X = np.ascontiguousarray(rows, dtype=np.float64).T  # (n, m)
-    Y = np.ascontiguousarray(targets, dtype=np.float64).reshape(len(rows), -1).T  # (k, m)
-    return X, Y
-
-
-def one_hot(labels: Any, classes: int | None = None) -> NDArray[np.float64]:
-    """Targets for softmax: a column for each label, 1 in the row of its class and 0 elsewhere.
-
-    Parameters
-    ----------
-    labels : array-like of shape (m,) or (1, m)
-        Whole numbers from 0.
-    classes : int, optional
-        How many classes there are; the largest label + 1 unless given.
-
-    Returns
-    -------
-    array of shape (classes, m)
-
-    Raises
-    ------
-    ValueError
-        For labels that are no whole numbers from 0 to classes − 1.
-    """
-    given = np.ravel(labels)
-    numbers = given.astype(np.int64) if given.dtype.kind in "biuf" and np.isfinite(given).all() else None
-    if numbers is None or not given.size or (numbers != given).any() or numbers.min() < 0:
-        raise ValueError(
-            f"labels: got {np.unique(given)[:5].tolist()} …, wanted whole numbers from 0; names become numbers by "
-            "np.unique(labels, return_inverse=True)[1]"
-        )
-    k = int(numbers.max()) + 1 if classes is None else classes
-    if numbers.max() >= k:
-        raise ValueError(f"labels: got {numbers.max()}, wanted 0 to {k - 1} for {k} classes")
-    return np.eye(k)[:, numbers]

@@ -1,0 +1,25 @@
+"""Data sets that are computed on the spot or come with scikit-learn. Nothing is downloaded.
+
+Every function returns (X, Y) in float64, one column per example: X is (n, m); Y is (1, m) with 0/1 for two
+classes, (k, m) one-hot for k > 2 classes, and (1, m) with the values for regression. The same arguments give
+the same data. X.T is C-ordered, so the view that has rows = examples costs nothing.
+"""
+
+from collections.abc import Callable
+
+from chainrule.datasets.bundled import breast_cancer, diabetes, digits, iris, wine
+from chainrule.datasets.columns import Data, one_hot
+from chainrule.datasets.synthetic import blobs, circles, flower, moons, parity, quadratic, sine, spirals, xor
+
+NAMES: dict[str, Callable[..., Data]] = {
+    made.__name__: made
+    for made in (
+        *(flower, moons, circles, spirals, xor, parity, blobs, quadratic, sine),
+        *(digits, iris, wine, breast_cancer, diabetes),
+    )
+}
+
+__all__ = [
+    "NAMES", "blobs", "breast_cancer", "circles", "diabetes", "digits", "flower", "iris", "moons", "one_hot", "parity",
+    "quadratic", "sine", "spirals", "wine", "xor",
+]  # fmt: skip

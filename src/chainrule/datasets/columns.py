@@ -1,0 +1,54 @@
+"""Rows of examples as the columns that a Network takes."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Data = tuple[NDArray[np.float64], NDArray[np.float64]]  # X (n, m), Y (k, m)
+
+
+def labeled(rows: Any, labels: Any) -> Data:
+    """Rows (m, n) with labels 0 … k − 1, (m,), as X and Y: a 0/1 row for two classes, one-hot for more."""
+    k = int(labels.max()) + 1
+    return columns(rows, labels if k == 2 else np.eye(k)[labels])
+
+
+def columns(rows: Any, targets: Any) -> Data:
+    """Rows (m, n) and their targets, (m,) or (m, k), as X (n, m) and Y (k, m)."""
+    X = np.ascontiguousarray(rows, dtype=np.float64).T  # (n, m)
+    Y = np.ascontiguousarray(targets, dtype=np.float64).reshape(len(rows), -1).T  # (k, m)
+    return X, Y
+
+
+def one_hot(labels: Any, classes: int | None = None) -> NDArray[np.float64]:
+    """Targets for softmax: a column for each label, 1 in the row of its class and 0 elsewhere.
+
+    Parameters
+    ----------
+    labels : array-like of shape (m,) or (1, m)
+        Whole numbers from 0.
+    classes : int, optional
+        How many classes there are; the largest label + 1 unless given.
+
+    Returns
+    -------
+    array of shape (classes, m)
+        Y for a Network with a softmax output.
+
+    Raises
+    ------
+    ValueError
+        For labels that are no whole numbers from 0 to classes − 1.
+    """
+    given = np.ravel(labels)
+    numbers = given.astype(np.int64) if given.dtype.kind in "biuf" and np.isfinite(given).all() else None
+    if numbers is None or not given.size or (numbers != given).any() or numbers.min() < 0:
+        raise ValueError(
+            f"labels: got {np.unique(given)[:5].tolist()} …, wanted whole numbers from 0; names become numbers by "
+            "np.unique(labels, return_inverse=True)[1]"
+        )
+    k = int(numbers.max()) + 1 if classes is None else classes
+    if numbers.max() >= k:
+        raise ValueError(f"labels: got {numbers.max()}, wanted 0 to {k - 1} for {k} classes")
+    return np.eye(k)[:, numbers]
