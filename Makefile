@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
-test: lint                       ## lint, type-check and run every test
+test: lint                       ## lint, types, docstrings, and every test
 	$(BIN)/pytest -n auto
 
 CPP := $(wildcard native/*.?pp tests/support/*.cpp)
@@ -80,7 +80,7 @@ SANITIZED := ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIO
 sanitize:                        ## every test, with every access of the C++ part watched (half an hour)
 	$(MAKE) VENV=.venv-sanitize BUILD_OPTIONS="$(SANITIZE_OPTIONS)" .venv-sanitize/installed
 	$(SANITIZED) -c "import chainrule._native"
-	$(SANITIZED) -m pytest --capture=sys -n auto --ignore=tests/files/test_fuzz.py $(SANITIZE_TESTS)
+	$(SANITIZED) -m pytest --capture=sys -n auto --timeout=1800 --ignore=tests/files/test_fuzz.py $(SANITIZE_TESTS)
 
 # The kernel's own threads, and several calls at once, without Python and OpenMP, which know nothing of ThreadSanitizer.
 # First it must see a race that is there: where it cannot run, it would be silent.

@@ -158,11 +158,11 @@ def test_whoever_leaves_last_gives_the_threads_back():
     def inside():
         with blas.one_thread():
             first.set()
-            assert second.wait(10)
+            assert second.wait(60)
 
     thread = threading.Thread(target=inside)
     thread.start()
-    assert first.wait(10)
+    assert first.wait(60)
     with blas.one_thread():
         pass
     assert set(blas_threads()) == {1}
@@ -186,7 +186,7 @@ def test_who_watches_a_training_has_blas_as_before(engine):
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 
-def forked(function, seconds=40):
+def forked(function, seconds=100):
     """What a function returns in a forked process, as bytes; fails where that hangs."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
@@ -249,7 +249,7 @@ def test_a_process_that_is_forked_while_another_thread_trains_does_not_hang(engi
         thread = threading.Thread(target=train)
         thread.start()
         try:
-            assert began.wait(20)
+            assert began.wait(60)
             for pause in (0.0, 0.003):
                 time.sleep(pause)
                 assert forked(lambda: joblib.hash(fit(engine)).encode()) == wanted

@@ -1,6 +1,7 @@
-"""The docstrings of the two estimators: what they have in common is written once."""
+"""Docstrings of classes that have much in common: it is written once."""
 
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import TypeVar
 
 Class = TypeVar("Class", bound=type)
@@ -94,15 +95,19 @@ best_validation_score_
 """
 
 
-def with_parameters(metric: str) -> Callable[[Class], Class]:
-    """Fill the shared parameters and attributes into the docstring of an estimator whose `score` is this metric."""
+def filled(**texts: str) -> Callable[[Class], Class]:
+    """Fill texts into the docstring of a class, each in the place of the line {its name}."""
 
     def fill(cls: Class) -> Class:
-        shared = {"{parameters}": PARAMETERS, "{attributes}": ATTRIBUTES}
-        doc = cls.__doc__ or ""
-        for place, text in shared.items():
-            doc = doc.replace(f"    {place}\n", text.replace("{metric}", metric))
+        doc = cleandoc(cls.__doc__ or "")
+        for name, text in texts.items():
+            doc = doc.replace(f"{{{name}}}", cleandoc(text))
         cls.__doc__ = doc
         return cls
 
     return fill
+
+
+def with_parameters(metric: str) -> Callable[[Class], Class]:
+    """Fill the shared parameters and attributes into the docstring of an estimator whose `score` is this metric."""
+    return filled(parameters=PARAMETERS.replace("{metric}", metric), attributes=ATTRIBUTES.replace("{metric}", metric))

@@ -4,7 +4,6 @@ import warnings
 from concurrent.futures import CancelledError
 from contextvars import copy_context
 from functools import partial
-from inspect import cleandoc
 from threading import Event
 from typing import Any, Self
 
@@ -13,6 +12,7 @@ from joblib.parallel import ThreadingBackend
 from sklearn import config_context, model_selection
 
 from chainrule.estimators._sklearn import FuncWrapper
+from chainrule.estimators.docs import filled
 from chainrule.estimators.hooks import STOP
 from chainrule.training.many import GivenUp, available_threads, begin_thread, give_up_when
 
@@ -58,7 +58,6 @@ class _Threads(ThreadingBackend):
             raise CancelledError from None
 
 
-# Of both searches; the docstring of each has its own parameters in front of them.
 _PARAMETERS = """
 scoring : str, callable, list, tuple or dict, optional
     What is compared: scikit-learn's names of scorers, functions (estimator, X, y) → number, or several. The estimator's
@@ -81,9 +80,6 @@ return_train_score : bool, default False
 
 
 class _OnThreads:
-    def __init_subclass__(cls) -> None:
-        cls.__doc__ = f"{cleandoc(cls.__doc__ or '')}{_PARAMETERS}"
-
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Fit and score every candidate on every split, and the best one on all rows.
 
@@ -108,6 +104,7 @@ class _OnThreads:
             return super().fit(X, y, **params)  # type: ignore[misc, no-any-return]
 
 
+@filled(parameters=_PARAMETERS)
 class GridSearchCV(_OnThreads, model_selection.GridSearchCV):
     """scikit-learn's GridSearchCV on threads instead of processes.
 
@@ -120,9 +117,11 @@ class GridSearchCV(_OnThreads, model_selection.GridSearchCV):
         What is fitted, with other parameters each time.
     param_grid : dict or list of dict
         Name of a parameter → values to try, in all combinations; or several such grids.
+    {parameters}
     """
 
 
+@filled(parameters=_PARAMETERS)
 class RandomizedSearchCV(_OnThreads, model_selection.RandomizedSearchCV):
     """scikit-learn's RandomizedSearchCV on threads instead of processes.
 
@@ -138,4 +137,5 @@ class RandomizedSearchCV(_OnThreads, model_selection.RandomizedSearchCV):
         Candidates to draw.
     random_state : int, RandomState or None, optional
         Where the draws come from.
+    {parameters}
     """
