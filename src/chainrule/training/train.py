@@ -4,7 +4,6 @@ import os
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -200,7 +199,7 @@ def train(
     )  # fmt: skip
     recorder.learning_rate = state.learning_rate
     loop = Loop(network, epochs, recorder, rule, state.learning_rate)
-    writer = None if settings is None else _writer(settings, state, recorder, rule, chosen, watched)
+    writer = None if settings is None else _writer(settings, state, recorder, rule, chosen, watched, schedule)
     return Training(_engine_steps(loop, recorder, chosen, state, writer), description)
 
 
@@ -255,32 +254,6 @@ def _restore_best(loop: Loop) -> None:
         loop.network.parameters[...] = loop.rule.best.parameters
 
 
-@dataclass(frozen=True)
-class ScheduledRate:
-    """α · schedule(epoch): the learning rate of an epoch."""
-
-    learning_rate: float
-    schedule: Schedule
-
-    def __call__(self, epoch: int) -> float:
-        """The learning rate of this epoch. ValueError if it is below 0."""
-        rate = float(self.learning_rate * self.schedule(epoch))
-        if not 0 <= rate < np.inf:
-            raise ValueError(f"schedule({epoch}): learning_rate: got {rate!r}, wanted a number of 0 or more")
-        return rate
-
-
-@dataclass(frozen=True)
-class ConstantRate:
-    """The same learning rate in every epoch."""
-
-    learning_rate: float
-
-    def __call__(self, epoch: int) -> float:
-        """The learning rate."""
-        return self.learning_rate
-
-
 def prepare(
     network: "Network",
     examples: Examples,
@@ -317,12 +290,21 @@ def prepare(
         order = partial(_checked_order, order, m)
     elif shuffle and batch_size is not None:
         order = EpochOrder(rng, lambda before: rng.permutation(m), resumable)
-    alpha = optimizer.learning_rate
-    rate = ConstantRate(alpha) if schedule is None else ScheduledRate(alpha, schedule)
+    memory, learning_rate = OptimizerState(optimizer.init(network.parameters)), partial(_rate, optimizer, schedule)
     return State(
-        network, X, Y, w, optimizer, OptimizerState(optimizer.init(network.parameters)), min(batch_size or m, m), rate,
-        order, float(l2), rates, clip_norm, mask_key,
+        network, X, Y, w, optimizer, memory, min(batch_size or m, m), learning_rate, order, float(l2), rates, clip_norm,
+        mask_key,
     )  # fmt: skip
+
+
+def _rate(optimizer: Optimizer, schedule: Schedule | None, epoch: int) -> float:
+    """α · schedule(epoch): the learning rate of an epoch. ValueError if it is below 0."""
+    if schedule is None:
+        return optimizer.learning_rate
+    rate = float(optimizer.learning_rate * schedule(epoch))
+    if not 0 <= rate < np.inf:
+        raise ValueError(f"schedule({epoch}): learning_rate: got {rate!r}, wanted a number of 0 or more")
+    return rate
 
 
 def check_l2(l2: float) -> None:
@@ -350,12 +332,11 @@ def _checked_order(order: Order, m: int, epoch: int) -> Array:
 
 def _writer(
     settings: "Checkpoint", state: State, recorder: StepRecorder, rule: Patience | None, engine: Engine,
-    watched: Examples | None,
+    watched: Examples | None, schedule: Schedule | None,
 ) -> "CheckpointWriter":  # fmt: skip
     """The writer of a training's checkpoint, which says what there was in the file."""
     from chainrule.files.checkpoint import CheckpointWriter, digest, named
 
-    rate = state.learning_rate
     return CheckpointWriter(
         settings,
         {
@@ -364,7 +345,7 @@ def _writer(
             "batch_size": state.batch_size,
             "l2": state.l2,
             "dropout": state.dropout,
-            "schedule": named(rate.schedule) if isinstance(rate, ScheduledRate) else None,
+            "schedule": named(schedule),
             "clip_norm": state.clip_norm,
             "shuffle": state.order is not None,
             "every": recorder.every,
