@@ -16,20 +16,53 @@ _TINY = 1e-12  # how near to its bounds a bounded output is inverted
 
 
 def sigmoid(Z: Array) -> Array:
-    """σ(z) = 1 / (1 + e⁻ᶻ), with the exponential of −|z| only, so that nothing overflows."""
+    """σ(z) = 1 / (1 + e⁻ᶻ), with the exponential of −|z| only, so that nothing overflows.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, m)
+        The linear part.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+        From 0 to 1.
+    """
     xp = Z.__array_namespace__()
     e = xp.exp(-xp.abs(Z))
     return xp.where(Z >= 0, 1 / (1 + e), e / (1 + e))
 
 
 def softplus(Z: Array) -> Array:
-    """log(1 + eᶻ) = max(z, 0) + log(1 + e^−|z|)."""
+    """log(1 + eᶻ) = max(z, 0) + log(1 + e^−|z|), which does not overflow.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, m)
+        The linear part.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+        0 or more.
+    """
     xp = Z.__array_namespace__()
     return xp.maximum(Z, 0) + xp.log1p(xp.exp(-xp.abs(Z)))
 
 
 def softmax(Z: Array) -> Array:
-    """eᶻ / Σ eᶻ over the units of each column; the largest z is taken off first, which changes nothing but overflow."""
+    """eᶻ / Σ eᶻ over the units of each column, after the largest z is taken off, so that nothing overflows.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, m)
+        The linear part.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+        Columns with the sum 1.
+    """
     xp = Z.__array_namespace__()
     e = xp.exp(Z - xp.max(Z, axis=0, keepdims=True))  # (n, m)
     return e / xp.sum(e, axis=0, keepdims=True)
@@ -283,6 +316,11 @@ def get(spec: str | Activation) -> Activation:
     ----------
     spec : str or Activation
         ``"relu"``, ``"leaky_relu(0.2)"``; an `Activation` comes back as it is.
+
+    Returns
+    -------
+    Activation
+        The row of the table, with this constant.
 
     Raises
     ------

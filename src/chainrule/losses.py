@@ -14,6 +14,8 @@ from chainrule.activations import Activation, sigmoid, softmax, softplus
 from chainrule.activations import get as get_activation
 from chainrule.text import parse_spec, unknown
 
+__all__ = ["LOSSES", "Loss", "get"]
+
 Array = Any
 
 
@@ -56,22 +58,33 @@ def _poisson(Z: Array, Y: Array) -> tuple[Array, Array]:
 
 
 def real_numbers(Y: Array) -> bool:
-    """Targets of any size."""
+    """Accept targets of any size.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n[L], m)
+        The targets.
+
+    Returns
+    -------
+    bool
+        True.
+    """
     return True
 
 
 def probabilities(Y: Array) -> bool:
-    """Targets from 0 to 1."""
+    """Whether targets lie from 0 to 1."""
     return bool((Y >= 0).all() and (Y <= 1).all())
 
 
 def distributions(Y: Array) -> bool:
-    """Targets whose columns are probabilities that add up to 1."""
+    """Whether the columns of targets are probabilities that add up to 1."""
     return probabilities(Y) and bool(abs(Y.sum(axis=0) - 1).max(initial=0) < 1e-4)
 
 
 def counts(Y: Array) -> bool:
-    """Targets of 0 or more."""
+    """Whether targets are 0 or more."""
     return bool((Y >= 0).all())
 
 
@@ -175,6 +188,11 @@ def get(spec: str | None, output: str) -> Loss:
         table.
     output : str
         The output activation.
+
+    Returns
+    -------
+    Loss
+        The row of the table, with this constant.
 
     Raises
     ------

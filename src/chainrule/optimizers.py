@@ -21,6 +21,11 @@ class Rule(Checked):
     """The base of the optimizers: what they have in common.
 
     `remembers` names what the state holds: vectors like w, and t, the number of steps so far.
+
+    Parameters
+    ----------
+    learning_rate : float
+        α, 0 or more.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
@@ -211,7 +216,9 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, beta1, beta2, epsilon, epsilon_hat
+    learning_rate, beta1, beta2, epsilon : float
+        As in `Adam`.
+    epsilon_hat : bool
         As in `Adam`.
     weight_decay : float
         λ, 0 or more.
