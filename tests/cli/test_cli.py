@@ -20,12 +20,6 @@ from support.tables import QUICK, people, shared
 PROGRAM = [sys.executable, "-c", "from chainrule.cli import main; main()"]
 
 
-@pytest.fixture(autouse=True)
-def a_terminal_of_80_columns_in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def table():
     people().to_csv("people.csv", index=False)

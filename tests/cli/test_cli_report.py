@@ -18,12 +18,6 @@ QUICK = ("--hidden", "8,4", "--epochs", "4")
 VOID = {"meta", "br", "link", "img", "input"}
 
 
-@pytest.fixture(autouse=True)
-def a_terminal_of_80_columns_in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def made(run):
     """Train with a report: (the report, what was printed)."""

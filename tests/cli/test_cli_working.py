@@ -13,9 +13,8 @@ from support.tables import QUICK, people
 
 
 @pytest.fixture(autouse=True)
-def a_terminal_of_100_columns_in_an_empty_folder(tmp_path, monkeypatch):
+def a_terminal_of_100_columns(terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")
