@@ -11,6 +11,8 @@ from typing import Any
 
 from chainrule.text import parse_spec, unknown
 
+__all__ = ["ACTIVATIONS", "OUTPUT_ONLY", "Activation", "get"]
+
 Array = Any  # a numpy.ndarray or whatever else carries __array_namespace__, such as a traced jax.Array
 _TINY = 1e-12  # how near to its bounds a bounded output is inverted
 
@@ -283,6 +285,11 @@ def get(spec: str | Activation) -> Activation:
     ----------
     spec : str or Activation
         ``"relu"``, ``"leaky_relu(0.2)"``; an `Activation` comes back as it is.
+
+    Returns
+    -------
+    Activation
+        The row, with that constant.
 
     Raises
     ------

@@ -14,6 +14,8 @@ from chainrule.activations import Activation, sigmoid, softmax, softplus
 from chainrule.activations import get as get_activation
 from chainrule.text import parse_spec, unknown
 
+__all__ = ["LOSSES", "Loss", "get"]
+
 Array = Any
 
 
@@ -175,6 +177,11 @@ def get(spec: str | None, output: str) -> Loss:
         table.
     output : str
         The output activation.
+
+    Returns
+    -------
+    Loss
+        The row, with that constant.
 
     Raises
     ------

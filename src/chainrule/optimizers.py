@@ -21,6 +21,11 @@ class Rule(Checked):
     """The base of the optimizers: what they have in common.
 
     `remembers` names what the state holds: vectors like w, and t, the number of steps so far.
+
+    Parameters
+    ----------
+    learning_rate : float
+        α, the length of a step.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
