@@ -3,10 +3,11 @@
     python tests/support/docstrings.py
 
 Looked at are the names of chainrule.__all__, what its modules offer, and the public methods and properties of classes.
-The checks are listed in pyproject.toml, under [tool.numpydoc_validation]. The exit code is 1 if one fails.
+Which checks, and what is left out, is in pyproject.toml, [tool.numpydoc_validation]. The exit code is 1 if one fails.
 """
 
 import inspect
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from numpydoc.validate import Validator, validate
 import chainrule
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKS = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_validation"]["checks"])
+OPTIONS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["numpydoc_validation"]
 
 
 def is_ours(thing: Any) -> bool:
@@ -44,6 +45,12 @@ def offered(module: Any) -> list[str]:
 
 def public_names() -> Iterator[tuple[str, Any]]:
     """Everything with a public docstring, as (full name, thing)."""
+    left_out = re.compile("|".join(OPTIONS["exclude"]))
+    yield from ((name, thing) for name, thing in everything() if not left_out.search(name))
+
+
+def everything() -> Iterator[tuple[str, Any]]:
+    """What is offered, as (full name, thing)."""
     for name in chainrule.__all__:
         thing = getattr(chainrule, name)
         if name.startswith("_"):
@@ -57,24 +64,27 @@ def public_names() -> Iterator[tuple[str, Any]]:
 def below(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
     """A thing, and the methods and properties of a class that come from this package."""
     yield name, thing
-    if inspect.isclass(thing):
-        for member in dir(thing):
-            if not member.startswith("_"):
-                value = inspect.getattr_static(thing, member)
-                value = value if isinstance(value, property) else getattr(thing, member)
-                if is_ours(value) and is_documented(value):
-                    yield f"{name}.{member}", value
+    for member in dir(thing) if inspect.isclass(thing) else ():
+        if not member.startswith("_") and member not in getattr(thing, "__dataclass_fields__", ()):
+            value = inspect.getattr_static(thing, member)
+            value = value if isinstance(value, property) else getattr(thing, member)
+            if is_ours(value) and is_documented(value):
+                yield f"{name}.{member}", value
 
 
 class Docstring(Validator):
-    """The fields of a dataclass may be documented as its attributes; an exception's arguments need not be.
+    """What numpydoc sees of a docstring, with the customs of this package.
 
-    The docstring of a method may be that of the base class.
+    The fields of a dataclass may be documented as its attributes; the arguments of an exception need not be. A method
+    may have the docstring of its base class. A type alone may describe a parameter.
     """
 
     def __init__(self, obj_name: str, thing: Any) -> None:
         super().__init__(get_doc_object(thing, config={"show_class_members": False}))
         self.raw_doc = self.clean_doc
+        owner, _, name = obj_name.rpartition(".")
+        owner = self._load_obj(owner)
+        self.is_method = inspect.isclass(owner) and inspect.isfunction(inspect.getattr_static(owner, name))
 
     @property
     def source_file_def_line(self) -> int | None:
@@ -86,19 +96,22 @@ class Docstring(Validator):
         if is_dataclass(self.obj):
             fields = self._doc_parameters(["Attributes"])
             documented |= {name: value for name, value in fields.items() if name in self.signature_parameters}
-        return documented
+        return {name: (kind, words or [kind]) for name, (kind, words) in documented.items()}
 
     @property
     def signature_parameters(self) -> tuple[str, ...]:
-        is_exception = inspect.isclass(self.obj) and issubclass(self.obj, BaseException)
-        return () if is_exception else super().signature_parameters
+        if inspect.isclass(self.obj) and issubclass(self.obj, BaseException):
+            return ()
+        parameters = super().signature_parameters
+        itself = next(iter(inspect.signature(self.obj).parameters), None) if self.is_method else None
+        return parameters[parameters[:1] == (itself,) :]  # a method may call it by another name than self
 
 
 def findings(name: str, thing: Any) -> Iterator[tuple[str, str]]:
     """What is wrong with one docstring, as (place, message)."""
     result = validate(name, Docstring, thing=thing)
     for code, message in result["errors"]:
-        if code in CHECKS:
+        if code in OPTIONS["checks"]:
             yield f"{result['file']}:{result['file_line']}", f"{code} {message}"
 
 

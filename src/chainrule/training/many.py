@@ -31,7 +31,13 @@ T = TypeVar("T")
 
 
 class Each(tuple[T, ...]):
-    """Values for `train_many`, one for each network: ``seed=Each(range(200))``."""
+    """Values for `train_many`, one for each network: ``seed=Each(range(200))``.
+
+    Parameters
+    ----------
+    iterable : iterable
+        As many values as there are networks.
+    """
 
 
 def train_many(

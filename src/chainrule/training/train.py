@@ -31,6 +31,13 @@ class Training(Iterator[Step]):
 
     Each step is one epoch that was asked for by `every`; between two steps the network is whole and can be used. A loop
     that is left early (``break``) leaves the network as the last step had it.
+
+    Parameters
+    ----------
+    steps : generator of Step
+        What trains.
+    description : str
+        The network and the epochs, for `repr` and for the warning that nothing was trained.
     """
 
     def __init__(self, steps: Generator[Step], description: str) -> None:
