@@ -75,9 +75,9 @@ def wide(A):
     return None if A is None else A.astype(np.float64)
 
 
-def trained(name, net, X, Y, optimizer, epochs, **options):
+def trained(name, net, X, Y, optimizer, epochs, weights=None, **options):
     """The costs and the state after a training of this very network by an engine."""
-    state = prepare(net, net.check_examples(X, Y), optimizer, **options)
+    state = prepare(net, net.check_examples(X, Y, weights), optimizer, **options)
     costs = ENGINES[name].run(state, epochs)
     assert (state in ENGINES["native"]._jobs) == (name == "native")
     return np.array(costs), state
@@ -494,7 +494,7 @@ def test_what_is_not_finite_shows_in_the_cost_and_changes_nothing(hidden, pair, 
         target[1, (5 if where in "XY" else 0)] = bad
         before = net.parameters.copy()
         with np.errstate(all="ignore"):
-            copied = replace(state, network=twin(net))
+            copied = replace(state, network=twin(net), memory=copy.deepcopy(state.memory))
             expected = ENGINES["numpy"].run(copied, 2)
         got = ENGINES["native"].run(state, 2)
         # Infinity may come to a finite end: σ(∞) = 1. Then both go on, or both find it in the parameters.
@@ -596,7 +596,7 @@ def test_gradients_too_small_for_the_precision_are_harmless(optimizer, isa):
 # -- the same bits -----------------------------------------------------------------------------------------------------
 
 
-def bits(threads, epochs, sizes, m, dtype, sparse=False, **options):
+def bits(threads, epochs, sizes, m, dtype, sparse=False, weights=None, **options):
     """All that a training leaves, computed by so many threads; and how many the last steps had."""
     rng = rng_of(sizes, m)
     net = Network(sizes, hidden="tanh", output="identity", init="xavier", seed=0, dtype=dtype)
@@ -604,10 +604,9 @@ def bits(threads, epochs, sizes, m, dtype, sparse=False, **options):
     X = sp.csr_array(X * (rng.random(X.shape) < 0.2)) if sparse else X
     with threadpool_limits(threads):
         forward = net.forward(X)
-        J, gradient = ENGINES["native"].objective(net, *net.check_examples(X, Y, options.get("weights")), 0.1)(
-            net.parameters
-        )
-        state = prepare(net, net.check_examples(X, Y), cr.Adam(0.01), seed=1, **options)
+        examples = net.check_examples(X, Y, weights)
+        J, gradient = ENGINES["native"].objective(net, *examples, 0.1)(net.parameters)
+        state = prepare(net, examples, cr.Adam(0.01), seed=1, **options)
         costs, used = [], []
         for some in epochs:
             costs += ENGINES["native"].run(state, some)
