@@ -48,7 +48,8 @@ template <class T> struct Sparse {
     double per_example;  // stored values, on average
 };
 
-// The smallest root mean square that a step divides by: a normal number, and 1 / TINY is one too.
+// The smallest mean square, and the smallest ε, that a step computes with: where g is 0, 0 / ε must not be 0 / 0. It
+// and 1 / TINY are normal numbers, for which `root` and `recip` hold.
 template <class T> constexpr T TINY = sizeof(T) == 4 ? T(1e-37) : T(1e-300);
 
 // The constants of one step, worked out in double.

@@ -233,7 +233,6 @@ template <class T> Update<T> update_of(const Hyper& h, double rate, int64_t t) {
         if (!h.epsilon_hat) epsilon *= correction;
         step = rate * correction / (1 - std::pow(h.beta1, double(t)));
     }
-    // A step without a gradient is 0 / epsilon: that must not be 0 / 0 where epsilon is too small for T.
     epsilon = std::max(epsilon, double(TINY<T>));
     return {h.rule,         T(step),        T(h.beta1), T(h.beta2),
             T(1 - h.beta1), T(1 - h.beta2), T(epsilon), T(1 - rate * h.weight_decay)};
