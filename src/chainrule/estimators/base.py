@@ -14,7 +14,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from chainrule import engines, optimizers
 from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.estimators._sklearn import Interval, Options, StrOptions, check_sample_weight, fit_context
+from chainrule.estimators._sklearn import (
+    Interval,
+    Options,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+    names_its_output,
+)  # fmt: skip
 from chainrule.estimators.explain import explained, validate
 from chainrule.estimators.fitting import Fit
 from chainrule.estimators.hooks import Hooks
@@ -332,7 +339,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             layer = last
         if not 1 <= layer <= network.L:
             raise ValueError(f"layer: got {layer!r}, wanted 1 to {network.L} (the output)")
-        if layer != last and getattr(self, "_sklearn_output_config", {}).get("transform", "default") != "default":
+        if layer != last and names_its_output(self):
             raise ValueError(
                 f"layer {layer}: set_output names the units of layer {last}; use set_output(transform='default')"
             )

@@ -5,6 +5,8 @@ from copy import deepcopy
 from threading import Event
 from typing import Any
 
+from chainrule.estimators._sklearn import callback_context, has_callbacks
+
 STOP: ContextVar[tuple[Event, ...]] = ContextVar("STOP", default=())  # fits that begin here end when one is set
 
 
@@ -20,9 +22,9 @@ class Hooks:
         self.fit: Any = None
         self.epoch: Any = None
         self.stop = STOP.get()
-        self.left = estimator.max_iter if getattr(estimator, "_skl_callbacks", None) else 0
+        self.left = estimator.max_iter if has_callbacks(estimator) else 0
         if not silent:
-            self.fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+            self.fit = callback_context(estimator, estimator.max_iter)
             self.fit.call_on_fit_task_begin(**self.shown)
 
     def epoch_begins(self) -> None:
