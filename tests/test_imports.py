@@ -53,7 +53,7 @@ ARROWS = {
     "working": "_types activations engines equations losses network text",
 }
 # What is known for the sake of its type only, in annotations.
-IN_ANNOTATIONS = {"cli": "_types engines", "engines": "network", "training": "network"}
+IN_ANNOTATIONS = {"cli": "_types", "engines": "network", "training": "network"}
 # Rooms that model files name, and files loads by that name when a file or a model asks for it (codec.PLACES).
 BY_NAME = "estimators network normalization optimizers schedules tabular"
 

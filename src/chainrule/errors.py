@@ -1,5 +1,7 @@
 """What can go wrong, as classes: nobody decides by the words of a message."""
 
+from typing import NamedTuple
+
 
 class ChainruleError(Exception):
     """The base of every error of chainrule. Each is also one of Python's: a ValueError, an ArithmeticError …."""
@@ -65,17 +67,22 @@ class TextEncodingWarning(UserNote):
     """A text file is not UTF-8, and was read in another encoding."""
 
 
+class Saved(NamedTuple):
+    """What became of the checkpoint when a training was stopped: what to say, and whether it holds all that was done."""
+
+    message: str
+    written: bool
+
+
 class TrainingInterrupted(UserNote):
     """Ctrl-C ended a training, which keeps what it had.
 
     Attributes
     ----------
-    checkpoint : str or None
-        What there is to say about its checkpoint; None where there is none.
-    written : bool
-        Whether the checkpoint holds the training as it was then.
+    saved : Saved or None
+        What became of its checkpoint; None where there is none.
     """
 
-    def __init__(self, message: str, checkpoint: str | None = None, written: bool = False) -> None:
+    def __init__(self, message: str, saved: Saved | None = None) -> None:
         super().__init__(message)
-        self.checkpoint, self.written = checkpoint, written
+        self.saved = saved

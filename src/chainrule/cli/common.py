@@ -18,7 +18,7 @@ from chainrule.text import as_json as to_json
 from chainrule.text import without_controls
 
 if TYPE_CHECKING:
-    from chainrule.engines.interrupts import Saved
+    from chainrule.errors import Saved
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A file, a folder of images, or a bundled data set.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train has saved.")]

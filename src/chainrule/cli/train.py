@@ -18,7 +18,7 @@ from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, print_json, report_file, writable
 from chainrule.cli.model import read_header
 from chainrule.cli.model import scores as score
-from chainrule.errors import DivergenceError, DivergenceWarning, ModelFileError, TrainingInterrupted
+from chainrule.errors import DivergenceError, DivergenceWarning, ModelFileError, Saved, TrainingInterrupted
 from chainrule.text import as_json as to_json
 from chainrule.text import first_few
 
@@ -284,9 +284,9 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
         try:
             network.fit(rows.X, rows.y, **watched, **checkpoint)
         except Stopped as stop:
-            raise _stopped(run, network, stop.code, *(stop.saved or (None, False))) from None
+            raise _stopped(run, network, stop.code, stop.saved) from None
         except TrainingInterrupted as stop:
-            raise _stopped(run, network, 130, stop.checkpoint, stop.written) from None
+            raise _stopped(run, network, 130, stop.saved) from None
         except (DivergenceError, DivergenceWarning) as error:
             raise CommandError(
                 f"in epoch {error.epoch + 1} the cost is no longer a finite number: "
@@ -294,12 +294,12 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
             ) from None
 
 
-def _stopped(run: Run, network: Any, code: int, saved: str | None, written: bool) -> Stopped:
-    """The exit code, and what to say, where training was stopped. saved: what has become of the checkpoint."""
+def _stopped(run: Run, network: Any, code: int, saved: Saved | None) -> Stopped:
+    """The exit code, and what to say, where training was stopped."""
     if run.checkpoint is None:
         return Stopped(code, "stopped: nothing was saved (--checkpoint FILE keeps a training)")
-    if saved is not None and not written:
-        return Stopped(code, saved)
+    if saved is not None and not saved.written:
+        return Stopped(code, saved.message)
     done = f"stopped after epoch {getattr(network, 'n_iter_', 0)} of {network.max_iter}"
     return Stopped(code, f"{done}; go on with:\n  {run.again}")
 

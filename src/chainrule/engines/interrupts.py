@@ -8,19 +8,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from chainrule.engines import kernel
+from chainrule.errors import Saved
 
 log = logging.getLogger("chainrule")
-
-
-class Saved(NamedTuple):
-    """What became of the checkpoint when a training was stopped."""
-
-    message: str
-    written: bool  # whether it holds the training as it is
-
 
 _waiting: list[int] = []  # signals that came and are deferred; only the main thread gets any
 
@@ -78,7 +71,7 @@ def deferring() -> Iterator[list[int]]:
         for caught, handler in handlers.items():
             signal.signal(caught, handler)
         if failed and _waiting:
-            deliver(Saved("it came together with an error", False))
+            deliver(Saved("training stopped; an error came together with the signal", False))
 
 
 def deliver(saved: Saved) -> None:

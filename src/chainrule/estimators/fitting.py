@@ -169,9 +169,8 @@ class Fit:
                 raise DivergenceError(message, error.epoch, error.learning_rate) from None
             _warn(FitDivergenceWarning(str(error), error.epoch, error.learning_rate))
         except KeyboardInterrupt as interrupt:
-            saved = getattr(interrupt, "saved", None)
             message = " ".join(["Training interrupted by user.", *getattr(interrupt, "__notes__", [])])
-            _warn(TrainingInterrupted(message, saved and saved.message, bool(saved and saved.written)))
+            _warn(TrainingInterrupted(message, getattr(interrupt, "saved", None)))
         if est.early_stopping:
             network.parameters[...] = rule.best.parameters
 

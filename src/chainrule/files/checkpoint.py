@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.checks import check_whole
 from chainrule.engines import interrupts
-from chainrule.errors import CheckpointError, CheckpointWarning, ModelFileError
+from chainrule.errors import CheckpointError, CheckpointWarning, ModelFileError, Saved
 from chainrule.files import model as model_files
 from chainrule.text import one_line
 
@@ -139,7 +139,7 @@ class CheckpointWriter:
         if self.failure is not None:
             raise self.failure
 
-    def write_now(self, state_dict: StateDict) -> interrupts.Saved:
+    def write_now(self, state_dict: StateDict) -> Saved:
         """Write the file because training stops here; what to tell people."""
         tree = state_dict()
         epoch = tree["epoch"]
@@ -149,9 +149,9 @@ class CheckpointWriter:
                 self._write(tree)
         stopped = f"training stopped after epoch {epoch}; "
         if self.failure is None:
-            return interrupts.Saved(f"{stopped}{self.path} holds it, resume=True goes on from there", True)
+            return Saved(f"{stopped}{self.path} holds it, resume=True goes on from there", True)
         there = f"it holds epoch {self._written}" if self._written >= 0 else "there is none"
-        return interrupts.Saved(f"{stopped}the checkpoint could not be written ({self.failure}); {there}", False)
+        return Saved(f"{stopped}the checkpoint could not be written ({self.failure}); {there}", False)
 
     def _write(self, tree: dict[str, Any]) -> None:
         started, epoch = time.monotonic(), tree["epoch"]
