@@ -68,7 +68,7 @@ class TextEncodingWarning(UserNote):
 
 
 class Saved(NamedTuple):
-    """What became of the checkpoint when a training was stopped: what to say, and whether it holds all that was done."""
+    """What became of the checkpoint of a training that was stopped: what to say, and whether it holds all of it."""
 
     message: str
     written: bool

@@ -82,10 +82,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
     best_loss_: Any  # None where early stopping watches a score instead
 
     def _set(self, arguments: dict[str, Any]) -> None:
-        """Keep the arguments of __init__ as they are, as scikit-learn wants it."""
-        for name, value in arguments.items():
-            if name != "self":
-                setattr(self, name, value)
+        """Keep the arguments of __init__ (its locals) as they are, as scikit-learn wants it."""
+        self.__dict__.update((name, value) for name, value in arguments.items() if name not in ("self", "__class__"))
 
     def _make_network(
         self, sizes: list[int], output: str, dtype: Any, init: Any = "zeros", seed: int | None = None
@@ -94,15 +92,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         hidden = self.activation
         names = [hidden] * (len(sizes) - 2) if isinstance(hidden, (str, Activation)) else list(hidden)
         names = [_OURS.get(name, name) if isinstance(name, str) else name for name in names]
-        return Network(
-            sizes,
-            hidden=names,
-            output=_OURS.get(output, output),
-            loss=self._loss_name(),
-            init=init,
-            seed=seed,
-            dtype=dtype,
-        )
+        output = _OURS.get(output, output)
+        return Network(sizes, hidden=names, output=output, loss=self._loss_name(), init=init, seed=seed, dtype=dtype)
 
     def _initialize(self, sizes: list[int], output: str, dtype: Any) -> None:
         rng = self._random_state
