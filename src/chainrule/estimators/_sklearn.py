@@ -1,8 +1,9 @@
 """Every private name of scikit-learn that we need, once: what to look at when a new version of it comes out."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.parallel import _FuncWrapper as FuncWrapper
@@ -13,6 +14,14 @@ __all__ = [
     "FuncWrapper", "Interval", "Options", "StrOptions", "callback_context", "check_partial_fit_first_call",
     "check_sample_weight", "fit_context", "get_feature_names", "has_callbacks", "names_its_output",
 ]  # fmt: skip
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def fit_context(method: Method) -> Method:
+    """A fit whose parameters scikit-learn checks first; its type stays what it is."""
+    checked: Method = _fit_context(prefer_skip_nested_validation=True)(method)
+    return checked
 
 
 def has_callbacks(estimator: Any) -> bool:

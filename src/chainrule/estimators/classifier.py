@@ -90,7 +90,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self._set(locals())
 
     @available_if(lambda self: self._check_solver())
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """One epoch over these rows, from where the last call left off.
 
