@@ -3,12 +3,14 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,6 +208,22 @@ def test_wrong_arguments_are_told_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="LBFGS takes the full batch and chooses its own steps: leave out checkpoint"):
         trained(tmp_path / "c", optimizer=cr.LBFGS(), batch_size=None)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_bits(tmp_path):
+    shutil.copy(Path(__file__).parents[1] / "data" / "0.1.0" / "checkpoint.chainrule", tmp_path / "c")
+    r = np.random.default_rng(0)  # as in tests/data/write.py
+    A, B = r.normal(size=(3, 40)), r.normal(size=(2, 40))
+
+    def run(**kept):
+        net = cr.Network(
+            [3, 5, 4, 2], hidden=["leaky_relu(0.2)", "gelu"], output="identity", loss="huber(1.35)", seed=0
+        )
+        net.normalize(A, "robust")
+        return net, net.train(A, B, cr.Adam(0.01), epochs=7, batch_size=8, seed=0, **kept).run()
+
+    assert modelfile.read_about(tmp_path / "c")["epoch"] == 3
+    assert_same(run(checkpoint=tmp_path / "c", resume=True), run())
 
 
 def test_a_checkpoint_says_all_of_it_in_one_argument(tmp_path):

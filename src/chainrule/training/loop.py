@@ -234,7 +234,7 @@ class Loop:
     def load_state_dict(self, saved: dict[str, Any], state: State) -> None:
         """Take over what a checkpoint holds. KeyError, ValueError … for what is not of this training."""
         state.load_state_dict(saved)
-        self.epoch, self.stopped = state.epoch, saved["ended"]
+        self.epoch, self.stopped = state.epoch, saved.get("ended", False)  # not in files of version 0.1.0
         if self.rule is not None:
             self.rule.best = Best(*saved["best"])
         self.recorder.load_state_dict(saved)
