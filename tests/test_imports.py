@@ -34,7 +34,7 @@ ARROWS = {
     "checks": "_types",
     "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
     "cli": "_version activations claims errors exporting files plots readers tabular text working",
-    "engines": "_native _types activations equations losses optimizers text",
+    "engines": "_native _types activations equations errors losses optimizers text",
     "estimators": "_types activations checks engines errors files network normalization optimizers plots schedules "
     "text training working",
     "exporting": "_types _version activations errors estimators files network tabular text",
