@@ -1,7 +1,10 @@
 """The notes' claims: each experiment runs, measures and draws, and its verdict follows from what it measures."""
 
+import ast
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
@@ -49,6 +52,12 @@ def test_all_claims_of_the_notes_are_there_in_their_order():
         assert "hold" in claim.measurement
 
 
+def test_the_texts_of_the_claims_do_not_hang_on_docstrings():
+    code = "from chainrule.claims import CLAIMS; print(ascii([(c.statement, c.measurement) for c in CLAIMS.values()]))"
+    out = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=True).stdout
+    assert ast.literal_eval(out) == [(claim.statement, claim.measurement) for claim in CLAIMS.values()]
+
+
 def test_the_default_seeds_are_several():
     assert len(set(SEEDS)) >= 5
 
@@ -64,47 +73,47 @@ def test_the_same_seeds_give_the_same_figures(number):
 
 
 def without_a_hidden_layer():
-    return units.needs_a_hidden_layer(TWO, hidden=())
+    return units.flower_needs_a_hidden_layer.run(TWO, hidden=())
 
 
 def hidden_layers_that_are_not_linear():
-    return units.one_linear_map(TWO, hidden="tanh")
+    return units.linear_layers_are_one_map.run(TWO, hidden="tanh")
 
 
 def a_hidden_layer_that_is_not_linear():
-    return units.linear_hidden_is_logistic(TWO, hidden="tanh")
+    return units.linear_hidden_is_logistic.run(TWO, hidden="tanh")
 
 
 def random_weights_instead_of_zero():
-    return weights.zero_weights(TWO, init=0.5)
+    return weights.zero_weights_stay_identical.run(TWO, init=0.5)
 
 
 def a_hidden_layer_that_starts_from_zero():
-    return weights.logistic_from_zero(TWO, hidden=(4,))
+    return weights.logistic_learns_from_zero.run(TWO, hidden=(4,))
 
 
 def weights_that_are_not_large():
-    return weights.large_weights(TWO, factors=(0.01, 0.1))
+    return weights.large_weights_saturate.run(TWO, factors=(0.01, 0.1))
 
 
 def sigmoid_in_the_place_of_tanh():
-    return activations.tanh_or_sigmoid(TWO, faster="sigmoid", slower="tanh")
+    return activations.tanh_faster_than_sigmoid.run(TWO, faster="sigmoid", slower="tanh")
 
 
 def sigmoid_in_the_place_of_relu():
-    return activations.relu_in_depth(TWO, favorite="sigmoid", others=("relu",))
+    return activations.relu_faster_in_depth.run(TWO, favorite="sigmoid", others=("relu",))
 
 
 def relu_in_the_place_of_leaky_relu():
-    return activations.leaky_relu(TWO, remedy="relu")
+    return activations.leaky_relu_against_dead_units.run(TWO, remedy="relu")
 
 
 def weights_that_suit_no_layer():
-    return weights.first_weights_in_depth(TWO, schemes=((0.02, "relu"), (0.02, "tanh"), *weights.SCHEMES[2:]))
+    return weights.he_and_xavier_in_depth.run(TWO, schemes=((0.02, "relu"), (0.02, "tanh"), *weights.SCHEMES[2:]))
 
 
 def no_noise_to_fit():
-    return units.size(TWO, noise=0.05)
+    return units.more_parameters_overfit.run(TWO, noise=0.05)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +138,8 @@ def test_without_the_mechanism_the_verdict_is_another(removed, verdict):
 
 
 def test_parity_would_need_exponentially_many_units_if_each_recognized_one_pattern():
-    assert parity.parity((0,)).verdict == "holds under a condition"
-    assert parity.parity((0,), shallow=(parity.by_patterns,)).verdict == "holds"
+    assert parity.parity_deep_or_wide.run((0,)).verdict == "holds under a condition"
+    assert parity.parity_deep_or_wide.run((0,), shallow=(parity.by_patterns,)).verdict == "holds"
 
 
 @pytest.mark.parametrize(

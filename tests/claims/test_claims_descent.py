@@ -95,7 +95,7 @@ def work(monkeypatch):
 
 def test_normalized_inputs_need_far_fewer_updates_and_unnormalized_ones_do_not(monkeypatch):
     monkeypatch.setattr(descent, "_LONGEST", 1000)
-    result = descent.normalized_inputs(SEEDS)
+    result = descent.normalized_inputs.run(SEEDS)
     found = table(result)
     assert result.verdict != "does not hold"
     assert found["times as many, at least"][0] > 20
@@ -104,14 +104,14 @@ def test_normalized_inputs_need_far_fewer_updates_and_unnormalized_ones_do_not(m
         found[f"test accuracy, {which}"] for which in ("μ and σ of the training set", "own μ and σ, one at a time")
     )
     assert right[0] > 0.93 > 0.75 > single[2]
-    without = descent.normalized_inputs(SEEDS[:1], method=None)
+    without = descent.normalized_inputs.run(SEEDS[:1], method=None)
     assert without.verdict == "does not hold"
     assert table(without)["times as many, at least"] == (1, 1, 1)
 
 
 def test_mini_batches_are_no_quicker_than_batches_if_they_are_as_large(monkeypatch):
     monkeypatch.setattr(descent, "interleaved", lambda functions, rounds: ([], [3.0, 3.0, 3.0]))
-    result = descent.batches(SEEDS[:1], sizes=(None, None, None))
+    result = descent.mini_batches.run(SEEDS[:1], sizes=(None, None, None))
     found = table(result)
     assert result.verdict == "does not hold"
     assert found["batch: updates"] == found["mini-batches: updates"]
@@ -119,7 +119,7 @@ def test_mini_batches_are_no_quicker_than_batches_if_they_are_as_large(monkeypat
 
 def test_of_batches_the_small_ones_make_more_updates_in_fewer_epochs(monkeypatch):
     monkeypatch.setattr(descent, "interleaved", lambda functions, rounds: ([], [3.0, 6.0, 300.0]))
-    result = descent.batches(SEEDS[:1])
+    result = descent.mini_batches.run(SEEDS[:1])
     found = table(result)
     updates = [found[f"{name}: updates"][1] for name in ("batch", "mini-batches", "stochastic")]
     epochs = [count / each for count, each in zip(updates, (1, 29, 1797), strict=True)]
@@ -132,14 +132,14 @@ def test_of_batches_the_small_ones_make_more_updates_in_fewer_epochs(monkeypatch
 def test_a_method_that_is_gradient_descent_learns_no_faster(monkeypatch):
     monkeypatch.setattr(descent, "_PROBLEMS", descent._PROBLEMS[:1])
     plain = descent._METHODS["gradient descent"]
-    result = descent.optimizers(SEEDS[:1], dict.fromkeys(descent._METHODS, plain))
+    result = descent.momentum_rmsprop_adam.run(SEEDS[:1], dict.fromkeys(descent._METHODS, plain))
     assert result.verdict == "does not hold"
     assert [row[-1] for row in result.rows] == [1, 1, 1, 1]
 
 
 def test_adam_and_rmsprop_do_not_mind_inputs_that_are_not_normalized(monkeypatch):
     monkeypatch.setattr(descent, "_PROBLEMS", descent._PROBLEMS[2:])
-    times = {row[1]: row[-1] for row in descent.optimizers(SEEDS[:1]).rows}
+    times = {row[1]: row[-1] for row in descent.momentum_rmsprop_adam.run(SEEDS[:1]).rows}
     assert times["gradient descent"] == 1
     assert min(times["RMSProp"], times["Adam"]) > 3
 
@@ -148,46 +148,46 @@ def test_adam_and_rmsprop_do_not_mind_inputs_that_are_not_normalized(monkeypatch
 def test_the_whole_pass_beats_the_loop_and_the_loop_does_not_beat_itself(monkeypatch):
     monkeypatch.setattr(passes, "_EXAMPLES", (1, 200))
     monkeypatch.setattr(passes, "_NETWORKS", {"logistic regression": [64, 1]})
-    result = passes.vectorization(SEEDS[:1])
+    result = passes.vectorization.run(SEEDS[:1])
     assert result.verdict == "holds"
     assert [row[5] for row in result.rows] == [1, 200]
-    assert passes.vectorization(SEEDS[:1], whole=passes.by_columns).verdict == "does not hold"
+    assert passes.vectorization.run(SEEDS[:1], whole=passes.by_columns).verdict == "does not hold"
 
 
 def test_a_whole_pass_with_other_numbers_counts_for_nothing(monkeypatch):
     monkeypatch.setattr(passes, "_EXAMPLES", (1, 200))
     monkeypatch.setattr(passes, "_NETWORKS", {"logistic regression": [64, 1]})
-    result = passes.vectorization(SEEDS[:1], whole=lambda net, X, Y: 2 * passes.gradient(net, X, Y))
+    result = passes.vectorization.run(SEEDS[:1], whole=lambda net, X, Y: 2 * passes.gradient(net, X, Y))
     assert result.verdict == "does not hold"
     assert "The gradients differ" in result.summary
 
 
 @pytest.mark.usefixtures("work")
 def test_the_cache_saves_work_from_two_layers_on_and_nothing_without_a_hidden_layer():
-    result = passes.cache(SEEDS[:1], depths=(1, 8))
+    result = passes.cache.run(SEEDS[:1], depths=(1, 8))
     assert result.verdict == "holds under a condition"
     assert "a hidden layer" in result.summary
     # Of 8 layers: 8 forward and 8 back; without the cache 1 + 2 + … + 7 more, or 8 more.
     assert [(row[3], row[6]) for row in result.rows] == [(1, 1.5), (44 / 16, 24 / 16)]
-    assert passes.cache(SEEDS[:1], depths=(1,)).verdict == "does not hold"
+    assert passes.cache.run(SEEDS[:1], depths=(1,)).verdict == "does not hold"
 
 
 def test_softmax_of_two_goes_the_way_of_the_sigmoid_at_half_the_rate_and_at_no_other():
-    result = outputs.two_classes(SEEDS)
+    result = outputs.two_class_softmax.run(SEEDS)
     assert result.verdict == "holds"
     assert all(row[3] < 1e-10 for row in result.rows if "0.5 α" in row[0] or "before" in row[0])
     assert all(row[1] > 1e-3 for row in result.rows if ", 1 α" in row[0])
-    other = outputs.two_classes(SEEDS[:1], share=0.4)
+    other = outputs.two_class_softmax.run(SEEDS[:1], share=0.4)
     assert other.verdict == "holds under a condition"
     assert "the trainings differ" in other.summary
 
 
 def test_one_vs_all_keeps_up_with_softmax_unless_a_class_lies_between_others():
-    result = outputs.one_vs_all(SEEDS, names=("wine", "digits"))
+    result = outputs.one_vs_all.run(SEEDS, names=("wine", "digits"))
     assert result.verdict == "holds"
     assert result.draw is None
     assert all(row[2] > 0.85 for row in result.rows)
-    row = {r[1]: r[2:] for r in outputs.one_vs_all(SEEDS, names=("clouds in a row",)).rows}
+    row = {r[1]: r[2:] for r in outputs.one_vs_all.run(SEEDS, names=("clouds in a row",)).rows}
     assert row["softmax"][0] > 0.95 > row["one-vs-all"][2]
     assert row["softmax"][4] < 1e-12 < 0.1 < row["one-vs-all"][4]
     assert row["one-vs-all"][3] < 0.1
@@ -206,11 +206,11 @@ def test_k_sigmoids_side_by_side_are_k_logistic_regressions():
 
 
 def test_the_shapes_are_the_quiz_s_for_its_network_and_for_no_other():
-    result = outputs.shapes(SEEDS)
+    result = outputs.quiz_shapes.run(SEEDS)
     assert result.verdict == "holds"
     assert all(quiz in ("—", got) for _, _, quiz, got in result.rows)
     assert result.rows[-1][-1] == "(4, 4)"
-    other = outputs.shapes(SEEDS, sizes=(2, 3, 1))
+    other = outputs.quiz_shapes.run(SEEDS, sizes=(2, 3, 1))
     assert other.verdict == "does not hold"
     assert "W[1] is (3, 2) and not (4, 2)" in other.summary
 
@@ -239,17 +239,17 @@ def pictures(tmp_path, monkeypatch):
 def test_cats_without_pictures_says_what_to_do(pictures, monkeypatch):
     (pictures / "test_catvnoncat.h5").unlink()
     with pytest.raises(NotRunError, match=r"not run: .*test_catvnoncat\.h5 is not there\. Set CHAINRULE_CATS"):
-        cats.cats(SEEDS)
+        cats.cats.run(SEEDS)
     (pictures / "test_catvnoncat.h5").write_bytes(b"no pictures")
     with pytest.raises(NotRunError, match=r"not run: .*not readable as HDF5"):
-        cats.cats(SEEDS)
+        cats.cats.run(SEEDS)
     monkeypatch.delenv(cats.FOLDER)
     with pytest.raises(NotRunError, match=r"not run: .*Set CHAINRULE_CATS to the folder"):
-        cats.cats(SEEDS)
+        cats.cats.run(SEEDS)
 
 
 def test_cats_are_learned_by_every_network(pictures):
-    result = cats.cats(SEEDS)
+    result = cats.cats.run(SEEDS)
     assert len(result.rows) == 6
     assert all(row[2] > 0.9 and row[4] <= row[3] <= row[5] for row in result.rows if row[1] == "logistic regression")
     # On a problem for which a line is enough, depth is no better, and the verdict does not say so.

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule import datasets
 from chainrule.claims import drawing
-from chainrule.claims.common import Result, cell, count, judge, mean_cost, measured, race
+from chainrule.claims.common import Result, cell, claim, count, judge, mean_cost, measured, race
 from chainrule.network import Network
 from chainrule.optimizers import Adam, GradientDescent, Optimizer
 from chainrule.training.many import Each, train_many
@@ -17,12 +17,13 @@ from chainrule.training.many import Each, train_many
 DEPTHS = (1, 2, 4, 8)
 
 
-def tanh_or_sigmoid(seeds: Sequence[int], faster: str = "tanh", slower: str = "sigmoid") -> Result:
-    """In hidden layers tanh learns faster than sigmoid.
-
-    Median number of epochs until the cost reaches a target on four problems, with the same first weights. It holds if
-    tanh needs fewer at each learning rate from 0.1 to 3 at which either arrives, and with the best rate for each.
-    """
+@claim(
+    8,
+    "In hidden layers tanh learns faster than sigmoid.",
+    "Median number of epochs until the cost reaches a target on four problems, with the same first weights. It holds "
+    "if tanh needs fewer at each learning rate from 0.1 to 3 at which either arrives, and with the best rate for each.",
+)
+def tanh_faster_than_sigmoid(seeds: Sequence[int], faster: str = "tanh", slower: str = "sigmoid") -> Result:
     X, Y = datasets.digits()
     some = X[:, :500], Y[:, :500]
     problems: dict[str, tuple[Any, list[int], float]] = {
@@ -70,13 +71,16 @@ def _races(x: Sequence[float], raced: dict[str, dict[str, list[float]]], **look:
     return drawing.picture(*(drawing.race(x, epochs, title) for title, epochs in raced.items()), **look)
 
 
-def relu_in_depth(seeds: Sequence[int], favorite: str = "relu", others: Sequence[str] = ("tanh", "sigmoid")) -> Result:
-    """In deeper networks ReLU learns faster than tanh and sigmoid.
-
-    Median number of epochs until the cost is 0.1, on 500 digits and on two spirals, each activation at the best of four
-    learning rates, from the first weights that suit it (He or Glorot). It holds if ReLU needs fewer than both with 4
-    and with 8 hidden layers, on both problems.
-    """
+@claim(
+    9,
+    "In deeper networks ReLU learns faster than tanh and sigmoid.",
+    "Median number of epochs until the cost is 0.1, on 500 digits and on two spirals, each activation at the best of "
+    "four learning rates, from the first weights that suit it (He or Glorot). It holds if ReLU needs fewer than both "
+    "with 4 and with 8 hidden layers, on both problems.",
+)
+def relu_faster_in_depth(
+    seeds: Sequence[int], favorite: str = "relu", others: Sequence[str] = ("tanh", "sigmoid")
+) -> Result:
     X, Y = datasets.digits()
     problems: dict[str, tuple[Any, int, str, int]] = {
         "digits": ((X[:, :500], Y[:, :500]), 32, "softmax", 40),
@@ -119,13 +123,14 @@ def dead(network: Network, X: Any, _: Any = None) -> float:
     return float(np.mean(np.concatenate([z.max(axis=1) for z in Z[1:-1]]) <= 0))
 
 
-def leaky_relu(seeds: Sequence[int], remedy: str = "leaky_relu") -> Result:
-    """Leaky ReLU helps against dead units, which are 0 for every example and get no gradient.
-
-    Share of dead units before and after training on two moons: all of them dead at the start (b[1] = −6), and a
-    learning rate far too high. It holds if no ReLU unit comes back and half of the leaky ones do, with Adam and with
-    gradient descent, and if at least 5 points fewer leaky units die at the high rate.
-    """
+@claim(
+    10,
+    "Leaky ReLU helps against dead units, which are 0 for every example and get no gradient.",
+    "Share of dead units before and after training on two moons: all of them dead at the start (b[1] = −6), and a "
+    "learning rate far too high. It holds if no ReLU unit comes back and half of the leaky ones do, with Adam and with "
+    "gradient descent, and if at least 5 points fewer leaky units die at the high rate.",
+)
+def leaky_relu_against_dead_units(seeds: Sequence[int], remedy: str = "leaky_relu") -> Result:
     X, Y = map(Each, zip(*(datasets.moons(200, 0.2, seed) for seed in seeds), strict=True))
     settings: dict[str, tuple[list[int], float, Optimizer, int]] = {
         "all dead, Adam": ([2, 16, 1], -6.0, Adam(0.01), 3000),

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule import readers
 from chainrule._types import Array
 from chainrule.claims import drawing
-from chainrule.claims.common import NotRunError, Result, accuracy, judge
+from chainrule.claims.common import NotRunError, Result, accuracy, claim, judge
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent
 from chainrule.training.many import Each, train_many
@@ -39,16 +39,15 @@ _KINDS = {
 }
 
 
+@claim(
+    22,
+    "On pictures of cats one hidden layer is better than logistic regression, and four layers are better still.",
+    "The networks of the notes with their learning rates and numbers of updates: 12288 – 1 (0.005, 2000), 12288 – 7 – "
+    "1 and 12288 – 20 – 7 – 5 – 1 (0.0075, 2500), ReLU. Test accuracy on the notes' 50 test pictures, first weights by "
+    "seed, and on a random 50 of all 259 pictures for each seed. It holds if each step is better on average in the "
+    "first, and by more than two standard errors in the second.",
+)
 def cats(seeds: Sequence[int]) -> Result:
-    """On pictures of cats one hidden layer is better than logistic regression, and four layers are better still.
-
-    The networks of the notes with their learning rates and numbers of updates: 12288 – 1 (0.005, 2000), 12288 – 7 – 1
-    and 12288 – 20 – 7 – 5 – 1 (0.0075, 2500), ReLU. Test accuracy on the notes' 50 test pictures, first weights by
-    seed, and on a random 50 of all 259 pictures for each seed. It holds if each step is better on average in the first,
-    and by more than two standard errors in the second.
-
-    Raises NotRunError where the pictures are not there.
-    """
     (X, Y), m, shape = _pictures()
     own = np.arange(X.shape[1])
     others = [np.random.default_rng(seed).permutation(X.shape[1]) for seed in seeds]
@@ -86,7 +85,10 @@ def cats(seeds: Sequence[int]) -> Result:
 
 
 def _pictures() -> tuple[tuple[Array, Array], int, tuple[int, ...]]:
-    """X (n, m + k), Y (1, m + k) of m training and k test pictures; m; and the shape of a picture."""
+    """X (n, m + k), Y (1, m + k) of m training and k test pictures; m; and the shape of a picture.
+
+    Raises NotRunError where the pictures are not there.
+    """
     folder = os.environ.get(FOLDER)
     wanted = f"Set {FOLDER} to the folder that has {' and '.join(_FILES)}."
     if not folder:

@@ -54,6 +54,9 @@ class Result:
     draw: Callable[[Any], None] | None = None
 
 
+Experiment = Callable[[Sequence[int]], Result]
+
+
 @dataclass(frozen=True)
 class Claim:
     """A claim of the notes, and the experiment that tests it.
@@ -77,13 +80,12 @@ class Claim:
     name: str
     statement: str
     measurement: str
-    run: Callable[[Sequence[int]], Result]
+    run: Experiment
 
 
-def stated(run: Callable[[Sequence[int]], Result]) -> tuple[str, str]:
-    """The claim that an experiment tests, and how: the first two paragraphs of its docstring, each as one line."""
-    statement, measurement, *_ = (run.__doc__ or "Python runs without docstrings.\n\n").split("\n\n")
-    return " ".join(statement.split()), " ".join(measurement.split())
+def claim(number: int, statement: str, measurement: str) -> Callable[[Experiment], Claim]:
+    """Make of an experiment the claim that it tests; its name is that of the function, with hyphens."""
+    return lambda run: Claim(number, run.__name__.replace("_", "-"), statement, measurement, run)
 
 
 def judge(found: Iterable[bool]) -> Outcome:

@@ -15,7 +15,7 @@ import numpy as np
 from chainrule import datasets
 from chainrule._types import Array
 from chainrule.claims import drawing
-from chainrule.claims.common import OVER_SEEDS, Result, accuracy, count, interleaved, judge, over_seeds
+from chainrule.claims.common import OVER_SEEDS, Result, accuracy, claim, count, interleaved, judge, over_seeds
 from chainrule.errors import DivergenceError
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, Adam, GradientDescent, Momentum, Optimizer, RMSProp
@@ -102,16 +102,18 @@ _LONGEST = 20_000
 _TOGETHER = {"all at once": 0, "ten at a time": 10, "one at a time": 1, "the benign ones only": 0}
 
 
+@claim(
+    12,
+    "Gradient descent needs fewer iterations when the inputs have mean 0 and variance 1, because the cost is round "
+    "instead of elongated; and the test set must be normalized with the μ and σ of the training set.",
+    "Logistic regression on one input, the mean radius of the breast cancer data, so that there are two parameters, w "
+    "and b. From zeros, with the input as it is and normalized, each at the best of nine learning rates from 0.01 to "
+    "100 with which J never rises: updates until J is at most 5 % above its minimum. Then, on all thirty inputs, the "
+    "accuracy on a test half with the training half's μ and σ, and with the test set's own. It holds if the updates "
+    "are halved for every seed, and if its own μ and σ cost more than a point of accuracy in whatever way the test set "
+    "comes.",
+)
 def normalized_inputs(seeds: Sequence[int], method: str | None = "standard") -> Result:
-    """Gradient descent needs fewer iterations when the inputs have mean 0 and variance 1, because the cost is round
-    instead of elongated; and the test set must be normalized with the μ and σ of the training set.
-
-    Logistic regression on one input, the mean radius of the breast cancer data, so that there are two parameters, w and
-    b. From zeros, with the input as it is and normalized, each at the best of nine learning rates from 0.01 to 100 with
-    which J never rises: updates until J is at most 5 % above its minimum. Then, on all thirty inputs, the accuracy on a
-    test half with the training half's μ and σ, and with the test set's own. It holds if the updates are halved for
-    every seed, and if its own μ and σ cost more than a point of accuracy in whatever way the test set comes.
-    """
     X, Y = datasets.breast_cancer()
     ways = {"as it is": None, "normalized": method}
     runs, stretch, own = (defaultdict[str, list[Any]](list) for _ in range(3))
@@ -198,15 +200,16 @@ def _path(title: str, start: Network, x: Array, y: Array, run: Descent) -> drawi
 _WATCHED = 20  # epochs after the goal
 
 
-def batches(seeds: Sequence[int], sizes: Sequence[int | None] = (None, 64, 1)) -> Result:
-    """Batch gradient descent takes too long for an update, stochastic gradient descent loses the speed of
-    vectorization; mini-batches in between learn fastest.
-
-    64 – 32 – 10 units on the digits, all examples at once, in batches of 64 and one by one, each at the best of seven
-    learning rates from 0.01 to 10: updates and seconds until J of all examples is 0.2 or less, for five epochs on end.
-    Seconds are epochs times the seconds of an epoch on one core, taken in turn. It holds if mini-batches take less than
-    90 % of the seconds of both others.
-    """
+@claim(
+    13,
+    "Batch gradient descent takes too long for an update, stochastic gradient descent loses the speed of "
+    "vectorization; mini-batches in between learn fastest.",
+    "64 – 32 – 10 units on the digits, all examples at once, in batches of 64 and one by one, each at the best of "
+    "seven learning rates from 0.01 to 10: updates and seconds until J of all examples is 0.2 or less, for five epochs "
+    "on end. Seconds are epochs times the seconds of an epoch on one core, taken in turn. It holds if mini-batches "
+    "take less than 90 % of the seconds of both others.",
+)
+def mini_batches(seeds: Sequence[int], sizes: Sequence[int | None] = (None, 64, 1)) -> Result:
     X, Y = (array.astype(np.float32) for array in datasets.digits())
     m, goal = X.shape[1], 0.2
     names = dict(zip(("batch", "mini-batches", "stochastic"), sizes, strict=True))
@@ -293,15 +296,16 @@ _PROBLEMS = (
 )
 
 
-def optimizers(seeds: Sequence[int], methods: Methods = _METHODS) -> Result:
-    """Momentum, RMSProp and Adam almost always learn faster than plain gradient descent.
-
-    Epochs until J of all examples is a goal or less for five epochs on end, on four problems, from the same weights,
-    each method at the best of nine learning rates: 0.001 to 10 for RMSProp and Adam, 0.01 to 100 for gradient descent
-    and momentum, 1e-6 to 0.01 for these where the inputs are large (wine). A descent that does not get there counts as
-    the 2,000 epochs allowed (60 on the digits). It holds if each of the three needs fewer epochs on each problem, 1.1
-    times or more in the median of the seeds.
-    """
+@claim(
+    14,
+    "Momentum, RMSProp and Adam almost always learn faster than plain gradient descent.",
+    "Epochs until J of all examples is a goal or less for five epochs on end, on four problems, from the same weights, "
+    "each method at the best of nine learning rates: 0.001 to 10 for RMSProp and Adam, 0.01 to 100 for gradient "
+    "descent and momentum, 1e-6 to 0.01 for these where the inputs are large (wine). A descent that does not get there "
+    "counts as the 2,000 epochs allowed (60 on the digits). It holds if each of the three needs fewer epochs on each "
+    "problem, 1.1 times or more in the median of the seeds.",
+)
+def momentum_rmsprop_adam(seeds: Sequence[int], methods: Methods = _METHODS) -> Result:
     rows, factors, shown = [], dict[tuple[str, str], float](), []
     for p in _PROBLEMS:
         X, Y = p.data()

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule import datasets
 from chainrule._types import Array
 from chainrule.claims import drawing
-from chainrule.claims.common import OVER_SEEDS, Outcome, Result, accuracy, judge, over_seeds
+from chainrule.claims.common import OVER_SEEDS, Outcome, Result, accuracy, claim, judge, over_seeds
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS
 from chainrule.working.trace import trace
@@ -19,14 +19,15 @@ _UPDATES = 200
 _NETWORKS = {"logistic regression": [30], "one hidden layer": [30, 8]}
 
 
-def two_classes(seeds: Sequence[int], share: float = 0.5) -> Result:
-    """Softmax with two classes is logistic regression.
-
-    The breast cancer data, normalized, with no hidden layer and with one of 8 tanh units; softmax from random weights,
-    the sigmoid from their difference: the largest difference of ŷ before training, and over 200 updates of gradient
-    descent with α = 0.5 for the sigmoid and for all hidden layers, half of it for the output layer of softmax. It holds
-    if the first is 1e-14 or less and the second 1e-10 or less.
-    """
+@claim(
+    19,
+    "Softmax with two classes is logistic regression.",
+    "The breast cancer data, normalized, with no hidden layer and with one of 8 tanh units; softmax from random "
+    "weights, the sigmoid from their difference: the largest difference of ŷ before training, and over 200 updates of "
+    "gradient descent with α = 0.5 for the sigmoid and for all hidden layers, half of it for the output layer of "
+    "softmax. It holds if the first is 1e-14 or less and the second 1e-10 or less.",
+)
+def two_class_softmax(seeds: Sequence[int], share: float = 0.5) -> Result:
     X, Y = datasets.breast_cancer()
     both = np.vstack([1 - Y, Y])  # (2, m): one-hot
     start: list[float] = []
@@ -99,14 +100,15 @@ _ROW = "clouds in a row"
 _DATA = {"iris": datasets.iris, "wine": datasets.wine, "digits": datasets.digits, _ROW: in_a_row}
 
 
+@claim(
+    20,
+    "Several classes can be told apart by a logistic regression for each class against all others, where the largest "
+    "output wins, as by softmax.",
+    "Both trained to the minimum (L-BFGS, λ = 1) on one half of each data set and tested on the other: iris, wine, "
+    "digits, and five clouds in a row, of which no line parts a middle one from the rest. It holds if one-vs-all is at "
+    "most two points of test accuracy behind on each of them.",
+)
 def one_vs_all(seeds: Sequence[int], names: Sequence[str] = tuple(_DATA)) -> Result:
-    """Several classes can be told apart by a logistic regression for each class against all others, where the largest
-    output wins, as by softmax.
-
-    Both trained to the minimum (L-BFGS, λ = 1) on one half of each data set and tested on the other: iris, wine,
-    digits, and five clouds in a row, of which no line parts a middle one from the rest. It holds if one-vs-all is at
-    most two points of test accuracy behind on each of them.
-    """
     ways = {"one-vs-all": "sigmoid", "softmax": "softmax"}
     scores: dict[tuple[str, str], list[float]] = {(name, way): [] for name in names for way in ways}
     sums, gained = {case: list[float]() for case in scores}, {name: list[float]() for name in names}
@@ -159,12 +161,13 @@ def _winners(way: str, net: Network) -> drawing.Part:
     return drawing.plane(f"{way}: {accuracy(net, X, Y):.1%} right", model, X.T, Y.argmax(axis=0) + 1)
 
 
-def shapes(seeds: Sequence[int], sizes: Sequence[int] = (2, 4, 1)) -> Result:
-    """With two inputs, four hidden units and one output W[1] is (4, 2), b[1] (4, 1), W[2] (1, 4), b[2] (1, 1), Z[1] and
-    A[1] are (4, m), and a sum over the examples with keepdims is (4, 1).
-
-    The shapes in the trace of a pass through such a network, for 1, 5 and 400 examples. It holds if all are those.
-    """
+@claim(
+    21,
+    "With two inputs, four hidden units and one output W[1] is (4, 2), b[1] (4, 1), W[2] (1, 4), b[2] (1, 1), Z[1] and "
+    "A[1] are (4, m), and a sum over the examples with keepdims is (4, 1).",
+    "The shapes in the trace of a pass through such a network, for 1, 5 and 400 examples. It holds if all are those.",
+)
+def quiz_shapes(seeds: Sequence[int], sizes: Sequence[int] = (2, 4, 1)) -> Result:
     rows: list[tuple[int, str, str, str]] = []
     wrong: list[str] = []
     total = "sum of dZ[1] with keepdims"

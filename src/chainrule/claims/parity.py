@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule import datasets
 from chainrule.claims import drawing
-from chainrule.claims.common import Result, accuracy, judge, measured
+from chainrule.claims.common import Result, accuracy, claim, judge, measured
 from chainrule.network import Network
 from chainrule.optimizers import Adam
 from chainrule.training.many import train_many
@@ -71,17 +71,18 @@ NAMES: dict[Callable[[int], Network], str] = {
 }
 
 
-def parity(
+@claim(
+    17,
+    "For the parity (XOR) of n bits one hidden layer needs exponentially many units, a deep network few.",
+    "Hidden units of networks set by hand that are right on all 2ⁿ patterns, n up to 10; and the fewest tanh units "
+    "with which training succeeds with half of the seeds. It holds if no network with one hidden layer has fewer than "
+    "2ⁿ⁻¹ units, and a deep one has fewer.",
+)
+def parity_deep_or_wide(
     seeds: Sequence[int],
     shallow: Sequence[Callable[[int], Network]] = (by_patterns, by_zigzag),
     deep: Sequence[Callable[[int], Network]] = (by_tree, by_folding),
 ) -> Result:
-    """For the parity (XOR) of n bits one hidden layer needs exponentially many units, a deep network few.
-
-    Hidden units of networks set by hand that are right on all 2ⁿ patterns, n up to 10; and the fewest tanh units with
-    which training succeeds with half of the seeds. It holds if no network with one hidden layer has fewer than 2ⁿ⁻¹
-    units, and a deep one has fewer.
-    """
     units = {build: [_units(build(n)) for n in BITS] for build in (*shallow, *deep)}
     wide, narrow = (
         [min((u for u in column if u), default=inf) for column in zip(*(units[build] for build in builds), strict=True)]

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule import equations
 from chainrule._types import Array
 from chainrule.claims import drawing
-from chainrule.claims.common import OVER_SEEDS, Outcome, Result, interleaved, judge, over_seeds
+from chainrule.claims.common import OVER_SEEDS, Outcome, Result, claim, interleaved, judge, over_seeds
 from chainrule.network import Network
 
 Gradient = Callable[[Network, Array, Array], Array]
@@ -44,12 +44,13 @@ def by_columns(net: Network, X: Array, Y: Array) -> Array:
     return mean
 
 
+@claim(
+    15,
+    "A vectorized pass over all examples is much faster than a loop over the examples.",
+    "Forward and backward in NumPy on the whole matrix against the same, column by column: whether they agree, then "
+    "the seconds on one core, taken in turn. It holds if the loop takes ten times as long or more with 1,000 examples.",
+)
 def vectorization(seeds: Sequence[int], whole: Gradient = gradient) -> Result:
-    """A vectorized pass over all examples is much faster than a loop over the examples.
-
-    Forward and backward in NumPy on the whole matrix against the same, column by column: whether they agree, then the
-    seconds on one core, taken in turn. It holds if the loop takes ten times as long or more with 1,000 examples.
-    """
     times: dict[tuple[str, int], list[list[float]]] = {(name, m): [] for name in _NETWORKS for m in _EXAMPLES}
     apart = 0.0
     for seed in seeds:
@@ -87,14 +88,15 @@ def vectorization(seeds: Sequence[int], whole: Gradient = gradient) -> Result:
 _WITHOUT = ("one more forward pass", "each layer again from X")
 
 
+@claim(
+    16,
+    "Keeping Z and A of the forward pass in a cache saves work in the backward pass.",
+    "Forward and backward through L layers of 64 units, the last of one, with 500 examples: with the cache; with one "
+    "more forward pass for the way back; with each layer worked out again from X when the way back asks for it. "
+    "Whether the gradients agree, then the seconds on one core, taken in turn. It holds if the last of the three takes "
+    "1.1 times as long or more at every depth.",
+)
 def cache(seeds: Sequence[int], depths: Sequence[int] = (1, 2, 4, 8, 16)) -> Result:
-    """Keeping Z and A of the forward pass in a cache saves work in the backward pass.
-
-    Forward and backward through L layers of 64 units, the last of one, with 500 examples: with the cache; with one more
-    forward pass for the way back; with each layer worked out again from X when the way back asks for it. Whether the
-    gradients agree, then the seconds on one core, taken in turn. It holds if the last of the three takes 1.1 times as
-    long or more at every depth.
-    """
     n, m = 64, 500
     ratios: dict[str, dict[int, list[float]]] = {way: {L: [] for L in depths} for way in _WITHOUT}
     megabytes, apart = {}, 0.0

@@ -8,7 +8,7 @@ import numpy as np
 from chainrule import datasets
 from chainrule._types import Array
 from chainrule.claims import drawing
-from chainrule.claims.common import Result, accuracy, judge, measured
+from chainrule.claims.common import Result, accuracy, claim, judge, measured
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, Adam, GradientDescent, Optimizer
 from chainrule.training.many import Each, train_many
@@ -18,12 +18,14 @@ WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 Pairs = Sequence[tuple[Array, Array]]  # X (n[0], m), Y (n[L], m) for each seed
 
 
-def needs_a_hidden_layer(seeds: Sequence[int], hidden: tuple[int, ...] = (4,)) -> Result:
-    """Logistic regression cannot separate the flower; one hidden layer can.
-
-    Share of the 400 points classified right after 10,000 epochs of gradient descent (α = 1.2), a flower for each seed.
-    It holds if logistic regression stays below 65% and the network with 4 tanh units reaches 85%, with every seed.
-    """
+@claim(
+    1,
+    "Logistic regression cannot separate the flower; one hidden layer can.",
+    "Share of the 400 points classified right after 10,000 epochs of gradient descent (α = 1.2), a flower for each "
+    "seed. It holds if logistic regression stays below 65% and the network with 4 tanh units reaches 85%, with every "
+    "seed.",
+)
+def flower_needs_a_hidden_layer(seeds: Sequence[int], hidden: tuple[int, ...] = (4,)) -> Result:
     data = [datasets.flower(seed=seed + 1) for seed in seeds] * 2
     X, Y = map(Each, zip(*data, strict=True))
     nets = [Network(sizes, hidden="tanh", init="small", seed=s) for sizes in ([2, 1], [2, *hidden, 1]) for s in seeds]
@@ -49,13 +51,14 @@ def _planes(titles: Sequence[str], networks: Sequence[Network], X: Array, Y: Arr
     return drawing.picture(*(drawing.plane(title, net, X, Y) for title, net in zip(titles, networks, strict=True)))
 
 
+@claim(
+    2,
+    "The more hidden units, the better the flower is fitted, until the network overfits.",
+    "Accuracy on the training set and on 2,000 new points with 1 to 50 tanh units, 5,000 epochs; mean over the seeds. "
+    "It holds if, with 400 and with 60 training points, 50 units fit the training set as well as any and do at least "
+    "one point worse than the best size on new points.",
+)
 def hidden_sizes(seeds: Sequence[int], sizes: Sequence[int] = SIZES) -> Result:
-    """The more hidden units, the better the flower is fitted, until the network overfits.
-
-    Accuracy on the training set and on 2,000 new points with 1 to 50 tanh units, 5,000 epochs; mean over the seeds. It
-    holds if, with 400 and with 60 training points, 50 units fit the training set as well as any and do at least one
-    point worse than the best size on new points.
-    """
     settings: dict[int, Optimizer] = {400: GradientDescent(1.2), 60: Adam(0.02)}
     unseen = [datasets.flower(2000, seed + 1001) for seed in seeds]
     train, test = {}, {}
@@ -84,13 +87,14 @@ def hidden_sizes(seeds: Sequence[int], sizes: Sequence[int] = SIZES) -> Result:
     )
 
 
-def size(seeds: Sequence[int], noise: float = 0.4) -> Result:
-    """More parameters fit the training set better, and overfit.
-
-    Share of wrong answers on 100 points of two overlapping moons and on 2,000 new ones, with 1 to 128 tanh units. It
-    holds if the largest network has the lowest training error, and at least 2 points more test error than the best
-    size.
-    """
+@claim(
+    18,
+    "More parameters fit the training set better, and overfit.",
+    "Share of wrong answers on 100 points of two overlapping moons and on 2,000 new ones, with 1 to 128 tanh units. It "
+    "holds if the largest network has the lowest training error, and at least 2 points more test error than the best "
+    "size.",
+)
+def more_parameters_overfit(seeds: Sequence[int], noise: float = 0.4) -> Result:
     known, new = ([datasets.moons(m, noise, seed + more) for seed in seeds] for m, more in ((100, 0), (2000, 1000)))
     right, test_right, cost, test_cost = _by_width(WIDTHS, seeds, known, new, Adam(0.02), 4000)
     train, test = 1 - right, 1 - test_right
@@ -132,12 +136,13 @@ def _both(widths: Sequence[int], train: Array, test: Array, **look: Any) -> draw
     return drawing.lines(named, ticks=widths, xscale="log", xlabel="hidden units", **look)
 
 
-def one_linear_map(seeds: Sequence[int], hidden: str = "identity") -> Result:
-    """With linear hidden activations the network is one linear map: W′ = W[2] W[1], b′ = W[2] b[1] + b[2].
-
-    Largest difference between Z[L] of trained networks and W′X + b′, relative to the largest |Z[L]|. It holds if that
-    is at most 100 roundings (ε), in float64 and in float32.
-    """
+@claim(
+    3,
+    "With linear hidden activations the network is one linear map: W′ = W[2] W[1], b′ = W[2] b[1] + b[2].",
+    "Largest difference between Z[L] of trained networks and W′X + b′, relative to the largest |Z[L]|. It holds if "
+    "that is at most 100 roundings (ε), in float64 and in float32.",
+)
+def linear_layers_are_one_map(seeds: Sequence[int], hidden: str = "identity") -> Result:
     problems = {"flower": (datasets.flower(), [2, 4, 1], "sigmoid"), "iris": (datasets.iris(), [4, 6, 5, 3], "softmax")}
     rows, apart = [], {}
     first: dict[str, Network] = {}
@@ -181,12 +186,13 @@ def _apart(network: Network, X: Array) -> Any:
     return np.abs(W @ A[0] + b - Z[-1]).max() / np.abs(Z[-1]).max() / np.finfo(network.dtype).eps
 
 
+@claim(
+    4,
+    "A network with linear hidden layers and a sigmoid output is no more than logistic regression.",
+    "Each is trained by L-BFGS to its end on 300 points of two moons that overlap. It holds if the costs agree within "
+    "1/10,000 and all probabilities within 0.01, with every seed.",
+)
 def linear_hidden_is_logistic(seeds: Sequence[int], hidden: str = "identity") -> Result:
-    """A network with linear hidden layers and a sigmoid output is no more than logistic regression.
-
-    Each is trained by L-BFGS to its end on 300 points of two moons that overlap. It holds if the costs agree within
-    1/10,000 and all probabilities within 0.01, with every seed.
-    """
     shapes = ([2, 1], [2, 4, 1], [2, 4, 3, 1])
     data = [datasets.moons(300, 0.3, seed) for seed in seeds] * len(shapes)
     X, Y = map(Each, zip(*data, strict=True))

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule import datasets
 from chainrule.claims import drawing
-from chainrule.claims.common import Result, count, epochs_until, judge, mean_cost, measured
+from chainrule.claims.common import Result, claim, count, epochs_until, judge, mean_cost, measured
 from chainrule.engines import ENGINES
 from chainrule.network import Network
 from chainrule.optimizers import LBFGS, GradientDescent
@@ -21,13 +21,14 @@ SCHEMES: tuple[tuple[str | float, str], ...] = (
 )  # fmt: skip
 
 
-def zero_weights(seeds: Sequence[int], init: str | float = "zeros") -> Result:
-    """With zero weights all units of a hidden layer stay identical for ever; zero biases do no harm.
-
-    Largest difference between the weights and biases of two hidden units, looked at 10 times in 300 epochs of
-    mini-batches, on every engine. It holds if it is exactly 0, and if zero biases under random weights cost less than
-    2 points of accuracy.
-    """
+@claim(
+    5,
+    "With zero weights all units of a hidden layer stay identical for ever; zero biases do no harm.",
+    "Largest difference between the weights and biases of two hidden units, looked at 10 times in 300 epochs of "
+    "mini-batches, on every engine. It holds if it is exactly 0, and if zero biases under random weights cost less "
+    "than 2 points of accuracy.",
+)
+def zero_weights_stay_identical(seeds: Sequence[int], init: str | float = "zeros") -> Result:
     X, Y = datasets.flower()
     start = "zero weights" if init == "zeros" else f"{init} weights"
     cases = [(f"{start}, {g}", g, init, 0.0) for g in ("tanh", "sigmoid", "relu")]
@@ -81,12 +82,13 @@ def zero_weights(seeds: Sequence[int], init: str | float = "zeros") -> Result:
     )
 
 
-def logistic_from_zero(seeds: Sequence[int], hidden: tuple[int, ...] = ()) -> Result:
-    """Logistic regression, which has no hidden layer, learns from zero weights.
-
-    Epochs of gradient descent (α = 1) until the cost is within 1% of the lowest there is (found by L-BFGS), on two
-    moons. It holds if zero weights arrive with every seed, in at most twice the epochs of random ones.
-    """
+@claim(
+    6,
+    "Logistic regression, which has no hidden layer, learns from zero weights.",
+    "Epochs of gradient descent (α = 1) until the cost is within 1% of the lowest there is (found by L-BFGS), on two "
+    "moons. It holds if zero weights arrive with every seed, in at most twice the epochs of random ones.",
+)
+def logistic_learns_from_zero(seeds: Sequence[int], hidden: tuple[int, ...] = ()) -> Result:
     X, Y = map(Each, zip(*(datasets.moons(300, 0.3, seed) for seed in seeds), strict=True))
     best = [Network([2, *hidden, 1], hidden="tanh", seed=seed) for seed in seeds]
     train_many(best, X, Y, LBFGS(tolerance=1e-9), epochs=300, every=300)
@@ -119,12 +121,14 @@ def logistic_from_zero(seeds: Sequence[int], hidden: tuple[int, ...] = ()) -> Re
     )
 
 
-def large_weights(seeds: Sequence[int], factors: Sequence[float] = (0.01, 1.0, 10.0, 100.0, 1000.0)) -> Result:
-    """With weights × 1000 tanh is saturated, and learning is slow.
-
-    Share of tanh slopes below 0.01 at the start; accuracy on the flower after 3,000 epochs with 10 units. It holds if
-    over 90% are flat with 1000 N(0, 1) and under 10% with 0.01 N(0, 1), and the cost stays higher with every seed.
-    """
+@claim(
+    7,
+    "With weights × 1000 tanh is saturated, and learning is slow.",
+    "Share of tanh slopes below 0.01 at the start; accuracy on the flower after 3,000 epochs with 10 units. It holds "
+    "if over 90% are flat with 1000 N(0, 1) and under 10% with 0.01 N(0, 1), and the cost stays higher with every "
+    "seed.",
+)
+def large_weights_saturate(seeds: Sequence[int], factors: Sequence[float] = (0.01, 1.0, 10.0, 100.0, 1000.0)) -> Result:
     X, Y = datasets.flower()
     nets = [Network([2, 10, 1], hidden="tanh", init=factor, seed=seed) for factor in factors for seed in seeds]
     first = [trace(net, X, Y) for net in nets]
@@ -164,14 +168,15 @@ def large_weights(seeds: Sequence[int], factors: Sequence[float] = (0.01, 1.0, 1
     )  # fmt: skip
 
 
-def first_weights_in_depth(seeds: Sequence[int], schemes: Sequence[tuple[str | float, str]] = SCHEMES) -> Result:
-    """He's weights (for ReLU) and Xavier's (for tanh) keep activations and gradients from vanishing or exploding; 0.01
-    and 1.0 do not.
-
-    Variance of A[l] and of dZ[l] over 50 hidden layers of 100 units, by a trace before training. It holds if with He
-    and Xavier it changes by less than a factor of 1,000 with every seed, forward and back, and with 0.01 and 1.0 by
-    more.
-    """
+@claim(
+    11,
+    "He's weights (for ReLU) and Xavier's (for tanh) keep activations and gradients from vanishing or exploding; 0.01 "
+    "and 1.0 do not.",
+    "Variance of A[l] and of dZ[l] over 50 hidden layers of 100 units, by a trace before training. It holds if with He "
+    "and Xavier it changes by less than a factor of 1,000 with every seed, forward and back, and with 0.01 and 1.0 by "
+    "more.",
+)
+def he_and_xavier_in_depth(seeds: Sequence[int], schemes: Sequence[tuple[str | float, str]] = SCHEMES) -> Result:
     hidden, width, m = 50, 100, 100
     names = [f"{init if isinstance(init, str) else f'{init:g} N(0, 1)'}, {g}" for init, g in schemes]
     forward, backward, typical, kept = {}, {}, {}, {}
