@@ -1,8 +1,9 @@
 """Data sets that are computed on the spot or come with scikit-learn. Nothing is downloaded.
 
-Every function returns (X, Y) in float64, one column per example: X is (n, m); Y is (1, m) with 0/1 for two
-classes, (k, m) one-hot for k > 2 classes, and (1, m) with the values for regression. The same arguments give
-the same data. X.T is C-ordered, so the view that has rows = examples costs nothing.
+Every function returns (X, Y) in float64, one column per example: X is (n, m); Y is (1, m) with 0/1 for two classes,
+(k, m) one-hot for k > 2 classes (row j is 1 for class j), and (1, m) with the values for regression. The same
+arguments give the same data. X.T is C-ordered, so the view that has rows = examples costs nothing. Too few examples or
+classes, or a noise that is negative or not finite, is a ValueError.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Data sets that come with scikit-learn."""
+"""Data sets that come with scikit-learn, each from the function load_… of sklearn.datasets."""
 
 from chainrule.datasets.columns import Data, columns, labeled
 
@@ -8,14 +8,8 @@ def digits() -> Data:
 
     Returns
     -------
-    X : array of shape (64, 1797)
-        The pixels, row by row, from 0 to 1 (the original values divided by 16).
+    X : array of shape (64, 1797), the pixels, row by row, from 0 to 1 (the original values divided by 16)
     Y : array of shape (10, 1797)
-        One-hot: row k is 1 where the digit is k.
-
-    References
-    ----------
-    sklearn.datasets.load_digits
     """
     from sklearn.datasets import load_digits
 
@@ -24,18 +18,12 @@ def digits() -> Data:
 
 
 def iris() -> Data:
-    """Three species of iris, 50 plants of each.
+    """Three species of iris, 50 plants of each: setosa, versicolor, virginica.
 
     Returns
     -------
-    X : array of shape (4, 150)
-        Sepal length, sepal width, petal length and petal width, in cm.
+    X : array of shape (4, 150), sepal length, sepal width, petal length and petal width, in cm
     Y : array of shape (3, 150)
-        One-hot: setosa, versicolor, virginica.
-
-    References
-    ----------
-    sklearn.datasets.load_iris
     """
     from sklearn.datasets import load_iris
 
@@ -47,14 +35,8 @@ def wine() -> Data:
 
     Returns
     -------
-    X : array of shape (13, 178)
-        The quantities measured, as they are: from a few tenths to more than a thousand.
+    X : array of shape (13, 178), the measurements as they are: from a few tenths to more than a thousand
     Y : array of shape (3, 178)
-        One-hot: the cultivar.
-
-    References
-    ----------
-    sklearn.datasets.load_wine
     """
     from sklearn.datasets import load_wine
 
@@ -62,18 +44,12 @@ def wine() -> Data:
 
 
 def breast_cancer() -> Data:
-    """Tumors of the breast, by measurements of cell nuclei.
+    """Tumors of the breast, by measurements of cell nuclei: class 0 is malignant, class 1 benign.
 
     Returns
     -------
-    X : array of shape (30, 569)
-        The measurements, as they are.
+    X : array of shape (30, 569), the measurements as they are
     Y : array of shape (1, 569)
-        0 for malignant, 1 for benign.
-
-    References
-    ----------
-    sklearn.datasets.load_breast_cancer
     """
     from sklearn.datasets import load_breast_cancer
 
@@ -81,18 +57,14 @@ def breast_cancer() -> Data:
 
 
 def diabetes() -> Data:
-    """Regression: how far diabetes has progressed after one year.
+    """Regression: how far diabetes has progressed after one year, from 25 to 346.
+
+    Each input is centered, and its squares sum to 1.
 
     Returns
     -------
-    X : array of shape (10, 442)
-        Age, sex, body mass index, blood pressure and six blood values; each centered, with squares that sum to 1.
+    X : array of shape (10, 442), age, sex, body mass index, blood pressure and six blood values
     Y : array of shape (1, 442)
-        The progression, from 25 to 346.
-
-    References
-    ----------
-    sklearn.datasets.load_diabetes
     """
     from sklearn.datasets import load_diabetes
 

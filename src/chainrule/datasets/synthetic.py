@@ -15,22 +15,13 @@ def flower(m: int = 400, seed: int = 1) -> Data:
 
     Parameters
     ----------
-    m : int, default 400
-        The number of examples, 2 or more.
-    seed : int, default 1
-        Another number gives other points.
+    m : int, the number of examples, 2 or more
+    seed : int, another one gives other points
 
     Returns
     -------
     X : array of shape (2, m)
-        The points, a column for each.
     Y : array of shape (1, m)
-        0 for the one class, 1 for the other.
-
-    Raises
-    ------
-    ValueError
-        If m is less than 2.
 
     Notes
     -----
@@ -47,32 +38,18 @@ def flower(m: int = 400, seed: int = 1) -> Data:
 
 
 def moons(m: int = 200, noise: float = 0.2, seed: int = 0) -> Data:
-    """Two interleaved half circles.
+    """Two interleaved half circles: class 0 above, class 1 below (``sklearn.datasets.make_moons``).
 
     Parameters
     ----------
-    m : int, default 200
-        The number of examples, 2 or more.
-    noise : float, default 0.2
-        The standard deviation of the normal noise on both coordinates.
-    seed : int, default 0
-        Another number gives other points.
+    m : int, the number of examples, 2 or more
+    noise : float, the standard deviation of the normal noise on both coordinates
+    seed : int, another one gives other points
 
     Returns
     -------
     X : array of shape (2, m)
-        The points, a column for each.
     Y : array of shape (1, m)
-        0 for the upper half circle, 1 for the lower.
-
-    Raises
-    ------
-    ValueError
-        If m is less than 2, or noise is negative or not finite.
-
-    References
-    ----------
-    sklearn.datasets.make_moons
     """
     from sklearn.datasets import make_moons
 
@@ -81,32 +58,18 @@ def moons(m: int = 200, noise: float = 0.2, seed: int = 0) -> Data:
 
 
 def circles(m: int = 200, noise: float = 0.1, seed: int = 0) -> Data:
-    """A circle of radius 0.5 (class 1) inside one of radius 1 (class 0).
+    """A circle of radius 0.5 (class 1) inside one of radius 1 (class 0), from ``sklearn.datasets.make_circles``.
 
     Parameters
     ----------
-    m : int, default 200
-        The number of examples, 2 or more.
-    noise : float, default 0.1
-        The standard deviation of the normal noise on both coordinates.
-    seed : int, default 0
-        Another number gives other points.
+    m : int, the number of examples, 2 or more
+    noise : float, the standard deviation of the normal noise on both coordinates
+    seed : int, another one gives other points
 
     Returns
     -------
     X : array of shape (2, m)
-        The points, a column for each.
     Y : array of shape (1, m)
-        0 outside, 1 inside.
-
-    Raises
-    ------
-    ValueError
-        If m is less than 2, or noise is negative or not finite.
-
-    References
-    ----------
-    sklearn.datasets.make_circles
     """
     from sklearn.datasets import make_circles
 
@@ -119,26 +82,15 @@ def spirals(m: int = 300, classes: int = 3, noise: float = 0.2, seed: int = 0) -
 
     Parameters
     ----------
-    m : int, default 300
-        The number of examples, at least one for each class.
-    classes : int, default 3
-        The number of classes, 2 or more.
-    noise : float, default 0.2
-        The standard deviation of the normal noise on the angle, in radians.
-    seed : int, default 0
-        Another number gives other points.
+    m : int, the number of examples, at least one for each class
+    classes : int, the number of classes, 2 or more
+    noise : float, the standard deviation of the normal noise on the angle, in radians
+    seed : int, another one gives other points
 
     Returns
     -------
     X : array of shape (2, m)
-        The points, a column for each.
-    Y : array of shape (1, m) or (classes, m)
-        0 or 1 for two classes; one-hot, of shape (classes, m), for more.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 classes, m is less than their number, or noise is negative or not finite.
+    Y : array of shape (1, m) for two classes, (classes, m) for more
 
     Notes
     -----
@@ -162,24 +114,14 @@ def xor(m: int = 200, noise: float = 0.05, seed: int = 0) -> Data:
 
     Parameters
     ----------
-    m : int, default 200
-        The number of examples, 2 or more; the quadrants take turns, so that the classes are balanced.
-    noise : float, default 0.05
-        The standard deviation of the normal noise that moves the points after they have their class.
-    seed : int, default 0
-        Another number gives other points.
+    m : int, the number of examples, 2 or more; the quadrants take turns, so that the classes are balanced
+    noise : float, the standard deviation of the normal noise that moves the points after they have their class
+    seed : int, another one gives other points
 
     Returns
     -------
     X : array of shape (2, m)
-        The points, a column for each.
     Y : array of shape (1, m)
-        1 where the signs of the two coordinates differ, else 0.
-
-    Raises
-    ------
-    ValueError
-        If m is less than 2, or noise is negative or not finite.
     """
     _sizes("xor", m, 2)
     rng = np.random.default_rng(seed)
@@ -189,24 +131,16 @@ def xor(m: int = 200, noise: float = 0.05, seed: int = 0) -> Data:
 
 
 def parity(bits: int = 3) -> Data:
-    """Every pattern of 0/1 bits, counting up, and whether its sum is odd.
+    """Every pattern of 0/1 bits, counting up, the highest bit first: class 1 where its sum is odd.
 
     Parameters
     ----------
-    bits : int, default 3
-        The number of bits, 1 to 20.
+    bits : int, the number of bits, 1 to 20
 
     Returns
     -------
     X : array of shape (bits, 2**bits)
-        The patterns, a column for each, the highest bit first.
     Y : array of shape (1, 2**bits)
-        1 where the sum of the bits is odd, else 0.
-
-    Raises
-    ------
-    ValueError
-        If bits is not 1 to 20.
     """
     if not 1 <= bits <= 20:
         raise ValueError(f"parity: bits = {bits}, wanted 1 to 20 (there are 2**bits examples)")
@@ -215,32 +149,18 @@ def parity(bits: int = 3) -> Data:
 
 
 def blobs(m: int = 200, classes: int = 3, seed: int = 0) -> Data:
-    """A round cloud of points for each class.
+    """A round cloud of points for each class (``sklearn.datasets.make_blobs``).
 
     Parameters
     ----------
-    m : int, default 200
-        The number of examples, at least one for each class.
-    classes : int, default 3
-        The number of classes, 2 or more.
-    seed : int, default 0
-        Another number gives other points.
+    m : int, the number of examples, at least one for each class
+    classes : int, the number of classes, 2 or more
+    seed : int, another one gives other points
 
     Returns
     -------
     X : array of shape (2, m)
-        The points, a column for each.
-    Y : array of shape (1, m) or (classes, m)
-        0 or 1 for two classes; one-hot, of shape (classes, m), for more.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 classes, or m is less than their number.
-
-    References
-    ----------
-    sklearn.datasets.make_blobs
+    Y : array of shape (1, m) for two classes, (classes, m) for more
     """
     from sklearn.datasets import make_blobs
 
@@ -253,24 +173,14 @@ def quadratic(m: int = 100, noise: float = 0.05, seed: int = 0) -> Data:
 
     Parameters
     ----------
-    m : int, default 100
-        The number of examples, 1 or more.
-    noise : float, default 0.05
-        The standard deviation of the normal noise on y.
-    seed : int, default 0
-        Another number gives other points.
+    m : int, the number of examples, 1 or more
+    noise : float, the standard deviation of the normal noise on y
+    seed : int, another one gives other points
 
     Returns
     -------
     X : array of shape (1, m)
-        The values of x.
     Y : array of shape (1, m)
-        The values of y.
-
-    Raises
-    ------
-    ValueError
-        If m is less than 1, or noise is negative or not finite.
     """
     return _curve("quadratic", np.square, 1.0, m, noise, seed)
 
@@ -280,24 +190,14 @@ def sine(m: int = 100, noise: float = 0.1, seed: int = 0) -> Data:
 
     Parameters
     ----------
-    m : int, default 100
-        The number of examples, 1 or more.
-    noise : float, default 0.1
-        The standard deviation of the normal noise on y.
-    seed : int, default 0
-        Another number gives other points.
+    m : int, the number of examples, 1 or more
+    noise : float, the standard deviation of the normal noise on y
+    seed : int, another one gives other points
 
     Returns
     -------
     X : array of shape (1, m)
-        The values of x.
     Y : array of shape (1, m)
-        The values of y.
-
-    Raises
-    ------
-    ValueError
-        If m is less than 1, or noise is negative or not finite.
     """
     return _curve("sine", np.sin, np.pi, m, noise, seed)
 
