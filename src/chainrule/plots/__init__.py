@@ -1,9 +1,9 @@
 """Pictures of a training, a trace or a network with matplotlib (the extra ``plots``).
 
-Every function draws on `ax`, or on a new Axes, and returns it; only `activations` makes a Figure of its own. Nothing
-sets a background: text and lines take the colors of matplotlib's rcParams, so a style for dark pages makes a dark
-picture, and the colors of the data read on both. A model is a Network with columns as examples, or an estimator with
-rows.
+Every function draws on `ax`, or on Axes of a new figure, and returns it; only `activations` makes a Figure of its own.
+Nothing sets a background: text and lines take the colors of matplotlib's rcParams, so a style for dark pages makes a
+dark picture, and the colors of the data read on both. A model is a Network, where examples are columns of X and of the
+targets, or a fitted estimator, where they are rows.
 """
 
 from chainrule.plots.boundary import decision_boundary

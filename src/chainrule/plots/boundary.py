@@ -25,22 +25,17 @@ def decision_boundary(
     Parameters
     ----------
     model : Network or estimator
-        A Network takes examples as columns, an estimator as rows.
-    X : array
-        The inputs: of shape (n[0], m) for a Network, (m, n) for an estimator.
-    Y : array
-        What is true: of shape (n[L], m) for a Network, (m,) for an estimator.
+    X : array of shape (n[0], m) for a Network, (m, n) for an estimator
+    Y : array of shape (n[L], m) for a Network, (m,) for an estimator
     dims : tuple of two int, optional
         The inputs to vary, counted from 0; the others stay at their mean. Unless given, two inputs are drawn as they
         are, and of more the plane is that of the first two principal components of the standardized inputs, through
         their mean.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; Axes of a new figure unless given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The Axes with the picture.
 
     Raises
     ------

@@ -23,12 +23,10 @@ def cost_curves(runs: Any, *, ax: "Axes | None" = None) -> "Axes":
         What `Network.train` gives, or a list of its steps; a history such as ``clf.history_``, which is
         ``{"cost": […], "validation_cost": […]}``; or several runs, each with a label.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; Axes of a new figure unless given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The Axes with the picture.
 
     Raises
     ------
@@ -80,12 +78,10 @@ def activation(name: str | table.Activation, *, ax: "Axes | None" = None) -> "Ax
     name : str or Activation
         As Network takes it, such as ``"tanh"`` or ``"leaky_relu(0.2)"``.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; Axes of a new figure unless given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The Axes with the picture.
 
     Raises
     ------
@@ -115,7 +111,6 @@ def activations() -> "Figure":
     Returns
     -------
     matplotlib.figure.Figure
-        A new figure.
     """
     rows = [name for name in table.ACTIVATIONS if name not in table.OUTPUT_ONLY]
     height = -(-len(rows) // 3)

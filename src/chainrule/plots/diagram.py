@@ -23,14 +23,11 @@ def network(net: Any, *, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     net : Network or fitted estimator
-        The network, or an estimator that has one.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; Axes of a new figure unless given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The Axes with the picture.
     """
     net = getattr(net, "network_", net)
     columns = _some(net.L + 1, LAYERS, 4, 4)  # layers, None where some are left out

@@ -26,17 +26,13 @@ def first_layer(net: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> 
     Parameters
     ----------
     net : Network or fitted estimator
-        The network, or an estimator that has one. Where it normalizes its inputs, the weights are for the normalized
-        ones.
-    shape : sequence of int
-        (height, width), or (height, width, 3) for color images.
+        Where it normalizes its inputs, the weights are for the normalized ones.
+    shape : (height, width), or (height, width, 3) for color images
     ax : matplotlib.axes.Axes, optional
-        Where to draw; Axes of a new figure unless given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The Axes with the picture.
 
     Raises
     ------
@@ -67,20 +63,14 @@ def misclassified(model: Any, X: Any, y: Any, shape: Sequence[int], *, ax: "Axes
     Parameters
     ----------
     model : Network or estimator
-        A Network takes examples as columns, an estimator as rows.
-    X : array
-        The inputs: of shape (n[0], m) for a Network, (m, n) for an estimator.
-    y : array
-        What is true: of shape (n[L], m) for a Network, (m,) for an estimator.
-    shape : sequence of int
-        (height, width), or (height, width, 3) for color images.
+    X : array of shape (n[0], m) for a Network, (m, n) for an estimator
+    y : array of shape (n[L], m) for a Network, (m,) for an estimator
+    shape : (height, width), or (height, width, 3) for color images
     ax : matplotlib.axes.Axes, optional
-        Where to draw; Axes of a new figure unless given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The Axes with the picture.
 
     Raises
     ------

@@ -22,18 +22,13 @@ def confusion(model: Any, X: Any, y: Any, *, ax: "Axes | None" = None) -> "Axes"
     Parameters
     ----------
     model : Network or estimator
-        A Network takes examples as columns, an estimator as rows.
-    X : array
-        The inputs: of shape (n[0], m) for a Network, (m, n) for an estimator.
-    y : array
-        What is true: of shape (n[L], m) for a Network, (m,) for an estimator.
+    X : array of shape (n[0], m) for a Network, (m, n) for an estimator
+    y : array of shape (n[L], m) for a Network, (m,) for an estimator
     ax : matplotlib.axes.Axes, optional
-        Where to draw; Axes of a new figure unless given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The Axes with the picture.
 
     Raises
     ------

@@ -30,12 +30,10 @@ def histograms(traces: Any, what: str = "A", *, ax: "Axes | None" = None) -> "Ax
         gradients the sizes are drawn on a logarithmic scale, without zeros; sizes under 1e-12 of the largest are in the
         lowest bin.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; Axes of a new figure unless given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The Axes with the picture.
 
     Raises
     ------
