@@ -1,7 +1,8 @@
 """scikit-learn's Display convention for what an estimator has learned: `from_estimator` draws, `plot` draws once more.
 
 The decision boundary and the confusion matrix need no Display of ours: scikit-learn's DecisionBoundaryDisplay and
-ConfusionMatrixDisplay take these estimators as they are. matplotlib is the extra ``plots``.
+ConfusionMatrixDisplay take these estimators as they are. Unless Axes are given, a new figure is drawn. matplotlib is
+the extra ``plots``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,22 @@ class _Display:
     ax_: "Axes"
     figure_: "Figure | SubFigure"
 
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw once more.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+
+        Returns
+        -------
+        self
+        """
+        return self._drawn(self._draw(ax))
+
+    def _draw(self, ax: "Axes | None") -> "Axes":
+        raise NotImplementedError
+
     def _drawn(self, ax: "Axes") -> Self:
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -39,10 +56,8 @@ class CostCurveDisplay(_Display):
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
         Where it was drawn.
-    figure_ : matplotlib.figure.Figure
-        The figure of these axes.
     lines_ : list of matplotlib.lines.Line2D
         The curves.
     """
@@ -57,17 +72,15 @@ class CostCurveDisplay(_Display):
 
         Parameters
         ----------
-        estimator : MLPClassifier, MLPRegressor or Pipeline
-            Fitted; of a pipeline, its last step is drawn.
+        estimator : MLPClassifier, MLPRegressor or a Pipeline that ends in one, fitted
         name : str, optional
             The name in the legend; that of the estimator's class unless given.
         ax : matplotlib.axes.Axes, optional
-            Where to draw: several estimators can share one. New ones unless given.
+            Several estimators can share one.
 
         Returns
         -------
         CostCurveDisplay
-            What was drawn.
         """
         estimator = _network(cls, estimator)
         return cls(deepcopy(estimator.history_), estimator_name=name or type(estimator).__name__).plot(ax)
@@ -78,14 +91,12 @@ class CostCurveDisplay(_Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; new ones unless given.
         name : str, optional
             The name in the legend, instead of `estimator_name`.
 
         Returns
         -------
-        CostCurveDisplay
-            This display.
+        self
         """
         before = 0 if ax is None else len(ax.lines)
         name = name or self.estimator_name
@@ -104,10 +115,8 @@ class NetworkDisplay(_Display):
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
         Where it was drawn.
-    figure_ : matplotlib.figure.Figure
-        The figure of these axes.
     """
 
     def __init__(self, network: Network) -> None:
@@ -119,32 +128,17 @@ class NetworkDisplay(_Display):
 
         Parameters
         ----------
-        estimator : MLPClassifier, MLPRegressor or Pipeline
-            Fitted; of a pipeline, its last step is drawn.
+        estimator : MLPClassifier, MLPRegressor or a Pipeline that ends in one, fitted
         ax : matplotlib.axes.Axes, optional
-            Where to draw; new ones unless given.
 
         Returns
         -------
         NetworkDisplay
-            What was drawn.
         """
         return cls(deepcopy(_network(cls, estimator).network_)).plot(ax)
 
-    def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw once more.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; new ones unless given.
-
-        Returns
-        -------
-        NetworkDisplay
-            This display.
-        """
-        return self._drawn(plots.network(self.network, ax=ax))
+    def _draw(self, ax: "Axes | None") -> "Axes":
+        return plots.network(self.network, ax=ax)
 
 
 class FirstLayerDisplay(_Display):
@@ -159,10 +153,8 @@ class FirstLayerDisplay(_Display):
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
         Where it was drawn.
-    figure_ : matplotlib.figure.Figure
-        The figure of these axes.
     """
 
     def __init__(self, network: Network, shape: Sequence[int]) -> None:
@@ -175,34 +167,19 @@ class FirstLayerDisplay(_Display):
 
         Parameters
         ----------
-        estimator : MLPClassifier, MLPRegressor or Pipeline
-            Fitted; of a pipeline, its last step is drawn.
+        estimator : MLPClassifier, MLPRegressor or a Pipeline that ends in one, fitted
         shape : sequence of int
             (height, width) of an image, or (height, width, 3).
         ax : matplotlib.axes.Axes, optional
-            Where to draw; new ones unless given.
 
         Returns
         -------
         FirstLayerDisplay
-            What was drawn.
         """
         return cls(deepcopy(_network(cls, estimator).network_), shape).plot(ax)
 
-    def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw once more.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; new ones unless given.
-
-        Returns
-        -------
-        FirstLayerDisplay
-            This display.
-        """
-        return self._drawn(plots.first_layer(self.network, self.shape, ax=ax))
+    def _draw(self, ax: "Axes | None") -> "Axes":
+        return plots.first_layer(self.network, self.shape, ax=ax)
 
 
 def _network(display: type, estimator: Any) -> Any:
