@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from statistics import median
@@ -69,21 +69,20 @@ class Course:
     seed: int | None = None
     falling: bool = False
 
-    def descend(self, optimizer: Optimizer, goal: float | None = None, most: int | None = None) -> Descent:
-        """Train a copy of the network, to this goal or for so many epochs where they are given."""
-        goal, most = self.goal if goal is None else goal, self.most if most is None else most
+    def descend(self, optimizer: Optimizer) -> Descent:
+        """Train a copy of the network."""
         costs: list[float] = []
         X, Y, net = self.X, self.Y, deepcopy(self.start)
         with suppress(DivergenceError):
             for step in net.train(
-                X, Y, optimizer, epochs=most, batch_size=self.batch_size, seed=self.seed, validation=(X, Y)
+                X, Y, optimizer, epochs=self.most, batch_size=self.batch_size, seed=self.seed, validation=(X, Y)
             ):
                 costs.append(inf if step.validation_cost is None else step.validation_cost)
                 if self.falling and costs[-1] > costs[-2:][0]:
-                    return Descent(optimizer, [inf], goal)
-                if len(costs) >= _STAY and max(costs[-_STAY:]) <= goal:
+                    return Descent(optimizer, [inf], self.goal)
+                if len(costs) >= _STAY and max(costs[-_STAY:]) <= self.goal:
                     break
-        return Descent(optimizer, costs or [inf], goal)
+        return Descent(optimizer, costs or [inf], self.goal)
 
     def quickest(self, choice: Sequence[Optimizer]) -> Descent:
         """The descent of fewest epochs among a choice of optimizers. Where none gets there, the one that comes closest.
@@ -94,7 +93,7 @@ class Course:
         found: list[Descent] = []
         for optimizer in sorted(choice, key=lambda one: abs(choice.index(one) - len(choice) // 2)):
             longest = int(min(self.most, *(run.epochs + _STAY - 1 for run in found), inf))
-            found.append(self.descend(optimizer, most=longest))
+            found.append(replace(self, most=longest).descend(optimizer))
         return min(found, key=lambda run: (run.epochs, run.costs[-1]))
 
 
@@ -223,7 +222,7 @@ def mini_batches(seeds: Sequence[int], sizes: Sequence[int | None] = (None, 64, 
             best = course.quickest([GradientDescent(rate) for rate in half_decades(-2, 1)])
             runs[name].append(best)
             timed.append(partial(_three_epochs, deepcopy(start), X, Y, best.optimizer, size))
-            longer = course.descend(best.optimizer, goal=0.0, most=len(best.costs) + _WATCHED)
+            longer = replace(course, goal=0.0, most=len(best.costs) + _WATCHED).descend(best.optimizer)
             rises[name].append(float(np.mean(np.diff(longer.costs[-_WATCHED - 1 :]) > 0)))
         for name, seconds in zip(names, interleaved(timed, 5)[1], strict=True):
             epoch[name].append(seconds / 3)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from statistics import mean, median
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -53,14 +52,9 @@ def two_class_softmax(seeds: Sequence[int], share: float = 0.5) -> Result:
     labels = {(name, s): f"{name}, {s:g} α in the output layer of softmax" for name, s in apart}
     rows = (("before training", *over_seeds(start)), *((labels[case], *over_seeds(apart[case])) for case in apart))
     lines = {labels[case]: (np.arange(_UPDATES + 1), np.maximum(curves[case], 1e-17)) for case in apart}
-    look: dict[str, Any] = {
-        "xlabel": "updates",
-        "ylabel": "largest difference of ŷ",
-        "yscale": "log",
-        "ylim": (1e-17, 10),
-    }
-    draw = drawing.picture(drawing.lines(lines, **look))
-    return Result(verdict, summary, ("largest difference of ŷ", *OVER_SEEDS), rows, draw)
+    what = "largest difference of ŷ"
+    draw = drawing.picture(drawing.lines(lines, xlabel="updates", ylabel=what, yscale="log", ylim=(1e-17, 10)))
+    return Result(verdict, summary, (what, *OVER_SEEDS), rows, draw)
 
 
 def _corresponding(sizes: Sequence[int], seed: int) -> tuple[Network, Network]:

@@ -142,13 +142,6 @@ def large_weights_saturate(seeds: Sequence[int], factors: Sequence[float] = (0.0
     names = [f"{factor:g} N(0, 1)" for factor in factors]
     curves = {name: (np.arange(len(c.T)) * 10 + 1, c.mean(axis=0)) for name, c in zip(names, costs, strict=True)}
     shares = [f"{name}: {share:.0%}" for name, share in zip(names, flat.mean(axis=1), strict=True)]
-    look: dict[str, Any] = {
-        "xscale": "log",
-        "yscale": "log",
-        "xlabel": "epochs",
-        "ylabel": "cost J, mean",
-        "title": "training",
-    }
     return Result(
         judge([saturated, slow]),
         f"With weights of {names[-1]}, {flat[-1].mean():.1%} of the tanh slopes are below 0.01 at the "
@@ -163,7 +156,9 @@ def large_weights_saturate(seeds: Sequence[int], factors: Sequence[float] = (0.0
         ),
         drawing.picture(
             drawing.activation("tanh", "\n".join(["slope below 0.01", "at the start:", *shares])),
-            drawing.lines(curves, **look),
+            drawing.lines(
+                curves, xscale="log", yscale="log", xlabel="epochs", ylabel="cost J, mean", title="training"
+            ),
         ),
     )  # fmt: skip
 
