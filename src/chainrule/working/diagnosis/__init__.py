@@ -117,33 +117,25 @@ def diagnose(
     -----
     Dropout takes no part.
     """
-    faults: dict[str, list[Finding]] = {}
-    passed, unchecked = [], {}
+    faults, passed, unchecked = [], [], {}
     with np.errstate(all="ignore"):  # a network that has diverged is diagnosed, too
         measured = measure(network, X, Y, steps, validation, names, l2, weights, most, seed)
         for name, check in CHECKS.items():
             harmless = check.hinders and measured.learned >= LEARNED
             try:
                 for finding in [replace(finding, name=name) for finding in check.measure(measured)]:
-                    if finding.beyond and not harmless:
-                        faults.setdefault(name, []).append(finding)
-                    else:
-                        passed.append(finding)
+                    (faults if finding.beyond and not harmless else passed).append(finding)
             except NotMeasuredError as why:
                 unchecked[name] = str(why)
-    explained = {name: [effect for effect in faults if effect in CHECKS[name].explains] for name in faults}
-    effects = {effect for names in explained.values() for effect in names}
+    found = dict.fromkeys(fault.name for fault in faults)
+    explains = {name: tuple(effect for effect in found if effect in CHECKS[name].explains) for name in found}
+    effects = {effect for of_one in explains.values() for effect in of_one}
     return Diagnosis(
-        findings=tuple(
-            replace(finding, explains=tuple(explained[name]))
-            for name, findings in faults.items()
-            if name not in effects
-            for finding in findings
-        ),
-        explained=tuple(finding for name in faults if name in effects for finding in faults[name]),
+        network=repr(network),
+        findings=tuple(replace(f, explains=explains[f.name]) for f in faults if f.name not in effects),
+        explained=tuple(f for f in faults if f.name in effects),
         passed=tuple(passed),
         unchecked=unchecked,
-        network=repr(network),
         examples=measured.examples,
         columns=(len(measured.columns), network.sizes[0]),
         seed=seed,

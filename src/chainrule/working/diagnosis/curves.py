@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.working.diagnosis.measure import Measured
-from chainrule.working.diagnosis.report import Finding, NotMeasuredError
+from chainrule.working.diagnosis.report import Finding, NotMeasuredError, require
 
 LONG = 10  # steps from which on a curve has a shape
 NEIGHBORS = 10
@@ -14,14 +14,13 @@ NEIGHBORS = 10
 
 def _check_curve(m: Measured, wanted: int) -> Array:
     """The cost at each step (k,); NotMeasuredError with fewer steps than wanted, or with steps of no learning rate."""
-    if not m.curve.by_rate:
-        raise NotMeasuredError("the solver chose its own steps")
-    if len(m.curve.cost) < wanted:
-        raise NotMeasuredError(
-            f"{len(m.curve.cost)} steps recorded, wanted {wanted} or more: give steps=list(net.train(…))"
-        )
+    costs = m.curve.cost
+    require(m.curve.by_rate, "the solver chose its own steps")
+    require(
+        len(costs) >= wanted, f"{len(costs)} steps recorded, wanted {wanted} or more: give steps=list(net.train(…))"
+    )
     m.check_targets_vary()
-    return m.curve.cost
+    return costs
 
 
 def _end(costs: Array) -> float:
@@ -133,13 +132,11 @@ def overfitting(m: Measured) -> Iterator[Finding]:
 def underfitting(m: Measured) -> Iterator[Finding]:
     """How much more of the targets' variance the nearest examples explain than the network does."""
     m.check_trained()
-    if m.m < 5 * NEIGHBORS:
-        raise NotMeasuredError(f"{m.m} examples: too few for the {NEIGHBORS} nearest to say anything")
+    require(m.m >= 5 * NEIGHBORS, f"{m.m} examples: too few for the {NEIGHBORS} nearest to say anything")
     mean = (m.Y * m.w).sum(axis=1, keepdims=True) / m.w.sum()  # (n[L], 1)
     total = (m.w * (m.Y - mean) ** 2).sum()
     varied = m.varied
-    if not total > 0 or not varied.any():
-        raise NotMeasuredError("the inputs or the targets are constant")
+    require(total > 0 and varied.any(), "the inputs or the targets are constant")
     X = m.X[varied] / m.X[varied].std(axis=1, keepdims=True)
     square = (X * X).sum(axis=0)
     distance = square[:, None] + square - 2 * X.T @ X  # (m, m)

@@ -8,7 +8,7 @@ from chainrule import losses
 from chainrule._types import Array
 from chainrule.text import first_few
 from chainrule.working.diagnosis.measure import Measured, twins
-from chainrule.working.diagnosis.report import MOST_NAMED, Finding, NotMeasuredError
+from chainrule.working.diagnosis.report import MOST_NAMED, Finding, require
 
 FEW = 20  # with fewer examples two columns can agree by chance
 WIDE = 500  # columns up to which all of them take part in the condition number
@@ -16,8 +16,7 @@ WIDE = 500  # columns up to which all of them take part in the condition number
 
 def inputs(m: Measured) -> Iterator[Finding]:
     """The scale of the inputs, and what scaling each column would gain."""
-    if not m.scale > 0:
-        raise NotMeasuredError("all inputs are 0")
+    require(m.scale > 0, "all inputs are 0")
     large = m.scale > 1
     remedy = "normalize the inputs: net.normalize(X), or normalize='standard' in the estimators"
     yield Finding(
@@ -66,11 +65,9 @@ def _condition(X: Array) -> float:
 def targets(m: Measured) -> Iterator[Finding]:
     """The scale of the targets, and whether the output activation can reach them."""
     output, (low, high) = m.network.g[-1].name, m.network.g[-1].range
-    if m.network.loss.accepts is not losses.real_numbers:
-        raise NotMeasuredError("the targets are classes or counts")
+    require(m.network.loss.accepts is losses.real_numbers, "the targets are classes or counts")
     deviation = m.Y.std(axis=1)
-    if not deviation.any():
-        raise NotMeasuredError("the targets are constant")
+    require(deviation.any(), "the targets are constant")
     remedy = "scale the targets to mean 0 and deviation 1: scale_target=True in MLPRegressor, or (Y − mean) / deviation"
     if high == np.inf:
         rms, narrow = np.sqrt((m.Y**2).mean(axis=1)), deviation[deviation > 0]
@@ -109,8 +106,7 @@ def targets(m: Measured) -> Iterator[Finding]:
 def classes(m: Measured) -> Iterator[Finding]:
     """The rarest class against the commonest; if it is much rarer, whether the network recognizes it."""
     accepts, A = m.network.loss.accepts, m.trace.A[-1]
-    if accepts not in (losses.probabilities, losses.distributions):
-        raise NotMeasuredError("the targets are no classes")
+    require(accepts in (losses.probabilities, losses.distributions), "the targets are no classes")
     if accepts is losses.distributions or (len(m.Y) > 1 and np.allclose(m.Y.sum(axis=0), 1, atol=1e-4)):
         problems = [("class", m.Y, A.argmax(axis=0))]
     else:  # each output is a question of its own
@@ -128,8 +124,7 @@ def classes(m: Measured) -> Iterator[Finding]:
         members = Y[rare] > 0.5
         recall = float(np.mean(predicted[members] == rare)) if members.any() else float("nan")
         judged.append((share[rare] / share.max(), recall, f"{label} {rare}: {members.sum():,} of {m.m:,} examples"))
-    if not judged:
-        raise NotMeasuredError("all examples are of one class")
+    require(judged, "all examples are of one class")
     ratio, recall, where = min(judged)
     if ratio >= 0.1:
         yield Finding(
@@ -156,11 +151,9 @@ def classes(m: Measured) -> Iterator[Finding]:
 
 def duplicates(m: Measured) -> Iterator[Finding]:
     """Columns that are the same once each is standardized."""
-    if m.m < FEW:
-        raise NotMeasuredError(f"{m.m} examples: with fewer than {FEW} two columns can agree by chance")
+    require(m.m >= FEW, f"{m.m} examples: with fewer than {FEW} two columns can agree by chance")
     varied = np.flatnonzero(m.varied)
-    if len(varied) < 2:
-        raise NotMeasuredError("there are no two columns that vary")
+    require(len(varied) > 1, "there are no two columns that vary")
     pairs = [(m.column(varied[i]), m.column(varied[j])) for i, j in twins(_standardized(m.X[varied]), 1e-5)]
     yield Finding(
         quantity="columns that repeat another, apart from mean and scale",
@@ -175,13 +168,10 @@ def duplicates(m: Measured) -> Iterator[Finding]:
 
 def leaks(m: Measured) -> Iterator[Finding]:
     """How far the target determines a column: the share of its variance that a line through the targets explains."""
-    if len(m.X) < 2:
-        raise NotMeasuredError("there is one column only: whatever it tells is the task")
-    if m.m < FEW + len(m.Y):
-        raise NotMeasuredError(f"{m.m} examples are too few to tell a leak from chance")
+    require(len(m.X) > 1, "there is one column only: whatever it tells is the task")
+    require(m.m >= FEW + len(m.Y), f"{m.m} examples are too few to tell a leak from chance")
     varied = np.flatnonzero(m.varied)
-    if not len(varied):
-        raise NotMeasuredError("no column varies")
+    require(len(varied), "no column varies")
     X = m.X[varied]
     X = X - X.mean(axis=1, keepdims=True)
     T = np.vstack([np.ones(m.m), m.Y]).T  # (m, 1 + n[L])
@@ -190,8 +180,8 @@ def leaks(m: Measured) -> Iterator[Finding]:
     explained = 1 - left / ((X**2).sum(axis=1) / (m.m - 1))  # R², adjusted for the number of targets
     limit = 0.99
     leaking = explained > limit
-    if leaking.mean() > 0.5 and leaking.sum() > 1:
-        raise NotMeasuredError("the target determines most of the columns: that is the task, no leak")
+    most = leaking.mean() > 0.5 and leaking.sum() > 1
+    require(not most, "the target determines most of the columns: that is the task, no leak")
     yield Finding(
         quantity="share of a column's variance that the target explains, the largest",
         value=float(explained.max()),

@@ -11,7 +11,7 @@ from chainrule import equations
 from chainrule._types import Array
 from chainrule.activations import Activation
 from chainrule.network import Network
-from chainrule.working.diagnosis.report import NotMeasuredError
+from chainrule.working.diagnosis.report import require
 from chainrule.working.trace import Trace, trace
 
 MOST_COLUMNS = 2000
@@ -78,13 +78,12 @@ class Measured:
 
     def check_trained(self, why: str = "") -> None:
         """NotMeasuredError if the network has not learned at all: no steps were given, and its biases are still 0."""
-        if not self.curve.cost.size and not any(b.any() for b in self.network.b[1:]):
-            raise NotMeasuredError(f"the network looks untrained{why}")
+        biases = any(b.any() for b in self.network.b[1:])
+        require(self.curve.cost.size or biases, f"the network looks untrained{why}")
 
     def check_targets_vary(self) -> None:
         """NotMeasuredError if a constant answer is perfect."""
-        if not self.constant > 1e-12:
-            raise NotMeasuredError("the targets are constant")
+        require(self.constant > 1e-12, "the targets are constant")
 
     @property
     def varied(self) -> Array:

@@ -16,6 +16,12 @@ class NotMeasuredError(Exception):
     """A check cannot measure anything here; its text says why."""
 
 
+def require(possible: Any, why_not: str) -> None:
+    """NotMeasuredError unless something can be measured."""
+    if not possible:
+        raise NotMeasuredError(why_not)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One measured quantity against its threshold; a fault if it lies beyond.
@@ -66,11 +72,8 @@ class Finding:
     @property
     def measured(self) -> str:
         """The quantity, its value and its threshold in one line."""
-        return f"{self.quantity}: {self.value:.3g} (a fault {self._side})"
-
-    @property
-    def _side(self) -> str:
-        return f"{'above' if self.above else 'below'} {self.threshold:.3g}"
+        side = "above" if self.above else "below"
+        return f"{self.quantity}: {self.value:.3g} (a fault {side} {self.threshold:.3g})"
 
     @property
     def lines(self) -> list[tuple[str, str]]:
@@ -98,6 +101,8 @@ class Diagnosis(Sequence[Finding]):
 
     Attributes
     ----------
+    network : str
+        The network, as it prints.
     findings : tuple of Finding
         The faults, each with those that it explains.
     explained : tuple of Finding
@@ -106,8 +111,6 @@ class Diagnosis(Sequence[Finding]):
         What was measured and is no fault.
     unchecked : dict of str
         Name of a check → why it could not be measured.
-    network : str
-        The network, as it prints.
     examples, columns : tuple of int
         How many were looked at, and of how many, drawn by `seed`.
     seed : int
@@ -117,11 +120,11 @@ class Diagnosis(Sequence[Finding]):
         constant; NaN for constant targets.
     """
 
+    network: str
     findings: tuple[Finding, ...]
     explained: tuple[Finding, ...]
     passed: tuple[Finding, ...]
     unchecked: dict[str, str]
-    network: str
     examples: tuple[int, int]
     columns: tuple[int, int]
     seed: int
@@ -141,9 +144,7 @@ class Diagnosis(Sequence[Finding]):
         dict
             Of dictionaries, lists, strings and numbers.
         """
-        names = ("network", "findings", "explained", "passed", "unchecked", "examples", "columns", "seed", "learned")
-        everything = asdict(self)
-        return {name: as_json(everything[name]) for name in names}
+        return dict(as_json(asdict(self)))
 
     @property
     def _result(self) -> str:
@@ -152,13 +153,11 @@ class Diagnosis(Sequence[Finding]):
     @property
     def _basis(self) -> str:
         """What it was measured on."""
-        parts = []
-        for what, (some, of) in (("examples", self.examples), ("columns", self.columns)):
-            if some < of:
-                parts.append(f"{some:,} of {of:,} {what}")
-            elif what == "examples":
-                parts.append(f"all {of:,} {what}")
-        drawn = f", drawn by seed {self.seed}" if any(some < of for some, of in (self.examples, self.columns)) else ""
+        counts = {"examples": self.examples, "columns": self.columns}
+        parts = [f"{some:,} of {of:,} {what}" for what, (some, of) in counts.items() if some < of]
+        drawn = f", drawn by seed {self.seed}" if parts else ""
+        if self.examples[0] == self.examples[1]:
+            parts.insert(0, f"all {self.examples[1]:,} examples")
         learned = ""
         if self.learned == self.learned:  # NaN: the targets are constant
             share = f"{self.learned:.0%}" if self.learned > 0 else "nothing"

@@ -7,7 +7,7 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.text import first_few
 from chainrule.working.diagnosis.measure import Measured, twins
-from chainrule.working.diagnosis.report import MOST_NAMED, Finding, NotMeasuredError
+from chainrule.working.diagnosis.report import MOST_NAMED, Finding, require
 
 
 def _through(m: Measured) -> list[int]:
@@ -24,8 +24,7 @@ def symmetric(m: Measured) -> Iterator[Finding]:
     """Units of a layer with equal rows of [W b] and of [dW db]."""
     t = m.trace
     layers = [l for l in range(1, m.network.L) if len(t.W[l]) > 1]
-    if not layers:
-        raise NotMeasuredError("no hidden layer has two units")
+    require(layers, "no hidden layer has two units")
     for l in layers:
         tolerance = float(np.sqrt(np.finfo(m.network.dtype).eps))
         rows = np.hstack([_sized(np.hstack(part)) for part in ((t.W[l], t.b[l]), (t.dW[l], t.db[l]))])
@@ -47,8 +46,7 @@ def symmetric(m: Measured) -> Iterator[Finding]:
 def saturated(m: Measured) -> Iterator[Finding]:
     """Units of tanh and sigmoid whose slope, on the mean of the examples, is next to 0."""
     layers = [l for l in _through(m) if np.isfinite(m.network.g[l].range).all()]
-    if not layers:
-        raise NotMeasuredError("there is no tanh or sigmoid that the gradient passes")
+    require(layers, "there is no tanh or sigmoid that the gradient passes")
     for l in layers:
         g = m.network.g[l]
         steepest = g.slope(np.zeros((1, 1)))[0, 0]
@@ -69,8 +67,7 @@ def saturated(m: Measured) -> Iterator[Finding]:
 def dead(m: Measured) -> Iterator[Finding]:
     """Units of relu that are 0 for every example."""
     layers = [l for l in _through(m) if m.network.g[l].name == "relu"]
-    if not layers:
-        raise NotMeasuredError("there is no relu that the gradient passes")
+    require(layers, "there is no relu that the gradient passes")
     for l in layers:
         off = ~(m.trace.Z[l] > 0).any(axis=1)  # (n[l],)
         yield Finding(
@@ -112,11 +109,9 @@ def exploding(m: Measured) -> Iterator[Finding]:
 
 def _over_depth(m: Measured, threshold: float, reason: str, remedy: str) -> Finding:
     last = m.network.L - 1
-    if last < 2:
-        raise NotMeasuredError("there are no two hidden layers to compare")
+    require(last > 1, "there are no two hidden layers to compare")
     sizes = [float(np.sqrt(np.mean(np.square(dZ, dtype=np.float64)))) for dZ in m.trace.dZ[1 : last + 1]]
-    if sizes[-1] == 0:
-        raise NotMeasuredError("no gradient reaches the last hidden layer")
+    require(sizes[-1] != 0, "no gradient reaches the last hidden layer")
     return Finding(
         layer=1,
         quantity=f"√(mean dZ²) of layer 1, divided by that of layer {last}",
@@ -131,16 +126,14 @@ def _over_depth(m: Measured, threshold: float, reason: str, remedy: str) -> Find
 
 def linear(m: Measured) -> Iterator[Finding]:
     """The share of a hidden layer's variance that is no line through Z; where it is tiny in all, the net is linear."""
-    if m.network.L < 2:
-        raise NotMeasuredError("there is no hidden layer")
+    require(m.network.L > 1, "there is no hidden layer")
     m.check_trained(": small initial weights are linear at first")
     shares = []
     for Z, A in zip(m.trace.Z[1:-1], m.trace.A[1:-1], strict=True):
         Z, A = Z - Z.mean(axis=1, keepdims=True), A - A.mean(axis=1, keepdims=True)
         zz, za, aa = (Z * Z).sum(axis=1), (Z * A).sum(axis=1), (A * A).sum(axis=1)
         line = np.divide(za**2, zz, out=np.zeros_like(zz), where=zz > 0)  # what the best line explains
-        if not np.sqrt(aa.sum() / A.size) >= 0.05:
-            raise NotMeasuredError("a hidden layer is as good as constant")
+        require(np.sqrt(aa.sum() / A.size) >= 0.05, "a hidden layer is as good as constant")
         shares.append(float(np.maximum(aa - line, 0).sum() / aa.sum()))
     yield Finding(
         layer=1 if len(shares) == 1 else None,
@@ -160,9 +153,8 @@ def constant(m: Measured) -> Iterator[Finding]:
     """The spread of the predictions over the examples, against that of the targets."""
     m.check_trained()
     spread = m.Y.std(axis=1)
-    if not spread.any():
-        raise NotMeasuredError("the targets are constant")
     varies = spread > 0
+    require(varies.any(), "the targets are constant")
     yield Finding(
         quantity="deviation of the predictions, divided by that of the targets, the largest of all outputs",
         value=float((m.trace.A[-1].std(axis=1)[varies] / spread[varies]).max()),
