@@ -18,8 +18,22 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.files import guards
-from chainrule.files.container import DTYPES, LARGEST_TEXT, Container, RefusedError, check_shape
+from chainrule.files.container import DTYPES, LARGEST_TEXT, Container, RefusedError, check_shape, require
 
+# Types that are still where their names in a file say: module → their names.
+_UNMOVED = {
+    "chainrule.normalization": "Normalizer",
+    "chainrule.optimizers": "GradientDescent Momentum HeavyBall Nesterov RMSProp Adam AdamW LBFGS",
+    "chainrule.schedules": "Constant InverseTime StepDecay InverseScaling Cosine CosLog4 WarmUp",
+    "sklearn.pipeline": "Pipeline",
+    "sklearn.compose": "ColumnTransformer",
+    "sklearn.decomposition": "PCA",
+    "sklearn.impute": "SimpleImputer MissingIndicator",
+    "sklearn.feature_selection": "VarianceThreshold",
+    "sklearn.preprocessing": "StandardScaler MinMaxScaler MaxAbsScaler RobustScaler PowerTransformer "
+    "QuantileTransformer OneHotEncoder OrdinalEncoder LabelEncoder LabelBinarizer FunctionTransformer",
+    "sklearn.feature_extraction.text": "CountVectorizer TfidfVectorizer TfidfTransformer",
+}
 # The types that a file may hold: the name in the file → where the type is, "module:name". When code moves, only the
 # right side changes. A module is imported when a file asks for its type, and not before.
 PLACES: dict[str, str] = {
@@ -28,42 +42,7 @@ PLACES: dict[str, str] = {
     "chainrule.MLPRegressor": "chainrule.estimators.regressor:MLPRegressor",
     "chainrule.tabular.Columns": "chainrule.tabular.transformers:Columns",
     "chainrule.tabular.DateParts": "chainrule.tabular.transformers:DateParts",
-    "chainrule.normalization.Normalizer": "chainrule.normalization:Normalizer",
-    "chainrule.optimizers.GradientDescent": "chainrule.optimizers:GradientDescent",
-    "chainrule.optimizers.Momentum": "chainrule.optimizers:Momentum",
-    "chainrule.optimizers.HeavyBall": "chainrule.optimizers:HeavyBall",
-    "chainrule.optimizers.Nesterov": "chainrule.optimizers:Nesterov",
-    "chainrule.optimizers.RMSProp": "chainrule.optimizers:RMSProp",
-    "chainrule.optimizers.Adam": "chainrule.optimizers:Adam",
-    "chainrule.optimizers.AdamW": "chainrule.optimizers:AdamW",
-    "chainrule.optimizers.LBFGS": "chainrule.optimizers:LBFGS",
-    "chainrule.schedules.Constant": "chainrule.schedules:Constant",
-    "chainrule.schedules.InverseTime": "chainrule.schedules:InverseTime",
-    "chainrule.schedules.StepDecay": "chainrule.schedules:StepDecay",
-    "chainrule.schedules.InverseScaling": "chainrule.schedules:InverseScaling",
-    "chainrule.schedules.Cosine": "chainrule.schedules:Cosine",
-    "chainrule.schedules.CosLog4": "chainrule.schedules:CosLog4",
-    "chainrule.schedules.WarmUp": "chainrule.schedules:WarmUp",
-    "sklearn.pipeline.Pipeline": "sklearn.pipeline:Pipeline",
-    "sklearn.compose.ColumnTransformer": "sklearn.compose:ColumnTransformer",
-    "sklearn.decomposition.PCA": "sklearn.decomposition:PCA",
-    "sklearn.impute.SimpleImputer": "sklearn.impute:SimpleImputer",
-    "sklearn.impute.MissingIndicator": "sklearn.impute:MissingIndicator",
-    "sklearn.feature_selection.VarianceThreshold": "sklearn.feature_selection:VarianceThreshold",
-    "sklearn.preprocessing.StandardScaler": "sklearn.preprocessing:StandardScaler",
-    "sklearn.preprocessing.MinMaxScaler": "sklearn.preprocessing:MinMaxScaler",
-    "sklearn.preprocessing.MaxAbsScaler": "sklearn.preprocessing:MaxAbsScaler",
-    "sklearn.preprocessing.RobustScaler": "sklearn.preprocessing:RobustScaler",
-    "sklearn.preprocessing.PowerTransformer": "sklearn.preprocessing:PowerTransformer",
-    "sklearn.preprocessing.QuantileTransformer": "sklearn.preprocessing:QuantileTransformer",
-    "sklearn.preprocessing.OneHotEncoder": "sklearn.preprocessing:OneHotEncoder",
-    "sklearn.preprocessing.OrdinalEncoder": "sklearn.preprocessing:OrdinalEncoder",
-    "sklearn.preprocessing.LabelEncoder": "sklearn.preprocessing:LabelEncoder",
-    "sklearn.preprocessing.LabelBinarizer": "sklearn.preprocessing:LabelBinarizer",
-    "sklearn.preprocessing.FunctionTransformer": "sklearn.preprocessing:FunctionTransformer",
-    "sklearn.feature_extraction.text.CountVectorizer": "sklearn.feature_extraction.text:CountVectorizer",
-    "sklearn.feature_extraction.text.TfidfVectorizer": "sklearn.feature_extraction.text:TfidfVectorizer",
-    "sklearn.feature_extraction.text.TfidfTransformer": "sklearn.feature_extraction.text:TfidfTransformer",
+    **{f"{module}.{name}": f"{module}:{name}" for module, names in _UNMOVED.items() for name in names.split()},
 }
 NETWORK = "Network"  # stored in a form of its own, with its parameters layer by layer
 _STORED_NAMES = {place.partition(":")[2]: name for name, place in PLACES.items()}
@@ -142,8 +121,7 @@ def decode(tree: Any, file: Container, depth: int = 0) -> Any:
 
     Raises RefusedError for a type that is not listed, and errors of any class for a tree that `encode` has not made.
     """
-    if depth > 3 * _DEEPEST:
-        raise ValueError("values within values, too deep")
+    require(depth <= 3 * _DEEPEST, "values within values, too deep")
 
     def inner(part: Any) -> Any:
         return decode(part, file, depth + 1)
@@ -159,8 +137,8 @@ def decode(tree: Any, file: Container, depth: int = 0) -> Any:
             return float(tree["is"])
         case "floats" | "ints" as name:
             numbers = file.array(tree["at"])
-            if numbers.dtype != _NUMBER_LISTS[name][0] or numbers.ndim != 1:
-                raise ValueError(f"a list of {name} is an array of shape {numbers.shape} of {numbers.dtype}")
+            fits = numbers.dtype == _NUMBER_LISTS[name][0] and numbers.ndim == 1
+            require(fits, f"a list of {name} is an array of shape {numbers.shape} of {numbers.dtype}")
             return numbers.tolist()
         case "tuple":
             return tuple(map(inner, tree["of"]))
@@ -179,8 +157,7 @@ def decode(tree: Any, file: Container, depth: int = 0) -> Any:
         case "scalar":
             return _SCALARS[tree["dtype"]].type(inner(tree["is"]))
         case "dtype":
-            if not _DTYPE.fullmatch(tree["is"]):
-                raise ValueError(f"no dtype is {tree['is']!r:.100}")
+            require(_DTYPE.fullmatch(tree["is"]), f"no dtype is {tree['is']!r:.100}")
             return np.dtype(tree["is"])
         case "named":
             return _NAMED[tree["is"]]
@@ -223,17 +200,16 @@ def _decode_array(tree: dict[str, Any], file: Container, inner: Callable[[Any], 
         items = [inner(item) for item in tree["of"]]
         if dtype == "|O":
             array = np.fromiter(items, object, len(items))
-        elif re.fullmatch(r"<U[0-9]{1,8}", dtype) and all(type(item) is str for item in items):
-            array = file.text(items, np.dtype(dtype))
         else:
-            raise ValueError(f"no array is of {dtype!r:.100}")
+            text = re.fullmatch(r"<U[0-9]{1,8}", dtype) and all(type(item) is str for item in items)
+            require(text, f"no array is of {dtype!r:.100}")
+            array = file.text(items, np.dtype(dtype))
         array = array.reshape(tree["shape"])
     else:
         array = file.array(tree["at"])
         if dtype is not None:
             size = np.dtype(dtype).itemsize if _STORED_AS_BYTES.fullmatch(dtype) else -1
-            if array.dtype != np.uint8 or array.shape[-1:] != (size,):
-                raise ValueError(f"no array is of {dtype!r:.100}")
+            require(array.dtype == np.uint8 and array.shape[-1:] == (size,), f"no array is of {dtype!r:.100}")
             array = array.reshape(-1).view(dtype).reshape(array.shape[:-1])
     return array.T if tree.get("transposed") else array
 
@@ -295,10 +271,10 @@ def _decode_object(name: str, state: dict[str, Any]) -> Any:
     if hasattr(kind, "__dataclass_fields__"):
         return kind(**state)
     made = kind.__new__(kind)
-    if any(key in _LEFT_OUT or callable(getattr(kind, key, None)) for key in state):
-        raise ValueError(f"a {kind.__name__} has no such state")  # it would hide a method
-    if not re.fullmatch(r"[\w.+-]{1,50}", state.get("_sklearn_version", "0")):  # the library's warning shows it
-        raise ValueError("the version of scikit-learn is not one")
+    bad = any(key in _LEFT_OUT or callable(getattr(kind, key, None)) for key in state)  # it would hide a method
+    require(not bad, f"a {kind.__name__} has no such state")
+    version = state.get("_sklearn_version", "0")  # the library's warning shows it
+    require(re.fullmatch(r"[\w.+-]{1,50}", version), "the version of scikit-learn is not one")
     given = dict(state)  # scikit-learn takes its version out
     made.__setstate__(state)
     guards.check(made, given)
@@ -325,8 +301,8 @@ def _decode_network(tree: dict[str, Any], file: Container, inner: Callable[[Any]
 
 
 def _decode_generator(kind: str, state: Any) -> Any:
-    if type(state) is not dict:  # NumPy takes tuples, too, which nobody has checked
-        raise ValueError(f"the state of a {kind} is a {type(state).__name__}")
+    # NumPy takes tuples, too, which nobody has checked.
+    require(type(state) is dict, f"the state of a {kind} is a {type(state).__name__}")
     if kind == "RandomState":
         random = np.random.RandomState()
         random.set_state(state)
@@ -340,17 +316,16 @@ def _check_generator(state: dict[Any, Any]) -> dict[Any, Any]:
     """A dict, which is no state of a generator that would read beyond its table of numbers: NumPy does not check it."""
     if "bit_generator" in state:
         for position, last in ((state["state"].get("pos", 0), 624), (state.get("buffer_pos", 0), 4)):
-            if not (type(position) is int and 0 <= position <= last):
-                raise ValueError("a random generator stands beyond its table of numbers")
+            inside = type(position) is int and 0 <= position <= last
+            require(inside, "a random generator stands beyond its table of numbers")
     return state
 
 
 def _check_keys(keys: Iterable[Any]) -> list[Any]:
     """The keys of a dict or the members of a set; a file must not choose many that hash alike, which takes hours."""
     listed = list(keys)
-    if len(listed) > _MOST_KEYS and not all(
-        type(key) in (str, bytes, float, bool) or key is None or (type(key) is int and abs(key) < 2**60)
-        for key in listed
-    ):
-        raise ValueError(f"more than {_MOST_KEYS:,} keys that are neither text nor numbers")
+    fine = len(listed) <= _MOST_KEYS or all(
+        type(key) in (str, bytes, float, bool, type(None)) or (type(key) is int and abs(key) < 2**60) for key in listed
+    )
+    require(fine, f"more than {_MOST_KEYS:,} keys that are neither text nor numbers")
     return listed

@@ -54,8 +54,8 @@ class Container:
         """One array, C-ordered. Each can be taken once: KeyError for a name that is not there, or no longer."""
         dtype, shape, first = self.entries.pop(name)
         raw = self.data[first : first + prod(shape) * dtype.itemsize]
-        if dtype.kind == "b" and (raw > 1).any():  # NumPy and compilers rely on this
-            raise ValueError(f"{name}: a boolean is neither 0 nor 1")
+        if dtype.kind == "b":  # NumPy and compilers rely on this
+            require((raw <= 1).all(), f"{name}: a boolean is neither 0 nor 1")
         return raw.view(dtype).reshape(shape)
 
     def unmapped(self) -> "Container":
@@ -67,16 +67,15 @@ class Container:
     def text(self, items: list[Any], dtype: np.dtype[Any]) -> Array:
         """An array (n,) of n texts, which come from the header. ValueError if all such arrays become too large."""
         self.text_left -= dtype.itemsize * len(items)
-        if self.text_left < 0:
-            raise ValueError(f"its arrays of text take more than {LARGEST_TEXT:,} bytes")
+        require(self.text_left >= 0, f"its arrays of text take more than {LARGEST_TEXT:,} bytes")
         return np.fromiter(items, dtype, len(items))
 
     def flat(self, names: list[str], dtype: np.dtype[Any]) -> Array:
         """Several arrays that lie one after another, as one vector (a view). ValueError if they do not."""
         dtypes, shapes, firsts = zip(*(self.entries.pop(name) for name in names), strict=True)
         ends = [first + prod(shape) * dtype.itemsize for shape, first in zip(shapes, firsts, strict=True)]
-        if {*dtypes} != {dtype} or [*firsts[1:]] != ends[:-1]:
-            raise ValueError(f"{names[0]} … {names[-1]} are not one vector of {dtype.name}")
+        one_vector = {*dtypes} == {dtype} and [*firsts[1:]] == ends[:-1]
+        require(one_vector, f"{names[0]} … {names[-1]} are not one vector of {dtype.name}")
         return self.data[firsts[0] : ends[-1]].view(dtype)
 
 
@@ -181,21 +180,20 @@ def _parse(data: Array) -> Container:
     texts = entries.pop("__metadata__", None)
     if not isinstance(texts, dict) or "chainrule_format" not in texts:
         raise RefusedError("not a chainrule model (a safetensors file of something else)")
-    if not all(isinstance(text, str) for text in texts.values()):
-        raise ValueError("its metadata has values that are not text")
+    require(all(isinstance(text, str) for text in texts.values()), "its metadata has values that are not text")
     version = texts.pop("chainrule_format")
     if not (version.isascii() and version.isdecimal() and int(version) <= FORMAT):
         raise RefusedError(
             f"was written by a newer chainrule, with format {version[:20]!a}; this one ({__version__}) reads up to "
             f"{FORMAT}: upgrade chainrule"
         )
-    if (8 + length) % 64:  # the kernel reads numbers at multiples of their size
-        raise ValueError("its arrays do not begin at a multiple of 64 bytes")
+    # The kernel reads numbers at multiples of their size.
+    require((8 + length) % 64 == 0, "its arrays do not begin at a multiple of 64 bytes")
     _check_sum(data, header, texts.pop("sha256"))
     arrays = {name: _parse_entry(entry) for name, entry in entries.items()}
     spans = [(0, 0), *sorted((first, end) for _, _, first, end in arrays.values())]
-    if len(data) - 8 - length != spans[-1][1] or any(before[1] != after[0] for before, after in pairwise(spans)):
-        raise ValueError("its arrays do not fill it, one after another")
+    gapless = all(before[1] == after[0] for before, after in pairwise(spans))
+    require(gapless and len(data) - 8 - length == spans[-1][1], "its arrays do not fill it, one after another")
     return Container(texts, {name: entry[:3] for name, entry in arrays.items()}, data[8 + length :])
 
 
@@ -207,8 +205,7 @@ def parse(text: str) -> Any:
 
 
 def _check_depth(value: Any, left: int) -> None:
-    if left == 0:
-        raise ValueError("values within values, too deep")
+    require(left, "values within values, too deep")
     for part in value.values() if isinstance(value, dict) else value:
         if isinstance(part, (dict, list)):
             _check_depth(part, left - 1)
@@ -220,36 +217,38 @@ def _refuse_constant(name: str) -> None:
 
 def _dict_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a name occurs twice")
+    require(len(value) == len(pairs), "a name occurs twice")
     return value
 
 
 def _check_sum(data: Array, header: bytes, checksum: str) -> None:
     written = f'"sha256":"{checksum}"'.encode()
-    if len(checksum) != 64 or header.count(written) != 1:
-        raise ValueError("its checksum is not where it belongs")
+    require(len(checksum) == 64 and header.count(written) == 1, "its checksum is not where it belongs")
     computed = hashlib.sha256(data[:8].tobytes())
     computed.update(header.replace(written, b'"sha256":"' + b"0" * 64 + b'"'))
     computed.update(data[8 + len(header) :].data)
-    if computed.hexdigest() != checksum:
-        raise ValueError("its checksum is not that of its bytes")
+    require(computed.hexdigest() == checksum, "its checksum is not that of its bytes")
 
 
 def _parse_entry(entry: dict[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
     """dtype, shape, first byte and the one after the last."""
     dtype, shape, (first, end) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
     check_shape(shape)
-    if not (type(first) is type(end) is int and 0 <= first <= end):
-        raise ValueError("an array does not begin before it ends")
-    if first % dtype.itemsize or end - first != prod(shape) * dtype.itemsize:
-        raise ValueError("an array is not as long as its shape says")
+    require(type(first) is type(end) is int and 0 <= first <= end, "an array does not begin before it ends")
+    fits = first % dtype.itemsize == 0 and end - first == prod(shape) * dtype.itemsize
+    require(fits, "an array is not as long as its shape says")
     return dtype, tuple(shape), first, end
 
 
 def check_shape(shape: Any) -> None:
     """ValueError if this is not the shape of an array that a file may hold."""
-    if not isinstance(shape, list) or len(shape) > 32 or not all(type(n) is int and 0 <= n < 2**48 for n in shape):
-        raise ValueError("the shape of an array is not a list of sizes")
-    if 0 in shape and prod(n or 1 for n in shape) > _LARGEST_EMPTY:
-        raise ValueError("the shape of an array without elements is too large")
+    sizes = isinstance(shape, list) and len(shape) <= 32 and all(type(n) is int and 0 <= n < 2**48 for n in shape)
+    require(sizes, "the shape of an array is not a list of sizes")
+    empty = 0 in shape and prod(n or 1 for n in shape) > _LARGEST_EMPTY
+    require(not empty, "the shape of an array without elements is too large")
+
+
+def require(fine: object, problem: str) -> None:
+    """ValueError with the problem unless all is fine."""
+    if not fine:
+        raise ValueError(problem)
