@@ -155,12 +155,11 @@ class Mistakes:
         ones = [None, *(np.ones_like for _ in range(1, L)), None]
         in_dW: dict[str, Array] = {}
         in_dA: dict[str, Array] = {}
-        for l, dA, *_ in equations.backward_layers(self.dZ, Z, A, W, slope, self.m, 0.0):
-            if dA is not None:
+        right, wrong = (equations.backward_layers(self.dZ, Z, A, W, g, self.m, 0.0) for g in (slope, ones))
+        for (l, dA, *_), (_, wrong_dA, *_) in zip(right, wrong, strict=True):
+            if l < L:
                 in_dW |= self._layer(l, dA)
-        for l, dA, *_ in equations.backward_layers(self.dZ, Z, A, W, ones, self.m, 0.0):
-            if dA is not None:
-                in_dA |= self._layer(l, dA * slope[l](Z[l]))
+                in_dA |= self._layer(l, wrong_dA * slope[l](Z[l]))
         yield "dA stands in the place of dZ in dW and db: the derivative g′ is missing there", in_dW
         yield "dA instead of dZ goes back to the layer before: dA[l-1] = W[l]ᵀ dA[l]", in_dA
 

@@ -16,11 +16,15 @@ MOST_TERMS = 20  # terms of a sum that are shown one by one
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One line of the working: the name of an array, its equation, and its values."""
+    """One line of the working: the equation of an array, or its name alone, and its values."""
 
-    name: str
     equation: str
     values: Any  # (rows, columns); X may be a scipy.sparse array
+
+    @property
+    def name(self) -> str:
+        """What stands on the left of the equation."""
+        return self.equation.partition(" = ")[0]
 
     @property
     def shape(self) -> str:
@@ -61,9 +65,8 @@ def _summary(V: Any) -> str:
     stored = V.data if hasattr(V, "tocsr") else V
     finite = np.isfinite(stored)
     measured = V if finite.all() else stored[finite]
-    parts = []
-    if finite.all() or finite.any():
-        parts = [f"{name} {getattr(measured, name)():>10.4g}" for name in ("min", "mean", "max")]
+    names = ("min", "mean", "max") if finite.all() or finite.any() else ()
+    parts = [f"{name} {getattr(measured, name)():>10.4g}" for name in names]
     zeros = 1 - np.count_nonzero(stored) / (V.shape[0] * V.shape[1])
     parts.append("zeros " + ("<0.1%" if 0 < zeros < 0.001 else f"{zeros:.1%}" if 0 < zeros < 1 else f"{zeros:.0%}"))
     if not finite.all():
@@ -78,7 +81,7 @@ def dense(A: Any) -> Any:
 
 _SIGNS = re.compile(
     r"\((?P<top>[^()/]+)/(?P<bottom>[^()/]+)\)|(?P<number>\d+(?:\.\d+)?)|(?P<square>‖²)"
-    r"|(?P<name>[A-Za-z_Ŷ𝓛λδμσ]+)(?P<layer>\[\d+\])?(?P<prime>′)?(?P<transposed>ᵀ)?"
+    r"|(?P<name>[A-Za-z_Ŷ𝓛λδμσ]+)(?P<layer>\[\d+\])?(?P<prime>′)?(?P<transposed>ᵀ)?|(?P<operator>\S)"
 )
 
 
@@ -88,11 +91,7 @@ def mathml(equation: str) -> str:
 
 
 def _signs(equation: str) -> str:
-    parts, at = [], 0
-    for sign in _SIGNS.finditer(equation):
-        parts += [_operators(equation[at : sign.start()]), _sign(sign)]
-        at = sign.end()
-    return "".join([*parts, _operators(equation[at:])])
+    return "".join(map(_sign, _SIGNS.finditer(equation)))
 
 
 def _sign(sign: re.Match[str]) -> str:
@@ -102,15 +101,13 @@ def _sign(sign: re.Match[str]) -> str:
         return f"<mn>{sign['number']}</mn>"
     if sign["square"]:
         return "<msup><mo>‖</mo><mn>2</mn></msup>"
+    if sign["operator"]:
+        return f"<mo>{html.escape(sign['operator'])}</mo>"
     above = f"<mtext>{sign['layer']}</mtext>" if sign["layer"] else ""
     above += "<mo>′</mo>" if sign["prime"] else ""
     above += "<mi>⊤</mi>" if sign["transposed"] else ""
     name = f"<mi>{sign['name']}</mi>"
     return f"<msup>{name}<mrow>{above}</mrow></msup>" if above else name
-
-
-def _operators(between: str) -> str:
-    return "".join(f"<mo>{html.escape(sign)}</mo>" for sign in between if not sign.isspace())
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -39,26 +39,19 @@ class Trace:
 
     Attributes
     ----------
-    J : float
-        The cost.
-    Y : ndarray of shape (n[L], m)
-        The targets.
-    W, b : list
-        W[l] (n[l], n[l-1]) and b[l] (n[l], 1).
+    J : float, the cost
+    Y : ndarray of shape (n[L], m), the targets
+    W, b : list, W[l] (n[l], n[l-1]) and b[l] (n[l], 1)
     Z, A : list
         Z[l] and A[l] (n[l], m); A[0] = X as the network sees it, normalized if it normalizes.
     slope : list
         g[l]′(Z[l]) (n[l], m). slope[L] is None: the loss gives dZ[L] without it.
     dA, dZ : list
         dA[l] and dZ[l] (n[l], m), the derivatives of J·m. dA[L] is None.
-    dW, db : list
-        dW[l] (n[l], n[l-1]) and db[l] (n[l], 1), the derivatives of J.
-    network : Network
-        A copy, as it was.
-    l2 : float
-        λ.
-    weights : ndarray of shape (1, m), optional
-        The example weights w.
+    dW, db : list, dW[l] (n[l], n[l-1]) and db[l] (n[l], 1), the derivatives of J
+    network : Network, a copy, as it was
+    l2 : float, λ
+    weights : ndarray of shape (1, m), optional, the example weights w
     """
 
     J: float | None
@@ -81,8 +74,7 @@ class Trace:
 
         Returns
         -------
-        dict
-            J a number, Y an array, the others lists of arrays.
+        dict, J a number, Y an array, the others lists of arrays
         """
         names = ("J", "Y", "W", "b", "Z", "A", "slope", "dA", "dZ", "dW", "db")
         return {name: getattr(self, name) for name in names}
@@ -98,31 +90,25 @@ class Trace:
         """The forward pass from X to Ŷ, line by line, and the targets."""
         normalizer = self.network.normalizer
         seen = "X" if normalizer is None else "clip((X − μ) / σ)" if normalizer.clip else "(X − μ) / σ"
-        rows = [Row("A[0]", f"A[0] = {seen}", self.A[0])]
+        rows = [Row(f"A[0] = {seen}", self.A[0])]
         for l in range(1, len(self.W)):
             rows += [
-                Row(f"W[{l}]", f"W[{l}]", self.W[l]),
-                Row(f"b[{l}]", f"b[{l}]", self.b[l]),
-                Row(f"Z[{l}]", f"Z[{l}] = W[{l}] A[{l - 1}] + b[{l}]", self.Z[l]),
-                Row(f"A[{l}]", f"A[{l}] = {self.network.g[l].spec}(Z[{l}])", self.A[l]),
+                Row(f"W[{l}]", self.W[l]),
+                Row(f"b[{l}]", self.b[l]),
+                Row(f"Z[{l}] = W[{l}] A[{l - 1}] + b[{l}]", self.Z[l]),
+                Row(f"A[{l}] = {self.network.g[l].spec}(Z[{l}])", self.A[l]),
             ]
-        return rows if self.Y is None else [*rows, Row("Y", "Y", self.Y)]
+        return rows if self.Y is None else [*rows, Row("Y", self.Y)]
 
     @property
     def backward(self) -> list[Row]:
         """The backward pass, line by line; empty without targets."""
-        if self.Y is None:
-            return []
         L, rows = self.network.L, []
-        for l in range(L, 0, -1):
+        for l in range(L, 0, -1) if self.Y is not None else ():
             of_Z, of_W, of_b = written(self.network, l, self.l2, self.weights)
             if l < L:
-                rows += [
-                    Row(f"dA[{l}]", f"dA[{l}] = W[{l + 1}]ᵀ dZ[{l + 1}]", self.dA[l]),
-                    Row(f"g[{l}]′(Z[{l}])", f"g[{l}]′(Z[{l}])", self.slope[l]),
-                ]
-            rows += [Row(f"dZ[{l}]", of_Z, self.dZ[l]), Row(f"dW[{l}]", of_W, self.dW[l])]
-            rows += [Row(f"db[{l}]", of_b, self.db[l])]
+                rows += [Row(f"dA[{l}] = W[{l + 1}]ᵀ dZ[{l + 1}]", self.dA[l]), Row(f"g[{l}]′(Z[{l}])", self.slope[l])]
+            rows += [Row(of_Z, self.dZ[l]), Row(of_W, self.dW[l]), Row(of_b, self.db[l])]
         return rows
 
     @property
@@ -184,12 +170,9 @@ class Trace:
 
         Parameters
         ----------
-        l : int
-            The layer, from 1.
-        i : int
-            The unit of the layer, from 0.
-        example : int
-            The example, from 0.
+        l : int, the layer, from 1
+        i : int, the unit of the layer, from 0
+        example : int, the example, from 0
 
         Returns
         -------
@@ -221,16 +204,12 @@ def trace(network: Network, X: Any, Y: Any = None, *, l2: float = 0.0, weights: 
 
     Parameters
     ----------
-    network : Network
-        It is left as it is.
-    X : array_like or sparse array of shape (n[0], m)
-        The examples.
+    network : Network, left as it is
+    X : array_like or sparse array of shape (n[0], m), the examples
     Y : array_like of shape (n[L], m), optional
         Their targets; without them the forward pass only.
-    l2 : float
-        λ.
-    weights : array_like of shape (m,) or (1, m), optional
-        The example weights w.
+    l2 : float, λ
+    weights : array_like of shape (m,) or (1, m), optional, the example weights w
 
     Returns
     -------

@@ -81,27 +81,20 @@ def diagnose(
 
     Parameters
     ----------
-    network : Network
-        It is left as it is.
-    X : array_like or sparse array of shape (n[0], m)
-        The examples it was trained on.
-    Y : array_like of shape (n[L], m)
-        Their targets.
+    network : Network, left as it is
+    X : array_like or sparse array of shape (n[0], m), the examples it was trained on
+    Y : array_like of shape (n[L], m), their targets
     steps : list of Step, or dict, optional
         The records of its training, or a history such as ``{"cost": […], "validation_cost": […]}``.
     validation : (X, Y), optional
         Examples that were not trained on. Needed after a training with patience: its steps go on beyond the epoch whose
         parameters came back.
-    names : sequence of str, optional
-        What to call the n[0] columns of the data.
-    l2 : float
-        λ, as in training.
-    weights : array_like of shape (m,) or (1, m), optional
-        The example weights, as in training.
+    names : sequence of str, optional, what to call the n[0] columns of the data
+    l2 : float, λ, as in training
+    weights : array_like of shape (m,) or (1, m), optional, the example weights, as in training
     most : int
         Of more training examples, that many are drawn; of more than 2,000 columns, 2,000.
-    seed : int
-        By which they are drawn.
+    seed : int, by which they are drawn
 
     Returns
     -------
@@ -117,7 +110,9 @@ def diagnose(
     -----
     Dropout takes no part.
     """
-    faults, passed, unchecked = [], [], {}
+    faults: list[Finding] = []
+    passed: list[Finding] = []
+    unchecked = {}
     with np.errstate(all="ignore"):  # a network that has diverged is diagnosed, too
         measured = measure(network, X, Y, steps, validation, names, l2, weights, most, seed)
         for name, check in CHECKS.items():

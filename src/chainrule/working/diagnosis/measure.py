@@ -29,13 +29,11 @@ class Curve:
     @classmethod
     def of(cls, steps: Any) -> "Curve":
         """From Step records, or a history with the key "cost" and perhaps "validation_cost"; None gives no steps."""
-        if steps is None:
-            return cls(np.empty(0), np.empty(0), True)
         if isinstance(steps, Mapping):
             if "cost" not in steps:
                 raise ValueError(f"steps: got a history with {', '.join(map(repr, steps))}, wanted the key 'cost'")
             return cls(np.array(steps["cost"], float), np.array(steps.get("validation_cost", []), float), True)
-        steps = list(steps)
+        steps = [] if steps is None else list(steps)
         if wrong := [step for step in steps if not hasattr(step, "cost")]:
             raise TypeError(f"steps: got {wrong[0]!r}, wanted the Step records of training, or a history dictionary")
         watched = [step.validation_cost for step in steps if step.validation_cost is not None]
