@@ -20,13 +20,11 @@ def sigmoid(Z: Array) -> Array:
 
     Parameters
     ----------
-    Z : ndarray of shape (n, m)
-        The linear part.
+    Z : ndarray of shape (n, m), the linear part
 
     Returns
     -------
-    ndarray of shape (n, m)
-        From 0 to 1.
+    ndarray of shape (n, m), from 0 to 1
     """
     xp = Z.__array_namespace__()
     e = xp.exp(-xp.abs(Z))
@@ -38,13 +36,11 @@ def softplus(Z: Array) -> Array:
 
     Parameters
     ----------
-    Z : ndarray of shape (n, m)
-        The linear part.
+    Z : ndarray of shape (n, m), the linear part
 
     Returns
     -------
-    ndarray of shape (n, m)
-        0 or more.
+    ndarray of shape (n, m), 0 or more
     """
     xp = Z.__array_namespace__()
     return xp.maximum(Z, 0) + xp.log1p(xp.exp(-xp.abs(Z)))
@@ -55,13 +51,11 @@ def softmax(Z: Array) -> Array:
 
     Parameters
     ----------
-    Z : ndarray of shape (n, m)
-        The linear part.
+    Z : ndarray of shape (n, m), the linear part
 
     Returns
     -------
-    ndarray of shape (n, m)
-        Columns with the sum 1.
+    ndarray of shape (n, m), columns with the sum 1
     """
     xp = Z.__array_namespace__()
     e = xp.exp(Z - xp.max(Z, axis=0, keepdims=True))  # (n, m)
@@ -195,25 +189,19 @@ class Activation:
 
     Parameters
     ----------
-    name : str
-        What `Network` calls it.
-    function : callable
-        Z → g(Z), or (Z, α) → g(Z) for a row with a constant `alpha`.
+    name : str, what `Network` calls it
+    function : callable, Z → g(Z), or (Z, α) → g(Z) for a row with a constant `alpha`
     derivative : callable or None
         Z → g′(Z), or with α. None for the two that only an output layer can have: softmax, which couples the units of a
         column, and exp, the inverse link of the Poisson cost. Their dZ[L] comes from the loss.
-    formula, slope_formula : str
-        g(z) and g′(z) as people write them.
-    alpha : float, optional
-        The constant of the function, for those that have one.
+    formula, slope_formula : str, g(z) and g′(z) as people write them
+    alpha : float, optional, the constant of the function, for those that have one
     init : {"glorot", "he", "lecun"}
         The initial weights that suit it: what ``init="auto"`` picks.
-    range : tuple of float
-        The values of an output activation lie between these two.
+    range : tuple of float, the values of an output activation lie between these two
     inverse : callable, optional
         A → a Z with g(Z) = A, or with the nearest g(Z) where A is out of range, of an output activation.
-    slope_of_output : callable, optional
-        A → g′(Z), where the slope can be written by A alone, as notes often do.
+    slope_of_output : callable, optional, A → g′(Z), where the slope can be written by A alone, as notes often do
     """
 
     name: str
@@ -319,8 +307,7 @@ def get(spec: str | Activation) -> Activation:
 
     Returns
     -------
-    Activation
-        The row of the table, with this constant.
+    Activation, the row of the table, with this constant
 
     Raises
     ------

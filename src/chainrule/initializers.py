@@ -54,13 +54,11 @@ def get(spec: str | float, activation: str | Activation) -> Initializer:
     spec : str or float
         A name of the table; ``"auto"``, which takes the one that suits the activation: he for the rectifiers, lecun for
         selu (Klambauer et al. 2017, section 3), glorot for all others; or a number s for s · N(0, 1).
-    activation : str or Activation
-        g[l], the activation of the layer.
+    activation : str or Activation, g[l], the activation of the layer
 
     Returns
     -------
-    callable
-        (generator, shape (n[l], n[l-1])) → W[l].
+    callable, (generator, shape (n[l], n[l-1])) → W[l]
 
     Raises
     ------

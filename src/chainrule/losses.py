@@ -58,24 +58,13 @@ def _poisson(Z: Array, Y: Array) -> tuple[Array, Array]:
 
 
 def real_numbers(Y: Array) -> bool:
-    """Accept targets of any size.
-
-    Parameters
-    ----------
-    Y : ndarray of shape (n[L], m)
-        The targets.
-
-    Returns
-    -------
-    bool
-        True.
-    """
+    """Accept targets of any size."""
     return True
 
 
 def probabilities(Y: Array) -> bool:
     """Whether targets lie from 0 to 1."""
-    return bool((Y >= 0).all() and (Y <= 1).all())
+    return counts(Y) and bool((Y <= 1).all())
 
 
 def distributions(Y: Array) -> bool:
@@ -97,23 +86,16 @@ class Loss:
 
     Parameters
     ----------
-    name : str
-        What `Network` calls it.
-    output : str
-        The output activation g[L] that it belongs to.
+    name : str, what `Network` calls it
+    output : str, the output activation g[L] that it belongs to
     function : callable
         (Z[L], Y) → (𝓛, dZ[L]), or with δ as a third argument for a row with a constant `delta`. Z[L], Y and dZ[L]
         (n[L], m), 𝓛 (1, m).
-    formula : str
-        𝓛 as people write it, by a = g(z) and y.
-    dZ : str
-        dZ[L] as the notes write it.
-    accepts : callable
-        Y → whether these can be targets.
-    wanted : str
-        What `accepts` wants, for an error.
-    delta : float, optional
-        The constant of the function, for those that have one.
+    formula : str, 𝓛 as people write it, by a = g(z) and y
+    dZ : str, dZ[L] as the notes write it
+    accepts : callable, Y → whether these can be targets
+    wanted : str, what `accepts` wants, for an error
+    delta : float, optional, the constant of the function, for those that have one
     """
 
     name: str
@@ -186,13 +168,11 @@ def get(spec: str | None, output: str) -> Loss:
     spec : str or None
         ``"cross_entropy"``, ``"huber(1.35)"`` with its δ; None for the loss of this output that comes first in the
         table.
-    output : str
-        The output activation.
+    output : str, the output activation
 
     Returns
     -------
-    Loss
-        The row of the table, with this constant.
+    Loss, the row of the table, with this constant
 
     Raises
     ------

@@ -24,8 +24,7 @@ class Rule(Checked):
 
     Parameters
     ----------
-    learning_rate : float
-        α, 0 or more.
+    learning_rate : float, α, 0 or more
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
@@ -41,8 +40,7 @@ class Rule(Checked):
 
         Returns
         -------
-        tuple
-            A vector (p,) of zeros for each that the rule remembers, and 0 for t.
+        tuple, a vector (p,) of zeros for each that the rule remembers, and 0 for t
         """
         return tuple(0 if name == "t" else np.zeros_like(params) for name in self.remembers)
 
@@ -51,17 +49,13 @@ class Rule(Checked):
 
         Parameters
         ----------
-        params : ndarray of shape (p,)
-            The parameters w.
-        grads : ndarray of shape (p,)
-            g = ∂J/∂w.
-        state : tuple
-            What `init` or the step before has given.
+        params : ndarray of shape (p,), the parameters w
+        grads : ndarray of shape (p,), g = ∂J/∂w
+        state : tuple, what `init` or the step before has given
 
         Returns
         -------
-        tuple
-            The new w (p,), and the new state.
+        tuple, the new w (p,), and the new state
         """
         raise NotImplementedError
 
@@ -72,8 +66,7 @@ class GradientDescent(Rule):
 
     Parameters
     ----------
-    learning_rate : float
-        α, 0 or more.
+    learning_rate : float, α, 0 or more
     """
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
@@ -86,10 +79,8 @@ class Momentum(Rule):
 
     Parameters
     ----------
-    learning_rate : float
-        α, 0 or more.
-    beta : float
-        β from 0 to below 1, the share of the average that stays.
+    learning_rate : float, α, 0 or more
+    beta : float, β from 0 to below 1, the share of the average that stays
     """
 
     remembers = ("v",)
@@ -107,8 +98,7 @@ class HeavyBall(Rule):
 
     Parameters
     ----------
-    learning_rate : float
-        α, 0 or more.
+    learning_rate : float, α, 0 or more
     momentum : float
         μ, 0 or more; below 1 for old steps to fade.
     """
@@ -130,8 +120,7 @@ class Nesterov(Rule):
 
     Parameters
     ----------
-    learning_rate : float
-        α, 0 or more.
+    learning_rate : float, α, 0 or more
     momentum : float
         μ, 0 or more; below 1 for old steps to fade.
     """
@@ -151,12 +140,9 @@ class RMSProp(Rule):
 
     Parameters
     ----------
-    learning_rate : float
-        α, 0 or more.
-    beta : float
-        β from 0 to below 1, the share of the average of g² that stays.
-    epsilon : float
-        ε above 0, against a division by 0.
+    learning_rate : float, α, 0 or more
+    beta : float, β from 0 to below 1, the share of the average of g² that stays
+    epsilon : float, ε above 0, against a division by 0
     """
 
     remembers = ("s",)
@@ -178,12 +164,10 @@ class Adam(Rule):
 
     Parameters
     ----------
-    learning_rate : float
-        α, 0 or more.
+    learning_rate : float, α, 0 or more
     beta1, beta2 : float
         β₁ and β₂ from 0 to below 1, the shares of the averages of g and g² that stay.
-    epsilon : float
-        ε above 0, against a division by 0.
+    epsilon : float, ε above 0, against a division by 0
     epsilon_hat : bool
         Whether ε is added before the correction of s, as scikit-learn does:
         w = w − α √(1 − β₂ᵗ) / (1 − β₁ᵗ) · v / (√s + ε), the end of section 2. PyTorch and the notes do as above.
@@ -216,12 +200,9 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, beta1, beta2, epsilon : float
-        As in `Adam`.
-    epsilon_hat : bool
-        As in `Adam`.
-    weight_decay : float
-        λ, 0 or more.
+    learning_rate, beta1, beta2, epsilon : float, as in `Adam`
+    epsilon_hat : bool, as in `Adam`
+    weight_decay : float, λ, 0 or more
     """
 
     weight_decay: float = 0.01
@@ -239,12 +220,9 @@ class LBFGS(Checked):
 
     Parameters
     ----------
-    tolerance : float
-        Of the gradient, 0 or more.
-    memory : int
-        How many of the last steps tell the curvature, above 0.
-    max_evaluations : int
-        The most evaluations of cost and gradient, above 0.
+    tolerance : float, of the gradient, 0 or more
+    memory : int, how many of the last steps tell the curvature, above 0
+    max_evaluations : int, the most evaluations of cost and gradient, above 0
     """
 
     tolerance: float = 1e-5

@@ -44,10 +44,8 @@ class StepDecay(Checked):
 
     Parameters
     ----------
-    epochs : int
-        How many epochs have the same rate, 1 or more.
-    factor : float
-        What the rate is then multiplied by, 0 or more.
+    epochs : int, how many epochs have the same rate, 1 or more
+    factor : float, what the rate is then multiplied by, 0 or more
     """
 
     epochs: int = bounded(least=1)
@@ -64,8 +62,7 @@ class InverseScaling(Checked):
 
     Parameters
     ----------
-    power : float
-        0 or more.
+    power : float, 0 or more
     """
 
     power: float = 0.5
@@ -83,10 +80,8 @@ class Cosine(Checked):
 
     Parameters
     ----------
-    epochs : int
-        How many epochs it takes, 1 or more.
-    floor : float
-        The last factor, 0 or more.
+    epochs : int, how many epochs it takes, 1 or more
+    floor : float, the last factor, 0 or more
     """
 
     epochs: int = bounded(least=1)
@@ -105,8 +100,7 @@ class CosLog4(Checked):
 
     Parameters
     ----------
-    epochs : int
-        How many epochs the four take, 1 or more.
+    epochs : int, how many epochs the four take, 1 or more
     """
 
     epochs: int = bounded(least=1)
@@ -122,8 +116,7 @@ class WarmUp(Checked):
 
     Parameters
     ----------
-    epochs : int
-        How many epochs it rises, 1 or more.
+    epochs : int, how many epochs it rises, 1 or more
     then : callable
         The schedule that follows; its epochs count from there.
     """

@@ -35,8 +35,7 @@ def save(model: Any, path: File, about: dict[str, Any] | None = None) -> None:
     ----------
     model : Network, MLPClassifier, MLPRegressor or sklearn.pipeline.Pipeline
         What to store. What only training needs (the optimizer's moments, callbacks) is left out.
-    path : str or os.PathLike
-        The file.
+    path : str or os.PathLike, the file
     about : dict, optional
         Anything that fits in JSON, NumPy's arrays and numbers included. ``chainrule inspect`` shows it, and
         `chainrule.files.model.read_about` gives it back without building the model.
@@ -71,8 +70,7 @@ def load(path: File, kind: type[Any] = object) -> Any:
 
     Parameters
     ----------
-    path : str or os.PathLike
-        A file that `save` or a training with ``checkpoint=`` has written.
+    path : str or os.PathLike, a file that `save` or a training with ``checkpoint=`` has written
     kind : type, optional
         The class that the model must have. Type checkers then know it: ``load(path, Network)`` is a `Network`.
 

@@ -27,18 +27,15 @@ class Tensor:
 
     Attributes
     ----------
-    name : str
-        ``"dW[2]"``.
-    equation : str
-        How it is computed.
+    name : str, ``"dW[2]"``
+    equation : str, how it is computed
     error : float
         ‖got − wanted‖ / (‖got‖ + ‖wanted‖) of the numbers that were checked; infinite for a wrong shape.
     problem : str or None
         What is wrong; None if it is right.
     looks_like : tuple of str
         The usual mistakes that give these very numbers; found for the first wrong tensor only.
-    worst : tuple
-        (index, got, wanted) of the numbers that are furthest off.
+    worst : tuple, (index, got, wanted) of the numbers that are furthest off
     size, checked, kinks : int
         How many numbers it has; how many were checked; at how many the cost has a kink, and so no derivative.
     """
@@ -62,8 +59,7 @@ class GradientCheck:
     ----------
     tensors : tuple of Tensor
         In the order of the backward pass: dW[L], db[L], dW[L-1], ….
-    tolerance : float
-        Up to which error a tensor is right.
+    tolerance : float, up to which error a tensor is right
     """
 
     tensors: tuple[Tensor, ...]
@@ -102,8 +98,7 @@ class GradientError(AssertionError):
 
     Attributes
     ----------
-    check : GradientCheck
-        Which tensors are wrong, and how.
+    check : GradientCheck, which tensors are wrong, and how
     """
 
     def __init__(self, check: GradientCheck) -> None:
@@ -131,30 +126,22 @@ def check_gradients(
 
     Parameters
     ----------
-    network : Network
-        It is left as it is.
-    X : array_like or sparse array of shape (n[0], m)
-        The examples.
-    Y : array_like of shape (n[L], m)
-        Their targets.
+    network : Network, left as it is
+    X : array_like or sparse array of shape (n[0], m), the examples
+    Y : array_like of shape (n[L], m), their targets
     gradient : callable, tuple or dict, optional
         What is checked. None: that of chainrule's equations. Else what you compute, or a function of (network, X, Y)
         that gives it: (dW, db) or (J, dW, db) as `Network.gradients`, lists that count from 1; or a dictionary with the
         keys "dW1", "db1", … (others are ignored). The function gets a float64 copy of the network, and X as the network
         sees it: normalized if it normalizes, and never sparse.
-    l2 : float
-        λ.
-    weights : array_like of shape (m,) or (1, m), optional
-        The example weights w.
+    l2 : float, λ
+    weights : array_like of shape (m,) or (1, m), optional, the example weights w
     tolerance : float
         A tensor is right if ‖got − wanted‖ / (‖got‖ + ‖wanted‖) is not above this, beyond what the rounding of J
         explains; 1e-3 suits a gradient in float32.
-    most : int
-        Of a tensor with more numbers, that many are drawn.
-    seed : int or numpy.random.Generator
-        By which they are drawn.
-    raises : bool
-        Whether a wrong gradient is an error.
+    most : int, how many numbers of a tensor are checked; of more, that many are drawn
+    seed : int or numpy.random.Generator, for drawing them
+    raises : bool, whether a wrong gradient is an error
 
     Returns
     -------

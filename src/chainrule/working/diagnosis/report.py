@@ -30,20 +30,13 @@ class Finding:
     ----------
     name : str
         What was looked for: the name of the check.
-    layer : int or None
-        1 … L, or None where it concerns no layer or all of them.
-    quantity : str
-        What was measured.
-    value, threshold : float
-        The quantity, and from where on it is a fault.
-    above : bool
-        Whether it is a fault above the threshold, or below.
-    reason : str
-        Why the threshold lies where it does.
-    remedy : str
-        What to do.
-    where : str
-        Which units, columns or classes.
+    layer : int or None, 1 … L, or None where it concerns no layer or all of them
+    quantity : str, what was measured
+    value, threshold : float, the quantity, and from where on it is a fault
+    above : bool, whether it is a fault above the threshold, or below
+    reason : str, why the threshold lies where it does
+    remedy : str, what to do
+    where : str, which units, columns or classes
     explains : tuple of str
         Other faults that were measured and are likely to come from this one; they are not findings of their own.
     """
@@ -101,20 +94,13 @@ class Diagnosis(Sequence[Finding]):
 
     Attributes
     ----------
-    network : str
-        The network, as it prints.
-    findings : tuple of Finding
-        The faults, each with those that it explains.
-    explained : tuple of Finding
-        The faults that a finding explains.
-    passed : tuple of Finding
-        What was measured and is no fault.
-    unchecked : dict of str
-        Name of a check → why it could not be measured.
-    examples, columns : tuple of int
-        How many were looked at, and of how many, drawn by `seed`.
-    seed : int
-        By which they were drawn.
+    network : str, the network, as it prints
+    findings : tuple of Finding, the faults, each with those that it explains
+    explained : tuple of Finding, the faults that a finding explains
+    passed : tuple of Finding, what was measured and is no fault
+    unchecked : dict of str, name of a check → why it could not be measured
+    examples, columns : tuple of int, how many were looked at, and of how many, drawn by `seed`
+    seed : int, by which they were drawn
     learned : float
         The share of the cost of the best constant answer that the network has removed: 1 is perfect, 0 no better than a
         constant; NaN for constant targets.
@@ -141,8 +127,7 @@ class Diagnosis(Sequence[Finding]):
 
         Returns
         -------
-        dict
-            Of dictionaries, lists, strings and numbers.
+        dict, of dictionaries, lists, strings and numbers
         """
         return dict(as_json(asdict(self)))
 
