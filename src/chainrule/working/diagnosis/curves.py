@@ -1,6 +1,7 @@
 """Checks of the training: the curve of the cost, and how the network does on examples it has not seen."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -29,46 +30,42 @@ def _end(costs: Array) -> float:
 
 def too_high(m: Measured) -> Iterator[Finding]:
     """Whether the cost overflows, rises above its start, ends above its lowest, or goes up and down."""
-    remedy = "a lower learning rate: a third of it, and again"
+    finding = partial(Finding, remedy="a lower learning rate: a third of it, and again")
     if not np.isfinite(m.J) or not np.isfinite(m.curve.cost).all():
-        yield Finding(
+        yield finding(
             quantity="cost",
             value=float("inf"),
             threshold=float(np.finfo(m.network.dtype).max),
             reason="the largest number there is: training has diverged",
-            remedy=remedy,
         )
         return
     costs = _check_curve(m, 3)
     unit = max(m.constant, float(costs[0]))  # what there is to lose
     units = "in units of the cost at the start"
-    yield Finding(
+    yield finding(
         quantity=f"rise of the cost above its start, {units}",
         value=float(costs.max() - costs[0]) / unit,
         threshold=1,
         reason="a step that is short enough lowers the cost; noise does not double it",
-        remedy=remedy,
         where=f"from {costs[0]:.4g} to {costs.max():.4g} at step {int(costs.argmax())}",
     )
-    yield Finding(
+    yield finding(
         quantity=f"cost at the end above the lowest, {units}",
         value=(_end(costs) - float(costs.min())) / unit,
         threshold=0.1,
         reason="what has been learned once is not lost again unless the steps leap out of it; the noise of "
         "mini-batches is far below a tenth",
-        remedy=remedy,
         where=f"lowest {costs.min():.4g} at step {int(costs.argmin())}, at the end {_end(costs):.4g}",
     )
     if len(costs) >= LONG:
         change = np.diff(costs[len(costs) // 2 :])
         turns = np.where(change[1:] * change[:-1] < 0, np.minimum(abs(change[1:]), abs(change[:-1])), 0)
-        yield Finding(
+        yield finding(
             quantity=f"up and down of the cost from step to step in the second half (median), {units}",
             value=float(np.median(turns)) / unit,
             threshold=0.03,
             reason="along a steep direction a step that is too long lands on the other side, every time: the cost "
             "goes up and down by a few percent of all there is to learn. Noise of mini-batches stays below",
-            remedy=remedy,
         )
 
 
@@ -105,26 +102,24 @@ def overfitting(m: Measured) -> Iterator[Finding]:
     else:
         raise NotMeasuredError("no validation examples: give validation=(X, Y), or train with validation=(X, Y)")
     unit = m.constant
-    remedy = "stop early (patience), or more examples, a higher l2, dropout, fewer units"
-    yield Finding(
+    finding = partial(Finding, remedy="stop early (patience), or more examples, a higher l2, dropout, fewer units")
+    yield finding(
         quantity="cost of the validation examples above that of the training examples, in units of the best "
         "constant answer's, less two standard errors",
         value=(now - 2 * error - m.J) / unit,
         threshold=0.25,
         reason="a quarter of all there is to learn is then known of the training examples only: learned by heart",
-        remedy=remedy,
         where=f"training {m.J:.4g}, validation {now:.4g}, best constant answer {unit:.4g}",
     )
     # A curve of the same examples has today's cost somewhere: at the last step, or at the one whose network came back.
     if len(watched) >= LONG and np.isclose(watched, now, rtol=1e-4).any():
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(watched, 5), axis=1)
         best = int(smooth.argmin()) + 2
-        yield Finding(
+        yield finding(
             quantity="cost of the validation examples above its lowest, in units of the best constant answer's",
             value=(now - float(smooth.min())) / unit,
             threshold=0.1,
             reason="a tenth of all there is to learn has been lost again since",
-            remedy=remedy,
             where=f"lowest {smooth.min():.4g} at step {best}, now {now:.4g}",
         )
 
