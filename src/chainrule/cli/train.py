@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
     from chainrule.cli.report import Traces
     from chainrule.readers import Table
-    from chainrule.tabular import Arguments, Plan
+    from chainrule.tabular import Plan
 
 REPORT = "report.html"
+Task = Literal["classes", "regression"] | None
 Scores = Mapping[str, Mapping[str, float]]  # of the network, and of the baselines
 
 
@@ -44,7 +45,7 @@ class Run:
     checkpoint: Path | None
     every: int | None
     resume: bool
-    arguments: "Arguments"  # of the estimator, instead of the recipe's
+    arguments: dict[str, Any]  # of the estimator, instead of the recipe's
     seed: int
     test: float  # the share of the rows to hold out
     progress: "Console"  # for all but the result
@@ -76,9 +77,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to save the model; DATA.chainrule unless given.")
     ] = None,
-    task: Annotated[
-        Literal["classes", "regression"] | None, typer.Option(help="What to predict, if the guess is wrong.")
-    ] = None,
+    task: Annotated[Task, typer.Option(help="What to predict, if the guess is wrong.")] = None,
     drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Not to use (may be repeated).")] = None,
     keep: Annotated[
         list[str] | None,
@@ -122,7 +121,7 @@ def train(
         checkpoint=checkpoint,
         every=checkpoint_every,
         resume=resume,
-        arguments=_arguments(hidden, activation, epochs, learning_rate, batch_size),
+        arguments=_arguments(hidden, activation, learning_rate, max_iter=epochs, batch_size=batch_size),
         seed=seed,
         test=test,
         progress=console(silent=as_json or quiet),
@@ -168,45 +167,32 @@ def _read(run: Run, target: str | None, image_size: tuple[int, int], gray: bool)
     if run.report is not None:
         report_file(run.report, REPORT)  # its folder, made sooner, could be taken for the data
     if table.y is None:
-        raise CommandError(f"{run.data}: which column is to be predicted? {_choices(table)}")
+        names = getattr(table.X, "columns", ())
+        advice = "It has no labels: put images into one folder for each class, or add an array named y."
+        if len(names):
+            advice = f"Say --target COLUMN, one of: {first_few(names, 30)}"
+        raise CommandError(f"{run.data}: which column is to be predicted? {advice}")
     return table
 
 
-def _choices(table: "Table") -> str:
-    names = getattr(table.X, "columns", ())
-    if not len(names):
-        return "It has no labels: put images into one folder for each class, or add an array named y."
-    return f"Say --target COLUMN, one of: {first_few(names, 30)}"
-
-
-def _arguments(
-    hidden: str | None,
-    activation: str | None,
-    epochs: int | None,
-    learning_rate: float | None,
-    batch_size: int | None,
-) -> "Arguments":
-    given: Arguments = {"training_metric": True}  # for the table of the history
-    if epochs is not None:
-        given["max_iter"] = epochs
-    if batch_size is not None:
-        given["batch_size"] = batch_size
-    if learning_rate is not None:
-        if not 0 < learning_rate < float("inf"):
-            raise CommandError(f"--learning-rate {learning_rate:g}: wanted a number above 0")
-        given["learning_rate_init"] = learning_rate
+def _arguments(hidden: str | None, activation: str | None, rate: float | None, **others: int | None) -> dict[str, Any]:
+    """The arguments of the estimator that were given as options; others: those that need no check."""
+    if rate is not None and not 0 < rate < float("inf"):
+        raise CommandError(f"--learning-rate {rate:g}: wanted a number above 0")
+    layers = None
     if hidden is not None:
         words = [] if hidden.strip().lower() in ("none", "0") else hidden.split(",")
         if not all(word.strip().isdecimal() and int(word) > 0 for word in words):
             raise CommandError(f"--hidden {hidden}: wanted the units of each layer, as in 64,32, or none")
-        given["hidden_layer_sizes"] = tuple(int(word) for word in words)
+        layers = tuple(int(word) for word in words)
     if activation is not None:
         from chainrule import activations
 
         if activations.get(activation).name in activations.OUTPUT_ONLY:
             raise CommandError(f"--activation {activation}: it can only be the output's")
-        given["activation"] = activation
-    return given
+    given = {"learning_rate_init": rate, "hidden_layer_sizes": layers, "activation": activation, **others}
+    # The metric of the training rows is for the table of the history.
+    return {"training_metric": True} | {name: value for name, value in given.items() if value is not None}
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -224,13 +210,7 @@ def _program() -> str:
     return f"{shlex.quote(min(os.path.relpath(sys.executable), sys.executable, key=len))} -m chainrule"
 
 
-def _plan(
-    run: Run,
-    table: "Table",
-    task: Literal["classes", "regression"] | None,
-    drop: Sequence[str],
-    keep: Sequence[str],
-) -> tuple["Plan", Rows]:
+def _plan(run: Run, table: "Table", task: Task, drop: Sequence[str], keep: Sequence[str]) -> tuple["Plan", Rows]:
     from sklearn.model_selection import train_test_split
 
     from chainrule import tabular
@@ -305,25 +285,23 @@ def _stopped(run: Run, network: Any, code: int, saved: Saved | None) -> Stopped:
 
 
 def _judge(fitted: Fitted) -> Scores:
-    """The scores, on the held-out rows, of the network and of the baselines."""
-    network, rows = fitted.pipeline[-1], fitted.rows
-    models = {"this network": network, **_baselines(network, rows.X, rows.y)}
-    return {name: score(model, rows.X_test, rows.y_test, model.predict(rows.X_test)) for name, model in models.items()}
+    """The scores, on the held-out rows, of the network and of what it must be better than.
 
-
-def _baselines(network: Any, X: Any, y: Any) -> dict[str, Any]:
-    """What a network must be better than: itself without hidden layers, and no look at the inputs at all."""
+    These are itself without hidden layers, and no look at the inputs at all.
+    """
     from sklearn.base import clone, is_classifier
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
+    network, rows = fitted.pipeline[-1], fitted.rows
     linear = clone(network).set_params(
         hidden_layer_sizes=(), solver="lbfgs", schedule=None, max_iter=200, early_stopping=False, alpha=1.0, dropout=0.0
     )  # alpha: as much as scikit-learn's LogisticRegression and Ridge shrink
-    blind = ("always the largest class", DummyClassifier()) if is_classifier(network) else None
-    name, dummy = blind or ("always the mean", DummyRegressor())
+    blind = {"always the largest class": DummyClassifier()} if is_classifier(network) else None
+    baselines = {"no hidden layer": linear, **(blind or {"always the mean": DummyRegressor()})}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {"no hidden layer": linear.fit(X, y), name: dummy.fit(X, y)}
+        models = {"this network": network} | {name: model.fit(rows.X, rows.y) for name, model in baselines.items()}
+    return {name: score(model, rows.X_test, rows.y_test, model.predict(rows.X_test)) for name, model in models.items()}
 
 
 def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as_json: bool) -> None:
