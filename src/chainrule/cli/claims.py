@@ -36,15 +36,13 @@ def claims(
 
     chosen, say = _chosen(names or list(CLAIMS), CLAIMS), console(silent=as_json)
     if listed:
-        shown = screen.table("", "name", "what the notes say", right=(0,))
-        for claim in chosen:
-            shown.add_row(str(claim.number), claim.name, claim.statement)
-        say.print(shown)
+        rows = [(claim.number, claim.name, claim.statement) for claim in chosen]
+        say.print(screen.table(("", "name", "what the notes say"), rows, right=(0,)))
         if as_json:
             print_json({"claims": [_stated(claim) for claim in chosen]})
         return
     if report is not None:
-        from chainrule.claims.report import NAME
+        from chainrule.claims.report import NAME, write
 
         report_file(report, NAME)
     run_with = SEEDS if seeds is None else tuple(range(seeds))
@@ -61,14 +59,12 @@ def claims(
     if all(isinstance(result, str) for _, result in outcomes):
         raise CommandError(" ".join(str(result) for _, result in outcomes))
     if len(outcomes) > 1:
-        overview = screen.table("", "claim", "verdict", "seconds", right=(0, 3))
-        for (claim, outcome), took in zip(outcomes, seconds, strict=True):
-            verdict = "not run" if isinstance(outcome, str) else outcome.verdict
-            overview.add_row(str(claim.number), claim.name, verdict, f"{took:.1f}")
-        say.print(overview)
+        overview = [
+            (claim.number, claim.name, "not run" if isinstance(outcome, str) else outcome.verdict, f"{took:.1f}")
+            for (claim, outcome), took in zip(outcomes, seconds, strict=True)
+        ]
+        say.print(screen.table(("", "claim", "verdict", "seconds"), overview, right=(0, 3)))
     if report is not None:
-        from chainrule.claims.report import write
-
         path = write(report, outcomes, run_with)
         say.print(f"Wrote {path}")
     if as_json:
@@ -108,9 +104,7 @@ def _show(say: "Console", result: "Result | str") -> None:
         say.print(f"{result}\n")
         return
     right = [i for i in range(len(result.headers)) if of_numbers(result.rows, i)]
-    shown = screen.table(*result.headers, right=right)
-    for row in result.rows:
-        shown.add_row(*map(cell, row))
+    shown = screen.table(result.headers, (map(cell, row) for row in result.rows), right)
     if say.measure(shown).maximum >= say.width:
         for i in right:  # these are as narrow as their numbers and the words above them, so that the texts have room
             words = [*result.headers[i].split(), *(cell(row[i]) for row in result.rows)]

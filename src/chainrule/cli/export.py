@@ -40,7 +40,5 @@ def export(
     say = console()
     say.print(f"Wrote {out} ({out.stat().st_size / 1000:,.0f} kB), ONNX opset {exporting.OPSET}")
     for title, side in (("input", written.inputs), ("output", written.outputs)):
-        shown = screen.table(title, "type", "shape", "")
-        for port in side:
-            shown.add_row(port.name, port.type, " × ".join(map(str, port.shape)), port.meaning)
-        say.print(shown)
+        rows = [(port.name, port.type, " × ".join(map(str, port.shape)), port.meaning) for port in side]
+        say.print(screen.table((title, "type", "shape", ""), rows))

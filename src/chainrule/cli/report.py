@@ -210,20 +210,18 @@ def _versions(page: Page, estimator: Any, seed: int) -> None:
     import numpy
     import sklearn
 
-    shown = screen.table("", "")
-    for name, value in (
-        ("seed", seed),
-        ("network", " ".join(repr(estimator).split())),
-        ("engine", f"{estimator.engine_}, {estimator.network_.dtype.name}"),
-        ("chainrule", __version__),
-        ("Python", platform.python_version()),
-        ("NumPy", numpy.__version__),
-        ("scikit-learn", sklearn.__version__),
-        ("matplotlib", matplotlib.__version__),
-        ("machine", f"{platform.system()} {platform.machine()}"),
-    ):
-        shown.add_row(name, str(value))
-    page.print(shown)
+    versions = {
+        "seed": seed,
+        "network": " ".join(repr(estimator).split()),
+        "engine": f"{estimator.engine_}, {estimator.network_.dtype.name}",
+        "chainrule": __version__,
+        "Python": platform.python_version(),
+        "NumPy": numpy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "matplotlib": matplotlib.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    page.print(screen.table(("", ""), versions.items()))
 
 
 def _table(shown: Table) -> Html:

@@ -1,6 +1,6 @@
 """What the command line shows: tables, the progress bar, and numbers in plain form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,11 +35,13 @@ class Printer(Protocol):
         """Show a line or a table."""
 
 
-def table(*headers: str, right: Sequence[int] = ()) -> Table:
+def table(headers: Sequence[str], rows: Iterable[Iterable[object]] = (), right: Collection[int] = ()) -> Table:
     """A table without frills; `right` are the columns to align to the right."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, header in enumerate(headers):
         made.add_column(header, justify="right" if i in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*map(str, row))
     return made
 
 
@@ -81,21 +83,15 @@ def understood(console: Printer, plan: "Plan", name: str) -> None:
 def columns(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
     """One line for each column, or for each role where there are many."""
     if len(given) > MANY:
-        shown = table("used as", "columns", "", right=(1,))
-        for role, words in _ROLES.items():
-            names = [str(column["name"]) for column in given if column["role"] == role]
-            if names:
-                shown.add_row(words, str(len(names)), first_few(names, 8))
-    else:
-        shown = table("column", "used as", "missing", "what is in it", right=(2,))
-        for column in given:
-            shown.add_row(
-                str(column["name"]),
-                _ROLES[column["role"]],
-                f"{column['missing']:,}" if column["missing"] else "",
-                column["note"],
-                style="dim" if column["role"] == "left out" else None,
-            )
+        names = {role: [column["name"] for column in given if column["role"] == role] for role in _ROLES}
+        rows = [(_ROLES[role], len(some), first_few(some, 8)) for role, some in names.items() if some]
+        console.print(table(("used as", "columns", ""), rows, right=(1,)))
+        return
+    shown = table(("column", "used as", "missing", "what is in it"), right=(2,))
+    for column in given:
+        name, role, missing = str(column["name"]), column["role"], column["missing"]
+        style = "dim" if role == "left out" else None
+        shown.add_row(name, _ROLES[role], f"{missing:,}" if missing else "", column["note"], style=style)
     console.print(shown)
 
 
@@ -107,14 +103,13 @@ def classes(console: Printer, counts: Sequence[tuple[Any, int]]) -> None:
 
 def layers(console: Printer, described: Mapping[str, Any]) -> None:
     """The network that `describe` describes as a table: each layer has units, activation, W, b, parameters."""
-    shown, given = table("layer", "units", "activation", "W", "b", "parameters", right=(1, 5)), described["layers"]
-    shown.add_row("input", f"{described['inputs']:,}", "", "", "", "")
+    given = described["layers"]
+    rows = [("input", f"{described['inputs']:,}", "", "", "", "")]
     for l, layer in enumerate(given, 1):
+        W, b = ("{} × {}".format(*layer[key]) for key in ("W", "b"))
         name = "output" if l == len(given) else str(l)
-        shape = {key: "{} × {}".format(*layer[key]) for key in ("W", "b")}
-        shown.add_row(
-            name, f"{layer['units']:,}", layer["activation"], shape["W"], shape["b"], f"{layer['parameters']:,}"
-        )
+        rows.append((name, f"{layer['units']:,}", layer["activation"], W, b, f"{layer['parameters']:,}"))
+    shown = table(("layer", "units", "activation", "W", "b", "parameters"), rows, right=(1, 5))
     if len(given) > 1:
         shown.add_section()
         shown.add_row("total", "", "", "", "", f"{sum(layer['parameters'] for layer in given):,}")
@@ -124,7 +119,7 @@ def layers(console: Printer, described: Mapping[str, Any]) -> None:
 def scores(console: Printer, given: Mapping[str, Mapping[str, float | None]], title: str) -> None:
     """One line for each model, one column for each score."""
     names = list(next(iter(given.values())))
-    shown = table("", *names, right=range(1, len(names) + 1))
+    shown = table(["", *names], right=range(1, len(names) + 1))
     console.print(title, style="bold")
     for i, (model, values) in enumerate(given.items()):
         shown.add_row(model, *(number(values[name]) for name in names), style="bold" if i == 0 else None)
@@ -133,22 +128,22 @@ def scores(console: Printer, given: Mapping[str, Mapping[str, float | None]], ti
 
 def preprocessing(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
     """What is done before the network, step by step."""
-    shown = table("step", "does", "columns")
+    rows = []
     for step in given:
         columns = step.get("columns", "")
-        shown.add_row(step["step"], step["does"], columns if isinstance(columns, str) else first_few(columns, 8))
-    console.print(shown)
+        rows.append((step["step"], step["does"], columns if isinstance(columns, str) else first_few(columns, 8)))
+    console.print(table(("step", "does", "columns"), rows))
 
 
 def history(console: Printer, given: Mapping[str, Sequence[float | None]], metric: str, epochs: int) -> None:
     """How the training went, at some of its epochs. Long curves have been thinned: their values lie evenly over all."""
     count = len(given["cost"])
-    names = (name.replace("metric", metric).replace("validation", "held-out").replace("_", " ") for name in given)
-    shown = table("epoch", *names, right=range(len(given) + 1))
+    names = [name.replace("metric", metric).replace("validation", "held-out").replace("_", " ") for name in given]
+    rows = []
     for i in sorted({round(part * (count - 1) / 8) for part in range(9)}):
         epoch = 1 + round(i * (epochs - 1) / max(count - 1, 1))
-        shown.add_row(str(epoch), *(number(values[i]) for values in given.values()))
-    console.print(shown)
+        rows.append((epoch, *(number(values[i]) for values in given.values())))
+    console.print(table(["epoch", *names], rows, right=range(len(given) + 1)))
 
 
 def confusion(console: Printer, classes: Any, y: Any, predicted: Any) -> None:
@@ -158,10 +153,10 @@ def confusion(console: Printer, classes: Any, y: Any, predicted: Any) -> None:
     if len(classes) > 12:
         return
     labels, counts = classes.tolist(), confusion_matrix(y, predicted, labels=classes).tolist()
-    shown = table("true \\ predicted", *map(str, labels), right=range(1, len(labels) + 1))
-    for label, row in zip(labels, counts, strict=True):
-        shown.add_row(str(label), *(f"{count:,}" if count else "·" for count in row))
-    console.print(shown)
+    rows = [
+        (label, *(f"{count:,}" if count else "·" for count in row)) for label, row in zip(labels, counts, strict=True)
+    ]
+    console.print(table(["true \\ predicted", *map(str, labels)], rows, right=range(1, len(labels) + 1)))
 
 
 @dataclass

@@ -11,8 +11,14 @@ from chainrule.cli.model import Trained, read_header, scores
 from chainrule.text import first_few
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
+
+# For the end of a name, the method of a DataFrame that writes such a file, and its options.
+_WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".csv": ("to_csv", {"index": False}),
+    ".parquet": ("to_parquet", {"index": False}),
+    ".json": ("to_json", {"orient": "records"}),
+}
 
 
 def predict(
@@ -25,7 +31,7 @@ def predict(
 ) -> None:
     """Predict every row of DATA: the answer, and for classes how likely each is."""
     if out is not None:
-        if out.suffix.lower() not in (".csv", ".parquet", ".json"):
+        if out.suffix.lower() not in _WRITERS:
             raise CommandError(f"{out}: predictions go to a .csv, .parquet or .json file")
         writable(out, "--out")
         if any(path.exists() and out.exists() and out.samefile(path) for path in (Path(data), model)):
@@ -42,7 +48,8 @@ def predict(
         for label, column in zip(trained.classes, trained.pipeline.predict_proba(X).T, strict=True):
             frame[f"probability {label}"] = column
     if out is not None:
-        _write(frame, out)
+        method, options = _WRITERS[out.suffix.lower()]
+        getattr(frame, method)(out, **options)
     if as_json:
         result = {"model": str(model), "data": table.name, "target": trained.target, "rows": len(frame)}
         print_json(result | ({"out": str(out)} if out else {"predictions": frame.to_dict("records")}))
@@ -135,13 +142,3 @@ def _show(say: "Console", model: str, header: dict[str, Any]) -> None:
         say.print(f"Trained {screen.counted(training['epochs'], 'epoch')}{seed}")
         if training["history"].get("cost"):
             screen.history(say, training["history"], compared_by, training["epochs"])
-
-
-def _write(frame: "pd.DataFrame", out: Path) -> None:
-    match out.suffix.lower():
-        case ".csv":
-            frame.to_csv(out, index=False)
-        case ".parquet":
-            frame.to_parquet(out, index=False)
-        case _:
-            frame.to_json(out, orient="records")

@@ -61,7 +61,7 @@ def trace(
     if as_json:
         result: dict[str, Any] = {"model": str(model), "data": table.name, "row": row, "prediction": answer}
         result["target"] = None if y is None else y[0]
-        result["columns"] = {name: _value(value) for name, value in _values(one).items()}
+        result["columns"] = _values(one)
         result["inputs"] = {"names": names, "prepared": prepared[0]}
         if unit_sum is not None:
             result["unit"] = {field.name: getattr(unit_sum, field.name) for field in fields(unit_sum)}
@@ -131,25 +131,21 @@ def _row(table: "Table", i: int) -> "Table":
 
 
 def _values(one: "Table") -> dict[str, Any]:
-    """The row as it stands in the table, by the names of the columns; empty where they have none."""
+    """The row as it stands in the table, by the names of the columns; None where a value is missing."""
     X: Any = one.X
-    return {str(name): X[name].iloc[0] for name in getattr(X, "columns", ())}
+    return {str(name): _value(X[name].iloc[0]) for name in getattr(X, "columns", ())}
 
 
 def _columns(say: "Console", one: "Table", about: dict[str, Any]) -> None:
     """The values of the row, and how each is used."""
     roles = {str(column["name"]): column["role"] for column in about["columns"] or ()}
     values = _values(one)
-    if not values:
-        return
-    many = len(values) > INPUTS
-    if many:
-        say.print(f"{len(values):,} columns, the first {screen.MANY}:")
-    shown = screen.table("column", "value", "used as")
-    for name, value in list(values.items())[: screen.MANY if many else None]:
-        known = _value(value)
-        shown.add_row(name, "missing" if known is None else str(known), roles.get(name, ""))
-    say.print(shown)
+    rows = [(name, "missing" if value is None else value, roles.get(name, "")) for name, value in values.items()]
+    if len(rows) > INPUTS:
+        say.print(f"{len(rows):,} columns, the first {screen.MANY}:")
+        rows = rows[: screen.MANY]
+    if rows:
+        say.print(screen.table(("column", "value", "used as"), rows))
 
 
 def _inputs(say: "Console", names: list[str], prepared: Any, working: "Trace") -> None:
@@ -158,11 +154,11 @@ def _inputs(say: "Console", names: list[str], prepared: Any, working: "Trace") -
     if len(names) > INPUTS:
         say.print(f"{len(names):,} inputs, A[0]: {sum(seen != 0):,} are not 0")
         return
-    normal = working.network.normalizer is not None
-    shown = screen.table("input", "prepared", *["normalized, A[0]"] * normal, right=(1, 2))
-    for name, before, after in zip(names, prepared, seen, strict=True):
-        shown.add_row(name, f"{before:.5g}", *[f"{after:.5g}"] * normal)
-    say.print(shown)
+    parts = {"prepared": prepared}
+    if working.network.normalizer is not None:
+        parts["normalized, A[0]"] = seen
+    rows = zip(names, *([f"{x:.5g}" for x in part] for part in parts.values()), strict=True)
+    say.print(screen.table(["input", *parts], rows, right=(1, 2)))
 
 
 def _smoothed(estimator: Any) -> str:
