@@ -80,26 +80,21 @@ class Graph:
 
     def model(self, metadata: dict[str, str]) -> Any:
         """The onnx.ModelProto, checked. Raises ExportError where ONNX does not take it."""
-        import onnx
+        from onnx import checker, helper
 
         if self._size > _LARGEST:
             raise ExportError(f"the constants take {self._size:,} bytes, an ONNX file holds at most {_LARGEST:,}")
-        model = onnx.helper.make_model(
-            onnx.helper.make_graph(
-                self._nodes,
-                "chainrule",
-                [_value_info(port) for port in self.inputs],
-                [_value_info(port) for port in self.outputs],
-                self._constants,
-            ),
-            opset_imports=[onnx.helper.make_opsetid("", OPSET), onnx.helper.make_opsetid(ML, ML_OPSET)],
+        inputs, outputs = [_value_info(port) for port in self.inputs], [_value_info(port) for port in self.outputs]
+        model = helper.make_model(
+            helper.make_graph(self._nodes, "chainrule", inputs, outputs, self._constants),
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)],
             ir_version=IR_VERSION,
             producer_name="chainrule",
             producer_version=__version__,
         )
-        onnx.helper.set_model_props(model, metadata)
+        helper.set_model_props(model, metadata)
         try:
-            onnx.checker.check_model(model, full_check=True)
+            checker.check_model(model, full_check=True)
         except Exception as error:  # of several kinds, none with a base of its own
             raise ExportError(f"onnx does not take it: {error}") from error
         return model
@@ -150,10 +145,9 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
             test, *choices = values
             kind = next(choice for choice in choices if isinstance(choice, Symbol))
             return self.graph.op("Where", test, *(kind._beside(choice) for choice in choices), dtype=kind.dtype)
-        if function is np.concatenate and len(values[0]) == 1:
-            return values[0][0]
         if function is np.concatenate:
-            return self.graph.op("Concat", *values[0], dtype=self.dtype, **options)
+            parts = values[0]
+            return parts[0] if len(parts) == 1 else self.graph.op("Concat", *parts, dtype=self.dtype, **options)
         raise ExportError(f"{function.__name__} has no counterpart among ONNX's operators")
 
     def __array__(self, *_: Any, **__: Any) -> Array:

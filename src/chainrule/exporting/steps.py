@@ -48,9 +48,8 @@ def inputs(graph: Graph, steps: list[Any], network: Any, what: str = "") -> Give
     count = first.n_features_in_
     wanted = [_wanted(first, k) for k in range(count)]
     if isinstance(first, ColumnTransformer) and hasattr(first, "feature_names_in_"):
-        parts = [(name, part) for name, part, _ in first.transformers_ if not _dropped(part)]
-        used = {k for name, _ in parts for k in _numbers(first, name)}
-        return {first.feature_names_in_[k]: _input(graph, first.feature_names_in_[k], wanted[k]) for k in sorted(used)}
+        used = sorted({k for _, _, numbers in _parts(first) for k in numbers})
+        return {first.feature_names_in_[k]: _input(graph, first.feature_names_in_[k], wanted[k]) for k in used}
     if len(set(wanted)) > 1 or isinstance(wanted[0], str):
         raise ExportError("text and numbers in one array: fit the pipeline to a DataFrame, whose columns have names")
     narrow = isinstance(first, SimpleImputer) and first.statistics_.dtype == network.dtype
@@ -117,11 +116,8 @@ def _wanted(step: Any, k: int) -> np.dtype[Any] | str:
         parts = [part for _, part in step.steps if part not in (None, "passthrough")]
         return _wanted(parts[0], k) if parts else DOUBLE
     if isinstance(step, ColumnTransformer):
-        for name, part, _ in step.transformers_:
-            numbers = _numbers(step, name)
-            if k in numbers and not _dropped(part) and (kind := _wanted(part, numbers.index(k))) != DOUBLE:
-                return kind
-        return DOUBLE
+        kinds = [_wanted(part, numbers.index(k)) for _, part, numbers in _parts(step) if k in numbers]
+        return next((kind for kind in kinds if kind != DOUBLE), DOUBLE)
     if isinstance(step, TfidfVectorizer):
         return str(step.token_pattern)
     if isinstance(step, OneHotEncoder):
@@ -131,22 +127,16 @@ def _wanted(step: Any, k: int) -> np.dtype[Any] | str:
     return DOUBLE
 
 
-def _dropped(part: Any) -> bool:
-    return isinstance(part, str) and part == "drop"
-
-
-def _numbers(step: ColumnTransformer, name: str) -> list[int]:
-    """Which columns the transformer of that name is for."""
-    return list(step._transformer_to_input_indices[name])
+def _parts(step: ColumnTransformer) -> list[tuple[str, Any, list[int]]]:
+    """The transformers that are used: name, transformer, and the numbers of its columns."""
+    numbers = {name: list(indices) for name, indices in step._transformer_to_input_indices.items()}
+    return [(name, part, numbers[name]) for name, part, _ in step.transformers_ if part != "drop" and numbers[name]]
 
 
 def _column_transformer(step: ColumnTransformer, given: Given) -> Value:
     names = getattr(step, "feature_names_in_", None)
     made = []
-    for name, part, _ in step.transformers_:
-        numbers = _numbers(step, name)
-        if not numbers or _dropped(part):
-            continue
+    for name, part, numbers in _parts(step):
         if isinstance(given, dict):
             assert names is not None
             some: Given = {names[k]: given[names[k]] for k in numbers}
