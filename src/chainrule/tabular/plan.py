@@ -151,7 +151,7 @@ def _column(values: "pd.Series[Any]", keep: bool) -> Column:
     if kind == "categorical":
         known = known.astype(known.cat.categories.dtype)
     elif kind in ("datetime64", "datetime", "date"):
-        return Column(name, "date", f"{known.min():%Y-%m-%d} to {known.max():%Y-%m-%d}", missing)
+        return Column(name, "date", _span(known), missing)
     elif kind not in ("boolean", "string") and not numeric(known):
         known = known.map(str)  # lists, bytes, a mixture: some cannot be counted otherwise
     different = known.nunique()
@@ -192,9 +192,11 @@ def _date(name: str, known: "pd.Series[Any]", missing: int) -> Column | None:
     if dates.notna().mean() < 0.9:
         return None
     form = "" if best == "ISO8601" else f", read as {_spelled(best)}"
-    return Column(
-        name, "date", f"{dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}{form}", missing + int(dates.isna().sum()), best
-    )
+    return Column(name, "date", f"{_span(dates)}{form}", missing + int(dates.isna().sum()), best)
+
+
+def _span(dates: "pd.Series[Any]") -> str:
+    return f"{dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
 
 
 def _spelled(form: str) -> str:
@@ -211,10 +213,9 @@ def _words(name: str, known: "pd.Series[Any]", missing: int, keep: bool) -> Colu
     words = known.iloc[:10_000].str.lower().str.findall(WORD)
     rows_of = words.map(set).explode().value_counts()  # word → rows it is in
     common = rows_of[rows_of >= often(len(words))]
-    if words.map(len).mean() >= 5 and common.sum() >= len(words):
-        return Column(
-            name, "text", f"{words.map(len).mean():.0f} words on average, {len(common)} of them common", missing
-        )
+    length = words.map(len).mean()
+    if length >= 5 and common.sum() >= len(words):
+        return Column(name, "text", f"{length:.0f} words on average, {len(common)} of them common", missing)
     if min(missing, len(known)) >= 0.05 * (missing + len(known)):
         return Column(name, "presence", f"{len(counts):,} different values: only whether it is given", missing)
     return Column(name, "left out", f"{len(counts):,} different values, like an identifier", missing)
