@@ -4,8 +4,6 @@ Nothing is downloaded, nothing is unpickled, nothing outside the source is opene
 limited (see common.size_limit). pandas, pyarrow, h5py and Pillow are imported when a source needs them.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import re

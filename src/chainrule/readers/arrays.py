@@ -1,7 +1,5 @@
 """Which of several named arrays are the examples, the target and the names of the classes."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """What every reader shares: the Table, the error, and the checks before a file is opened."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import stat
@@ -41,8 +39,8 @@ class Table:
     """
 
     name: str  # what to call it on screen
-    X: pd.DataFrame | NDArray[np.float32]
-    y: pd.Series | NDArray[Any] | None  # length m; missing targets stay missing
+    X: "pd.DataFrame | NDArray[np.float32]"
+    y: "pd.Series | NDArray[Any] | None"  # length m; missing targets stay missing
     target: str | None
     image_shape: tuple[int, int, int] | None = None  # (height, width, channels) when rows are images
     files: tuple[str, ...] | None = None  # the file of each row, as class/name.png, when rows are image files

@@ -1,7 +1,5 @@
 """Tables as text: encoding, delimiter and decimal mark are detected here, then pandas reads the table."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read(path: Path, sep: str | None) -> pd.DataFrame:
+def read(path: Path, sep: str | None) -> "pd.DataFrame":
     """The table in a text file; sep: its delimiter, or None to look for it among , ; tab |."""
     import pandas as pd
 

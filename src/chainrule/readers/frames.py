@@ -1,7 +1,5 @@
 """From a whole frame to a Table."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 250_000  # pandas takes some 30 µs for each
 
 
-def split(where: str | Path, frame: pd.DataFrame, target: str | None) -> Table:
+def split(where: str | Path, frame: "pd.DataFrame", target: str | None) -> Table:
     """A whole frame as a Table: the column `target` is y, the rest is X."""
     name = Path(where).name
     check_names(where, frame.columns)

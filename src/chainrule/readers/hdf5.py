@@ -1,7 +1,5 @@
 """Arrays in an HDF5 file. Data that lie in another file are refused."""
 
-from __future__ import annotations
-
 import math
 import mmap
 import zlib
@@ -37,7 +35,7 @@ def read(path: Path, target: str | None) -> Table:
             return arrays.table(path, list(data_sets), lambda key: _array(path, key, data_sets[key], size), target)
 
 
-def _walk(path: Path, group: h5py.Group, prefix: str, seen: set[Any]) -> Iterator[tuple[str, h5py.Dataset]]:
+def _walk(path: Path, group: "h5py.Group", prefix: str, seen: set[Any]) -> "Iterator[tuple[str, h5py.Dataset]]":
     """The data sets with their names, each once, also where groups form a circle. seen: groups and data sets so far."""
     import h5py
 
@@ -63,7 +61,7 @@ def _walk(path: Path, group: h5py.Group, prefix: str, seen: set[Any]) -> Iterato
             yield from _walk(path, node, f"{prefix}{name}/", seen)
 
 
-def _array(path: Path, key: str, data: h5py.Dataset, size: int) -> NDArray[Any]:
+def _array(path: Path, key: str, data: "h5py.Dataset", size: int) -> NDArray[Any]:
     import h5py
 
     if data.external or data.is_virtual:
@@ -81,7 +79,7 @@ def _array(path: Path, key: str, data: h5py.Dataset, size: int) -> NDArray[Any]:
     return np.asarray(data[()])
 
 
-def _texts(path: Path, key: str, data: h5py.Dataset, size: int) -> NDArray[Any]:
+def _texts(path: Path, key: str, data: "h5py.Dataset", size: int) -> NDArray[Any]:
     """Text of any length, some rows at a time: many items may stand for the same long text of the file."""
     each = max(1, size) * math.prod(data.shape[1:])  # bytes that one row may come to
     step = max(1, size_limit(size) // max(1, each))
@@ -94,7 +92,7 @@ def _texts(path: Path, key: str, data: h5py.Dataset, size: int) -> NDArray[Any]:
     return np.concatenate(pieces) if pieces else np.asarray(data[()])
 
 
-def _check_heaps(path: Path, data: h5py.Dataset) -> None:
+def _check_heaps(path: Path, data: "h5py.Dataset") -> None:
     """Refuse a file in whose heaps, where texts lie, HDF5 would walk without end: over free space of no length.
 
     Source: "HDF5 File Format Specification", III.E. Disk Format: Level 1E - Global Heap.
@@ -114,7 +112,7 @@ def _check_heaps(path: Path, data: h5py.Dataset) -> None:
                 at += length if free else 16 + -(-length // 8) * 8
 
 
-def _check_chunks(path: Path, key: str, data: h5py.Dataset, size: int) -> None:
+def _check_chunks(path: Path, key: str, data: "h5py.Dataset", size: int) -> None:
     """Refuse filters other than ours, and gzip that opens to more than its chunk, which HDF5 would write out whole."""
     pipeline = data.id.get_create_plist()
     filters = [pipeline.get_filter(i)[0] for i in range(pipeline.get_nfilters())]

@@ -1,7 +1,5 @@
 """IDX: the images and labels of MNIST and its like, also gzipped."""
 
-from __future__ import annotations
-
 import math
 import os
 import struct

@@ -1,7 +1,5 @@
 """Image files, and folders of them with one sub-folder per class."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Arrays in an .npz archive, as numpy.savez writes it. Nothing is unpickled."""
 
-from __future__ import annotations
-
 import math
 import warnings
 import zipfile

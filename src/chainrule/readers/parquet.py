@@ -1,7 +1,5 @@
 """Parquet tables, read some rows at a time, so that what they open to is known before it fills the memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,7 +21,7 @@ _TYPE, _PACKED, _DATA, _DICTIONARY, _TEXT = 1, 7, 9, 11, 6  # bytes, where the p
 _UNPACKED, _PAGE = 2, 3  # in the header of a page: its bytes after and before they are unpacked
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path) -> "pd.DataFrame":
     """The table in a file; a named index is a column of it. Columns of lists and the like are refused."""
     size = regular(path)
     with opening(path, "Parquet"):

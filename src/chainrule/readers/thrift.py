@@ -3,8 +3,6 @@
 Source: "Thrift Compact protocol encoding", thrift/doc/specs/thrift-compact-protocol.md of Apache Thrift.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 _MOST_DEPTH = 32
