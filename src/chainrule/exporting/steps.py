@@ -106,7 +106,7 @@ def _typed(x: Value, role: str) -> Value:
     if role == "boolean":
         return np.where((x == 0) | (x == 1), x, np.nan)
     if role == "presence":
-        return _among(x, [""], there=0, otherwise=1).astype(DOUBLE)
+        return _index(x, [""]).astype(DOUBLE)  # 0 for "", 1 for all else
     return x
 
 
@@ -161,7 +161,7 @@ def _imputer(step: SimpleImputer, x: Value) -> Value:
     if x.dtype == TEXT:
         if not pd.isna(step.missing_values):
             raise _unsupported(f"SimpleImputer(missing_values={step.missing_values!r}) of text")
-        missing = _among(x, [""], there=1, otherwise=0).astype(bool)
+        missing = _index(x, [""]) == 0
         fill = np.array(["" if pd.isna(value) else value for value in step.statistics_], dtype=object)
         made = x.graph.op("Where", missing, fill, x, dtype=TEXT)
     else:
@@ -256,7 +256,7 @@ def _number_of(x: Value, known: Any) -> Value:
         words = ["" if pd.isna(value) else str(value) for value in known]
         if len(set(words)) < len(words):
             raise ExportError('"" and a missing value are two categories: in ONNX both are ""')
-        return _among(x, words, otherwise=len(words))
+        return _index(x, words)
     values = known.astype(np.float64)
     same = x == values  # (batch, categories)
     if np.isnan(values).any():
@@ -266,10 +266,10 @@ def _number_of(x: Value, known: Any) -> Value:
     return number.astype(np.int64)
 
 
-def _among(x: Value, words: list[str], there: int | None = None, otherwise: int = 0) -> Value:
-    """The place of a text in a list, or `there` for each; `otherwise` where it is none of them. int64."""
-    numbers = [k if there is None else there for k in range(len(words))]
-    code: dict[str, Any] = {"keys_strings": words, "values_int64s": numbers, "default_int64": otherwise}
+def _index(x: Value, words: list[str]) -> Value:
+    """Where a text is in a list, from 0; as many as there are where it is none of them. int64."""
+    count = len(words)
+    code: dict[str, Any] = {"keys_strings": words, "values_int64s": range(count), "default_int64": count}
     return x.graph.op("LabelEncoder", x, dtype=np.dtype(np.int64), domain=ML, **code)
 
 
