@@ -51,11 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(without_controls(str(stopped)), file=sys.stderr)
         code = stopped.code
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
-        _fail(str(error) or "not enough memory")
+        complain("error", str(error) or "not enough memory")
+        code = 2
     except Exception as error:
         if not hasattr(error, "format_message"):  # then it is not typer's, about an option, but a bug of ours
             raise
-        _fail(error.format_message())
+        complain("error", error.format_message())
+        code = 2
     finally:
         signal.signal(signal.SIGTERM, before)
     sys.exit(code)
@@ -63,8 +65,3 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _terminated(number: int, frame: object) -> NoReturn:
     raise Stopped(128 + number)
-
-
-def _fail(message: str) -> NoReturn:
-    complain("error", message)
-    sys.exit(2)

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Json, console, print_json, report_file
 from chainrule.text import unknown
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from chainrule.claims import Claim, Result
 
 
@@ -97,7 +96,7 @@ def _chosen(names: Sequence[str], known: "dict[str, Claim]") -> "list[Claim]":
     return list(chosen.values())
 
 
-def _show(say: "Console", result: "Result | str") -> None:
+def _show(say: Console, result: "Result | str") -> None:
     from chainrule.claims.common import cell, of_numbers
 
     if isinstance(result, str):

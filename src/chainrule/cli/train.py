@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
+from rich.console import Console
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, print_json, report_file, writable
@@ -23,7 +24,6 @@ from chainrule.text import as_json as to_json
 from chainrule.text import first_few
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from sklearn.pipeline import Pipeline
 
     from chainrule.cli.report import Traces
@@ -48,7 +48,7 @@ class Run:
     arguments: dict[str, Any]  # of the estimator, instead of the recipe's
     seed: int
     test: float  # the share of the rows to hold out
-    progress: "Console"  # for all but the result
+    progress: Console  # for all but the result
     again: str  # the command that goes on from the checkpoint
 
 

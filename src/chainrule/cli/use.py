@@ -1,17 +1,15 @@
 """chainrule predict, evaluate and inspect: what a saved model is good for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Model, console, metric, print_json, writable
 from chainrule.cli.model import Trained, read_header, scores
 from chainrule.text import first_few
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 # For the end of a name, the method of a DataFrame that writes such a file, and its options.
 _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -104,7 +102,7 @@ def inspect(model: Model, as_json: Json = False) -> None:
         raise CommandError(f"{model}: what it says about itself cannot be shown: {type(error).__name__}") from None
 
 
-def _show(say: "Console", model: str, header: dict[str, Any]) -> None:
+def _show(say: Console, model: str, header: dict[str, Any]) -> None:
     about = header["about"]
     if header["kind"] == "checkpoint":
         say.print(f"A training as it was after epoch {header['epoch']} of {header['epochs']}")

@@ -5,14 +5,13 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Model, console, print_json
 from chainrule.cli.model import Trained, targets
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from chainrule.readers import Table
     from chainrule.working.trace import Trace
 
@@ -136,7 +135,7 @@ def _values(one: "Table") -> dict[str, Any]:
     return {str(name): _value(X[name].iloc[0]) for name in getattr(X, "columns", ())}
 
 
-def _columns(say: "Console", one: "Table", about: dict[str, Any]) -> None:
+def _columns(say: Console, one: "Table", about: dict[str, Any]) -> None:
     """The values of the row, and how each is used."""
     roles = {str(column["name"]): column["role"] for column in about["columns"] or ()}
     values = _values(one)
@@ -148,7 +147,7 @@ def _columns(say: "Console", one: "Table", about: dict[str, Any]) -> None:
         say.print(screen.table(("column", "value", "used as"), rows))
 
 
-def _inputs(say: "Console", names: list[str], prepared: Any, working: "Trace") -> None:
+def _inputs(say: Console, names: list[str], prepared: Any, working: "Trace") -> None:
     """What the preparation gives, and what the network makes of it."""
     seen = working["A"][0][:, 0]
     if len(names) > INPUTS:
