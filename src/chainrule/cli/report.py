@@ -119,38 +119,28 @@ def write(
 def _network(page: Page, estimator: Any, plan: "Plan") -> None:
     net = estimator.network_
     screen.layers(page, net.describe())
-    page.picture(
-        min(1.4 * min(net.L + 1, 9) + 2, 11),
-        min(max(net.sizes), 10) * 0.45 + 1.5,
+    caption = (
         "The trained network. The wider a line, the larger the weight, and the fuller a circle, the larger the bias; "
-        "green is above zero, purple below. Of large layers a few units are drawn.",
-        plots.network,
-        net,
+        "green is above zero, purple below. Of large layers a few units are drawn."
     )
+    width, height = min(1.4 * min(net.L + 1, 9) + 2, 11), min(max(net.sizes), 10) * 0.45 + 1.5
+    page.picture(width, height, caption, plots.network, net)
     if plan.image_shape is not None:
-        height, width, channels = plan.image_shape
+        rows, columns, channels = plan.image_shape
         shown = "Green is above zero, purple below." if channels == 1 else "Middle gray is zero."
-        page.picture(
-            9,
-            -(-min(net.sizes[1], 64) // 8) * 1.05 * height / width + 0.5,
-            f"The weights of the first layer, an image for each unit: what it looks for. {shown}",
-            plots.first_layer,
-            net,
-            plan.image_shape,
-        )
+        caption = f"The weights of the first layer, an image for each unit: what it looks for. {shown}"
+        height = -(-min(net.sizes[1], 64) // 8) * 1.05 * rows / columns + 0.5
+        page.picture(9, height, caption, plots.first_layer, net, plan.image_shape)
     for spec in dict.fromkeys(g.spec for g in net.g[1:-1]):
         page.picture(5, 3, f"The activation {spec} with its slope.", plots.activation, spec)
 
 
 def _training(page: Page, estimator: Any, traces: Traces) -> None:
-    page.picture(
-        7,
-        3.6,
+    caption = (
         "The cost of each epoch, counted from 0. The training cost may be above the validation cost: it has the L2 "
-        "term, and is measured while the epoch goes on, with dropout and smoothed labels if there are any.",
-        plots.cost_curves,
-        estimator.history_,
+        "term, and is measured while the epoch goes on, with dropout and smoothed labels if there are any."
     )
+    page.picture(7, 3.6, caption, plots.cost_curves, estimator.history_)
     screen.history(page, estimator.history_, metric(hasattr(estimator, "classes_")), estimator.n_iter_)
     if not traces:
         return

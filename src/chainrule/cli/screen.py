@@ -70,10 +70,8 @@ def understood(console: Printer, plan: "Plan", name: str) -> None:
     if plan.untargeted:
         console.print(f"Left out: {counted(plan.untargeted)} without {plan.target}")
     if plan.rare:
-        console.print(
-            f"Left out: {counted(sum(plan.rare.values()))} of classes with too few rows to learn: "
-            + first_few(plan.rare, 5)
-        )
+        rows = counted(sum(plan.rare.values()))
+        console.print(f"Left out: {rows} of classes with too few rows to learn: {first_few(plan.rare, 5)}")
     if plan.columns:
         columns(console, [asdict(column) for column in plan.columns])
     if plan.classes is not None:

@@ -263,10 +263,9 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
             warnings.simplefilter("error", ending)
         try:
             network.fit(rows.X, rows.y, **watched, **checkpoint)
-        except Stopped as stop:
-            raise _stopped(run, network, stop.code, stop.saved) from None
-        except TrainingInterrupted as stop:
-            raise _stopped(run, network, 130, stop.saved) from None
+        except (Stopped, TrainingInterrupted) as stop:
+            code = stop.code if isinstance(stop, Stopped) else 130
+            raise _stopped(run, network, code, stop.saved) from None
         except (DivergenceError, DivergenceWarning) as error:
             raise CommandError(
                 f"in epoch {error.epoch + 1} the cost is no longer a finite number: "
@@ -296,11 +295,16 @@ def _judge(fitted: Fitted) -> Scores:
     linear = clone(network).set_params(
         hidden_layer_sizes=(), solver="lbfgs", schedule=None, max_iter=200, early_stopping=False, alpha=1.0, dropout=0.0
     )  # alpha: as much as scikit-learn's LogisticRegression and Ridge shrink
-    blind = {"always the largest class": DummyClassifier()} if is_classifier(network) else None
-    baselines = {"no hidden layer": linear, **(blind or {"always the mean": DummyRegressor()})}
+    blind, name = DummyRegressor(), "always the mean"
+    if is_classifier(network):
+        blind, name = DummyClassifier(), "always the largest class"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        models = {"this network": network} | {name: model.fit(rows.X, rows.y) for name, model in baselines.items()}
+        models = {
+            "this network": network,
+            "no hidden layer": linear.fit(rows.X, rows.y),
+            name: blind.fit(rows.X, rows.y),
+        }
     return {name: score(model, rows.X_test, rows.y_test, model.predict(rows.X_test)) for name, model in models.items()}
 
 

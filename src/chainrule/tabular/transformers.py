@@ -32,9 +32,8 @@ class Columns(TransformerMixin, BaseEstimator):
         """The DataFrame of the columns: float64, text ("" where it is missing) or datetime64."""
         frame = X.to_pandas() if hasattr(X, "to_pandas") else X
         if not isinstance(frame, pd.DataFrame):
-            frame = pd.DataFrame(
-                np.asarray(X), columns=list(self.roles) if np.shape(X)[1:] == (len(self.roles),) else None
-            )
+            names = list(self.roles) if np.shape(X)[1:] == (len(self.roles),) else None
+            frame = pd.DataFrame(np.asarray(X), columns=names)
         check_columns(self.roles, frame)
         return pd.DataFrame({name: self._typed(frame[name], role) for name, role in self.roles.items()})
 
