@@ -457,9 +457,12 @@ def test_one_hot_makes_a_column_of_each_label():
         ([0.5, 1], None, "wanted whole numbers from 0"),
         ([-1, 0], None, "wanted whole numbers from 0"),
         (["a", "b"], None, "np.unique"),
-        ([], None, "wanted whole numbers"),
+        ([], None, r"labels: got shape \(0,\)"),
         ([np.nan, 1], None, "wanted whole numbers"),
         ([0, 3], 3, "got 3, wanted 0 to 2 for 3 classes"),
+        ([0, 1], 0, "classes: got 0, wanted a whole number"),
+        ([[0, 1], [1, 0]], None, r"labels: got shape \(2, 2\), wanted \(m,\) or \(1, m\)"),
+        (3, None, r"labels: got shape \(\)"),
     ],
 )
 def test_what_is_no_label_is_refused(labels, classes, message):

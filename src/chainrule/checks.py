@@ -1,5 +1,6 @@
 """Checks of what users give: constants within their bounds, numbers, whole numbers, examples without NaN."""
 
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from math import inf
 from numbers import Integral, Real
@@ -64,6 +65,19 @@ def place(name: str, row: str, where: Place, value: Any) -> str:
         f"The first is {name}[{i}, {j}] = {value}, {row} {i} of example {j}, both counted from 0; there "
         f"{'is 1' if count == 1 else f'are {count}'} in {examples} of the examples."
     )
+
+
+def check_number(name: str, value: Any, wanted: str, accepts: Callable[[Any], bool]) -> float:
+    """The value as a float. ValueError for what is no number, or not one that is wanted."""
+    if not isinstance(value, Real) or not accepts(value):
+        raise ValueError(f"{name}: got {value!r}, wanted {wanted}")
+    return float(value)
+
+
+def check_function(name: str, value: Any, wanted: str) -> None:
+    """ValueError for what is neither None nor a function (a class is none)."""
+    if value is not None and (isinstance(value, type) or not callable(value)):
+        raise ValueError(f"{name}: got {value!r}, wanted {wanted}")
 
 
 def check_whole(**counts: Any) -> None:

@@ -160,14 +160,14 @@ _ROWS = (
 LOSSES: dict[tuple[str, str], Loss] = {(row.name, row.output): row for row in _ROWS}
 
 
-def get(spec: str | None, output: str) -> Loss:
+def get(spec: str | Loss | None, output: str) -> Loss:
     """The loss of a name for an output activation.
 
     Parameters
     ----------
-    spec : str or None
-        ``"cross_entropy"``, ``"huber(1.35)"`` with its δ; None for the loss of this output that comes first in the
-        table.
+    spec : str, Loss or None
+        ``"cross_entropy"``, ``"huber(1.35)"`` with its δ; a row of your own; None for the loss of this output that comes
+        first in the table.
     output : str, the output activation
 
     Returns
@@ -179,6 +179,10 @@ def get(spec: str | None, output: str) -> Loss:
     ValueError
         For an unknown name, a pair that does not go together, and a constant that the loss cannot have.
     """
+    if isinstance(spec, Loss) and spec.output == output:
+        return spec
+    if spec is not None and not isinstance(spec, str):
+        raise TypeError(f"loss: got {spec!r}, wanted a name such as 'huber(1.35)', or a Loss for the output {output!r}")
     names = [name for name, of in LOSSES if of == output]
     if not names:
         known = ", ".join(dict.fromkeys(of for _, of in LOSSES))

@@ -11,6 +11,7 @@ from chainrule._types import Array
 from chainrule.activations import Activation
 from chainrule.engines import blas, kernel
 from chainrule.layout import Views
+from chainrule.losses import Loss
 from chainrule.normalization import Normalizer
 from chainrule.training.train import train
 
@@ -29,7 +30,7 @@ class Network:
     output : str, default "sigmoid"
         "sigmoid" (one or several independent yes/no answers), "softmax" (one of several classes), "identity", "relu",
         "tanh" (numbers) or "exp" (counts).
-    loss : str, optional
+    loss : str or Loss, optional
         By the output unless given; "absolute" and "huber(δ)" go with identity.
     init : str or float, default "auto"
         "auto", "zeros", "small", "xavier", "glorot", "glorot_uniform", "he", "lecun", or a number s for s · N(0, 1).
@@ -72,7 +73,7 @@ class Network:
         *,
         hidden: str | Activation | Sequence[str | Activation] = "relu",
         output: str | Activation = "sigmoid",
-        loss: str | None = None,
+        loss: str | Loss | None = None,
         init: str | float = "auto",
         seed: int | np.random.Generator | None = None,
         dtype: Any = np.float64,
@@ -159,11 +160,12 @@ class Network:
         listed = activations.ACTIVATIONS
         known = [g.name in listed and replace(listed[g.name], alpha=g.alpha) == g for g in self.g[1:]]
         g = [row.spec if named else row for row, named in zip(self.g[1:], known, strict=True)]
+        loss, row = self.loss, losses.LOSSES.get((self.loss.name, self.loss.output))
         return {
             "sizes": self.sizes,
             "hidden": g[:-1],
             "output": g[-1],
-            "loss": self.loss.spec,
+            "loss": loss.spec if row is not None and replace(row, delta=loss.delta) == loss else loss,
             "dtype": self.dtype.name,
             "normalizer": self.normalizer,
             "parameters": self._parameters,

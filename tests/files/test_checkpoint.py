@@ -184,6 +184,40 @@ def test_another_training_is_refused_by_what_differs(tmp_path, options, what):
         trained(tmp_path / "c", **{"engine": "native", **options})
 
 
+def test_a_file_that_came_after_the_training_was_made_is_not_overwritten(tmp_path):
+    net = cr.Network([6, 5, 1], seed=1)
+    first, second = (net.train(X, Y, cr.Adam(), epochs=3, checkpoint=tmp_path / "c") for _ in range(2))
+    first.run()
+    before = (tmp_path / "c").read_bytes()
+    with pytest.raises(CheckpointError, match="c has come to be there since this training was made"):
+        second.run()
+    assert (tmp_path / "c").read_bytes() == before
+
+
+def test_a_checkpoint_that_does_not_hold_this_training_leaves_the_network_as_it_was(tmp_path):
+    trained(tmp_path / "c", 4)
+    _, tree = modelfile.read(tmp_path / "c")
+    del tree["order"]
+    modelfile.write(tmp_path / "c", tree)
+    net = cr.Network([6, 5, 4, 1], hidden=["tanh", "relu"], seed=1)
+    parameters = net.parameters.copy()
+    options = {"epochs": 12, "batch_size": 16, "seed": 2, "checkpoint": tmp_path / "c", "resume": True}
+    with pytest.raises(CheckpointError, match="does not hold this training"):
+        net.train(X, Y, cr.Adam(0.01), **options).run()
+    np.testing.assert_array_equal(net.parameters, parameters)
+
+
+def test_leaving_the_loop_says_so_where_the_checkpoint_cannot_be_written(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    net = cr.Network([6, 5, 1], seed=1)
+    training = net.train(X, Y, cr.Adam(), epochs=9, checkpoint=cr.Checkpoint(folder / "c", every=100))
+    next(training)
+    shutil.rmtree(folder)
+    with pytest.warns(RuntimeWarning, match="training stopped after epoch 1; the checkpoint could not be written"):
+        training.close()
+
+
 def test_other_files_are_refused_and_left_alone(tmp_path):
     cr.save(cr.Network([2, 1]), tmp_path / "net")
     (tmp_path / "text").write_text("a,b\n")

@@ -1,5 +1,6 @@
 """Model files: what is saved comes back, and what is not a model is refused in one line, with no code run."""
 
+import copy
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -591,3 +593,19 @@ def test_another_scikit_learn_than_the_one_that_wrote_the_preprocessing_is_told_
         back = cr.load(tmp_path / "m")
     assert len(told) == 1
     np.testing.assert_array_equal(back.predict(X), model.predict(X))
+
+
+def test_a_loss_of_one_s_own_is_copied_with_the_network_and_not_stored():
+    row = cr.losses.LOSSES["half_squared_error", "identity"]
+    own = replace(row, function=lambda Z, Y: tuple(2 * part for part in row(Z, Y)))
+    net = cr.Network([2, 3, 1], output="identity", loss=own, seed=0)
+    X, Y = np.ones((2, 4)), np.zeros((1, 4))
+    assert (
+        copy.deepcopy(net).cost(X, Y)
+        == net.cost(X, Y)
+        == 2 * cr.Network([2, 3, 1], output="identity", seed=0).cost(X, Y)
+    )
+    with pytest.raises(ModelFileError, match="cannot be stored without code"):
+        cr.save(net, "never")
+    with pytest.raises(TypeError, match=r"loss: got .*wanted a name such as"):
+        cr.Network([2, 1], loss=own)

@@ -224,6 +224,7 @@ def test_another_error_stops_all_and_says_whose_it_is(examples):
         ({"seed": Each([np.random.default_rng(0)] * 3)}, "seed: one Generator for several networks"),
         ({"seed": Each(range(2))}, "seed: got Each of 2 values, wanted 3, one for each network"),
         ({"optimizer": Each([])}, "optimizer: got Each of 0 values"),
+        ({"checkpoint": "c"}, r"checkpoint: one file cannot keep several trainings; give Each\(paths\)"),
         ({"threads": 0}, "threads: got 0, wanted a whole number of 1 or more"),
         ({"threads": 1.5}, "threads: got 1.5"),
     ],

@@ -128,6 +128,45 @@ def test_a_training_that_is_dropped_before_it_has_begun_warns():
     next(net.train(X, Y, cr.Adam(), epochs=3))
 
 
+def test_counts_may_be_numpy_numbers_and_what_is_no_number_is_named_at_once():
+    net, X, Y = small()
+    assert len(net.train(X, Y, cr.Adam(), epochs=np.int64(3), batch_size=np.int32(5), every=np.int64(1)).run()) == 3
+    for options, message in (
+        ({"epochs": None}, "epochs: got None, wanted a whole number of 1 or more"),
+        ({"l2": "0.1"}, "l2: got '0.1', wanted a number of 0 or more"),
+        ({"clip_norm": "1"}, "clip_norm: got '1', wanted a number above 0, or None"),
+        ({"dropout": None}, "dropout: got None, wanted a share"),
+        ({"dropout": "0.5"}, "dropout: got '0.5', wanted a share"),
+        ({"schedule": "cosine"}, "schedule: got 'cosine', wanted a function epoch → factor"),
+        ({"schedule": cr.schedules.Cosine}, "schedule: got <class .*wanted a function"),
+        ({"order": np.arange(12)}, "order: got array.*wanted a function epoch → permutation"),
+        ({"validation": (X,)}, r"validation: got tuple, wanted \(X, Y\) or \(X, Y, weights\)"),
+        ({"checkpoint": 3}, "checkpoint: got 3, wanted the name of a file"),
+        ({"checkpoint": ""}, "checkpoint: got '', wanted the name of a file"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            net.train(X, Y, cr.Adam(), **{"epochs": 3, **options})
+    with pytest.raises(TypeError, match=r"optimizer: got <class .*Adam.*wanted one such as"):
+        net.train(X, Y, cr.Adam, epochs=3)
+    assert len(net.train(X, Y, cr.Adam(), epochs=2, dropout=np.array([0.2]), seed=0).run()) == 2
+
+
+def test_a_network_that_is_normalized_after_the_training_was_made_is_an_error():
+    net, X, Y = small()
+    training = net.train(X, Y, cr.Adam(), epochs=3)
+    net.normalize(X)
+    with pytest.raises(ValueError, match=r"normalized after net\.train"):
+        training.run()
+    training.close()
+
+
+def test_parameters_that_are_not_finite_are_named_as_the_cause():
+    net, X, Y = small()
+    net.b[1][0] = np.nan
+    with pytest.raises(cr.DivergenceError, match="the network's parameters were not finite before it"):
+        net.train(X, Y, cr.Adam(), epochs=3).run()
+
+
 def test_every_option_of_train_is_visible_and_train_many_has_the_same():
     ours, many = inspect.signature(cr.Network.train).parameters, inspect.signature(cr.train_many).parameters
     assert not any(p.kind is p.VAR_KEYWORD for p in (*ours.values(), *many.values()))

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.checks import check_whole
+
 Data = tuple[NDArray[np.float64], NDArray[np.float64]]  # X (n, m), Y (k, m)
 
 
@@ -41,14 +43,20 @@ def one_hot(labels: Any, classes: int | None = None) -> NDArray[np.float64]:
     ValueError
         For labels that are no whole numbers from 0 to classes − 1.
     """
-    given = np.ravel(labels)
+    given = np.asarray(labels)
+    if given.shape not in ((given.size,), (1, given.size)) or not given.size:
+        raise ValueError(f"labels: got shape {given.shape}, wanted (m,) or (1, m), one label for each example")
+    given = given.ravel()
     numbers = given.astype(np.int64) if given.dtype.kind in "biuf" and np.isfinite(given).all() else None
-    if numbers is None or not given.size or (numbers != given).any() or numbers.min() < 0:
+    if numbers is None or (numbers != given).any() or numbers.min() < 0:
         raise ValueError(
             f"labels: got {np.unique(given)[:5].tolist()} …, wanted whole numbers from 0; names become numbers by "
             "np.unique(labels, return_inverse=True)[1]"
         )
-    k = int(numbers.max()) + 1 if classes is None else classes
+    check_whole(classes=classes)
+    k = int(numbers.max()) + 1 if classes is None else int(classes)
     if numbers.max() >= k:
         raise ValueError(f"labels: got {numbers.max()}, wanted 0 to {k - 1} for {k} classes")
-    return np.eye(k)[:, numbers]
+    Y = np.zeros((k, len(numbers)))
+    Y[numbers, np.arange(len(numbers))] = 1
+    return Y

@@ -19,15 +19,9 @@ _waiting: list[int] = []  # signals that came and are deferred; only the main th
 
 
 class _KernelCall(threading.local):
-    """Within ``with kernel_call:`` a call that this thread makes to the kernel is given up when a signal waits."""
+    """Whether this thread is in a call of the kernel that is given up when a signal waits."""
 
     def __init__(self) -> None:
-        self.active = False
-
-    def __enter__(self) -> None:
-        self.active = True
-
-    def __exit__(self, *error: object) -> None:
         self.active = False
 
 

@@ -82,12 +82,13 @@ class Native:
             rates = [state.learning_rate(state.epoch + i) for i in range(some)]
             counts = np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0], np.int64)
             some_costs: list[float] = []
+            interrupts.kernel_call.active = True
             try:
-                with interrupts.kernel_call:
-                    some_costs = job.trainer.run(
-                        job.data, job.hyper, rates, order, state.network.parameters, vectors, counts
-                    )
+                some_costs = job.trainer.run(
+                    job.data, job.hyper, rates, order, state.network.parameters, vectors, counts
+                )
             finally:  # an interrupt leaves the epochs that are done
+                interrupts.kernel_call.active = False
                 updates, memory.batches, done = counts.tolist()
                 if some_costs and not np.isfinite(some_costs[-1]):
                     done -= 1

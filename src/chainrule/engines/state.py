@@ -65,6 +65,7 @@ class State:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave. ValueError if it is of another network."""
+        saved = {name: saved[name] for name in self.state_dict()}  # a KeyError comes before anything has changed
         self.network.parameters = saved["network"].parameters
         self.memory.load(saved["slots"], saved["step"])
         self.mask_key, self.epoch = saved["mask_key"], saved["epoch"]

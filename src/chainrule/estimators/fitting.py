@@ -177,7 +177,7 @@ class Fit:
     def _open(self, settings: Checkpoint) -> tuple[CheckpointWriter, dict[str, Any]]:
         """The writer of the checkpoint, and the random state from which this fit draws, or began to draw."""
         est, rng = self.estimator, self.estimator._random_state
-        free = {"verbose", "warm_start", "training_metric"}
+        free = {"verbose", "warm_start"}
         if est.schedule is None:
             free.add("max_iter")  # more epochs may be asked for, where they change nothing about the first ones
         if not isinstance(est.random_state, int):

@@ -40,7 +40,7 @@ class Checkpoint:
         Epochs between two writes; half a minute unless given.
     resume : bool, default False
         Go on from the file where it is there, with the same options and data (more epochs may be asked for), as if
-        there had been no interruption, to the last bit. Otherwise it is an error that the file is there.
+        there had been no interruption, to the last bit. Without `resume`, a file that is there already is an error.
 
     Raises
     ------
@@ -53,6 +53,9 @@ class Checkpoint:
     resume: bool = False
 
     def __post_init__(self) -> None:
+        name = os.fspath(self.path) if isinstance(self.path, (str, os.PathLike)) else None
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"checkpoint: got {self.path!r}, wanted the name of a file")
         check_whole(checkpoint_every=self.every)
 
     @classmethod
@@ -154,6 +157,8 @@ class CheckpointWriter:
         return Saved(f"{stopped}the checkpoint could not be written ({self.failure}); {there}", False)
 
     def _write(self, tree: dict[str, Any]) -> None:
+        if self._written < 0 and os.path.exists(self.path):
+            raise CheckpointError(f"checkpoint: {self.path} has come to be there since this training was made")
         started, epoch = time.monotonic(), tree["epoch"]
         try:
             model_files.write(self.path, tree | {"same": self.same})

@@ -4,6 +4,7 @@ A `Loop` takes a training from epoch to epoch, by an engine or by SciPy's L-BFGS
 comes as parts: a recorder (what is kept of an epoch, and who is told), a stop rule, and the writer of a checkpoint.
 """
 
+import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.engines.contract import Engine, Objective
 from chainrule.engines.state import State
-from chainrule.errors import DivergenceError
+from chainrule.errors import CheckpointWarning, DivergenceError
 from chainrule.optimizers import LBFGS
 from chainrule.training import lbfgs
 
@@ -35,7 +36,7 @@ class Step:
     epoch : int
         Counted from 0.
     cost : float
-        J over its examples, each before the update of its own batch, L2 included.
+        The mean of J over its batches, each measured before its own update, L2 included.
     validation_cost : float or None
         J of the validation examples after the epoch, without L2.
     learning_rate : float or None
@@ -124,8 +125,8 @@ class Patience:
 class StepRecorder:
     """Makes a `Step` of each epoch that is looked at; `reported` is the last one, None where it is not to be reported.
 
-    steps: those that were reported so far, for a checkpoint. Every epoch is looked at where a rule is watching; else
-    those to be reported.
+    steps: those that were reported so far, if keep_steps (for a checkpoint). Every epoch is looked at where a rule is
+    watching; else those to be reported. learning_rate: epoch → learning rate; None where the solver chooses its steps.
     """
 
     def __init__(
@@ -147,9 +148,7 @@ class StepRecorder:
         self.steps: list[Step] = []
         self.last: Step | None = None
         self.reported: Step | None = None
-
-    def _is_due(self, epoch: int) -> bool:
-        return epoch % self.every == 0 or epoch == self.epochs - 1
+        self._due = False  # whether the last step is one that `every` asks for
 
     def epochs_until_report(self, first: int) -> int:
         """Up to and including 0, every, 2·every, …; one where every epoch is watched."""
@@ -160,8 +159,9 @@ class StepRecorder:
 
     def record(self, epoch: int, cost: float, next_cost: float | None) -> float | None:
         """Make the step; its validation cost is what the rule compares."""
+        self._due = epoch % self.every == 0 or epoch == self.epochs - 1
         validation_cost = None
-        if self.watched is not None and (self.watching or self._is_due(epoch)) and isfinite(cost):
+        if self.watched is not None and (self.watching or self._due) and isfinite(cost):
             validation_cost = self.network.evaluate(*self.watched)[0]
         rate = None if self.learning_rate is None else self.learning_rate(epoch)
         self.last = Step(epoch, cost, validation_cost, rate, self.engine)
@@ -169,8 +169,8 @@ class StepRecorder:
 
     def end(self, stop: bool) -> bool:
         """Report the step if it is due, or the last."""
-        self.reported = self.last if stop or self._is_due(self.last.epoch) else None  # type: ignore[union-attr]
-        if self.reported is not None and self.keep_steps:
+        self.reported = self.last if stop or self._due else None
+        if self.keep_steps and self.reported is not None:
             self.steps.append(self.reported)
         return stop
 
@@ -209,13 +209,13 @@ class Loop:
     @property
     def ended(self) -> bool:
         """Whether there is nothing more to do."""
-        return self.stopped or self.epoch >= self.epochs
+        return self.epoch >= self.epochs or self.stopped
 
     def end_epoch(self, epoch: int, cost: float, next_cost: float | None = None) -> None:
         """What happens at the end of an epoch, whoever has computed it. Raises DivergenceError."""
         value = self.recorder.record(epoch, cost, next_cost)
         if not isfinite(cost):
-            raise diverged(epoch, cost, self.learning_rate and self.learning_rate(epoch))
+            raise diverged(self.network, epoch, cost, self.learning_rate and self.learning_rate(epoch))
         stop = self.rule is not None and value is not None and self.rule.stop(epoch, value)
         self.epoch = epoch + 1
         self.stopped = self.recorder.end(stop)
@@ -233,11 +233,12 @@ class Loop:
 
     def load_state_dict(self, saved: dict[str, Any], state: State) -> None:
         """Take over what a checkpoint holds. KeyError, ValueError … for what is not of this training."""
+        best = None if self.rule is None else Best(*saved["best"])
         state.load_state_dict(saved)
-        self.epoch, self.stopped = state.epoch, saved.get("ended", False)  # not in files of version 0.1.0
-        if self.rule is not None:
-            self.rule.best = Best(*saved["best"])
         self.recorder.load_state_dict(saved)
+        self.epoch, self.stopped = state.epoch, saved.get("ended", False)  # not in files of version 0.1.0
+        if self.rule is not None and best is not None:
+            self.rule.best = best
 
     def run_epochs(self, engine: Engine, state: State, writer: "CheckpointWriter | None" = None) -> Generator[None]:
         """Epochs of mini-batches; gives control back after each that was recorded."""
@@ -267,8 +268,8 @@ class Loop:
                     writer.write_last(state_dict)
                 yield
         except GeneratorExit:  # the loop around it was left
-            if not self.ended:
-                writer.write_now(state_dict)
+            if not self.ended and not (saved := writer.write_now(state_dict)).written:
+                warnings.warn(saved.message, CheckpointWarning, stacklevel=2)
             raise
 
     def run_solver(self, optimizer: LBFGS, objective: Objective, tell: Callable[[], None] | None = None) -> Any:
@@ -289,7 +290,7 @@ class Loop:
             nonlocal cost
             before, after = cost, float(intermediate_result.fun)
             if not (isfinite(before) and isfinite(after) and np.isfinite(intermediate_result.x).all()):
-                raise diverged(self.epoch, after, None)
+                raise diverged(self.network, self.epoch, after, None)
             self.network.parameters[...] = intermediate_result.x
             self.recorder.begin()  # SciPy tells of an iteration when it is over
             self.end_epoch(self.epoch, before, after)
@@ -303,8 +304,11 @@ class Loop:
         return lbfgs.minimize(optimizer, in_float64, start, self.epochs, end_iteration)
 
 
-def diverged(epoch: int, cost: float, learning_rate: float | None) -> DivergenceError:
+def diverged(network: "Network", epoch: int, cost: float, learning_rate: float | None) -> DivergenceError:
     """The error for an epoch whose cost or parameters are no longer finite."""
+    if not np.isfinite(network.parameters).all():
+        message = f"epoch {epoch}: the cost is {cost}, for the network's parameters were not finite before it"
+        return DivergenceError(message, epoch, learning_rate)
     why = "the cost overflowed before it could fall" if epoch == 0 else "the steps went too far"
     advice = "scale the inputs and targets (net.normalize(X)), or clip the gradient (clip_norm=1.0)"
     if learning_rate is not None:

@@ -184,6 +184,11 @@ def _calls(networks: list["Network"], arguments: dict[str, Any]) -> list[dict[st
         if isinstance(value, Each) and len(value) != len(networks):
             raise ValueError(f"{name}: got Each of {len(value)} values, wanted {len(networks)}, one for each network")
         columns[name] = value if isinstance(value, Each) else (value,) * len(networks)
+    paths = [os.path.realpath(getattr(given, "path", given)) for given in columns["checkpoint"] if given is not None]
+    if len(set(paths)) != len(paths):
+        raise ValueError(
+            "checkpoint: one file cannot keep several trainings; give Each(paths), a file for each network"
+        )
     generators = [id(seed) for seed in columns["seed"] if isinstance(seed, np.random.Generator)]
     if len(set(generators)) != len(generators):
         raise ValueError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import engines
 from chainrule._types import Array
-from chainrule.checks import check_whole
+from chainrule.checks import check_function, check_number, check_whole
 from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
 from chainrule.optimizers import LBFGS, Optimizer
@@ -29,25 +29,37 @@ Order = Callable[[int], Any]  # epoch → a permutation of the examples, (m,)
 class Training(Iterator[Step]):
     """A training that waits to be run: iterate over its steps, or call `run`.
 
-    Each step is one epoch that was asked for by `every`; between two steps the network is whole and can be used. A loop
-    that is left early (``break``) leaves the network as the last step had it.
+    Each step is one epoch that was asked for by `every`; between two steps the network is whole and can be used. It
+    trains on the examples and the seed as they were when it was made. Leaving the loop (``break``) ends it: the network
+    stays as it is, or, with patience, gets its best parameters back, and a checkpoint is written. A training that is
+    kept in a variable ends with `close`, or with the variable.
 
     Parameters
     ----------
     steps : generator of Step
         What trains.
-    description : str
-        The network and the epochs, for `repr` and for the warning that nothing was trained.
+    network : Network
+        What is trained.
+    epochs : int
+        How long.
     """
 
-    def __init__(self, steps: Generator[Step], description: str) -> None:
+    _started = True  # of one whose __init__ did not come to its end
+
+    def __init__(self, steps: Generator[Step], network: "Network", epochs: int) -> None:
         self._steps = steps
-        self._description = description
+        self._network, self._normalizer = network, network.normalizer
+        self._description = f"{network!r}, {epochs:,} epoch{'s' if epochs > 1 else ''}"
         self._started = False
 
-    def __next__(self) -> Step:
+    def __iter__(self) -> Iterator[Step]:
+        if not self._started and self._network.normalizer is not self._normalizer:
+            raise ValueError("the network was normalized after net.train(…) took its examples; normalize it before")
         self._started = True
-        return next(self._steps)
+        return self._steps
+
+    def __next__(self) -> Step:
+        return next(iter(self))
 
     def run(self) -> list[Step]:
         """Train to the end.
@@ -118,10 +130,10 @@ def train(
     epochs : int
         Passes over the examples.
     batch_size : int, optional
-        Examples for each update, so ⌈m / batch_size⌉ updates an epoch; the last batch may be short. None is all m at
-        once, in their order; 1 is stochastic.
+        Examples for each update, so ⌈m / batch_size⌉ updates an epoch; the last batch may be short. 1 is stochastic
+        gradient descent; None takes all m examples in one update, in their order.
     every : int, default 1
-        Epochs between two steps.
+        Report every so many epochs.
     l2 : float, default 0
         λ of the term (λ/2m) Σ‖W[l]‖² of the cost, with m the examples of the batch.
     dropout : float or sequence of float, default 0
@@ -131,11 +143,12 @@ def train(
     shuffle : bool, default True
         A new order of the examples in every epoch, drawn by `seed`, where there are several batches.
     seed : int or numpy.random.Generator, optional
-        For the order of the examples and the dropout masks. The same seed gives the same training.
+        For the order of the examples and the dropout masks. The same seed gives the same training. A Generator is drawn
+        from when the training is made, and in every epoch.
     order : function, optional
         epoch → permutation of 0 … m − 1, in the place of `shuffle`.
     validation : (X, Y) or (X, Y, weights), optional
-        Examples on which the cost is measured after the epochs that are reported.
+        Examples on which the cost is measured after each epoch that is reported; with patience, after every epoch.
     patience : int, optional
         Stop after so many epochs without a lower validation cost. However the training ends, the parameters with the
         lowest come back.
@@ -148,7 +161,7 @@ def train(
     checkpoint : path or Checkpoint, optional
         A file that the training is kept in; see `chainrule.Checkpoint`.
     checkpoint_every : int, optional
-        Epochs between two writes of the checkpoint, where that is a path; half a minute unless given.
+        Epochs between two writes; half a minute unless given. (A Checkpoint has its own.)
     resume : bool, default False
         Go on from the checkpoint where it is there: first come the steps that were made, then the others.
 
@@ -172,8 +185,12 @@ def train(
     An update is W[l] = W[l] − α dW[l], b[l] = b[l] − α db[l] for gradient descent; see `chainrule.optimizers` for the
     others.
     """
+    if not (isinstance(optimizer, LBFGS) or (hasattr(optimizer, "step") and not isinstance(optimizer, type))):
+        raise TypeError(f"optimizer: got {optimizer!r}, wanted one such as chainrule.Adam(0.001)")
+    if epochs is None:
+        raise ValueError("epochs: got None, wanted a whole number of 1 or more")
     check_whole(epochs=epochs, every=every, patience=patience, batch_size=batch_size)
-    settings = None
+    epochs, settings = int(epochs), None
     if checkpoint is not None or checkpoint_every is not None or resume:
         from chainrule.files.checkpoint import Checkpoint  # model files are not loaded where nothing is kept
 
@@ -184,7 +201,6 @@ def train(
     watched = None if validation is None else _check_validation(network, validation)
     recorder = StepRecorder(network, epochs, every, patience is not None, watched, chosen.name, settings is not None)
     rule = None if patience is None else Patience(patience, network.parameters)
-    description = f"{network!r}, {epochs:,} epoch{'s' * (epochs > 1)}"
     if isinstance(optimizer, LBFGS):
         given = {
             "batch_size": batch_size,
@@ -199,7 +215,7 @@ def train(
         check_l2(l2)
         examples = network.check_examples(X, Y, weights)
         loop = Loop(network, epochs, recorder, rule)
-        return Training(_solver_steps(loop, recorder, optimizer, chosen, examples, l2), description)
+        return Training(_solver_steps(loop, recorder, optimizer, chosen, examples, l2), network, epochs)
     state = prepare(
         network, network.check_examples(X, Y, weights), optimizer, batch_size=batch_size, l2=l2, dropout=dropout,
         shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,
@@ -207,7 +223,7 @@ def train(
     recorder.learning_rate = state.learning_rate
     loop = Loop(network, epochs, recorder, rule, state.learning_rate)
     writer = None if settings is None else _writer(settings, state, recorder, rule, chosen, watched, schedule)
-    return Training(_engine_steps(loop, recorder, chosen, state, writer), description)
+    return Training(_engine_steps(loop, recorder, chosen, state, writer), network, epochs)
 
 
 def _engine_steps(
@@ -277,15 +293,14 @@ def prepare(
     resumable: bool = False,
 ) -> State:
     """The checked state from which an engine trains on checked examples; the options are those of `train`."""
-    if not hasattr(optimizer, "step"):
-        raise TypeError(f"optimizer: got {optimizer!r}, wanted one such as chainrule.Adam(0.001)")
-    check_whole(batch_size=batch_size)
     check_l2(l2)
-    if clip_norm is not None and not clip_norm > 0:
-        raise ValueError(f"clip_norm: got {clip_norm!r}, wanted a number above 0, or None")
+    if clip_norm is not None:
+        check_number("clip_norm", clip_norm, "a number above 0, or None", lambda norm: norm > 0)
+    check_function("schedule", schedule, "a function epoch → factor, such as chainrule.schedules.Cosine(100)")
+    check_function("order", order, "a function epoch → permutation of the examples")
     hidden = network.L - 1
-    rates = tuple(float(r) for r in dropout) if isinstance(dropout, Sequence) else (float(dropout),) * hidden
-    if len(rates) != hidden or not all(0 <= r < 1 for r in rates):
+    shares = np.ravel(dropout).tolist() * (hidden if np.ndim(dropout) == 0 else 1)
+    if len(shares) != hidden or not all(isinstance(share, (int, float)) and 0 <= share < 1 for share in shares):
         raise ValueError(
             f"dropout: got {dropout!r}, wanted a share from 0 up to 1 (not included), one or {hidden} of them"
         )
@@ -299,8 +314,8 @@ def prepare(
         order = EpochOrder(rng, lambda before: rng.permutation(m), resumable)
     memory, learning_rate = OptimizerState(optimizer.init(network.parameters)), partial(_rate, optimizer, schedule)
     return State(
-        network, X, Y, w, optimizer, memory, min(batch_size or m, m), learning_rate, order, float(l2), rates, clip_norm,
-        mask_key,
+        network, X, Y, w, optimizer, memory, min(batch_size or m, m), learning_rate, order, float(l2),
+        tuple(map(float, shares)), clip_norm, mask_key,
     )  # fmt: skip
 
 
@@ -316,11 +331,12 @@ def _rate(optimizer: Optimizer, schedule: Schedule | None, epoch: int) -> float:
 
 def check_l2(l2: float) -> None:
     """ValueError for a λ below 0, infinite or NaN."""
-    if not 0 <= l2 < np.inf:
-        raise ValueError(f"l2: got {l2!r}, wanted a number of 0 or more")
+    check_number("l2", l2, "a number of 0 or more", lambda number: 0 <= number < np.inf)
 
 
 def _check_validation(network: "Network", given: tuple[Any, ...]) -> Examples:
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise ValueError(f"validation: got {type(given).__name__}, wanted (X, Y) or (X, Y, weights)")
     try:
         return network.check_examples(*given)
     except ValueError as error:
@@ -329,7 +345,7 @@ def _check_validation(network: "Network", given: tuple[Any, ...]) -> Examples:
 
 def _checked_order(order: Order, m: int, epoch: int) -> Array:
     permutation = np.asarray(order(epoch))
-    if not np.array_equal(np.sort(permutation, axis=None), np.arange(m)):
+    if permutation.shape != (m,) or not np.array_equal(np.sort(permutation), np.arange(m)):
         raise ValueError(
             f"order({epoch}): wanted a permutation of 0 … {m - 1}, each once; got shape {permutation.shape}, "
             f"{len(np.unique(permutation))} different values"
