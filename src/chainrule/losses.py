@@ -166,8 +166,8 @@ def get(spec: str | Loss | None, output: str) -> Loss:
     Parameters
     ----------
     spec : str, Loss or None
-        ``"cross_entropy"``, ``"huber(1.35)"`` with its δ; a row of your own; None for the loss of this output that comes
-        first in the table.
+        ``"cross_entropy"``, ``"huber(1.35)"`` with its δ; a row of your own; None for the first of this output in the
+        table.
     output : str, the output activation
 
     Returns
