@@ -187,7 +187,7 @@ def test_constants_that_are_no_numbers_of_0_or_more_are_refused(kind, name, wron
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: cr.Momentum(0.1, 1.0), "Momentum.beta: got 1.0, wanted a number 0 or more and below 1"),
+        (lambda: cr.Momentum(0.1, 1.0), "Momentum.beta: got 1.0, wanted a number of 0 or more and below 1"),
         (lambda: cr.RMSProp(beta=1), "RMSProp.beta: got 1,"),
         (lambda: cr.Adam(beta1=1.0), "Adam.beta1"),
         (lambda: cr.Adam(beta2=1.5), "Adam.beta2"),

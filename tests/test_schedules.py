@@ -60,7 +60,7 @@ def test_every_schedule_is_frozen_comparable_and_pickles(schedule):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: InverseTime(-1), "InverseTime.decay: got -1, wanted a number 0 or more"),
+        (lambda: InverseTime(-1), "InverseTime.decay: got -1, wanted a number of 0 or more"),
         (lambda: InverseTime(float("nan")), "InverseTime.decay: got nan"),
         (lambda: StepDecay(0), "StepDecay.epochs: got 0, wanted a number 1 or more"),
         (lambda: StepDecay(2, -0.5), "StepDecay.factor"),

@@ -31,7 +31,7 @@ class Checked:
             bounds = {"least": 0, "above": -inf, "below": inf, **constant.metadata}
             least, above, below = bounds["least"], bounds["above"], bounds["below"]
             if not isinstance(value, Real) or not (value > above and least <= value < below):
-                low = f"{least} or more" if above == -inf else f"above {above}"
+                low = f"of {least} or more" if above == -inf else f"above {above}"
                 high = "" if below == inf else f" and below {below}"
                 raise ValueError(f"{type(self).__name__}.{constant.name}: got {value!r}, wanted a number {low}{high}")
             if isinstance(value, np.generic):  # which would make float64 of float32 parameters
