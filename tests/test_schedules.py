@@ -62,7 +62,7 @@ def test_every_schedule_is_frozen_comparable_and_pickles(schedule):
     [
         (lambda: InverseTime(-1), "InverseTime.decay: got -1, wanted a number of 0 or more"),
         (lambda: InverseTime(float("nan")), "InverseTime.decay: got nan"),
-        (lambda: StepDecay(0), "StepDecay.epochs: got 0, wanted a number 1 or more"),
+        (lambda: StepDecay(0), "StepDecay.epochs: got 0, wanted a number of 1 or more"),
         (lambda: StepDecay(2, -0.5), "StepDecay.factor"),
         (lambda: Cosine(0), "Cosine.epochs"),
         (lambda: Cosine(10, -0.1), "Cosine.floor"),

@@ -180,7 +180,7 @@ def test_it_is_trained_with_a_new_optimizer_and_a_new_schedule(net, examples):
     assert pickle.loads(pickle.dumps(optimizer)) == replace(optimizer) == optimizer
     with pytest.raises(ValueError, match=r"SignDescent\.beta: got 1\.0, wanted a number of 0 or more and below 1"):
         SignDescent(beta=1.0)
-    with pytest.raises(ValueError, match=r"Triangle\.period: got 1, wanted a number 2 or more"):
+    with pytest.raises(ValueError, match=r"Triangle\.period: got 1, wanted a number of 2 or more"):
         Triangle(1)
 
 
