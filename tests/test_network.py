@@ -486,3 +486,11 @@ def test_a_vector_is_taken_for_a_column_of_biases():
     net.b[1] = np.arange(4.0)
     np.testing.assert_array_equal(net.b[1], [[0], [1], [2], [3]])
     assert np.shares_memory(net.b[1], net.parameters)
+
+
+@pytest.mark.parametrize("l2", [-1, float("nan"), float("inf"), "0.1"])
+def test_a_lambda_that_is_none_is_refused(l2):
+    net = network([2, 1])
+    for function in (net.cost, net.gradients):
+        with pytest.raises(ValueError, match=r"l2: got .*, wanted a number of 0 or more"):
+            function(np.ones((2, 3)), np.ones((1, 3)), l2=l2)

@@ -74,6 +74,11 @@ def check_number(name: str, value: Any, wanted: str, accepts: Callable[[Any], bo
     return float(value)
 
 
+def check_l2(l2: Any) -> float:
+    """λ as a float. ValueError if it is below 0, infinite or NaN."""
+    return check_number("l2", l2, "a number of 0 or more", lambda number: 0 <= number < inf)
+
+
 def check_function(name: str, value: Any, wanted: str) -> None:
     """ValueError for what is neither None nor a function (a class is none)."""
     if value is not None and (isinstance(value, type) or not callable(value)):

@@ -268,8 +268,8 @@ class Network:
         float
             J.
         """
-        examples = self.check_examples(X, Y, weights)
-        return self.evaluate(*examples)[0] if l2 == 0 else self._cost_and_gradients(*examples, l2)[0]
+        examples, l2 = self.check_examples(X, Y, weights), checks.check_l2(l2)
+        return self._cost_and_gradients(*examples, l2)[0] if l2 else self.evaluate(*examples)[0]
 
     def evaluate(self, X: Any, Y: Array, w: Array | None) -> tuple[float, Array]:
         """J without L2, and A[L] (n[L], m), of checked examples; infinite or NaN where numbers overflow."""
@@ -294,15 +294,15 @@ class Network:
         dW, db : lists of arrays
             dW[l] (n[l], n[l-1]) and db[l] (n[l], 1) for l = 1 … L; index 0 is None.
         """
-        return self._cost_and_gradients(*self.check_examples(X, Y, weights), l2)
+        return self._cost_and_gradients(*self.check_examples(X, Y, weights), checks.check_l2(l2))
 
     def _cost_and_gradients(self, X: Any, Y: Array, w: Array | None, l2: float) -> tuple[float, list[Any], list[Any]]:
         if (compiled := self.compiled()) is not None:
             gradient = np.empty_like(self._parameters)
-            J = compiled.cost_and_gradients(self._parameters, kernel.data(X, Y, w), float(l2), gradient)
+            J = compiled.cost_and_gradients(self._parameters, kernel.data(X, Y, w), l2, gradient)
             return J, *map(list, self.unpack(gradient))
         with blas.one_thread():
-            J, dW, db = equations.cost_and_gradients(X, Y, self.W, self.b, self.g, self.slope, self.loss, float(l2), w)
+            J, dW, db = equations.cost_and_gradients(X, Y, self.W, self.b, self.g, self.slope, self.loss, l2, w)
         return float(J), dW, db
 
     @property

@@ -52,6 +52,17 @@ def network(folder: Path) -> None:
         keep(folder, name, net.parameters, X=X, outputs=net.forward(X))
 
 
+def fits(folder: Path) -> None:
+    """Checkpoints of fits that can go on: one that watches its cost, one that watches a score."""
+    r = np.random.default_rng(2)
+    X = r.normal(size=(60, 3))
+    for name, early_stopping in (("fit", False), ("watched", True)):
+        clf = cr.MLPClassifier((4,), max_iter=4, random_state=0, early_stopping=early_stopping)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clf.fit(X, X[:, 0] > 0, checkpoint=folder / f"{name}.checkpoint")
+
+
 def estimators(folder: Path) -> None:
     """A classifier with texts as labels, a regressor of two outputs, and a pipeline around a classifier."""
     r = np.random.default_rng(1)
@@ -113,6 +124,7 @@ if __name__ == "__main__":
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     network(made)
+    fits(made)
     estimators(made)
     command_line(made)
     for file in sorted(made.iterdir()):

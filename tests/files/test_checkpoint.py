@@ -260,6 +260,23 @@ def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_bits(tmp_path):
     assert_same(run(checkpoint=tmp_path / "c", resume=True), run())
 
 
+@pytest.mark.parametrize(("name", "watched"), [("fit", False), ("watched", True)])
+def test_a_fit_of_the_first_version_goes_on_to_the_same_bits(tmp_path, name, watched):
+    shutil.copy(Path(__file__).parents[1] / "data" / "0.1.0" / f"{name}.checkpoint", tmp_path / "c")
+    rows = np.random.default_rng(2).normal(size=(60, 3))  # as in tests/data/write.py
+
+    def run(**kept):
+        model = cr.MLPClassifier((4,), max_iter=9, random_state=0, early_stopping=watched)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Stochastic Optimizer")
+            return model.fit(rows, rows[:, 0] > 0, **kept)
+
+    whole, resumed = run(), run(checkpoint=tmp_path / "c", resume=True)
+    np.testing.assert_array_equal(resumed.network_.parameters, whole.network_.parameters)
+    assert resumed.history_ == whole.history_
+    assert (resumed.best_loss_, resumed.best_validation_score_) == (whole.best_loss_, whole.best_validation_score_)
+
+
 def test_a_checkpoint_says_all_of_it_in_one_argument(tmp_path):
     whole = trained()
     one = cr.Checkpoint(tmp_path / "c", every=1, resume=True)

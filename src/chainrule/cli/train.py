@@ -147,7 +147,7 @@ def _check_files(run: Run) -> None:
     elif run.checkpoint.exists() and not run.resume and "epoch" in (header := read_header(run.checkpoint)):
         done = f"of a training after epoch {header['epoch']} of {header['epochs']}"
         raise CommandError(
-            f"{run.checkpoint}: is there already, {done}; go on with --resume, or remove it to begin anew"
+            f"checkpoint: {run.checkpoint} is there already, {done}; go on with --resume, or remove it to begin anew"
         )
 
 

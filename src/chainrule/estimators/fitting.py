@@ -150,9 +150,13 @@ class Fit:
         rule = NoImprovement(est, progress)
         loop = Loop(network, state.epoch + 1 if self.incremental else est.max_iter, recorder, rule, state.learning_rate)
         loop.epoch = state.epoch
-        if writer is not None and writer.saved is not None:
+        if writer is not None and (saved := writer.saved) is not None:
             with writer.restoring():
-                loop.load_state_dict(writer.saved, state)
+                if isinstance(saved["best"], np.ndarray):  # as version 0.1.0 wrote it: the value is an attribute
+                    kept, watched_score = saved["estimator"], est.early_stopping
+                    value = -kept["best_validation_score_"] if watched_score else kept["best_loss_"]
+                    saved["best"] = value, -1, saved["best"] if watched_score else None
+                loop.load_state_dict(saved, state)
         try:
             with closing(loop.run_epochs(self.engine, state, writer)) as epochs:
                 for _ in epochs:

@@ -173,6 +173,8 @@ class FitRecorder:
         """Go on from a checkpoint."""
         est, attributes = self.estimator, saved["estimator"]
         est.__dict__.update((name, attributes[name]) for name in self._ATTRIBUTES if name in attributes)
+        if not est.training_metric:  # which version 0.1.0 always recorded
+            est.history_.pop("metric", None)
         est.network_.normalizer = saved["network"].normalizer
         if self.progress is not None:
             self.progress.learning_rate = saved["rate"]

@@ -101,11 +101,10 @@ class CheckpointWriter:
                 f"checkpoint: {self.path} is there already, of a training after epoch {epoch} of {epochs}; go on with "
                 "resume=True, or remove it to begin anew"
             )
-        differ = [name for name in {**there, **self.same} if there.get(name) != self.same.get(name)]
+        # What was not known to the version that wrote the file is not compared.
+        differ = [name for name in there if there[name] != self.same.get(name)]
         if differ:
-            what = "; ".join(
-                f"{name}: there {there.get(name, 'absent')}, here {self.same.get(name, 'absent')}" for name in differ
-            )
+            what = "; ".join(f"{name}: there {there[name]}, here {self.same.get(name, 'absent')}" for name in differ)
             raise CheckpointError(f"checkpoint: {self.path} is of another training ({what})")
         self.saved, self._written = saved, epoch
         self._measured, self._due = (epoch, time.monotonic()), time.monotonic() + SECONDS

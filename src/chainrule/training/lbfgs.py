@@ -1,6 +1,5 @@
 """L-BFGS: SciPy's solver, and how a for loop gets at its iterations."""
 
-import queue
 import threading
 from collections.abc import Callable, Generator
 from contextvars import copy_context
@@ -41,6 +40,8 @@ def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) 
     SciPy's solver calls back, and a for loop calls: so the solver runs in a thread, which waits in `tell` until the
     loop comes back. `check`, which is to be called in each evaluation, raises StopIteration when the loop was left.
     """
+    import queue  # here, because few trainings need it
+
     messages: queue.Queue[BaseException | bool] = queue.Queue()  # True: told; False: the end
     go_on, left = threading.Semaphore(0), threading.Event()
 

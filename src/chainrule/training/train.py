@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import engines
 from chainrule._types import Array
-from chainrule.checks import check_function, check_number, check_whole
+from chainrule.checks import check_function, check_l2, check_number, check_whole
 from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
 from chainrule.optimizers import LBFGS, Optimizer
@@ -52,14 +52,12 @@ class Training(Iterator[Step]):
         self._description = f"{network!r}, {epochs:,} epoch{'s' if epochs > 1 else ''}"
         self._started = False
 
-    def __iter__(self) -> Iterator[Step]:
-        if not self._started and self._network.normalizer is not self._normalizer:
-            raise ValueError("the network was normalized after net.train(…) took its examples; normalize it before")
-        self._started = True
-        return self._steps
-
     def __next__(self) -> Step:
-        return next(iter(self))
+        if not self._started:
+            if self._network.normalizer is not self._normalizer:
+                raise ValueError("the network was normalized after net.train(…) took its examples; normalize it before")
+            self._started = True
+        return next(self._steps)
 
     def run(self) -> list[Step]:
         """Train to the end.
@@ -327,11 +325,6 @@ def _rate(optimizer: Optimizer, schedule: Schedule | None, epoch: int) -> float:
     if not 0 <= rate < np.inf:
         raise ValueError(f"schedule({epoch}): learning_rate: got {rate!r}, wanted a number of 0 or more")
     return rate
-
-
-def check_l2(l2: float) -> None:
-    """ValueError for a λ below 0, infinite or NaN."""
-    check_number("l2", l2, "a number of 0 or more", lambda number: 0 <= number < np.inf)
 
 
 def _check_validation(network: "Network", given: tuple[Any, ...]) -> Examples:
