@@ -87,7 +87,7 @@ def in_a_row(m: int = 500) -> tuple[Array, Array]:
     rng = np.random.default_rng(0)
     labels = np.arange(m) % 5
     X = np.vstack([3.0 * (labels - 2), np.zeros(m)]) + 0.6 * rng.standard_normal((2, m))
-    return X, np.eye(5)[:, labels]
+    return X, datasets.one_hot(labels, 5)
 
 
 _ROW = "clouds in a row"

@@ -131,8 +131,8 @@ def train(
     table = _read(run, target, _size(image_size), gray)
     plan, rows = _plan(run, table, task, drop or (), keep or ())
     fitted = _fit(run, plan, rows)
-    scores = _judge(fitted)
-    _write(run, plan, table.name, fitted, scores, as_json)
+    scores, predicted = _judge(fitted)
+    _write(run, plan, table.name, fitted, scores, predicted, as_json)
 
 
 def _check_files(run: Run) -> None:
@@ -283,8 +283,8 @@ def _stopped(run: Run, network: Any, code: int, saved: Saved | None) -> Stopped:
     return Stopped(code, f"{done}; go on with:\n  {run.again}")
 
 
-def _judge(fitted: Fitted) -> Scores:
-    """The scores, on the held-out rows, of the network and of what it must be better than.
+def _judge(fitted: Fitted) -> tuple[Scores, Any]:
+    """The scores, on the held-out rows, of the network and of what it must be better than; and what it says of them.
 
     These are itself without hidden layers, and no look at the inputs at all.
     """
@@ -305,10 +305,12 @@ def _judge(fitted: Fitted) -> Scores:
             "no hidden layer": linear.fit(rows.X, rows.y),
             name: blind.fit(rows.X, rows.y),
         }
-    return {name: score(model, rows.X_test, rows.y_test, model.predict(rows.X_test)) for name, model in models.items()}
+    predicted = {name: model.predict(rows.X_test) for name, model in models.items()}
+    scores = {name: score(model, rows.X_test, rows.y_test, predicted[name]) for name, model in models.items()}
+    return scores, predicted["this network"]
 
 
-def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as_json: bool) -> None:
+def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, predicted: Any, as_json: bool) -> None:
     from chainrule.files import model as modelfile
 
     network, rows = fitted.pipeline[-1], fitted.rows
@@ -341,7 +343,7 @@ def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, as
     say = console()
     screen.scores(say, scores, f"Test on {screen.counted(len(rows.y_test))} the network has not seen")
     if plan.classes is not None:
-        screen.confusion(run.progress, network.classes_, rows.y_test, network.predict(rows.X_test))
+        screen.confusion(run.progress, network.classes_, rows.y_test, predicted)
     for line in closing:
         say.print(line)
     say.print(f"Saved {run.out} ({run.out.stat().st_size / 1000:,.0f} kB), from the {len(rows.y):,} training rows.")

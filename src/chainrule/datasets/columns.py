@@ -12,8 +12,7 @@ Data = tuple[NDArray[np.float64], NDArray[np.float64]]  # X (n, m), Y (k, m)
 
 def labeled(rows: Any, labels: Any) -> Data:
     """Rows (m, n) with labels 0 … k − 1, (m,), as X and Y: a 0/1 row for two classes, one-hot for more."""
-    k = int(labels.max()) + 1
-    return columns(rows, labels if k == 2 else np.eye(k)[labels])
+    return columns(rows, labels if labels.max() == 1 else one_hot(labels).T)
 
 
 def columns(rows: Any, targets: Any) -> Data:
