@@ -1,87 +1,158 @@
-"""Ctrl-C and SIGTERM during a training that is kept in a file: they wait until what is in memory is whole.
+"""Signals that end a program, during a training that is kept in a file: they wait until what is in memory is whole.
 
-An engine that is in the middle of an epoch is the exception. It gives the epoch up, as if it had not begun.
+While a `Deferral` is open its list holds the signals that came. Engines look at it where they can give up what they
+have begun, an epoch, as if it had not been; then the loop writes the file, and the handlers have their turn.
 """
 
 import logging
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 from chainrule.engines import kernel
 from chainrule.errors import Saved
 
 log = logging.getLogger("chainrule")
 
-_waiting: list[int] = []  # signals that came and are deferred; only the main thread gets any
+# SIGINT is the last whose handler comes back at the end: the one that is sure to raise.
+_NAMES = ("SIGHUP", "SIGBREAK", "SIGTERM", "SIGINT")  # the terminal is closed; Ctrl-Break; `kill`; Ctrl-C
+SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
-class _KernelCall(threading.local):
-    """Whether this thread is in a call of the kernel that is given up when a signal waits."""
+class SignalWaits(BaseException):
+    """Ends what an engine does, because a signal waits."""
+
+
+class _Thread(threading.local):
+    """What belongs to a thread: the deferral that is open (all signals come to the main thread), and its question."""
+
+    deferral: "Deferral | None" = None
+    question: Callable[[], None] | None = None
+
+
+_here = _Thread()
+
+
+class Deferral:
+    """Around what takes a training from one whole state to the next: signals that come within it wait.
+
+    At its end, or where `deliver` is called, their handlers do what they would have done. Within another one, outside
+    of the main thread, and for signals that are ignored, nothing is changed. Nothing of it is left after its end.
+    """
 
     def __init__(self) -> None:
-        self.active = False
+        self.waiting: dict[int, None] = {}  # signals that came, in their order, each once
+        self.handlers: dict[int, Any] = {}  # as they were before
+        self.giving_up = False  # whether what the kernel does now is given up when a signal comes
+        self._closing = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is not threading.main_thread() or _here.deferral is not None:
+            return self
+        if kernel.BUILT:
+            kernel.module().ask(_poll)
+        try:
+            _here.deferral = self
+            for number in SIGNALS:
+                if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None):
+                    self.handlers[number] = handler
+                    signal.signal(number, self)
+        except BaseException:  # of a signal that came before its turn
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if _here.deferral is self or self._closing:
+            self.waiting[number] = None
+        else:  # signals by the dozen have kept its handler from coming back
+            self._handle(number)
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
+        if _here.deferral is not self:
+            return
+        self._closing, _here.deferral = True, None
+        try:
+            self._restore(list(self.handlers))
+        finally:  # the handler of a signal that came just now may have raised
+            self._closing = False
+            self.deliver(None)
+
+    def _restore(self, numbers: list[int]) -> None:
+        if numbers:
+            number, *others = numbers
+            current: Any = signal.getsignal(number)
+            try:
+                if current is self:  # a handler may have put another in its place
+                    signal.signal(number, self.handlers[number])
+            finally:
+                self._restore(others)
+
+    def deliver(self, saved: Saved | None) -> None:
+        """Let the handlers of the signals that wait do what they would have done: end the program, raise, or neither.
+
+        What is raised has `saved` as an attribute, and its message as a note; where the program ends at once, the
+        message is a line of the log.
+        """
+        while self.waiting:
+            number = next(iter(self.waiting))
+            del self.waiting[number]
+            if saved is not None and self.handlers[number] is signal.SIG_DFL:
+                log.warning(saved.message)
+            try:
+                self._handle(number)
+            except BaseException as error:
+                if saved is not None:
+                    note(error, saved)
+                raise
+
+    def _handle(self, number: int) -> None:
+        handler = self.handlers[number]
+        if callable(handler):
+            handler(number, sys._getframe(1))
+        else:  # SIG_DFL
+            signal.signal(number, handler)
+            signal.raise_signal(number)
 
 
-kernel_call = _KernelCall()
+def note(error: BaseException, saved: Saved) -> None:
+    """Let an error that ends a training say what became of its checkpoint."""
+    if not hasattr(error, "saved"):
+        error.saved = saved  # type: ignore[attr-defined]
+        error.add_note(saved.message)
+
+
+def deferral() -> Deferral | None:
+    """The one that is open in this thread."""
+    return _here.deferral
+
+
+def deliver(saved: Saved | None) -> None:
+    """`Deferral.deliver` of the one that is open in this thread, if there is one."""
+    if _here.deferral is not None:
+        _here.deferral.deliver(saved)
+
+
+def ask(question: Callable[[], None]) -> None:
+    """Let the engines call `question` in this thread, now and then; what it raises ends what they do."""
+    _here.question = question
+    if kernel.BUILT:
+        kernel.module().ask(question)
 
 
 def check() -> None:
-    """KeyboardInterrupt if a signal waits: for engines, where they can give up what they have begun."""
-    if _waiting and threading.current_thread() is threading.main_thread():
-        raise KeyboardInterrupt
+    """SignalWaits, or what the question of this thread raises: for engines, where they can give up what they do."""
+    if _here.deferral is not None and _here.deferral.waiting:
+        raise SignalWaits
+    if _here.question is not None:
+        _here.question()
 
 
 def _poll() -> None:
-    """What the kernel calls now and then, in all of its calls."""
-    if kernel_call.active:
+    """What the kernel calls in the main thread, in all of its calls."""
+    if _here.deferral is not None and _here.deferral.giving_up:
         check()
-
-
-@contextmanager
-def deferring() -> Iterator[list[int]]:
-    """Signals that come within the block are in the list it gives, and their handlers have not run; see `deliver`.
-
-    Where this is not the main thread, or someone ignores the signals, nothing is changed.
-    """
-    handlers: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        if kernel.BUILT:
-            kernel.module().ask(_poll)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                handlers[number] = signal.signal(number, lambda number, frame: _waiting.append(number))
-    failed = True
-    try:
-        yield _waiting
-        failed = False
-    except KeyboardInterrupt:
-        if not _waiting:
-            raise
-        failed = False
-    finally:
-        for caught, handler in handlers.items():
-            signal.signal(caught, handler)
-        if failed and _waiting:
-            deliver(Saved("training stopped; an error came together with the signal", False))
-
-
-def deliver(saved: Saved) -> None:
-    """Let the handler of the signal that has waited do what it would have done: end the program, or raise.
-
-    What is raised has `saved` as an attribute, and its message as a note; where the program ends at once, the message
-    is a line of the log.
-    """
-    number = _waiting[0]
-    _waiting.clear()
-    if signal.getsignal(number) is signal.SIG_DFL:
-        log.warning(saved.message)
-    try:
-        signal.raise_signal(number)
-        raise KeyboardInterrupt  # its handler came back, but the training has ended
-    except BaseException as error:
-        error.add_note(saved.message)
-        error.saved = saved  # type: ignore[attr-defined]
-        raise

@@ -74,6 +74,7 @@ class Native:
         vectors = [slot for slot in memory.slots if isinstance(slot, np.ndarray)]
         counts_updates = len(memory.slots) > len(vectors)
         costs: list[float] = []
+        deferral = interrupts.deferral()
         while len(costs) < epochs:
             interrupts.check()
             # With an order the kernel comes back after each epoch to ask for the next one.
@@ -82,13 +83,15 @@ class Native:
             rates = [state.learning_rate(state.epoch + i) for i in range(some)]
             counts = np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0], np.int64)
             some_costs: list[float] = []
-            interrupts.kernel_call.active = True
             try:
+                if deferral is not None:
+                    deferral.giving_up = True
                 some_costs = job.trainer.run(
                     job.data, job.hyper, rates, order, state.network.parameters, vectors, counts
                 )
             finally:  # an interrupt leaves the epochs that are done
-                interrupts.kernel_call.active = False
+                if deferral is not None:
+                    deferral.giving_up = False
                 updates, memory.batches, done = counts.tolist()
                 if some_costs and not np.isfinite(some_costs[-1]):
                     done -= 1

@@ -1,7 +1,8 @@
 """One fit: the parts of the loop for an estimator, and what scikit-learn's users are warned of."""
 
 import warnings
-from contextlib import closing
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from sklearn.model_selection import train_test_split
 
 from chainrule import engines
 from chainrule._types import Array
+from chainrule.engines import interrupts
 from chainrule.engines.state import EpochOrder, OptimizerState, State, rng_state, set_rng_state
 from chainrule.errors import ConstantPredictionWarning, DivergenceError, DivergenceWarning, TrainingInterrupted
 from chainrule.estimators.hooks import Hooks
 from chainrule.estimators.rules import FitRecorder, NoImprovement, Progress, Rows, follows, scorer
 from chainrule.estimators.solvers import schedule
-from chainrule.files.checkpoint import Checkpoint, CheckpointWriter, digest, named
+from chainrule.files.checkpoint import Checkpoint, CheckpointWriter, digest, factors, seeded
 from chainrule.optimizers import LBFGS
 from chainrule.training.loop import Examples, Loop
 from chainrule.training.train import prepare
@@ -157,46 +159,44 @@ class Fit:
                     value = -kept["best_validation_score_"] if watched_score else kept["best_loss_"]
                     saved["best"] = value, -1, saved["best"] if watched_score else None
                 loop.load_state_dict(saved, state)
-        try:
-            with closing(loop.run_epochs(self.engine, state, writer)) as epochs:
-                for _ in epochs:
+        with nullcontext() if writer is None else interrupts.Deferral():
+            try:
+                for _ in loop.run_epochs(self.engine, state, writer):
                     pass
-            # A schedule plans for max_iter epochs.
-            if not (loop.stopped or self.incremental) and est.schedule is None:
-                _warn(
-                    f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the optimization "
-                    "hasn't converged yet."
-                )
-        except DivergenceError as error:
-            if not est.early_stopping:
-                message = f"{_NON_FINITE} ({error})"
-                raise DivergenceError(message, error.epoch, error.learning_rate) from None
-            _warn(FitDivergenceWarning(str(error), error.epoch, error.learning_rate))
-        except KeyboardInterrupt as interrupt:
-            message = " ".join(["Training interrupted by user.", *getattr(interrupt, "__notes__", [])])
-            _warn(TrainingInterrupted(message, getattr(interrupt, "saved", None)))
-        if est.early_stopping:
-            network.parameters[...] = rule.best.parameters
+                # A schedule plans for max_iter epochs.
+                if not (loop.stopped or self.incremental) and est.schedule is None:
+                    _warn(
+                        f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the optimization "
+                        "hasn't converged yet."
+                    )
+            except DivergenceError as error:
+                if not est.early_stopping:
+                    message = f"{_NON_FINITE} ({error})"
+                    raise DivergenceError(message, error.epoch, error.learning_rate) from None
+                _warn(FitDivergenceWarning(str(error), error.epoch, error.learning_rate))
+            except KeyboardInterrupt as interrupt:
+                message = " ".join(["Training interrupted by user.", *getattr(interrupt, "__notes__", [])])
+                _warn(TrainingInterrupted(message, getattr(interrupt, "saved", None)))
+            if est.early_stopping:
+                network.parameters[...] = rule.best.parameters
 
     def _open(self, settings: Checkpoint) -> tuple[CheckpointWriter, dict[str, Any]]:
         """The writer of the checkpoint, and the random state from which this fit draws, or began to draw."""
         est, rng = self.estimator, self.estimator._random_state
-        free = {"verbose", "warm_start"}
-        if est.schedule is None:
-            free.add("max_iter")  # more epochs may be asked for, where they change nothing about the first ones
-        if not isinstance(est.random_state, int):
-            free.add("random_state")
+        seed, rows, others = est.random_state, self.rows, self.held_out
+        # More epochs may be asked for; what a schedule makes of them is compared by what it gives.
+        free = {"verbose", "warm_start", "max_iter", "schedule", "random_state"}
         parameters = est.get_params(deep=False).items()
-        same = {name: named(value) for name, value in parameters if name not in free}
-        rows, others = self.rows, self.held_out
-        same |= {
+        same = {name: value for name, value in parameters if name not in free} | {
+            "random_state": seeded(seed),
             "engine": self.engine.name,
             "network": self.network,
             "data": digest(rows.X, rows.targets, rows.weights),
             "classes": digest(getattr(est, "classes_", None)),
-            "validation": None if others is None else digest(others.X, others.targets),
+            "validation": None if others is None else digest(*[a for a in vars(others).values() if a is not None]),
         }
-        writer = CheckpointWriter(settings, same)
+        initial = None if seed is None and not est.warm_start else self.network.parameters
+        writer = CheckpointWriter(settings, same, partial(factors, schedule(est)), initial, est.max_iter)
         if writer.saved is None:
             return writer, rng_state(rng)
         if est.random_state is None:  # a generator of its own, not the one that everyone draws from

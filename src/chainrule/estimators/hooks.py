@@ -37,9 +37,9 @@ class Hooks:
     def epoch_ends(self) -> bool:
         """Close it; True if a callback, or a search that was given up, wants to stop here."""
         stop = any(event.is_set() for event in self.stop)
-        if self.epoch is not None:
-            stop |= bool(self.epoch.call_on_fit_task_end(**self.shown, reconstruction_attributes=self._now))
-            self.epoch = None
+        epoch, self.epoch = self.epoch, None  # told once, also where it raises
+        if epoch is not None:
+            stop |= bool(epoch.call_on_fit_task_end(**self.shown, reconstruction_attributes=self._now))
         return stop
 
     def fit_ends(self) -> None:

@@ -5,6 +5,7 @@ The file is a model file (model.py); whatever happens while it is written, the o
 
 import hashlib
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,14 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._types import Array
 from chainrule.checks import check_whole
 from chainrule.engines import interrupts
+from chainrule.engines.state import rng_state
 from chainrule.errors import CheckpointError, CheckpointWarning, ModelFileError, Saved
 from chainrule.files import model as model_files
-from chainrule.text import one_line
+from chainrule.text import as_json, first_few, one_line
 
 StateDict = Callable[[], dict[str, Any]]  # all that changes from epoch to epoch; "epoch" of "epochs" are done
 
+_INITIAL = "initial parameters"
+_RETIRED = {"schedule"}  # it was compared by its name in version 0.1.0, now by what it gives
 SECONDS = 30.0  # between two writes, unless the user counts in epochs
 
 
@@ -39,8 +44,10 @@ class Checkpoint:
     every : int, optional
         Epochs between two writes; half a minute unless given.
     resume : bool, default False
-        Go on from the file where it is there, with the same options and data (more epochs may be asked for), as if
-        there had been no interruption, to the last bit. Without `resume`, a file that is there already is an error.
+        Go on from the file where it is there, as if there had been no interruption, to the last bit. What has been done
+        must be what these arguments would have done, or the error says what differs: the same data, options, seed and
+        initial parameters, and a schedule and an order of one's own with the same values so far. The network may also
+        have the parameters that the file holds. Without `resume`, a file that is there already is an error.
 
     Raises
     ------
@@ -73,14 +80,27 @@ class Checkpoint:
 class CheckpointWriter:
     """Writes the checkpoint of one training, and says what was in the file before.
 
-    same: what must be as it was for the bits to be the same, by name. `saved` is what the file held; None where a new
-    training begins. Raises CheckpointError and ModelFileError.
+    same: what must be as it was for the bits to be the same, by name. done: what functions of the user's own have made
+    of the first so many epochs, by name. initial: the parameters that training begins with; None if they may be others.
+    epochs: how many are asked for. `saved` is what the file held; None where a new training begins. Raises
+    CheckpointError and ModelFileError.
     """
 
-    def __init__(self, settings: Checkpoint, same: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        settings: Checkpoint,
+        same: dict[str, Any],
+        done: Callable[[int], dict[str, str]],
+        initial: Array | None,
+        epochs: int,
+    ) -> None:
         self.path = os.fspath(settings.path)
         self.every = settings.every
-        self.same = {name: value if isinstance(value, str) else repr(value) for name, value in same.items()}
+        self.same = {name: words(value) for name, value in same.items()}
+        self.done = done
+        if initial is not None:
+            self.same[_INITIAL] = digest(initial)
+        self.epochs = epochs
         self.saved: dict[str, Any] | None = None
         self.failure: ModelFileError | None = None  # of the last write
         self._written = -1  # the epoch that the file is of
@@ -101,11 +121,24 @@ class CheckpointWriter:
                 f"checkpoint: {self.path} is there already, of a training after epoch {epoch} of {epochs}; go on with "
                 "resume=True, or remove it to begin anew"
             )
-        # What was not known to the version that wrote the file is not compared.
-        differ = [name for name in there if there[name] != self.same.get(name)]
+        if initial := self.same.get(_INITIAL):
+            with self.restoring():
+                best = saved["best"] if isinstance(saved["best"], (tuple, list)) else [saved["best"]]
+                held = [saved["network"].parameters, *(part for part in best if isinstance(part, np.ndarray))]
+            if initial in map(digest, held):  # taken from the file, or from the training that was stopped
+                self.same[_INITIAL] = there.get(_INITIAL, initial)
+        here = self.same | self.done(epoch)
+        # What was not known to the version that wrote the file is not compared, nor is what is no longer.
+        differ = [name for name in there if name not in _RETIRED and there[name] != here.get(name)]
         if differ:
-            what = "; ".join(f"{name}: there {there[name]}, here {self.same.get(name, 'absent')}" for name in differ)
-            raise CheckpointError(f"checkpoint: {self.path} is of another training ({what})")
+            what = "; ".join(f"{name}: there {there[name]}, here {here.get(name, 'absent')}" for name in differ)
+            advice = ". Make the network as it was made then, or take the one in the file" if _INITIAL in differ else ""
+            raise CheckpointError(f"checkpoint: {self.path} is of another training ({what}){advice}")
+        if epoch > self.epochs:
+            raise CheckpointError(
+                f"checkpoint: {self.path} holds {epoch} epochs, and {self.epochs} are asked for; ask for {epoch} or "
+                "more, or choose another name"
+            )
         self.saved, self._written = saved, epoch
         self._measured, self._due = (epoch, time.monotonic()), time.monotonic() + SECONDS
 
@@ -160,7 +193,7 @@ class CheckpointWriter:
             raise CheckpointError(f"checkpoint: {self.path} has come to be there since this training was made")
         started, epoch = time.monotonic(), tree["epoch"]
         try:
-            model_files.write(self.path, tree | {"same": self.same})
+            model_files.write(self.path, tree | {"same": self.same | self.done(epoch)})
         except ModelFileError as error:
             if self._written < 0:
                 raise
@@ -176,23 +209,31 @@ class CheckpointWriter:
         # Not more than a twentieth of the time goes into writing.
         self._due = time.monotonic() + max(SECONDS, 20 * (time.monotonic() - started))
 
-    @contextmanager
-    def deferring_signals(self, state_dict: StateDict) -> Iterator[None]:
-        """Around what takes a training from one whole state to the next: Ctrl-C and SIGTERM wait for the second.
+    def answer_signals(self, state_dict: StateDict) -> None:
+        """Where the training is whole: if signals wait, write the file, then let their handlers end the training."""
+        deferral = interrupts.deferral()
+        if deferral is not None and deferral.waiting:
+            deferral.deliver(self.write_now(state_dict))
 
-        Then the file is written.
-        """
-        with interrupts.deferring() as waiting:
-            yield
-        if waiting:
-            interrupts.deliver(self.write_now(state_dict))
+    def write_on_leaving(self, state_dict: StateDict, error: BaseException) -> None:
+        """Write the file, because `error` ends the training; it says so."""
+        if hasattr(error, "saved"):  # a signal's, see above
+            return
+        saved = self.write_now(state_dict)
+        if not isinstance(error, GeneratorExit):
+            interrupts.note(error, saved)
+        elif not saved.written:
+            warnings.warn(saved.message, CheckpointWarning, stacklevel=2)
 
 
 def digest(*arrays: Any) -> str:
     """A short checksum of arrays, dense or sparse, or None."""
     checksum = hashlib.sha256()
     for array in arrays:
-        parts = [array.data, array.indices, array.indptr] if hasattr(array, "indptr") else [array]
+        parts = [array]
+        if hasattr(array, "indptr"):
+            parts = [array.data, array.indices, array.indptr]
+            checksum.update(f"{array.format}{array.shape}".encode())
         for part in parts:
             if part is None:
                 checksum.update(b"none")
@@ -204,8 +245,34 @@ def digest(*arrays: Any) -> str:
     return checksum.hexdigest()[:16]
 
 
-def named(value: Any) -> Any:
-    """A function by its name, which says the same in the next process; all else as it is."""
+def factors(schedule: Callable[[int], float] | None, epochs: int) -> dict[str, str]:
+    """A schedule by what it gives, to 6 digits, of at most 1,000 of the first so many epochs."""
+    if schedule is None:
+        return {}
+    some = np.unique(np.linspace(0, epochs - 1, min(epochs, 1000)).astype(int)).tolist()
+    values = [f"{schedule(epoch):.6g}" for epoch in some]
+    return {"factors of the schedule": f"{first_few(values, 4)} (checksum {_short(values)})"}
+
+
+def _short(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+
+
+def seeded(seed: Any) -> str:
+    """A seed, or the state of a generator, in words."""
+    if isinstance(seed, (np.random.Generator, np.random.BitGenerator, np.random.RandomState)):
+        rng = seed if isinstance(seed, np.random.RandomState) else np.random.default_rng(seed)
+        return f"{type(seed).__name__} in the state {_short(as_json(rng_state(rng)))}"
+    return words(int(seed) if isinstance(seed, np.integer) else seed)
+
+
+def words(value: Any) -> str:
+    """What says the same in every process: a function by its name, an object by its class and attributes."""
+    if isinstance(value, str):
+        return value
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    return value
+    text = repr(value)
+    if text == object.__repr__(value):
+        text = f"{type(value).__qualname__}({getattr(value, '__dict__', '')})"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)

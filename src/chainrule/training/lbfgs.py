@@ -6,7 +6,7 @@ from contextvars import copy_context
 from typing import Any
 
 from chainrule._types import Array
-from chainrule.engines import blas, kernel
+from chainrule.engines import blas, interrupts
 from chainrule.optimizers import LBFGS
 
 
@@ -55,8 +55,7 @@ def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) 
         check()
 
     def run() -> None:
-        if kernel.BUILT:
-            kernel.module().ask(check)
+        interrupts.ask(check)
         try:
             solve(tell, check)
             messages.put(False)
@@ -64,14 +63,17 @@ def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) 
             messages.put(error)
 
     thread = threading.Thread(target=copy_context().run, args=(run,), daemon=True)
-    thread.start()
     try:
+        with interrupts.Deferral():
+            thread.start()
         while message := messages.get():
             if isinstance(message, BaseException):
                 raise message
             yield
             go_on.release()
     finally:
-        left.set()
-        go_on.release()
-        thread.join()
+        with interrupts.Deferral():  # a second Ctrl-C would leave the thread behind
+            left.set()
+            go_on.release()
+            if thread.ident is not None:
+                thread.join()

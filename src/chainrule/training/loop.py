@@ -4,7 +4,7 @@ A `Loop` takes a training from epoch to epoch, by an engine or by SciPy's L-BFGS
 comes as parts: a recorder (what is kept of an epoch, and who is told), a stop rule, and the writer of a checkpoint.
 """
 
-import warnings
+import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.engines import interrupts
 from chainrule.engines.contract import Engine, Objective
 from chainrule.engines.state import State
-from chainrule.errors import CheckpointWarning, DivergenceError
+from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS
 from chainrule.training import lbfgs
 
@@ -159,13 +160,16 @@ class StepRecorder:
 
     def record(self, epoch: int, cost: float, next_cost: float | None) -> float | None:
         """Make the step; its validation cost is what the rule compares."""
-        self._due = epoch % self.every == 0 or epoch == self.epochs - 1
+        self._due = self._is_due(epoch)
         validation_cost = None
         if self.watched is not None and (self.watching or self._due) and isfinite(cost):
             validation_cost = self.network.evaluate(*self.watched)[0]
         rate = None if self.learning_rate is None else self.learning_rate(epoch)
         self.last = Step(epoch, cost, validation_cost, rate, self.engine)
         return validation_cost
+
+    def _is_due(self, epoch: int) -> bool:
+        return epoch % self.every == 0 or epoch == self.epochs - 1
 
     def end(self, stop: bool) -> bool:
         """Report the step if it is due, or the last."""
@@ -180,8 +184,9 @@ class StepRecorder:
         return {"steps": [list(column) for column in columns] or [[], [], [], []]}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
-        self.steps = [Step(e, J, V, rate, self.engine) for e, J, V, rate in zip(*saved["steps"], strict=True)]
+        """Go on from what `state_dict` gave. The last step of what was to be a shorter training may not be due here."""
+        steps = [Step(e, J, V, rate, self.engine) for e, J, V, rate in zip(*saved["steps"], strict=True)]
+        self.steps = [step for step in steps if saved.get("ended") or self._is_due(step.epoch)]
 
 
 class Loop:
@@ -205,6 +210,7 @@ class Loop:
         self.learning_rate = learning_rate
         self.epoch = 0
         self.stopped = False  # by the rule, or by somebody who was told
+        self._whole = True  # whether all that was computed is recorded
 
     @property
     def ended(self) -> bool:
@@ -217,7 +223,7 @@ class Loop:
         if not isfinite(cost):
             raise diverged(self.network, epoch, cost, self.learning_rate and self.learning_rate(epoch))
         stop = self.rule is not None and value is not None and self.rule.stop(epoch, value)
-        self.epoch = epoch + 1
+        self.epoch, self._whole = epoch + 1, True
         self.stopped = self.recorder.end(stop)
 
     def state_dict(self, state: State) -> dict[str, Any]:
@@ -242,35 +248,47 @@ class Loop:
 
     def run_epochs(self, engine: Engine, state: State, writer: "CheckpointWriter | None" = None) -> Generator[None]:
         """Epochs of mini-batches; gives control back after each that was recorded."""
-
-        def advance() -> None:
-            first = state.epoch
-            count = min(self.recorder.epochs_until_report(first), self.epochs - first)
-            self.recorder.begin()
-            costs = engine.run(state, count if writer is None else min(count, writer.epochs_until_due(first)))
-            self.end_epoch(first + len(costs) - 1, costs[-1])
-
         if writer is None:
             while not self.ended:
-                advance()
+                self._advance(engine, state, None)
                 yield
             return
-        state_dict = partial(self.state_dict, state)
+        state_dict, process = partial(self.state_dict, state), os.getpid()
         try:
             if not self.ended:
                 writer.write_if_due(state.epoch, state_dict)
             while not self.ended:
-                with writer.deferring_signals(state_dict):
-                    advance()
-                    if not self.ended:
-                        writer.write_if_due(state.epoch, state_dict)
+                self._advance(engine, state, writer)
                 if self.ended:
                     writer.write_last(state_dict)
+                else:
+                    writer.write_if_due(state.epoch, state_dict)
+                writer.answer_signals(state_dict)
                 yield
-        except GeneratorExit:  # the loop around it was left
-            if not self.ended and not (saved := writer.write_now(state_dict)).written:
-                warnings.warn(saved.message, CheckpointWarning, stacklevel=2)
+        except Exception:
             raise
+        except BaseException as error:  # an interrupt; GeneratorExit: the loop around it was left
+            # A process that was forked from this one ends with a copy of all this.
+            if self._whole and not self.ended and os.getpid() == process:
+                writer.write_on_leaving(state_dict, error)
+            raise
+
+    def _advance(self, engine: Engine, state: State, writer: "CheckpointWriter | None") -> None:
+        """Up to the next epoch that is to be recorded, or to the next write."""
+        self.recorder.begin()
+        costs: list[float] = []
+        while not costs:
+            first = state.epoch
+            count = min(self.recorder.epochs_until_report(first), self.epochs - first)
+            try:
+                costs = engine.run(state, count if writer is None else min(count, writer.epochs_until_due(first)))
+            except interrupts.SignalWaits:
+                if writer is None:
+                    interrupts.deliver(None)
+                else:
+                    writer.answer_signals(partial(self.state_dict, state))
+        self._whole = False
+        self.end_epoch(first + len(costs) - 1, costs[-1])
 
     def run_solver(self, optimizer: LBFGS, objective: Objective, tell: Callable[[], None] | None = None) -> Any:
         """Iterations of L-BFGS on objective, parameters (p,) → (J, gradient); SciPy's OptimizeResult.

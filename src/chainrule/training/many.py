@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule import engines
 from chainrule.checks import check_whole
-from chainrule.engines import kernel
+from chainrule.engines import interrupts, kernel
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
@@ -92,8 +92,7 @@ schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
         For a network or a Generator that is given twice, and for an `Each` of another length than `networks`.
     Exception
         What `Network.train` raises, with a note that says for which network. Any error but divergence stops all, as
-        Ctrl-C does: what waits is not begun, what runs ends with the epoch it has done (on the engine "numpy", with its
-        next step).
+        Ctrl-C does: what waits is not begun, what runs ends with the epoch it has done.
     """
     arguments = {name: value for name, value in locals().items() if name not in ("networks", "threads")}
     networks = list(networks)
@@ -130,8 +129,9 @@ schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
                 future.result()  # raises the error of the first network that has one
         runs = [future.result() for future in futures]
     finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
+        with interrupts.Deferral():  # a second Ctrl-C would leave threads behind that train on
+            stop.set()
+            pool.shutdown(cancel_futures=True)
     if diverged := [i for i, steps in enumerate(runs) if steps[-1].cost == inf]:
         log.warning("%d of %d networks diverged (their last cost is inf): %s", len(diverged), len(runs), diverged)
     return runs
@@ -159,12 +159,11 @@ def give_up_when(given_up: Callable[[], bool]) -> Callable[[], None]:
 
 
 def begin_thread(threads: int, question: Callable[[], None]) -> None:
-    """At the start of a thread: OpenMP's limit, which belongs to a thread, and what the kernel asks in its calls there.
+    """At the start of a thread: OpenMP's limit, which belongs to a thread, and what the engines ask there.
 
     Each kernel call takes its share of the limit: the limit / the calls that run. What the question raises ends a call.
     """
-    if kernel.BUILT:
-        kernel.module().ask(question)
+    interrupts.ask(question)
     if available_threads() != threads:
         from threadpoolctl import threadpool_limits
 

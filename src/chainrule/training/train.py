@@ -2,8 +2,9 @@
 
 import os
 import warnings
+import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from chainrule import engines
 from chainrule._types import Array
 from chainrule.checks import check_function, check_l2, check_number, check_whole
+from chainrule.engines import interrupts
 from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
 from chainrule.optimizers import LBFGS, Optimizer
@@ -32,7 +34,7 @@ class Training(Iterator[Step]):
     Each step is one epoch that was asked for by `every`; between two steps the network is whole and can be used. It
     trains on the examples and the seed as they were when it was made. Leaving the loop (``break``) ends it: the network
     stays as it is, or, with patience, gets its best parameters back, and a checkpoint is written. A training that is
-    kept in a variable ends with `close`, or with the variable.
+    kept in a variable ends with `close`, with the variable, or with the program.
 
     Parameters
     ----------
@@ -42,12 +44,16 @@ class Training(Iterator[Step]):
         What is trained.
     epochs : int
         How long.
+    kept : bool
+        Whether it has a checkpoint: then signals wait until the step at hand is whole.
     """
 
     _started = True  # of one whose __init__ did not come to its end
 
-    def __init__(self, steps: Generator[Step], network: "Network", epochs: int) -> None:
-        self._steps = steps
+    def __init__(self, steps: Generator[Step], network: "Network", epochs: int, kept: bool = False) -> None:
+        self._steps, self._kept = steps, kept
+        if kept:  # also when the program ends, while there still is a program to write a checkpoint with
+            weakref.finalize(self, _leave, steps)
         self._network, self._normalizer = network, network.normalizer
         self._description = f"{network!r}, {epochs:,} epoch{'s' if epochs > 1 else ''}"
         self._started = False
@@ -57,7 +63,10 @@ class Training(Iterator[Step]):
             if self._network.normalizer is not self._normalizer:
                 raise ValueError("the network was normalized after net.train(…) took its examples; normalize it before")
             self._started = True
-        return next(self._steps)
+        if not self._kept:
+            return next(self._steps)
+        with interrupts.Deferral():
+            return next(self._steps)
 
     def run(self) -> list[Step]:
         """Train to the end.
@@ -67,12 +76,13 @@ class Training(Iterator[Step]):
         list of Step
             The steps that were not taken yet: all of them, unless the training was iterated over before.
         """
-        return list(self)
+        with interrupts.Deferral() if self._kept else nullcontext():
+            return list(self)
 
     def close(self) -> None:
         """End the training here."""
         self._started = True
-        self._steps.close()
+        _leave(self._steps)
 
     def __repr__(self) -> str:
         how = "started" if self._started else "not started: iterate over it, or call .run()"
@@ -87,6 +97,13 @@ class Training(Iterator[Step]):
                 stacklevel=2,
                 source=self,
             )
+
+
+def _leave(steps: Generator[Step]) -> None:
+    """End a training that waits between two of its steps."""
+    if not getattr(steps, "gi_running", False):  # in another thread, when the program ends
+        with interrupts.Deferral():
+            steps.close()
 
 
 def train(
@@ -188,11 +205,12 @@ def train(
     if epochs is None:
         raise ValueError("epochs: got None, wanted a whole number of 1 or more")
     check_whole(epochs=epochs, every=every, patience=patience, batch_size=batch_size)
-    epochs, settings = int(epochs), None
+    epochs, settings, seeded = int(epochs), None, ""
     if checkpoint is not None or checkpoint_every is not None or resume:
-        from chainrule.files.checkpoint import Checkpoint  # model files are not loaded where nothing is kept
+        from chainrule.files import checkpoint as checkpoints  # model files are not loaded where nothing is kept
 
-        settings = Checkpoint.of(checkpoint, checkpoint_every, resume)
+        settings = checkpoints.Checkpoint.of(checkpoint, checkpoint_every, resume)
+        seeded = checkpoints.seeded(seed)
     if patience is not None and validation is None:
         raise ValueError("patience: there is nothing to watch; give validation=(X, Y) as well")
     chosen = engines.get(engine, network, optimizer)
@@ -220,8 +238,10 @@ def train(
     )  # fmt: skip
     recorder.learning_rate = state.learning_rate
     loop = Loop(network, epochs, recorder, rule, state.learning_rate)
-    writer = None if settings is None else _writer(settings, state, recorder, rule, chosen, watched, schedule)
-    return Training(_engine_steps(loop, recorder, chosen, state, writer), network, epochs)
+    writer = None
+    if settings is not None:
+        writer = _writer(settings, state, recorder, rule, chosen, watched, schedule, order, seeded)
+    return Training(_engine_steps(loop, recorder, chosen, state, writer), network, epochs, writer is not None)
 
 
 def _engine_steps(
@@ -348,11 +368,23 @@ def _checked_order(order: Order, m: int, epoch: int) -> Array:
 
 def _writer(
     settings: "Checkpoint", state: State, recorder: StepRecorder, rule: Patience | None, engine: Engine,
-    watched: Examples | None, schedule: Schedule | None,
+    watched: Examples | None, schedule: Schedule | None, order: Order | None, seed: str,
 ) -> "CheckpointWriter":  # fmt: skip
     """The writer of a training's checkpoint, which says what there was in the file."""
-    from chainrule.files.checkpoint import CheckpointWriter, digest, named
+    from chainrule.files.checkpoint import CheckpointWriter, digest, factors
 
+    def order_of(epoch: int) -> str:
+        return digest(np.asarray(order(epoch), np.int64)) if order else ""
+
+    def done(epochs: int) -> dict[str, str]:
+        own_order = {"order of the last epoch": order_of(epochs - 1)} if order and epochs else {}
+        return factors(schedule, epochs) | own_order
+
+    if order_of(0) != order_of(0):
+        raise ValueError(
+            "order: two calls for epoch 0 gave two orders; a training that is kept in a checkpoint needs a function of "
+            "the epoch alone, such as lambda epoch: numpy.random.default_rng(epoch).permutation(m)"
+        )
     return CheckpointWriter(
         settings,
         {
@@ -361,13 +393,17 @@ def _writer(
             "batch_size": state.batch_size,
             "l2": state.l2,
             "dropout": state.dropout,
-            "schedule": named(schedule),
             "clip_norm": state.clip_norm,
             "shuffle": state.order is not None,
+            "own order": order is not None,
+            "seed": seed,
             "every": recorder.every,
             "patience": None if rule is None else rule.patience,
             "engine": engine.name,
             "data": digest(state.X, state.Y, state.weights),
             "validation": None if watched is None else digest(*watched),
         },
+        done,
+        state.network.parameters,
+        recorder.epochs,
     )

@@ -1,0 +1,343 @@
+"""Signals by the dozen, in every phase of a training that is kept: nothing is lost, and nothing of them is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.engines import interrupts
+from chainrule.files import container
+from chainrule.files import model as modelfile
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(6, 90)), (rng.random((1, 90)) > 0.5) * 1.0
+NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """Nothing of a signal is left when a test is over."""
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    yield
+    assert {number: signal.getsignal(number) for number in NUMBERS} == before
+    assert interrupts.deferral() is None
+
+
+def training(path=None, engine="auto", epochs=200, sizes=(6, 40, 40, 1), **options):
+    keep = {} if path is None else {"checkpoint": cr.Checkpoint(path, resume=True)}
+    net = cr.Network(sizes, hidden="tanh", seed=0)
+    options = {"batch_size": 16, "seed": 1, "validation": (X, Y), "patience": 10**6, **options}
+    return net, net.train(X, Y, cr.Adam(), epochs=epochs, engine=engine, **keep, **options)
+
+
+# A program that does a job again and again while another thread sends signals at moments that nobody has chosen. The
+# handlers raise wherever they are called within the job, and nowhere else.
+STORM = """
+import os, signal, sys, threading, time, warnings
+import numpy as np, chainrule as cr
+from chainrule.engines import interrupts
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(6, 90)), (rng.random((1, 90)) > 0.5) * 1.0
+rows, labels = X.T.copy(), Y[0] > 0.5
+KEPT = cr.Checkpoint("c", resume=True)
+NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+inside, sent, raised = False, 0, 0
+
+class Terminated(BaseException):
+    pass
+
+def handler(number, frame):
+    if inside:
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+def send(count):
+    global sent
+    random = np.random.default_rng(count)
+    for sent in range(1, count + 1):
+        time.sleep(0.002 + random.exponential(0.02))
+        os.kill(os.getpid(), random.choice(NUMBERS))
+
+def storm(count):
+    global inside, raised
+    cr.MLPClassifier((3,), max_iter=3).fit(rows, labels, checkpoint="warm")  # a signal within an import breaks it
+    net().train(X, Y, cr.LBFGS(), epochs=3).run()
+    for number in NUMBERS:
+        signal.signal(number, handler)
+    sender = threading.Thread(target=send, args=(count,))
+    sender.start()
+    while sent < count:
+        try:
+            inside = True
+            job()
+            inside = False
+        except (KeyboardInterrupt, Terminated):
+            inside = False
+            raised += 1
+    sender.join()
+    assert [signal.getsignal(number) for number in NUMBERS] == [handler] * 3
+    assert interrupts.deferral() is None
+    assert threading.active_count() == 1, threading.enumerate()
+    assert not [name for name in os.listdir() if name.endswith(".part")], os.listdir()
+
+def net(seed=0):
+    return cr.Network([6, 40, 40, 1], hidden="tanh", seed=seed)
+
+def training(network, epochs, **options):
+    options = {"batch_size": 16, "seed": 1, "validation": (X, Y), "patience": 10**6, **options}
+    return network.train(X, Y, cr.Adam(), epochs=epochs, **options)
+"""
+JOBS = {
+    "a training on the kernel": """
+job = lambda: training(net(), 3000, checkpoint=KEPT).run()
+storm(50)
+resumed, whole = net(), net()
+assert training(resumed, 3000, checkpoint=KEPT).run() == training(whole, 3000).run()
+np.testing.assert_array_equal(resumed.parameters, whole.parameters)
+""",
+    "a training on the reference": """
+job = lambda: training(net(), 300, engine="numpy", checkpoint=KEPT).run()
+storm(50)
+resumed, whole = net(), net()
+found = training(resumed, 300, engine="numpy", checkpoint=KEPT).run()
+assert found == training(whole, 300, engine="numpy").run()
+np.testing.assert_array_equal(resumed.parameters, whole.parameters)
+""",
+    "a training that is left and taken up again": """
+def job():
+    for step in training(net(), 10**6, every=7, checkpoint=KEPT):
+        if step.epoch % 5 == 4:
+            break
+storm(50)
+found = training(net(), 10**6, every=7, checkpoint=KEPT)
+steps = [next(found) for _ in range(30)]
+whole = training(net(), 10**6, every=7)
+assert steps == [next(whole) for _ in range(30)]
+""",
+    "a fit": """
+def model():
+    return cr.MLPClassifier((40,), max_iter=500, tol=0, n_iter_no_change=10**6, random_state=0, dropout=0.1)
+job = lambda: model().fit(rows, labels, checkpoint=KEPT)
+storm(50)
+resumed, whole = model().fit(rows, labels, checkpoint=KEPT), model().fit(rows, labels)
+np.testing.assert_array_equal(resumed.network_.parameters, whole.network_.parameters)
+assert resumed.history_ == whole.history_
+""",
+    "many trainings": """
+kept = cr.Each([cr.Checkpoint(f"c{i}", resume=True) for i in range(4)])
+def job():
+    nets = [net(i) for i in range(4)]
+    cr.train_many(nets, X, Y, cr.Adam(), epochs=300, batch_size=16, seed=0, checkpoint=kept, threads=2)
+    return nets
+storm(30)
+for i, resumed in enumerate(job()):
+    whole = net(i)
+    whole.train(X, Y, cr.Adam(), epochs=300, batch_size=16, seed=0).run()
+    np.testing.assert_array_equal(resumed.parameters, whole.parameters)
+""",
+    "trainings that are not kept": """
+def job():
+    training(net(), 300).run()
+    cr.MLPClassifier((40,), max_iter=50).fit(rows, labels)
+    net().train(X, Y, cr.LBFGS(), epochs=30).run()
+storm(50)
+""",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_storm_of_signals_costs_nothing_and_leaves_nothing(tmp_path, name):
+    """Each time the job goes on from what the last signal left; what comes out is what would have without them."""
+    after = """
+assert raised > 3, raised
+assert len(training(net(), 3).run()) == 3  # as ever
+assert cr.MLPClassifier((3,), max_iter=3).fit(rows, labels).n_iter_ == 3
+print("fine")
+"""
+    program = STORM + JOBS[name] + after
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=110)
+    assert done.stdout == "fine\n", done.stderr
+
+
+def test_ctrl_c_again_while_the_checkpoint_is_written_waits_for_it(tmp_path, monkeypatch):
+    write, written = container.write, []
+
+    def slowly(*arguments):
+        if written:
+            os.kill(os.getpid(), signal.SIGINT)  # again and again
+        write(*arguments)
+        written.append(modelfile.read_about(tmp_path / "c")["epoch"])
+
+    monkeypatch.setattr(container, "write", slowly)
+    net, run = training(tmp_path / "c", epochs=10**6)
+    next(run)
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run.run()
+    timer.join()
+    assert f"training stopped after epoch {written[-1]}" in caught.value.__notes__[0]
+    np.testing.assert_array_equal(modelfile.read(tmp_path / "c")[1]["network"].parameters.shape, net.parameters.shape)
+    monkeypatch.undo()
+    other = cr.Network([6, 3, 1], seed=0)
+    assert len(other.train(X, Y, cr.Adam(), epochs=3).run()) == 3  # in this process, too
+    assert cr.MLPClassifier((3,), max_iter=3, schedule="cosine").fit(X.T, Y[0] > 0.5).n_iter_ == 3
+
+
+def test_a_training_in_another_thread_does_not_change_what_a_signal_leaves_of_this_one(tmp_path):
+    stop = threading.Event()
+
+    def other():
+        while not stop.is_set():
+            cr.Network([6, 64, 1], seed=1).train(X, Y, cr.Adam(), epochs=50, batch_size=50, seed=0).run()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    many = np.tile(X, 200), np.tile(Y, 200)  # to measure it takes longer than an epoch does
+    try:
+        for i in range(6):
+            _, run = training(tmp_path / f"c{i}", epochs=10**6, validation=many)
+            next(run)
+            threading.Timer(0.1 + 0.013 * i, os.kill, (os.getpid(), signal.SIGINT)).start()
+            with pytest.raises(KeyboardInterrupt):
+                run.run()
+            found = modelfile.read(tmp_path / f"c{i}")[1]
+            assert found["steps"][0] == list(range(found["epoch"]))  # each epoch has its step
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_training_within_a_training_hears_of_the_signal_and_so_does_the_outer_one(tmp_path):
+    inner = []
+
+    class Nested:
+        def setup(self, estimator, context):
+            pass
+
+        teardown = on_fit_task_begin = setup
+
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch":
+                threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+                try:
+                    training(None, epochs=10**8, every=10**8, validation=None, patience=None)[1].run()
+                finally:
+                    inner.append("ended")
+
+    model = cr.MLPClassifier((4,), max_iter=50, random_state=0)
+    model.set_callbacks(Nested())
+    with pytest.warns(UserWarning, match="stopped after epoch 1;"):
+        model.fit(X.T, Y[0] > 0.5, checkpoint=tmp_path / "c")
+    assert inner == ["ended"]
+    assert modelfile.read_about(tmp_path / "c")["epoch"] == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_callback_that_ends_the_program_leaves_a_checkpoint_too(tmp_path, error):
+    told = []
+
+    class After:
+        def setup(self, estimator, context):
+            pass
+
+        teardown = on_fit_task_begin = setup
+
+        def on_fit_task_end(self, estimator, context):
+            told.append(context.task_name)
+            if told.count("epoch") == 7 and context.task_name == "epoch":
+                raise error
+
+    model = cr.MLPClassifier((4,), max_iter=50, random_state=0)
+    model.set_callbacks(After())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(SystemExit) if error is SystemExit else nullcontext():
+            model.fit(X.T, Y[0] > 0.5, checkpoint=tmp_path / "c", checkpoint_every=100)
+    assert modelfile.read_about(tmp_path / "c")["epoch"] == 7
+    assert told.count("epoch") == 7
+
+
+# -- the end of the program --------------------------------------------------------------------------------------------
+
+PROGRAM = """
+import os, sys, threading, time
+import numpy as np, chainrule as cr
+X, Y = cr.datasets.flower()
+net = cr.Network([2, 8, 1], hidden="tanh", seed=0)
+steps = net.train(X, Y, cr.Adam(), epochs=5000, batch_size=32, seed=0, checkpoint=sys.argv[1])
+def train():
+    for step in steps:
+        if step.epoch == 99:
+            ACTION
+"""
+ENDINGS = {
+    "break": "break\ntrain()",
+    "exit": "sys.exit(0)\ntrain()",
+    "an error": "raise ZeroDivisionError\ntrain()",
+    "in a thread": "break\nthread = threading.Thread(target=train); thread.start(); thread.join()",
+    "a cycle": "break\ntrain()\nsteps.me = steps",
+    "a child": "break\ntrain()\nif (child := os.fork()) == 0:\n    sys.exit(0)\nos.waitpid(child, 0)\n"
+    "print(os.path.getmtime(sys.argv[1]) > 0)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_program_that_ends_with_a_training_in_a_variable_keeps_all_of_it(tmp_path, name):
+    action, _, rest = ENDINGS[name].partition("\n")
+    program = PROGRAM.replace("ACTION", action) + rest + "\n"
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "c"], capture_output=True, text=True, timeout=100)
+    assert (done.returncode == 1) == (name == "an error"), done.stderr
+    assert name == "an error" or done.stderr == ""
+    assert modelfile.read_about(tmp_path / "c")["epoch"] == 100
+
+
+def test_a_child_that_ends_does_not_write_over_what_its_parent_has_done_since(tmp_path):
+    program = (
+        PROGRAM.replace("ACTION", "break")
+        + """
+train()
+if (child := os.fork()) == 0:
+    while not os.path.exists(sys.argv[1] + ".go"):
+        time.sleep(0.01)
+    sys.exit(0)
+for step in steps:
+    if step.epoch == 299:
+        break
+steps.close()
+open(sys.argv[1] + ".go", "w").close()
+os.waitpid(child, 0)
+"""
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "c"], capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert modelfile.read_about(tmp_path / "c")["epoch"] == 300
+
+
+def test_a_closed_terminal_is_answered_like_ctrl_c(tmp_path):
+    program = (
+        PROGRAM.replace("epochs=5000", "epochs=10**9, every=10**9").replace("ACTION", "pass")
+        + """
+print("ready", flush=True)
+train()
+"""
+    )
+    child = subprocess.Popen([sys.executable, "-c", program, tmp_path / "c"], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    while not (tmp_path / "c").exists():
+        time.sleep(0.01)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGHUP)
+    child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGHUP
+    assert modelfile.read_about(tmp_path / "c")["epoch"] > 0
