@@ -246,11 +246,9 @@ def digest(*arrays: Any) -> str:
 
 
 def factors(schedule: Callable[[int], float] | None, epochs: int) -> dict[str, str]:
-    """A schedule by what it gives, to 6 digits, of at most 1,000 of the first so many epochs."""
-    if schedule is None:
-        return {}
+    """A schedule by what it gives, to 6 digits, of up to 1,000 of so many first epochs; 1 where there is none."""
     some = np.unique(np.linspace(0, epochs - 1, min(epochs, 1000)).astype(int)).tolist()
-    values = [f"{schedule(epoch):.6g}" for epoch in some]
+    values = [f"{schedule(epoch) if schedule else 1:.6g}" for epoch in some]
     return {"factors of the schedule": f"{first_few(values, 4)} (checksum {_short(values)})"}
 
 
