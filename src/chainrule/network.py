@@ -189,10 +189,8 @@ class Network:
         network._parameters = parameters
         network._W, network._b = network.unpack(parameters)
         network.normalizer = normalizer = state["normalizer"]
-        wanted = (network.sizes[0], 1)
-        for part in () if normalizer is None else (normalizer.center, normalizer.scale):
-            if part.shape != wanted or part.dtype.kind != "f":
-                raise ValueError(f"normalizer: got shape {part.shape} of {part.dtype}, wanted {wanted} of floats")
+        if normalizer is not None:
+            normalizer.check(network.sizes[0])
         return network
 
     # -- computing ---------------------------------------------------------------------------------------------------
@@ -314,7 +312,7 @@ class Network:
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
-    def normalize(self, X: Any, method: str | None = "standard") -> "Network":
+    def normalize(self, X: Any, method: str | None = "standard", *, update: bool = False) -> "Network":
         """Measure a training set and normalize every later input by it.
 
         Parameters
@@ -323,15 +321,22 @@ class Network:
             The training set.
         method : {"standard", "robust"} or None, default "standard"
             "standard": mean and deviation; "robust": median and quartiles, smoothly clipped; None switches it off.
+        update : bool, default False
+            X is the next piece of the training set: measure it together with those before. For "standard" only.
 
         Returns
         -------
         Network
             Itself.
         """
-        self.normalizer = None
-        if method is not None:
-            self.normalizer = Normalizer.measure(self.check_inputs(X), method)
+        before = self.normalizer.moments if update and self.normalizer is not None else None
+        if update and (method != "standard" or (self.normalizer is not None and before is None)):
+            raise ValueError("update: only the mean and deviation of method 'standard' can be told from pieces")
+        if method is None:
+            self.normalizer = None
+        else:
+            X = checks.check_inputs(X, self.sizes[0], self.dtype)
+            self.normalizer = Normalizer.measure(X, method, before)
         return self
 
     def check_inputs(self, X: Any) -> Any:

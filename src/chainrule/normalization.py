@@ -9,6 +9,7 @@ from chainrule.checks import first_not_finite, place
 from chainrule.text import unknown
 
 METHODS = ("standard", "robust")
+Moments = tuple[int, Array, Array]  # of each row of an X (n, m): m, the mean and the deviation, both (n,) in float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,18 +17,20 @@ class Normalizer:
     """x ← (x − center) · scale, and with `clip` also x ← x / √(1 + (x/3)²), which brings outliers into (−3, 3).
 
     center, scale: (n, 1), one row for each feature of X (n, m). A constant feature has scale 0, and becomes 0.
+    moments: the mean and deviation that they were made of, and of how many examples; None for "robust".
     """
 
     center: Array
     scale: Array
     clip: bool = False
+    moments: Moments | None = None
 
     @classmethod
-    def measure(cls, X: Array, method: str = "standard") -> "Normalizer":
+    def measure(cls, X: Array, method: str = "standard", before: Moments | None = None) -> "Normalizer":
         """The normalizer of a training set X (n, m).
 
-        ``"standard"``: the mean and 1 / deviation. ``"robust"``: the median and 1 / (q₇₅ − q₂₅), or 2 / (max − min)
-        where the quartiles agree, with `clip` (Holzmüller et al. 2024, section 3).
+        ``"standard"``: the mean and 1 / deviation, of the examples of `before` as well. ``"robust"``: the median and
+        1 / (q₇₅ − q₂₅), or 2 / (max − min) where the quartiles agree, with `clip` (Holzmüller et al. 2024, section 3).
         Raises ValueError for an unknown method, and for an X that is sparse, empty or not finite.
         """
         if method not in METHODS:
@@ -44,8 +47,10 @@ class Normalizer:
                 + place("X", "feature", where, X[where[:2]])
             )
         wide = X.astype(np.float64, copy=False)  # a float32 mean of many examples loses digits
+        seen = None
         if method == "standard":
-            center, spread = mean_and_deviation(wide)
+            seen = all_moments(before, moments(wide))
+            _, center, spread = seen
         else:
             wide, exponent = _near_1(wide)
             low, center, high = np.quantile(wide, [0.25, 0.5, 0.75], axis=1)
@@ -56,7 +61,17 @@ class Normalizer:
         precision = np.finfo(X.dtype)
         constant = spread <= np.maximum(10 * precision.eps * np.abs(center), precision.tiny)
         scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
-        return cls(center[:, None].astype(X.dtype), scale[:, None].astype(X.dtype), clip=method == "robust")
+        return cls(center[:, None].astype(X.dtype), scale[:, None].astype(X.dtype), method == "robust", seen)
+
+    def check(self, features: int) -> None:
+        """ValueError if it is not for so many features."""
+        wanted = (features, 1)
+        for part in (self.center, self.scale):
+            if part.shape != wanted or part.dtype.kind != "f":
+                raise ValueError(f"normalizer: got shape {part.shape} of {part.dtype}, wanted {wanted} of floats")
+        m, *both = self.moments or (1,)
+        if not (type(m) is int and m > 0 and all(part.shape == wanted[:1] and part.dtype == float for part in both)):
+            raise ValueError(f"normalizer: its moments are not a number of examples and {wanted[:1]} of float64")
 
     def __call__(self, X: Array) -> Array:
         """The normalized X, (n, m) → (n, m)."""
@@ -64,10 +79,26 @@ class Normalizer:
         return X / np.sqrt(1 + (X / 3) ** 2) if self.clip else X
 
 
-def mean_and_deviation(X: Array) -> tuple[Array, Array]:
-    """The mean and the deviation of each row of X (n, m), both (n,): also of numbers whose squares overflow."""
+def moments(X: Array) -> Moments:
+    """m, and the mean and deviation of each row of X (n, m): also of numbers whose squares overflow."""
     X, exponent = _near_1(X)
-    return np.ldexp(X.mean(axis=1), exponent), np.ldexp(X.std(axis=1), exponent)
+    return X.shape[1], np.ldexp(X.mean(axis=1), exponent), np.ldexp(X.std(axis=1), exponent)
+
+
+def all_moments(before: Moments | None, more: Moments) -> Moments:
+    """The moments of two sets of examples together, up to rounding (Chan, Golub & LeVeque 1983, section 2).
+
+    Of two with the same mean and deviation they are these, to the last bit.
+    """
+    if before is None:
+        return more
+    columns, exponent = _near_1(np.stack([*before[1:], *more[1:]], axis=1))  # (n, 4)
+    mean, deviation, other_mean, other_deviation = columns.T
+    m = before[0] + more[0]
+    share = more[0] / m
+    shift = other_mean - mean
+    variance = deviation**2 + (other_deviation**2 - deviation**2) * share + shift**2 * share * (1 - share)
+    return m, np.ldexp(mean + shift * share, exponent), np.ldexp(np.sqrt(variance), exponent)
 
 
 def _near_1(X: Array) -> tuple[Array, Array]:

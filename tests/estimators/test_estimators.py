@@ -729,12 +729,8 @@ def test_normalize_equals_a_scaler_in_front(ours, solver, tmp_path):
     assert np.abs(robust.network_.layers(1e6 * X_new.T)[1][0]).max() <= 3, "outliers are bent into (−3, 3)"
 
 
-def test_normalize_is_measured_once_and_on_the_training_part():
+def test_fit_measures_once_and_the_training_part():
     X = X3 + 50
-    model = _classifier(normalize="standard").partial_fit(X[:75], Y3[:75], classes=[0, 1, 2])
-    before = model.network_.normalizer
-    model.partial_fit(X[75:], Y3[75:])
-    assert model.network_.normalizer is before
     warm = fitted(_classifier(normalize="standard", warm_start=True), X, Y3)
     before = warm.network_.normalizer
     assert fitted(warm, X + 1, Y3).network_.normalizer is before

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from chainrule.errors import ModelFileError
-from chainrule.files import container
+from chainrule.files import atomic, container
 from chainrule.files.container import FORMAT
 from support.hostile import ENTRIES, HEADERS, META, TABLES, ZEROS, alone, entry, file, framed
 
@@ -288,15 +289,15 @@ def test_a_crash_anywhere_leaves_the_old_file_or_the_new_one_and_nothing_beside_
     if where in ("fsync", "replace"):
         monkeypatch.setattr(os, where, broken(where, error))
     elif where == "folder":
-        monkeypatch.setattr(os, "open", broken(where, error))
+        monkeypatch.setattr(atomic, "_sync_folder", broken(where, error))
     else:
         opened = open
 
         def opening(file, mode="r", *rest, **more):
-            if where == "open" and mode == "wb":
+            if where == "open" and mode == "xb":
                 raise error
             made = opened(file, mode, *rest, **more)
-            if mode == "wb":
+            if mode == "xb":
 
                 class Broken:
                     count = 0
@@ -358,16 +359,182 @@ for i in itertools.count(1):
 
 
 def test_what_living_writers_are_at_is_left_alone_and_so_are_the_files_of_others(tmp_path):
-    own = f".f.{os.getpid()}-{threading.get_ident()}-77.part"
-    names = [own, f".f.{os.getppid()}-1-1.part", ".f.part", ".f.x.part", ".f.9-9.part", ".g.999999998-1-1.part"]
-    gone = [".f.999999998-1-1.part", f".f.{os.getpid()}-1-1.part"]  # no such process; no such thread of this one
-    if os.name != "posix":
-        gone = gone[1:]
-    for name in (*names, *gone, ".f.99999999999999999999-1-1.part", "f[1]"):
+    host, own = atomic._host(), f"{os.getpid()}-{threading.get_ident()}"
+    kept = [f".f.{host}-{own}-77.part", f".f.{host}-{os.getppid()}-1-1.part", ".f.part", ".f.x.part", ".f.9-9.part"]
+    # The numbers of other hosts mean nothing here, and neither do such without a host, as earlier versions wrote them.
+    kept += [".f.00000000-999999998-1-1.part", ".f.999999998-1-1.part", f".g.{host}-999999998-1-1.part", "f[1]"]
+    old = [".f.00000000-999999998-1-2.part", f".f.{host}-{own}-78.part", ".f.999999998-1-2.part", ".f.old.part"]
+    gone = [f".f.{host}-{os.getpid()}-1-1.part"]  # no such thread of this process
+    if os.name == "posix":
+        gone += [f".f.{host}-999999998-1-1.part"]  # no such process
+    for name in (*kept, *old, *gone):
         (tmp_path / name).touch()
+    for name in old:
+        os.utime(tmp_path / name, (0, time.time() - 25 * 3600))
     write(tmp_path / "f", 1)
     write(tmp_path / "*", 1)  # no pattern, but a name
-    assert sorted(os.listdir(tmp_path)) == sorted([*names, ".f.99999999999999999999-1-1.part", "f[1]", "f", "*"])
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, ".f.old.part", "f", "*"])
+
+
+@LINUX
+def test_containers_that_share_a_folder_leave_each_others_files_alone(tmp_path):
+    program = """
+import os, sys, time
+from chainrule.files.atomic import replacing
+from pathlib import Path
+for i in range(40):
+    with replacing(sys.argv[1]) as file:
+        file.write(b"x")
+        time.sleep(0.01)
+print(os.getpid())
+"""
+    own = [sys.executable, "-c", program, tmp_path / "f"]
+    there = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", *own]
+    try:
+        with (
+            subprocess.Popen(there, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as container,
+            subprocess.Popen(own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as host,
+        ):
+            (_, there_said), (_, here_said) = container.communicate(timeout=60), host.communicate(timeout=60)
+    except OSError:
+        pytest.skip("no unshare here")
+    if there_said.startswith("unshare"):
+        pytest.skip(f"no container can be made here: {there_said.splitlines()[0]}")
+    assert not there_said
+    assert not here_said
+    assert os.listdir(tmp_path) == ["f"]
+
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="has no modes")
+
+
+@POSIX
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o400 | 0o200, 0o666])
+def test_a_file_that_is_replaced_keeps_its_mode_and_meanwhile_nobody_else_reads_it(tmp_path, mode):
+    path = tmp_path / "f"
+    write(path, 1)
+    path.chmod(mode)
+    before = path.stat()
+    with atomic.replacing(path) as file:
+        file.write(b"x")
+        assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == mode
+    assert path.stat().st_ino != before.st_ino
+    assert (path.stat().st_mode, path.stat().st_uid, path.stat().st_gid) == (
+        before.st_mode,
+        before.st_uid,
+        before.st_gid,
+    )
+
+
+@POSIX
+def test_a_new_file_gets_what_the_umask_leaves(tmp_path):
+    for mask in (0o022, 0o077, 0o002):
+        before = os.umask(mask)
+        try:
+            write(tmp_path / f"{mask}", 1)
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / f"{mask}").stat().st_mode) == 0o666 & ~mask
+
+
+@POSIX
+def test_the_owner_stays_and_where_the_group_cannot_no_other_group_gets_its_rights(tmp_path, monkeypatch):
+    path, asked = tmp_path / "f", []
+    write(path, 1)
+    path.chmod(0o640)
+    monkeypatch.setattr(os, "fchown", lambda file, *ids: asked.append(ids))
+    write(path, 2)
+    old = path.stat()
+    assert asked == [(old.st_uid, old.st_gid)]
+    assert stat.S_IMODE(old.st_mode) == 0o640
+    monkeypatch.setattr(os, "fchown", broken("fchown", PermissionError(1, "Operation not permitted")))
+    write(path, 3)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    monkeypatch.setattr(os, "fchmod", broken("fchmod", PermissionError(1, "Operation not permitted")))
+    write(path, 4)  # of a file system without modes
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="has no modes, or may write everywhere")
+def test_a_file_that_is_write_protected_is_not_replaced(tmp_path):
+    path = tmp_path / "f"
+    write(path, 1)
+    path.chmod(0o444)
+    with pytest.raises(ModelFileError, match="cannot be written: Permission denied"):
+        write(path, 2)
+    assert held(path) == 1
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@POSIX
+def test_pipes_and_devices_are_written_to_and_stay(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    seen = []
+    reader = threading.Thread(target=lambda: seen.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    with atomic.replacing(tmp_path / "pipe") as file:
+        file.write(b"x")
+    reader.join(10)
+    os.symlink(os.devnull, tmp_path / "null")
+    with atomic.replacing(tmp_path / "null") as file:
+        file.write(b"x")
+    assert seen == [b"x"]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["null", "pipe"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="has no /dev/full")
+def test_errors_of_the_system_name_the_file_that_was_asked_for(tmp_path):
+    with pytest.raises(OSError, match="No space left on device") as caught, atomic.replacing("/dev/full") as file:
+        file.write(b"x")
+    assert caught.value.filename == "/dev/full"
+    with pytest.raises(FileNotFoundError) as caught, atomic.replacing(tmp_path / "nowhere" / "f"):
+        pass
+    assert str(caught.value) == f"[Errno 2] No such file or directory: {str(tmp_path / 'nowhere' / 'f')!r}"
+    with pytest.raises(FileNotFoundError) as caught, atomic.replacing(tmp_path / "f"):
+        os.stat(tmp_path / "another")
+    assert caught.value.filename == os.fspath(tmp_path / "another")
+    os.mkdir(tmp_path / "g")
+    with pytest.raises(IsADirectoryError, match="g'"), atomic.replacing(tmp_path / "g"):
+        pass
+    assert os.listdir(tmp_path) == ["g"]
+
+
+def test_names_may_be_as_long_as_the_system_lets_them(tmp_path):
+    for name in ("f" * 255, "ü" * 127):
+        write(tmp_path / name, 1)
+        assert held(tmp_path / name) == 1
+    assert len(os.listdir(tmp_path)) == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="has no timer")
+def test_a_storm_of_signals_leaves_the_old_file_or_the_new_one_and_nothing_beside_it(tmp_path):
+    path, rng, came, storm = tmp_path / "f", np.random.default_rng(0), 0, [False]
+
+    def interrupt(*_):
+        if storm[0]:
+            raise KeyboardInterrupt
+
+    path.write_bytes(b"0")
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for i in range(300):
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-5, 1e-3), 2e-5)
+            storm[0] = True
+            try:
+                with atomic.replacing(path) as file:
+                    file.write(b"%d" % i)
+            except KeyboardInterrupt:
+                storm[0] = False  # before anything is called
+                came += 1
+            storm[0] = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert os.listdir(tmp_path) == ["f"]
+            assert int(path.read_bytes()) <= i
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert came > 20
 
 
 def test_links_stay_links(tmp_path):

@@ -163,7 +163,7 @@ def _inputs(say: Console, names: list[str], prepared: Any, working: "Trace") -> 
 def _smoothed(estimator: Any) -> str:
     if getattr(estimator, "label_smoothing", 0):
         return f" (labels smoothed by {estimator.label_smoothing:g}, as in training)"
-    return " (scaled, as in training)" if getattr(estimator, "scale_target", False) else ""
+    return " (scaled, as in training)" if hasattr(estimator, "target_scale_") else ""
 
 
 def _value(value: Any) -> Any:

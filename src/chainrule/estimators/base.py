@@ -23,10 +23,10 @@ from chainrule.estimators._sklearn import (
     names_its_output,
 )  # fmt: skip
 from chainrule.estimators.explain import explained, validate
-from chainrule.estimators.fitting import Fit
+from chainrule.estimators.fitting import Fit, follow_parameters
 from chainrule.estimators.hooks import Hooks
 from chainrule.estimators.rules import Rows
-from chainrule.estimators.solvers import SCHEDULES, solver
+from chainrule.estimators.solvers import SCHEDULES, draw_parameters, solver
 from chainrule.files.checkpoint import Checkpoint
 from chainrule.network import Network
 from chainrule.normalization import METHODS
@@ -101,24 +101,15 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             network = self._make_network(sizes, output, dtype, self.init, rng.randint(2**31))
         else:
             network = self._make_network(sizes, output, dtype)
-            for l in range(1, network.L + 1):
-                # scikit-learn's draws, in its order: coefficients, then intercepts, layer by layer, in float64.
-                factor = 2.0 if self.activation in ("logistic", "sigmoid") else 6.0
-                bound = np.sqrt(factor / (sizes[l - 1] + sizes[l]))
-                network.W[l][...] = rng.uniform(-bound, bound, (sizes[l - 1], sizes[l])).T
-                network.b[l][...] = rng.uniform(-bound, bound, sizes[l])[:, None]
+            draw_parameters(network, 2.0 if self.activation in ("logistic", "sigmoid") else 6.0, rng)
         self.network_ = network
         self._expose()
         self.n_layers_ = len(sizes)
         self.out_activation_ = output
         self.t_ = 0
         self.history_: dict[str, list[float]] = {"cost": []}
-        if not isinstance(solver(self), LBFGS):
-            self.loss_curve_: list[float] = []
-            self._no_improvement_count = 0
-            self.best_loss_ = None if self.early_stopping else np.inf
-            self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-            self.best_validation_score_ = -np.inf if self.early_stopping else None
+        for name in ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "_optimizer"):
+            self.__dict__.pop(name, None)
 
     @staticmethod
     def _faces(network: Network) -> dict[str, list[Array]]:
@@ -227,6 +218,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             raise ValueError("partial_fit does not support early_stopping=True")
         given = (X, y, sample_weight)  # as the caller knows them: what callbacks are shown
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        # Initialized by a call that raised an error, and not trained: begin anew.
+        first_pass |= getattr(self, "history_", None) == {"cost": []}
 
         X, y = validate(self, X, y, first_pass)
         targets = self._encode(y, incremental)  # (m, n[L])
@@ -234,13 +227,14 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             with explained(sample_weight=sample_weight):
                 sample_weight = check_sample_weight(sample_weight, X)
         sample_weight = self._weights(y, sample_weight, incremental)
+        if not first_pass:
+            follow_parameters(self, hidden, targets.shape[1])
         self.n_outputs_ = targets.shape[1]
         self._random_state = check_random_state(self.random_state)
         if first_pass:
             self._initialize([X.shape[1], *hidden, self.n_outputs_], self._output(), X.dtype)
         elif not hasattr(self, "history_"):  # coefs_ were put in by hand
-            self.history_ = {"cost": []}
-        self._synced()
+            self.history_ = {}
 
         held_out = None
         if X_val is not None:
@@ -268,6 +262,14 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
     @abstractmethod
     def _decode(self, outputs: Array) -> Array:
         """Outputs (m, n[L]) → what predict gives."""
+
+    @abstractmethod
+    def _settled(self) -> dict[str, tuple[Any, Any]]:
+        """Parameters of its own that cannot change while training goes on: as they were in the first fit, and now."""
+
+    @abstractmethod
+    def _measure_targets(self, targets: Array, first_pass: bool) -> None:
+        """Learn what targets (m, n[L]) are scaled by, in the first pass or from one more piece."""
 
     @abstractmethod
     def _targets(self, targets: Array, smooth: bool = True) -> Array:
@@ -372,8 +374,9 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
         history, scores = getattr(self, "history_", None), getattr(self, "validation_scores_", None)
         if history is not None and scores:
-            kept = int(np.argmax(np.nan_to_num(scores, nan=-np.inf))) + 1
-            history = {**history, "validation_cost": history["validation_cost"][:kept]}
+            costs = history["validation_cost"]
+            kept = int(np.argmax(np.nan_to_num(scores, nan=-np.inf))) + 1 - len(scores) + len(costs)
+            history = {**history, "validation_cost": costs[:kept]}
         X, Y, y = examples(X, y)
         return diagnose(
             self._synced(),

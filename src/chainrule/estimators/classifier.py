@@ -109,6 +109,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self
             The estimator.
+
+        Notes
+        -----
+        With normalize='standard' the mean and deviation are those of all rows so far, as if they had been measured
+        at once. The parameters belong to the standardized numbers and stay as they are when these move: answers to
+        earlier rows move along, much after a first piece of a few rows, hardly after many. What the optimizer remembers
+        goes on, too, so `solver` must stay of one kind; other arguments may change between two calls as for
+        `warm_start`.
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -200,6 +208,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _loss_name(self) -> None:
         return None
+
+    def _settled(self) -> dict[str, tuple[Any, Any]]:
+        return {}
+
+    def _measure_targets(self, targets: Array, first_pass: bool) -> None:
+        pass
 
     def _encode(self, y: Any, incremental: bool) -> Array:
         with explained(y=y):

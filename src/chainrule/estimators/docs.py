@@ -38,7 +38,8 @@ PARAMETERS = """\
     verbose : bool or int, default False
         Print the cost of every epoch.
     warm_start : bool, default False
-        Let `fit` go on from the parameters that are there.
+        Let `fit` go on from the parameters that are there, with a new optimizer. Other arguments may change in between
+        (`set_params`), but not what the network is made with: layers, precision, `normalize`, `scale_target`, outputs.
     momentum : float, default 0.9
         μ of "sgd".
     nesterovs_momentum : bool, default True
@@ -63,7 +64,8 @@ PARAMETERS = """\
         The share of hidden units left out in each step, one number or one for each hidden layer.
     normalize : {"standard", "robust"} or None, default None
         "standard" (mean and deviation) or "robust" (median and quartiles, smoothly clipped), measured in the first fit
-        and applied to every later X.
+        and applied to every later X. `partial_fit` goes on measuring ("standard" only). Rows count alike, whatever
+        their weights.
     clip_norm : float or None, default None
         The longest gradient allowed.
     schedule : {"cosine", "coslog4"}, function or None, default None

@@ -37,6 +37,35 @@ _NON_FINITE = (
 )
 
 
+def follow_parameters(estimator: Any, hidden: list[Any], outputs: int) -> None:
+    """Let the network go on with parameters that were changed since it was trained. ValueError where it cannot.
+
+    hidden: the hidden layer sizes; outputs: the columns of the targets.
+    """
+    est, network = estimator, estimator._synced()
+    normalizer, dtype = network.normalizer, network.dtype
+    settled = {
+        "hidden_layer_sizes": (network.sizes[1:-1], hidden),
+        "dtype": (dtype, dtype if est.dtype is None else np.dtype(est.dtype)),
+        "normalize": (normalizer and ("robust" if normalizer.clip else "standard"), est.normalize),
+        **est._settled(),
+    }
+    for name, (was, now) in settled.items():
+        if was != now:
+            raise ValueError(
+                f"{name}: the network was made with {was!r}, now it is {now!r}, which cannot change while training "
+                "goes on (warm_start, partial_fit). Set it back, or fit with warm_start=False to begin anew"
+            )
+    if outputs != network.sizes[-1]:
+        raise ValueError(
+            f"y: got {outputs} columns, wanted {network.sizes[-1]}, as many as in the fit that this one goes on from"
+        )
+    functions = est._make_network([2] * len(network.sizes), est.out_activation_, dtype)
+    if functions.loss != network.loss:
+        est.best_loss_ = None  # it was another number
+    network.g, network.loss = functions.g, functions.loss
+
+
 class Fit:
     """Trains `estimator.network_` on rows; everything it finds out becomes an attribute of the estimator.
 
@@ -66,7 +95,7 @@ class Fit:
 
     def run(self, first_pass: bool) -> None:
         """By the solver's kind: its own steps over all rows, or epochs of mini-batches."""
-        est = self.estimator
+        est, everything = self.estimator, self.rows
         est.n_iter_ = 0
         est.engine_ = self.engine.name
         by_solver = isinstance(self.solver, LBFGS)
@@ -85,17 +114,37 @@ class Fit:
                 writer, began = self._open(self.checkpoint)
             if est.early_stopping and self.held_out is None:
                 self._hold_out()
-        if first_pass:
-            self.network.normalize(self.rows.X.T, est.normalize)
-        trained = self._examples(self.rows)
+        progress = None if by_solver else self._progress()
+        trained = self._measured(everything, first_pass)
         watched = None if self.held_out is None else self._examples(self.held_out, smooth=False)
-        if by_solver:
+        if progress is None:
             self._run_solver(trained, watched)
         else:
-            self._run_epochs(trained, watched, writer, began)
+            self._run_epochs(trained, watched, progress, writer, began)
         self.hooks.fit_ends()
         if not self.incremental:
             self._warn_if_constant()
+
+    def _measured(self, everything: Rows, first_pass: bool) -> Examples:
+        """The examples to train on, scaled by what is known of them now; if they are refused, they were not there."""
+        est, network = self.estimator, self.network
+        if self.incremental and est.normalize == "robust":
+            raise ValueError(
+                "normalize='robust': the quartiles of all rows cannot be told from pieces. Use normalize='standard', "
+                "or fit with warm_start=True, which keeps those of the first fit"
+            )
+        before, attributes = network.normalizer, vars(est).copy()
+        try:
+            if first_pass or self.incremental:
+                est._measure_targets(everything.targets, first_pass)
+            counted = before is not None and before.moments is not None  # not by version 0.1.0
+            if first_pass or (self.incremental and counted):
+                network.normalize(self.rows.X.T, est.normalize, update=not first_pass)
+            return self._examples(self.rows)
+        except ValueError:
+            network.normalizer = before
+            vars(est).update(attributes)
+            raise
 
     def _examples(self, rows: Rows, smooth: bool = True) -> Examples:
         """As the network has them: columns, checked. scikit-learn has looked through them for NaN and infinity."""
@@ -137,15 +186,12 @@ class Fit:
         self,
         trained: Examples,
         watched: Examples | None,
+        progress: Progress,
         writer: CheckpointWriter | None,
         began: dict[str, Any] | None,
     ) -> None:
         est, network = self.estimator, self.network
-        if not (self.incremental and hasattr(est, "_optimizer")):
-            memory = OptimizerState(self.solver.init(network.parameters))
-            est._optimizer = Progress(float(self.solver.learning_rate), memory)
-        progress: Progress = est._optimizer
-        progress.pieces = self.incremental
+        self._watch()
         state = self._state(trained, progress)
         score = scorer(est, self.held_out) if est.early_stopping and self.held_out is not None else None
         recorder = FitRecorder(est, self.hooks, trained, watched, score, progress, began)
@@ -179,6 +225,43 @@ class Fit:
                 _warn(TrainingInterrupted(message, getattr(interrupt, "saved", None)))
             if est.early_stopping:
                 network.parameters[...] = rule.best.parameters
+
+    def _progress(self) -> Progress:
+        """Where the optimizer stands: at its start, or where the last call of partial_fit has left it."""
+        est, solver = self.estimator, self.solver
+        kept: Progress | None = getattr(est, "_optimizer", None) if self.incremental else None
+        if kept is None:
+            kept = Progress(float(solver.learning_rate), OptimizerState(solver.init(self.network.parameters)))
+        elif (before := kept.optimizer) is not None:
+            if type(before) is not type(solver):
+                raise ValueError(
+                    f"solver: the last call was made with {type(before).__name__}, and what that remembers means "
+                    f"nothing to {type(solver).__name__}. Set it back, or go on with fit and warm_start=True, which "
+                    "keeps the parameters and starts a new optimizer"
+                )
+            if follows(est, "invscaling"):
+                kept.learning_rate = float(est.learning_rate_init) / (est.t_ + 1) ** est.power_t
+            elif before.learning_rate != solver.learning_rate:
+                kept.learning_rate = float(solver.learning_rate)
+        kept.pieces, kept.optimizer = self.incremental, solver
+        est._optimizer = kept
+        return kept
+
+    def _watch(self) -> None:
+        """The attributes of the stopping rule: new, or as the last fit has left them if it watched the same."""
+        est, known = self.estimator, vars(self.estimator)
+        if "loss_curve_" not in known:
+            est.loss_curve_, est._no_improvement_count = [], 0
+        if not est.early_stopping:
+            est.best_loss_ = np.inf if known.get("best_loss_") is None else est.best_loss_
+            est.validation_scores_ = est.best_validation_score_ = None
+            return
+        scoring = est.scoring
+        if callable(scoring):
+            scoring = getattr(scoring, "__qualname__", repr(scoring))
+        if known.get("validation_scores_") is None or known.get("_watched", scoring) != scoring:
+            est.validation_scores_, est.best_validation_score_ = [], -np.inf
+        est.best_loss_, est._watched = None, scoring
 
     def _open(self, settings: Checkpoint) -> tuple[CheckpointWriter, dict[str, Any]]:
         """The writer of the checkpoint, and the random state from which this fit draws, or began to draw."""

@@ -12,7 +12,7 @@ from chainrule.estimators._sklearn import fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
 from chainrule.estimators.explain import explained
-from chainrule.normalization import mean_and_deviation
+from chainrule.normalization import Moments, all_moments, moments
 from chainrule.text import parse_spec, unknown
 
 _LOSSES = {
@@ -35,14 +35,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         "huber(1.35)" with its δ. The loss of an example is the **sum** over its outputs.
     {parameters}
     scale_target : bool, default False
-        Standardize y inside: its mean and deviation are measured in the first fit, predictions come back in its units,
-        `loss_` is in the scaled ones.
+        Standardize y inside: its mean and deviation are measured in the first fit (and by `partial_fit`, which goes on
+        measuring), predictions come back in its units, `loss_` is in the scaled ones.
 
     Attributes
     ----------
     {attributes}
     target_mean_, target_scale_ : arrays of shape (outputs,)
-        What y is scaled by, if `scale_target`.
+        What y is scaled by, if it was fitted with `scale_target`.
 
     Notes
     -----
@@ -114,6 +114,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         self
             The estimator.
+
+        Notes
+        -----
+        With normalize='standard' or scale_target the mean and deviation are those of all rows so far, as if they had
+        been measured at once. The parameters belong to the standardized numbers and stay as they are when these move:
+        answers to earlier rows move along, much after a first piece of a few rows, hardly after many. What the
+        optimizer remembers goes on, too, so `solver` must stay of one kind; other arguments may change between two
+        calls as for `warm_start`.
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
@@ -163,23 +171,46 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise unknown("loss", name, _LOSSES)
         return _LOSSES[name] if delta is None else f"{_LOSSES[name]}({delta})"
 
-    def _encode(self, y: Any, incremental: bool) -> Array:
-        y = y.reshape(len(y), -1)
-        fresh = not hasattr(self, "target_scale_") or (not self.warm_start and not incremental)
-        if self.scale_target and fresh:
-            if self._output() == "exp":
-                raise ValueError("scale_target: the Poisson loss needs counts as they are")
-            self.target_mean_, spread = mean_and_deviation(y.T.astype(np.float64, copy=False))
+    def _settled(self) -> dict[str, tuple[Any, Any]]:
+        was = self.network_.loss.spec
+        now = was if self._output() == self.out_activation_ else self._loss_name()  # of the same output any will do
+        return {"loss": (was, now), "scale_target": (self._scaled(), self.scale_target)}
+
+    def _scaled(self) -> bool:
+        return hasattr(self, "target_scale_")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_target_moments" not in state and not self.scale_target:  # version 0.1.0 left those of an earlier fit
+            self._forget_targets()
+
+    def _forget_targets(self) -> None:
+        for name in ("target_mean_", "target_scale_"):
+            self.__dict__.pop(name, None)
+        self._target_moments: Moments | None = None
+
+    def _measure_targets(self, targets: Array, first_pass: bool) -> None:
+        if first_pass:
+            self._forget_targets()
+        elif not (self._scaled() and getattr(self, "_target_moments", None)):  # of version 0.1.0, which did not count
+            return
+        if self.scale_target:
+            self._target_moments = all_moments(self._target_moments, moments(targets.T.astype(np.float64, copy=False)))
+            _, self.target_mean_, spread = self._target_moments
             self.target_scale_ = np.where(spread > 0, spread, 1.0)
-        return y  # type: ignore[no-any-return]
+
+    def _encode(self, y: Any, incremental: bool) -> Array:
+        if self.scale_target and self._output() == "exp":
+            raise ValueError("scale_target: the Poisson loss needs counts as they are")
+        return y.reshape(len(y), -1)  # type: ignore[no-any-return]
 
     def _decode(self, outputs: Array) -> Array:
-        if self.scale_target:
+        if self._scaled():
             outputs = (self.target_mean_ + self.target_scale_ * outputs).astype(outputs.dtype, copy=False)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _targets(self, targets: Array, smooth: bool = True) -> Array:
-        return (targets - self.target_mean_) / self.target_scale_ if self.scale_target else targets
+        return (targets - self.target_mean_) / self.target_scale_ if self._scaled() else targets
 
     def _weights(self, y: Any, sample_weight: Any, incremental: bool) -> Array | None:
         return sample_weight  # type: ignore[no-any-return]

@@ -24,11 +24,12 @@ class Rows:
 
 @dataclass
 class Progress:
-    """What one call of partial_fit leaves for the next: the learning rate, and what the optimizer remembers."""
+    """What one call of partial_fit leaves for the next: the optimizer, its learning rate, and what it remembers."""
 
     learning_rate: float
     memory: OptimizerState
     pieces: bool = False  # whether there will be more calls
+    optimizer: Any = None  # of the last call
 
     def rate(self, epoch: int) -> float:
         """The learning rate of every epoch, until a rule changes it."""

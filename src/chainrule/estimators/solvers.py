@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from chainrule import optimizers, schedules
 from chainrule.text import unknown
 
@@ -34,3 +36,12 @@ def schedule(estimator: Any) -> schedules.Schedule | None:
     """The function that `schedule` describes: a name is stretched over max_iter epochs."""
     given = estimator.schedule
     return SCHEDULES[given](estimator.max_iter) if isinstance(given, str) else given
+
+
+def draw_parameters(network: Any, factor: float, rng: Any) -> None:
+    """scikit-learn's draws, in its order: coefficients, then intercepts, layer by layer, in float64."""
+    for l in range(1, network.L + 1):
+        outputs, inputs = network.W[l].shape
+        bound = np.sqrt(factor / (inputs + outputs))
+        network.W[l][...] = rng.uniform(-bound, bound, (inputs, outputs)).T
+        network.b[l][...] = rng.uniform(-bound, bound, outputs)[:, None]

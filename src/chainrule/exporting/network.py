@@ -36,7 +36,7 @@ def _activation(graph: Graph, g: Any, Z: Value) -> Value:
 def regressor(graph: Graph, model: Any, A: Value, target: str) -> None:
     """The output `prediction` (batch, outputs), in the units of the targets."""
     dtype = A.dtype
-    if model.scale_target:  # in float64, as the estimator does it
+    if model._scaled():  # in float64, as the estimator does it
         A = (model.target_mean_ + model.target_scale_ * A.astype(np.float64)).astype(dtype)
     graph.output("prediction", A, model.n_outputs_, meaning=target)
 
