@@ -2,7 +2,6 @@
 
 import warnings
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from chainrule.errors import ConstantPredictionWarning, DivergenceError, Diverge
 from chainrule.estimators.hooks import Hooks
 from chainrule.estimators.rules import FitRecorder, NoImprovement, Progress, Rows, follows, scorer
 from chainrule.estimators.solvers import schedule
-from chainrule.files.checkpoint import Checkpoint, CheckpointWriter, digest, factors, seeded
+from chainrule.files.checkpoint import Checkpoint, CheckpointWriter, digest, made_of, seeded
 from chainrule.optimizers import LBFGS
 from chainrule.training.loop import Examples, Loop
 from chainrule.training.train import prepare
@@ -279,7 +278,7 @@ class Fit:
             "validation": None if others is None else digest(*[a for a in vars(others).values() if a is not None]),
         }
         initial = None if seed is None and not est.warm_start else self.network.parameters
-        writer = CheckpointWriter(settings, same, partial(factors, schedule(est)), initial, est.max_iter)
+        writer = CheckpointWriter(settings, same, made_of(schedule(est)), initial, est.max_iter)
         if writer.saved is None:
             return writer, rng_state(rng)
         if est.random_state is None:  # a generator of its own, not the one that everyone draws from

@@ -245,11 +245,31 @@ def digest(*arrays: Any) -> str:
     return checksum.hexdigest()[:16]
 
 
-def factors(schedule: Callable[[int], float] | None, epochs: int) -> dict[str, str]:
-    """A schedule by what it gives, to 6 digits, of up to 1,000 of so many first epochs; 1 where there is none."""
-    some = np.unique(np.linspace(0, epochs - 1, min(epochs, 1000)).astype(int)).tolist()
-    values = [f"{schedule(epoch) if schedule else 1:.6g}" for epoch in some]
-    return {"factors of the schedule": f"{first_few(values, 4)} (checksum {_short(values)})"}
+def made_of(
+    schedule: Callable[[int], float] | None, order: Callable[[int], Any] | None = None
+) -> Callable[[int], dict[str, str]]:
+    """What these functions have given for so many first epochs, by name: what a training is compared by.
+
+    Of a schedule that is factors to 6 digits, of up to 1,000 of the epochs, and 1 where there is none; of an order the
+    last permutation. ValueError for an order that is no function of the epoch alone.
+    """
+
+    def order_of(epoch: int) -> str:
+        return digest(np.asarray(order(epoch), np.int64)) if order else ""
+
+    def made(epochs: int) -> dict[str, str]:
+        some = np.unique(np.linspace(0, epochs - 1, min(epochs, 1000)).astype(int)).tolist()
+        factors = [f"{schedule(epoch) if schedule else 1:.6g}" for epoch in some]
+        text = f"{first_few(factors, 4)} (checksum {_short(factors)})"
+        own_order = {"order of the last epoch": order_of(epochs - 1)} if order and epochs else {}
+        return {"factors of the schedule": text, **own_order}
+
+    if order_of(0) != order_of(0):
+        raise ValueError(
+            "order: two calls for epoch 0 gave two orders; a training that is kept in a checkpoint needs a function of "
+            "the epoch alone, such as lambda epoch: numpy.random.default_rng(epoch).permutation(m)"
+        )
+    return made
 
 
 def _short(value: Any) -> str:

@@ -371,20 +371,8 @@ def _writer(
     watched: Examples | None, schedule: Schedule | None, order: Order | None, seed: str,
 ) -> "CheckpointWriter":  # fmt: skip
     """The writer of a training's checkpoint, which says what there was in the file."""
-    from chainrule.files.checkpoint import CheckpointWriter, digest, factors
+    from chainrule.files.checkpoint import CheckpointWriter, digest, made_of
 
-    def order_of(epoch: int) -> str:
-        return digest(np.asarray(order(epoch), np.int64)) if order else ""
-
-    def done(epochs: int) -> dict[str, str]:
-        own_order = {"order of the last epoch": order_of(epochs - 1)} if order and epochs else {}
-        return factors(schedule, epochs) | own_order
-
-    if order_of(0) != order_of(0):
-        raise ValueError(
-            "order: two calls for epoch 0 gave two orders; a training that is kept in a checkpoint needs a function of "
-            "the epoch alone, such as lambda epoch: numpy.random.default_rng(epoch).permutation(m)"
-        )
     return CheckpointWriter(
         settings,
         {
@@ -403,7 +391,7 @@ def _writer(
             "data": digest(state.X, state.Y, state.weights),
             "validation": None if watched is None else digest(*watched),
         },
-        done,
+        made_of(schedule, order),
         state.network.parameters,
         recorder.epochs,
     )
