@@ -69,7 +69,7 @@ PARAMETERS = """\
     clip_norm : float or None, default None
         The longest gradient allowed.
     schedule : {"cosine", "coslog4"}, function or None, default None
-        Factor of the learning rate over max_iter epochs, or a function epoch → factor.
+        Factor of the learning rate over max_iter epochs (see `chainrule.schedules`), or a function epoch → factor.
     scoring : str, function or None, default None
         What early stopping watches: None is the {metric}, "loss" the validation cost, or any scikit-learn scorer.
     engine : {"auto", "native", "numpy"}, default "auto"
