@@ -84,7 +84,7 @@ ATTRIBUTES = """\
     network_ : chainrule.Network
         It holds all parameters.
     coefs_, intercepts_ : lists of arrays
-        W[l]ᵀ (n[l-1], n[l]) and b[l] (n[l],): views on the network's.
+        W[l]ᵀ (n[l-1], n[l]) and b[l] (n[l],): views on the network's, for normalized inputs where there is `normalize`.
     history_ : dict of lists
         An entry for each epoch: "cost", and where there is a validation set "validation_cost" and "validation_metric"
         (the {metric}); "metric" is that on the training rows, if `training_metric`.
