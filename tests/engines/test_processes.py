@@ -152,6 +152,23 @@ def test_blas_has_one_thread_within_and_as_many_as_before_after():
 
 
 @pytest.mark.usefixtures("two_blas_threads")
+@pytest.mark.parametrize("threads", [1, 2], ids=["on the way in", "on the way out"])
+def test_ctrl_c_while_the_limit_is_set_leaves_nothing_of_it(monkeypatch, threads):
+    setting = blas._set
+
+    def interrupted(library, number):
+        if number == threads:
+            signal.raise_signal(signal.SIGINT)
+        setting(library, number)
+
+    monkeypatch.setattr(blas, "_set", interrupted)
+    with pytest.raises(KeyboardInterrupt), blas.one_thread():
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads()) == {2}
+    assert not blas._inside
+
+
+@pytest.mark.usefixtures("two_blas_threads")
 def test_whoever_leaves_last_gives_the_threads_back():
     first, second = threading.Event(), threading.Event()
 

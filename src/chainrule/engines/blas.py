@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from chainrule.engines import interrupts
+
 # The limit of most libraries belongs to the process, that of an OpenMP one to a thread. So whoever comes first sets it,
 # and whoever leaves last sets it back: by owner, the identifier of a thread or None for the process.
 _lock = threading.RLock()
@@ -23,21 +25,31 @@ _before: dict[tuple[int | None, Any], int] = {}  # (owner, library) → the numb
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Within the block, and as a decorator within the function, BLAS has one thread."""
-    _close()
+    inside = False
     try:
+        with interrupts.Deferral():  # a signal in between would leave BLAS with one thread
+            _close()
+            inside = True
         yield
     finally:
-        _open()
+        if inside:
+            with interrupts.Deferral():
+                _open()
 
 
 @contextmanager
 def as_before() -> Iterator[None]:
     """The way out of a block of `one_thread`, for a call of somebody else's code in it."""
-    _open()
+    outside = False
     try:
+        with interrupts.Deferral():
+            _open()
+            outside = True
         yield
     finally:
-        _close()
+        if outside:
+            with interrupts.Deferral():
+                _close()
 
 
 def _close() -> None:
