@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.decomposition import PCA
@@ -16,7 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.neural_network import MLPClassifier as TheirClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
@@ -772,3 +773,54 @@ def test_the_command_without_onnx_is_one_line(saved, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     code, _, err = run("export", saved, "a.onnx")
     assert (code, err) == (2, 'error: ONNX files need an extra: pip install "chainrule[export]"\n')
+
+
+class _Sampler(BaseEstimator):
+    """A sampler as imbalanced-learn has them: it changes the training set."""
+
+    def fit_resample(self, X, y):
+        return np.vstack([X, X[y == 0]]), np.append(y, y[y == 0])
+
+
+class _SamplingPipeline(Pipeline):
+    """What imbalanced-learn's pipeline does with one step of each kind."""
+
+    def __init__(self, steps):
+        self.steps = steps
+        self.memory, self.transform_input, self.verbose = None, None, False
+
+    def fit(self, X, y):
+        (_, scaler), (_, sampler), (_, model) = self.steps
+        model.fit(*sampler.fit_resample(scaler.fit_transform(X), y))
+        return self
+
+    def predict(self, X):
+        return self.steps[2][1].predict(self.steps[0][1].transform(X))
+
+    def predict_proba(self, X):
+        return self.steps[2][1].predict_proba(self.steps[0][1].transform(X))
+
+
+def test_a_sampler_of_a_pipeline_is_for_training_only():
+    X, y = load_iris(return_X_y=True)
+    steps = [("scale", StandardScaler()), ("sample", _Sampler()), ("network", MLPClassifier(**QUICK))]
+    same_classes(_SamplingPipeline(steps).fit(X, y), X)
+
+
+def test_the_samplers_of_imbalanced_learn_are_for_training_only():
+    over_sampling = pytest.importorskip("imblearn.over_sampling", reason="imbalanced-learn is not installed")
+    X, y = load_iris(return_X_y=True)
+    for steps in ([StandardScaler(), over_sampling.RandomOverSampler()], [over_sampling.RandomOverSampler()]):
+        model = (
+            pytest.importorskip("imblearn.pipeline").make_pipeline(*steps, MLPClassifier(**QUICK)).fit(X[20:], y[20:])
+        )
+        same_classes(model, X)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_an_export_depends_on_the_fit_alone(scaled):
+    X, y = load_diabetes(return_X_y=True)
+    model = (
+        MLPRegressor(**QUICK, scale_target=scaled).fit(X, y / 77).set_params(scale_target=not scaled, activation="tanh")
+    )
+    np.testing.assert_allclose(exported(model, X)["prediction"][:, 0], model.predict(X), 1e-9)

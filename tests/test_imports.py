@@ -14,8 +14,8 @@ HOUSE = Path(chainrule.__file__).parent
 # From the ground to the roof; what stands in one line knows nothing of its neighbors.
 ORDER = [
     {"_native", "_types", "_version", "equations", "errors", "text"},
-    {"activations", "checks", "layout"},
-    {"datasets", "initializers", "losses", "normalization", "optimizers", "schedules"},
+    {"activations", "checks"},
+    {"datasets", "initializers", "layout", "losses", "normalization", "optimizers", "schedules"},
     {"engines", "readers"},
     {"files"},
     {"training"},
@@ -41,17 +41,17 @@ ARROWS = {
     "exporting": "_types _version activations errors estimators files network tabular text",
     "files": "_types _version checks engines errors text",
     "initializers": "_types activations text",
-    "layout": "_types",
+    "layout": "_types checks",
     "losses": "activations text",
     "network": "_types activations checks engines equations initializers layout losses normalization training",
     "normalization": "_types checks text",
     "optimizers": "_types checks",
-    "plots": "_types activations network",
+    "plots": "_types activations checks network",
     "readers": "datasets errors text",
     "schedules": "checks",
-    "tabular": "_types activations errors estimators optimizers readers schedules text",
+    "tabular": "_types activations checks errors estimators optimizers readers schedules text",
     "training": "_types checks engines errors files optimizers schedules",
-    "working": "_types activations engines equations losses network text",
+    "working": "_types activations checks engines equations losses network text",
 }
 # What is known for the sake of its type only, in annotations.
 IN_ANNOTATIONS = {"cli": "_types", "engines": "network", "training": "network"}

@@ -199,3 +199,21 @@ def test_constants_that_are_no_numbers_of_0_or_more_are_refused(kind, name, wron
 def test_constants_beyond_their_bounds_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         wrong()
+
+
+def test_the_momentum_of_pytorch_differs_where_a_schedule_changes_the_rate():
+    """The figures of the docstrings: J = w²/2 from w = 1, where g = w."""
+    for ours, after_three, here, there in (
+        (cr.optimizers.HeavyBall(), 0.486, 0.270, 0.460),
+        (cr.optimizers.Nesterov(), 0.327, 0.150, 0.304),
+    ):
+        w, state = np.ones(1), ours.init(np.ones(1))
+        theirs, velocity = 1.0, 0.0
+        for rate in (0.1, 0.1, 0.1, 0.01):
+            if rate == 0.01:
+                assert w[0] == pytest.approx(theirs, rel=1e-12)
+                assert w[0] == pytest.approx(after_three, abs=6e-4)
+            w, state = replace(ours, learning_rate=rate).step(w, w.copy(), state)
+            velocity, gradient = 0.9 * velocity + theirs, theirs
+            theirs -= rate * (velocity if isinstance(ours, cr.optimizers.HeavyBall) else gradient + 0.9 * velocity)
+        assert (w[0], theirs) == pytest.approx((here, there), abs=6e-4)

@@ -1,6 +1,6 @@
 import pickle
 from dataclasses import FrozenInstanceError
-from math import cos, log2, pi, sqrt
+from math import cos, log, log2, pi, sqrt
 
 import pytest
 
@@ -21,8 +21,10 @@ from support.contract import SCHEDULES
         # ½(1 + cos πt) at t = 0, ¼, ½, 1: 1, ½ + √2/4, ½, 0; then it stays.
         (Cosine(100), {0: 1, 25: 0.5 + sqrt(2) / 4, 50: 0.5, 100: 0, 250: 0}),
         (Cosine(100, 0.2), {0: 1, 50: 0.6, 100: 0.2, 101: 0.2}),
-        # 1 + 15t = 1, 2, 4, 8, 16 ends a cycle (0); halfway in the logarithm, 2^(k + ½), is its top (1).
-        (CosLog4(15), {0: 0, 1: 0, 3: 0, 7: 0, 15: 0, 20: 0}),
+        # 1 + 15t = 1, 2, 4, 8, 16 ends a cycle. Epoch 0 of 15 is the whole first one, epoch 0 of 1 is all four: over
+        # whole cycles the cosine has the mean 1 / (1 + s²), s = 2π / ln 2. After the last cycle it is 0.
+        (CosLog4(15), {0: 0.5 - 0.5 / (1 + (2 * pi / log(2)) ** 2), 15: 0, 20: 0}),
+        (CosLog4(1), {0: 0.5 - 0.5 / (1 + (2 * pi / log(2)) ** 2), 1: 0}),
         (WarmUp(4), {0: 0.2, 1: 0.4, 2: 0.6, 3: 0.8, 4: 1, 100: 1}),
         (WarmUp(1, InverseTime(1.0)), {0: 0.5, 1: 1, 2: 1 / 2, 3: 1 / 3}),
         (WarmUp(2, lambda epoch: 10.0 + epoch), {0: 1 / 3, 1: 2 / 3, 2: 10, 5: 13}),
@@ -33,13 +35,25 @@ def test_factors_are_the_published_ones(schedule, factors):
         assert schedule(epoch) == pytest.approx(factor, abs=1e-12), epoch
 
 
-def test_coslog4_is_its_formula_at_every_epoch_and_has_four_tops():
-    schedule = CosLog4(256)
-    values = [schedule(epoch) for epoch in range(257)]
-    assert values == pytest.approx([0.5 * (1 - cos(2 * pi * log2(1 + 15 * e / 256))) for e in range(257)], abs=1e-15)
+@pytest.mark.parametrize("epochs", [1, 2, 15, 256])
+def test_coslog4_is_the_mean_of_its_formula_over_the_epoch(epochs):
+    schedule, parts = CosLog4(epochs), 20_000 // epochs
+    for epoch in range(epochs):
+        times = [(epoch + (part + 0.5) / parts) / epochs for part in range(parts)]
+        mean = sum(0.5 * (1 - cos(2 * pi * log2(1 + 15 * t))) for t in times) / parts
+        assert schedule(epoch) == pytest.approx(mean, rel=0.01, abs=1e-6)
+
+
+def test_coslog4_has_four_tops():
+    values = [CosLog4(256)(epoch) for epoch in range(257)]
     tops = [e for e in range(1, 256) if values[e - 1] < values[e] > values[e + 1]]
-    # The tops are where 1 + 15t = √2, 2√2, 4√2, 8√2: epochs 7.1, 31.2, 79.5, 176.0.
+    # The tops are where 1 + 15t = √2, 2√2, 4√2, 8√2: at 7.1, 31.2, 79.5, 176.0 epochs.
     assert tops == [7, 31, 79, 176]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 10, 15, 20, 100, 1000, 10**7])
+def test_no_epoch_of_coslog4_stands_still(epochs):
+    assert min(CosLog4(epochs)(epoch) for epoch in range(min(epochs, 2000))) > 0
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)

@@ -92,6 +92,26 @@ def check_whole(**counts: Any) -> None:
             raise ValueError(f"{name}: got {value!r}, wanted a whole number of 1 or more")
 
 
+def refuse_masked(name: str, A: Any) -> None:
+    """ValueError for a masked array that hides something: NumPy would compute with what lies under the mask."""
+    if np.ma.isMaskedArray(A) and (hidden := int(np.ma.getmaskarray(A).sum())):
+        raise ValueError(
+            f"{name}: got a masked array that hides {hidden} of {A.size} numbers, wanted all. Fill them in with "
+            f"{name}.filled(…), or leave out their examples"
+        )
+
+
+def plain(name: str, A: Any) -> Array:
+    """A as an array without the ways of a subclass: np.matrix, memmap, a masked array that hides nothing."""
+    refuse_masked(name, A)
+    if hasattr(A, "tocsr"):
+        raise ValueError(f"{name}: got a sparse {type(A).__name__}, wanted a dense array: {name}.toarray()")
+    try:
+        return np.asarray(A)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(f"{name}: got no array of numbers: {error}") from None
+
+
 def as_floats(name: str, A: Any, dtype: np.dtype[Any]) -> Any:
     """A in this precision; what is too large for it becomes infinite. ValueError for text, dates, complex numbers."""
     if A.dtype == dtype:
@@ -103,16 +123,17 @@ def as_floats(name: str, A: Any, dtype: np.dtype[Any]) -> Any:
                 return A.astype(dtype)
         except (TypeError, ValueError) as error:
             why = f"got objects of which one is no number ({error})"
-    raise ValueError(f"{name}: {why}, wanted numbers. Turn text, dates and categories into numbers first.")
+    raise ValueError(
+        f"{name}: {why}, wanted numbers. Turn text, dates and categories into numbers, and fill in what is missing."
+    )
 
 
 def check_inputs(X: Any, features: int, dtype: np.dtype[Any]) -> Any:
     """X (features, m), dense or CSR or CSC, in this precision; not copied where it is so. ValueError for others."""
-    if not isinstance(X, np.ndarray):
-        if not hasattr(X, "tocsr"):
-            X = np.asarray(X)
-        elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns
-            X = X.tocsr()
+    if not hasattr(X, "tocsr"):
+        X = plain("X", X)
+    elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns
+        X = X.tocsr()
     if X.ndim != 2 or X.shape[0] != features:
         hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == features else ""
         raise ValueError(f"X: got shape {X.shape}, wanted ({features}, m), one column for each example.{hint}")
@@ -121,7 +142,7 @@ def check_inputs(X: Any, features: int, dtype: np.dtype[Any]) -> Any:
 
 def check_targets(Y: Any, outputs: int, m: int, dtype: np.dtype[Any]) -> Array:
     """Y (outputs, m) in this precision. ValueError for others, with what was meant, perhaps."""
-    Y = np.asarray(Y)
+    Y = plain("Y", Y)
     if Y.shape != (outputs, m):
         hint = ""
         if Y.size == m and Y.ndim <= 2 and outputs == 1:
@@ -149,7 +170,7 @@ def check_finite(name: str, row: str, A: Any, given: Any) -> None:
 
 def check_weights(weights: Any, m: int, dtype: np.dtype[Any]) -> Array:
     """The weights (1, m) of m examples; ValueError for others."""
-    w = as_floats("weights", np.asarray(weights), np.dtype(np.float64)).reshape(1, -1)
+    w = as_floats("weights", plain("weights", weights), np.dtype(np.float64)).reshape(1, -1)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         total = float(w.sum())
         narrow: Array = w.astype(dtype)

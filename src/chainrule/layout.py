@@ -8,6 +8,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.checks import refuse_masked
 
 
 class Views(list[Any]):
@@ -18,6 +19,7 @@ class Views(list[Any]):
             raise TypeError("assign to one layer at a time: net.W[l] = …")
         if self[l] is None:
             raise IndexError("index 0 is unused: layers are counted from 1, as in W[1]")
+        refuse_masked(f"layer {l}", value)
         wanted = self[l].shape
         if wanted[1] == 1 and np.shape(value) == wanted[:1]:  # a vector (n[l],) for a column, as other libraries have b
             value = np.reshape(value, wanted)

@@ -116,6 +116,7 @@ class Network:
     def parameters(self, vector: Any) -> None:
         if np.shape(vector) != self._parameters.shape:
             raise ValueError(f"parameters: got shape {np.shape(vector)}, wanted {self._parameters.shape}")
+        checks.refuse_masked("parameters", vector)
         self._parameters[...] = vector
 
     @property
@@ -332,11 +333,9 @@ class Network:
         before = self.normalizer.moments if update and self.normalizer is not None else None
         if update and (method != "standard" or (self.normalizer is not None and before is None)):
             raise ValueError("update: only the mean and deviation of method 'standard' can be told from pieces")
-        if method is None:
-            self.normalizer = None
-        else:
+        if method is not None:
             X = checks.check_inputs(X, self.sizes[0], self.dtype)
-            self.normalizer = Normalizer.measure(X, method, before)
+        self.normalizer = None if method is None else Normalizer.measure(X, method, before)
         return self
 
     def check_inputs(self, X: Any) -> Any:

@@ -5,7 +5,7 @@ A schedule is a function epoch → factor; any other will do as well. These are 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, log2, pi
+from math import cos, log, pi, sin
 
 from chainrule.checks import Checked, bounded
 
@@ -96,7 +96,8 @@ class Cosine(Checked):
 class CosLog4(Checked):
     """Four cycles of a cosine, each twice as long as the last: ½(1 − cos(2π log₂(1 + 15 t))), t = epoch / epochs.
 
-    It is 0 at the start and end of each cycle and 1 in its middle (Holzmüller et al. 2024, section 3).
+    That is 0 at the start and end of each cycle and 1 in its middle (Holzmüller et al. 2024, section 3, where each
+    update has its t). The factor of an epoch is its mean from the start to the end of the epoch: no epoch stands still.
 
     Parameters
     ----------
@@ -107,7 +108,16 @@ class CosLog4(Checked):
 
     def __call__(self, epoch: int) -> float:
         """The factor in this epoch."""
-        return (1 - cos(2 * pi * log2(1 + 15 * min(epoch / self.epochs, 1)))) / 2
+        if epoch >= self.epochs:
+            return 0.0
+        cosine = self._integral((epoch + 1) / self.epochs) - self._integral(epoch / self.epochs)
+        return max(0.0, (1 - self.epochs * cosine) / 2)
+
+    @staticmethod
+    def _integral(t: float) -> float:
+        """∫ cos(s ln x) dt = x (cos(s ln x) + s sin(s ln x)) / (15 (1 + s²)), where x = 1 + 15 t, s = 2π / ln 2."""
+        x, s = 1 + 15 * t, 2 * pi / log(2)
+        return x * (cos(s * log(x)) + s * sin(s * log(x))) / (15 * (1 + s * s))
 
 
 @dataclass(frozen=True)

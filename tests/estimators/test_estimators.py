@@ -1281,3 +1281,36 @@ def test_what_is_not_fitted_says_so(ours):
     with pytest.raises(AttributeError) as error:
         lbfgs.partial_fit(X3, Y3)
     assert "lbfgs is not stochastic" in str(error.value.__cause__)
+
+
+def test_label_smoothing_counts_an_example_by_the_weight_of_its_own_class():
+    """Not as PyTorch's CrossEntropyLoss(weight), which weighs the smoothed part by the classes that it is for."""
+    weight, smoothing = {0: 1.0, 1: 5.0, 2: 0.5}, 0.3
+    params = {"solver": cr.GradientDescent(0.0), "max_iter": 1, "alpha": 0.0, "batch_size": 150, "shuffle": False}
+    model = fitted(_classifier(class_weight=weight, label_smoothing=smoothing, **params), X3, Y3)
+    logs, w = -np.log(model.predict_proba(X3)), np.array([weight[label] for label in Y3])
+    own = logs[np.arange(len(Y3)), Y3]
+    ours = w * ((1 - smoothing) * own + smoothing / 3 * logs.sum(axis=1))
+    pytorch = (1 - smoothing) * w * own + smoothing / 3 * logs @ np.array(list(weight.values()))
+    assert model.loss_ == pytest.approx(ours.sum() / w.sum(), rel=1e-12)
+    assert model.loss_ != pytest.approx(pytorch.sum() / w.sum(), rel=1e-3)
+
+
+@pytest.mark.parametrize("ours", BOTH)
+def test_early_stopping_says_when_all_rows_of_a_part_have_weight_0(ours):
+    X, y = (X2, Y2) if ours is MLPClassifier else (XR, YR)
+    model = ours(hidden_layer_sizes=(4,), early_stopping=True, random_state=0, max_iter=2)
+    options = {"random_state": _after_initialization(model, X, y), "test_size": 0.1}
+    parts = train_test_split(np.arange(len(X)), stratify=y if ours is MLPClassifier else None, **options)
+    for what, rows in zip(("left to train on", "held out"), parts, strict=True):
+        weights = np.ones(len(X))
+        weights[rows] = 0
+        with pytest.raises(ValueError, match=rf"early_stopping: all {len(rows)} rows {what}.* weight 0 .*X_val"):
+            quiet(clone(model).fit, X, y, sample_weight=weights)
+    quiet(clone(model).fit, X, y, sample_weight=weights, X_val=X[:20], y_val=y[:20])
+
+
+def _after_initialization(model, X, y):
+    """The random state from which a fit draws the rows that it holds out."""
+    fresh = clone(model).set_params(early_stopping=False, max_iter=1, shuffle=False)
+    return quiet(fresh.fit, X, y)._random_state

@@ -730,3 +730,21 @@ def test_lbfgs_refuses_what_it_would_ignore(option):
         next(net.train(X, Y, cr.LBFGS(), epochs=10, **option))
     with pytest.raises(ValueError, match="l2: got -1"):
         next(net.train(X, Y, cr.LBFGS(), epochs=10, l2=-1))
+
+
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
+def test_the_cost_of_a_step_is_the_mean_of_J_over_its_batches_by_their_examples(engine):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(3, 10)), rng.normal(size=(2, 10))
+    w = np.array([1, 2, 3, 4, 0, 0, 0, 0, 5, 6.0])  # the second batch counts for nothing
+    net = cr.Network([3, 4, 2], output="identity", seed=0)
+    (step,) = net.train(
+        X, Y, cr.GradientDescent(0.0), epochs=1, batch_size=4, shuffle=False, l2=0.3, weights=w, engine=engine
+    )
+    batches = [(slice(0, 4), 4), (slice(8, 10), 2)]
+    expected = sum(size * net.cost(X[:, part], Y[:, part], 0.3, w[part]) for part, size in batches) / 6
+    assert step.cost == pytest.approx(expected, rel=1e-12)
+    assert step.cost != pytest.approx(net.cost(X, Y, 0.3, w), rel=1e-3), "J of all examples is another number"
+    (whole,) = net.train(X, Y, cr.GradientDescent(0.1), epochs=1, l2=0.3, weights=w, engine=engine)
+    before = cr.Network([3, 4, 2], output="identity", seed=0)
+    assert whole.cost == pytest.approx(before.cost(X, Y, 0.3, w), rel=1e-12)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.checks import check_whole
+from chainrule.checks import check_whole, plain
 
 Data = tuple[NDArray[np.float64], NDArray[np.float64]]  # X (n, m), Y (k, m)
 
@@ -42,7 +42,7 @@ def one_hot(labels: Any, classes: int | None = None) -> NDArray[np.float64]:
     ValueError
         For labels that are no whole numbers from 0 to classes − 1.
     """
-    given = np.asarray(labels)
+    given = plain("labels", labels)
     if given.shape not in ((given.size,), (1, given.size)) or not given.size:
         raise ValueError(f"labels: got shape {given.shape}, wanted (m,) or (1, m), one label for each example")
     given = given.ravel()

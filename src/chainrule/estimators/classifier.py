@@ -28,9 +28,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ----------
     {parameters}
     class_weight : dict, "balanced" or None, default None
-        {class: weight}; it multiplies sample_weight.
+        {class: weight}; it multiplies sample_weight. "balanced" is examples / (classes · examples of the class).
     label_smoothing : float, default 0
-        ε in [0, 1): targets become (1 − ε) y + ε / classes.
+        ε in [0, 1): targets become (1 − ε) y + ε / classes. An example counts by the weight of its own class,
+        w[y] Σ[k] target[k] (−log ŷ[k]) / Σ w[y], in all of these terms. PyTorch's CrossEntropyLoss(weight) has
+        w[y] (1 − ε) (−log ŷ[y]) + (ε / classes) Σ[k] w[k] (−log ŷ[k]) over the same Σ w[y]; without class weights the
+        two are the same.
 
     Attributes
     ----------

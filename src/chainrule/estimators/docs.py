@@ -69,7 +69,7 @@ PARAMETERS = """\
     clip_norm : float or None, default None
         The longest gradient allowed.
     schedule : {"cosine", "coslog4"}, function or None, default None
-        Factor of the learning rate over max_iter epochs, or a function epoch → factor.
+        Factor of the learning rate over max_iter epochs (see `chainrule.schedules`), or a function epoch → factor.
     scoring : str, function or None, default None
         What early stopping watches: None is the {metric}, "loss" the validation cost, or any scikit-learn scorer.
     engine : {"auto", "native", "numpy"}, default "auto"
@@ -84,7 +84,7 @@ ATTRIBUTES = """\
     network_ : chainrule.Network
         It holds all parameters.
     coefs_, intercepts_ : lists of arrays
-        W[l]ᵀ (n[l-1], n[l]) and b[l] (n[l],): views on the network's.
+        W[l]ᵀ (n[l-1], n[l]) and b[l] (n[l],): views on the network's, for normalized inputs where there is `normalize`.
     history_ : dict of lists
         An entry for each epoch: "cost", and where there is a validation set "validation_cost" and "validation_metric"
         (the {metric}); "metric" is that on the training rows, if `training_metric`.

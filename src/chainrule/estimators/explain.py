@@ -1,5 +1,6 @@
 """Errors of scikit-learn's checks, completed: where in the table, what is there, and what to do about it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from chainrule._types import Array
-from chainrule.checks import first_not_finite
+from chainrule.checks import first_not_finite, refuse_masked
 from chainrule.estimators._sklearn import get_feature_names
 
 _KINDS = "Labels are text, whole numbers or booleans, all of one kind; y.astype(str) makes text of anything."
@@ -23,6 +24,10 @@ def explained(**given: Any) -> Iterator[None]:
 
     given: what was passed, by its name: X (rows are examples), y, sample_weight and the like.
     """
+    for name, values in given.items():
+        refuse_masked(name, values)
+        if not name.startswith(("y", "classes")):  # labels may be dates
+            refuse_dates(name, values)
     try:
         # The sums by which scikit-learn looks for infinity may overflow without there being one.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -36,6 +41,14 @@ def explained(**given: Any) -> Iterator[None]:
         raise (ValueError if first.startswith("Input") else type(error))(
             "\n".join(filter(None, [first, more, "" if drop_rest else rest]))
         ) from None
+
+
+def refuse_dates(name: str, values: Any) -> None:
+    """ValueError for dates and times, which NumPy takes as numbers; where one is missing, as −9.2e18."""
+    dtypes: Any = getattr(values, "dtypes", getattr(values, "dtype", None))
+    for dtype in set(dtypes) if hasattr(dtypes, "__iter__") else {dtypes}:
+        if re.search("date|time|duration", str(dtype), re.IGNORECASE):
+            raise ValueError(f"{name}: got {dtype}, wanted numbers. Make numbers of dates first: days since the first")
 
 
 def validate(estimator: Any, X: Any, y: Any, reset: bool, names: tuple[str, str] = ("X", "y")) -> tuple[Any, Any]:

@@ -165,6 +165,13 @@ class Fit:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
+        for part, what in ((self.held_out, "held out for early stopping"), (self.rows, "left to train on")):
+            if part.weights is not None and not part.weights.any():
+                raise ValueError(
+                    f"early_stopping: all {len(part.weights)} rows {what} have weight 0 (sample_weight, class_weight), "
+                    "so nothing can be measured on them. Leave out rows of weight 0, give X_val and y_val, or another "
+                    "random_state or validation_fraction"
+                )
 
     def _run_solver(self, trained: Examples, watched: Examples | None) -> None:
         est, network = self.estimator, self.network

@@ -11,7 +11,7 @@ from chainrule._types import Array
 from chainrule.estimators._sklearn import fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
-from chainrule.estimators.explain import explained
+from chainrule.estimators.explain import explained, refuse_dates
 from chainrule.normalization import Moments, all_moments, moments
 from chainrule.text import parse_spec, unknown
 
@@ -157,6 +157,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         float
             1 is perfect, 0 as good as the mean.
         """
+        refuse_dates("y", y)
         with explained(y=y, sample_weight=sample_weight):
             return float(super().score(X, y, sample_weight))
 

@@ -58,6 +58,9 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str,
     words (batch, words); others have one X. The network computes in its own precision, the steps before it in float64.
     The metadata name the target, the task, the classes and the columns of X where they are known.
 
+    Converters of others that read `coefs_` and `intercepts_`, as that of skl2onnx for scikit-learn's networks, know
+    nothing of `normalize` and `scale_target`: registered for these estimators, they leave both out without a word.
+
     The file was checked by onnx, and its operators are those of opset 13, of 2020, so that old runtimes read it. NaN
     and infinity, which a model here refuses unless it fills in what is missing, pass.
     """
@@ -99,7 +102,8 @@ def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, 
         )
     check_is_fitted(last)
     network = last._synced()
-    before = [step for step in before if step not in (None, "passthrough")]
+    # The samplers of imbalanced-learn, in its pipelines, change the training set only.
+    before = [step for step in before if step not in (None, "passthrough") and not _samples(step)]
     names = [str(name) for name in getattr(before[0] if before else last, "feature_names_in_", ())]
     given = steps.inputs(graph, before, network, _pixels(about) or first_few(names, 5))
     metadata = {} if isinstance(given, dict) or not names else {"columns": json.dumps(names, ensure_ascii=False)}
@@ -113,6 +117,10 @@ def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, 
     several = last._label_binarizer.y_type_.startswith("multilabel")
     task = "labels" if several else "binary" if last.n_outputs_ == 1 else "classes"
     return metadata | {"task": task, "classes": json.dumps(last.classes_.tolist(), ensure_ascii=False)}
+
+
+def _samples(step: Any) -> bool:
+    return hasattr(step, "fit_resample") and not hasattr(step, "transform")
 
 
 def _pixels(about: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.checks import plain
 from chainrule.network import Network
 
 
@@ -25,7 +26,7 @@ def targets(model: Any, X: Any, y: Any) -> tuple[list[Any] | None, Array]:
         if output == "sigmoid":
             return [0, 1], (Y[0] > 0.5).astype(int)
         return None, Y[0]
-    y = np.asarray(y)
+    y = plain("y", y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
@@ -59,7 +60,7 @@ def classified(model: Any, X: Any, y: Any, what: str) -> tuple[list[Any], Array,
 
 def columns(model: Any, X: Any) -> Array:
     """The inputs as numbers, one column for each example, (n, m)."""
-    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    X = X.toarray() if hasattr(X, "toarray") else plain("X", X)
     try:
         X = X.astype(float)
     except (TypeError, ValueError):

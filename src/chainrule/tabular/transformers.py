@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from chainrule._types import Array
+from chainrule.checks import plain
 from chainrule.tabular.values import check_columns, check_inf, to_booleans, to_dates, to_floats
 
 
@@ -33,7 +34,7 @@ class Columns(TransformerMixin, BaseEstimator):
         frame = X.to_pandas() if hasattr(X, "to_pandas") else X
         if not isinstance(frame, pd.DataFrame):
             names = list(self.roles) if np.shape(X)[1:] == (len(self.roles),) else None
-            frame = pd.DataFrame(np.asarray(X), columns=names)
+            frame = pd.DataFrame(plain("X", X), columns=names)
         check_columns(self.roles, frame)
         return pd.DataFrame({name: self._typed(frame[name], role) for name, role in self.roles.items()})
 

@@ -37,7 +37,10 @@ class Step:
     epoch : int
         Counted from 0.
     cost : float
-        The mean of J over its batches, each measured before its own update, L2 included.
+        Σ J m / Σ m over its batches of m examples, each J before its own update, with L2 (λ/2m of the batch) and
+        dropout. J of the parameters before the epoch where there is one batch and no dropout. With weights J divides by
+        those of its batch, but the batches count by their examples, as in scikit-learn's loss_curve_; one in which all
+        weights are 0 is left out.
     validation_cost : float or None
         J of the validation examples after the epoch, without L2.
     learning_rate : float or None

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule import equations
 from chainrule._types import Array
 from chainrule.activations import Activation
+from chainrule.checks import plain
 from chainrule.network import Network
 from chainrule.working.diagnosis.report import require
 from chainrule.working.trace import Trace, trace
@@ -141,7 +142,7 @@ def measure(
 
 def _draw(X: Any, Y: Any, weights: Any, most: int, rng: np.random.Generator) -> tuple[Any, Array, Any, int]:
     """At most `most` of the examples, and how many there were. What does not fit is left for `trace` to refuse."""
-    X, Y = X if hasattr(X, "tocsr") else np.asarray(X), np.asarray(Y)
+    X, Y = X if hasattr(X, "tocsr") else plain("X", X), plain("Y", Y)
     m = Y.shape[1] if Y.ndim == 2 else 0
     if m <= most or X.ndim != 2 or X.shape[1] != m or (weights is not None and np.size(weights) != m):
         return X, Y, weights, m
