@@ -158,18 +158,35 @@ template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, T
 // The update of a step whose gradient is in the plan, shortened to clip_norm where it is longer.
 template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double clip_norm, Team& team, int threads) {
     const auto& chunks = plan->chunks;
-    const T* const gradient = plan->gradient.get();
+    T* const gradient = plan->gradient.get();
     double* const sums = plan->sums.get();
     parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
         const auto [first, size] = chunks[size_t(i)];
         sums[i] = kernels.sum_of_squares(gradient + first, size);
     });
-    double norm = 0;
-    for (size_t i = 0; i < chunks.size(); ++i) norm += sums[i];
-    norm = std::sqrt(norm);
+    double squares = 0;
+    for (size_t i = 0; i < chunks.size(); ++i) squares += sums[i];
+    // Squares leave the range of T where the gradient does not: then those of g · 2⁻ᵉ, whose largest number is near 1.
+    int e = 0;
+    const double inexact = double(count) * double(std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon());
+    if (!std::isfinite(squares) || (squares < inexact && clip_norm * clip_norm < inexact)) {
+        double largest = 0;
+        for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(double(gradient[i])));
+        if (std::isfinite(largest)) std::frexp(largest, &e);
+        squares = 0;
+        for (int64_t i = 0; i < count; ++i) {
+            const double x = std::ldexp(double(gradient[i]), -e);
+            squares += x * x;
+        }
+    }
+    const double norm = std::sqrt(squares), limit = std::ldexp(clip_norm, -e);
+    if (!(norm <= limit)) {
+        for (int64_t i = 0; e != 0 && i < count; ++i) gradient[i] = T(std::ldexp(double(gradient[i]), -e));
+    }
     Step<T> scaled = step;
     scaled.l2 = 0;  // it is in the gradient
-    scaled.scale = norm <= clip_norm ? T(1) : T(clip_norm / norm);
+    // A gradient that is not finite stays that, and the epoch with it.
+    scaled.scale = norm <= limit ? T(1) : T(clip_norm / norm);
     parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
         const auto [first, size] = chunks[size_t(i)];
         kernels.update(scaled, gradient, first, size);
@@ -272,6 +289,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     };
     const Copy own{progress.parameters, {progress.slots[0], progress.slots[1]}};
     const int slots = slots_of(hyper.rule);
+    // The squares of a gradient, in the last slot, overflow before it does: then no parameter would move ever again.
+    const bool has_squares = hyper.rule == Rule::rmsprop || hyper.rule == Rule::adam;
     Copy now = own, next{p.spare_parameters.get(), {p.spare_slots[0].get(), p.spare_slots[1].get()}};
 
     for (const double rate : rates) {
@@ -304,7 +323,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         }
         if (poller.stopped()) break;
         double cost = total / seen;
-        const bool finite = std::isfinite(cost) && kernels.all_finite(next.parameters, count);
+        const bool finite = std::isfinite(cost) && kernels.all_finite(next.parameters, count) &&
+                            (!has_squares || kernels.all_finite(next.slots[slots - 1], count));
         if (!finite && std::isfinite(cost)) cost = std::numeric_limits<double>::infinity();
         costs.push_back(cost);
         if (!finite) break;

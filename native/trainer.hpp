@@ -55,7 +55,7 @@ template <class T> class Trainer {
 
     double cost_and_gradients(const Examples<T>&, const T* parameters, double l2, T* gradient, const StopRequested&);
 
-    // One epoch for each learning rate, and its cost. Progress changes only with an epoch whose cost and parameters are
+    // One epoch for each learning rate, and its cost. Progress changes only with an epoch whose cost and state are
     // finite; the first other one, whose cost is given as not finite, is the last. `order` is a permutation for all
     // epochs, or null. What this throws it throws before the first epoch.
     std::vector<double> run(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const int64_t* order,
