@@ -51,7 +51,7 @@ ARROWS = {
     "schedules": "checks",
     "tabular": "_types activations errors estimators optimizers readers schedules text",
     "training": "_types checks engines errors files optimizers schedules",
-    "working": "_types activations engines equations losses network text",
+    "working": "_types activations checks engines equations losses network text",
 }
 # What is known for the sake of its type only, in annotations.
 IN_ANNOTATIONS = {"cli": "_types", "engines": "network", "training": "network"}
