@@ -14,15 +14,20 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 syst
   overflow-wrap: break-word }
 h2 { margin-top: 2.5rem }
 a { color: inherit }
-table { display: block; overflow-x: auto; border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
+.scroll { overflow-x: auto; margin: 1rem 0 }
+table { border-collapse: collapse }
+th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
+  max-width: min(24rem, 45vw); unicode-bidi: plaintext }
+td:not(:first-child, :last-child) { white-space: nowrap }
+td:last-child { max-width: 40rem; min-width: 6rem }
 .right { text-align: right; font-variant-numeric: tabular-nums }
 .bold { font-weight: bold }
 .dim { opacity: .65 }
 .verdict { padding: .6rem 1rem; background: #80808018; border-left: .3rem solid currentColor }
 figure { margin: 1.5rem 0 }
+figure .scroll { margin: 0 }
 figcaption { font-size: .9rem; opacity: .85 }
-svg { max-width: 100%; height: auto }
+svg { max-width: 100%; height: auto; overflow: visible }
 """
 _MARK = '<meta name="generator" content="chainrule '
 
@@ -44,7 +49,8 @@ def element(tag: str, text: object, style: str = "") -> Html:
 
 def figure(svg: str, caption: str = "") -> Html:
     """A picture with what it shows in words below it."""
-    return Html(f"<figure>{svg}{element('figcaption', caption) if caption else ''}</figure>")
+    below = element("figcaption", caption) if caption else ""
+    return Html(f"<figure>{_scrolled(svg)}{below}</figure>")
 
 
 def table(headers: Sequence[object], rows: Iterable[tuple[str, Iterable[object]]], right: Collection[int]) -> Html:
@@ -55,7 +61,12 @@ def table(headers: Sequence[object], rows: Iterable[tuple[str, Iterable[object]]
         return element("tr", Html("".join(parts)), style)
 
     lines = [line("th", headers)] if any(headers) else []
-    return element("table", Html("\n".join([*lines, *(line("td", cells, style) for style, cells in rows)])))
+    return _scrolled(element("table", Html("\n".join([*lines, *(line("td", cells, style) for style, cells in rows)]))))
+
+
+def _scrolled(wide: str) -> Html:
+    """What may be wider than the page, to be scrolled there, with the keyboard too."""
+    return Html(f'<div class="scroll" tabindex="0">{wide}</div>')
 
 
 def whole(command: str, title: str, parts: Iterable[Html]) -> str:

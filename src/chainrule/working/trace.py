@@ -159,10 +159,9 @@ class Trace:
     def _repr_html_(self) -> str:
         parts = [f"<p><b>{html.escape(self._title)}</b></p>"]
         for title, rows, formulas in self._parts():
-            cells = [
-                (mathml(row.equation), row.shape, f'<pre style="margin:0">{html.escape(row.shown())}</pre>')
-                for row in rows
-            ]
+            # Notebooks give a pre a background of its own, some a white one on a dark page.
+            pre = '<pre style="margin:0;padding:0;border:0;background:none;color:inherit;white-space:pre">'
+            cells = [(mathml(row.equation), row.shape, f"{pre}{html.escape(row.shown())}</pre>") for row in rows]
             parts.append(html_table(cells, ("equation", "shape", "values"), title))
             if self.J is not None and title == "Forward":
                 formula = html.escape(self.network.loss.formula)
