@@ -104,7 +104,8 @@ def _check_estimator(made: Any, state: Mapping[str, Any]) -> None:
     network: Any = state.get("network_")
     require(not {"coefs_", "intercepts_"} & state.keys(), "its parameters are not those of a network")
     weights = state.get("class_weight")
-    require(type(weights) is not dict or all(map(_real, weights.values())), "class_weight: a weight is no number")
+    for each in weights if isinstance(weights, list) else [weights]:  # one for each output
+        require(not isinstance(each, dict) or all(map(_real, each.values())), "class_weight: a weight is no number")
     if "network_" not in state:
         return
     require(type(network).__name__ == "Network", "its parameters are not those of a network")
