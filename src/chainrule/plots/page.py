@@ -18,8 +18,9 @@ a { color: inherit }
 table { border-collapse: collapse }
 th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
   max-width: min(24rem, 45vw); unicode-bidi: plaintext }
-td:not(:first-child, :last-child) { white-space: nowrap }
-td:last-child { max-width: 40rem; min-width: 6rem }
+td:not(.right, .short) { min-width: 6rem }
+td.right, td.short { white-space: nowrap; max-width: none }
+td:last-child { max-width: 40rem }
 .right { text-align: right; font-variant-numeric: tabular-nums }
 .bold { font-weight: bold }
 .dim { opacity: .65 }
@@ -29,6 +30,7 @@ figure .scroll { margin: 0 }
 figcaption { font-size: .9rem; opacity: .85 }
 svg { max-width: 100%; height: auto; overflow: visible }
 """
+SHORT = 12  # letters of a cell that stay on one line, such as 512 × 64
 _MARK = '<meta name="generator" content="chainrule '
 
 
@@ -57,7 +59,10 @@ def table(headers: Sequence[object], rows: Iterable[tuple[str, Iterable[object]]
     """A table; rows: (style, cells) of each; right: the columns to align to the right. No line for empty headers."""
 
     def line(tag: str, cells: Iterable[object], style: str = "") -> Html:
-        parts = [element(tag, cell, "right" if i in right else "") for i, cell in enumerate(cells)]
+        parts = [
+            element(tag, cell, "right" if i in right else "short" if len(str(cell)) <= SHORT else "")
+            for i, cell in enumerate(cells)
+        ]
         return element("tr", Html("".join(parts)), style)
 
     lines = [line("th", headers)] if any(headers) else []
