@@ -131,6 +131,9 @@ OBJECT_STATES = {
     "an encoder of complex numbers": encoder(categories_=[np.array([1, 2, 3 + 1j])], _n_features_outs=[3]),
     "an encoder of complex NaN": encoder(categories_=[np.array([5, 1, complex(0, math.nan)])], _n_features_outs=[3]),
     "an encoder of booleans out of order": encoder(categories_=[np.array([True, False])], _n_features_outs=[2]),
+    "an encoder of categories that hash alike": encoder(
+        categories_=[np.array([k * (2**61 - 1) for k in range(3000)], object)], _n_features_outs=[3000]
+    ),
     "an encoder of columns with a point": encoder(_n_features_outs=[4.0]),
     "an encoder of other columns": encoder(n_features_in_=2),
     "an encoder that does not say its columns": encoder(n_features_in_=None),

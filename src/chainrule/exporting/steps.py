@@ -30,6 +30,7 @@ from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.plan import WORD
 
 Given = Value | dict[str, Value]
+_MOST_CELLS = 2**26  # of a table with all categories in each of its columns, which an encoder is asked about
 _NUMBER, _TEXT = "NaN = missing", '"" = missing'
 _WAY_OUT = "Export the network alone, on numbers that you prepare: --network-only, or export_onnx(pipeline[-1], …)"
 
@@ -46,7 +47,7 @@ def inputs(graph: Graph, steps: list[Any], network: Any, what: str = "") -> Give
     if first is None:
         return graph.input("X", network.dtype, network.sizes[0], what)
     count = first.n_features_in_
-    wanted = [_wanted(first, k) for k in range(count)]
+    wanted = _wanted(first, count)
     if isinstance(first, ColumnTransformer) and hasattr(first, "feature_names_in_"):
         used = sorted({k for _, _, numbers in _parts(first) for k in numbers})
         return {first.feature_names_in_[k]: _input(graph, first.feature_names_in_[k], wanted[k]) for k in used}
@@ -110,21 +111,23 @@ def _typed(x: Value, role: str) -> Value:
     return x
 
 
-def _wanted(step: Any, k: int) -> np.dtype[Any] | str:
-    """What a fitted step expects in its k-th column: text, numbers, or words that match a pattern."""
+def _wanted(step: Any, count: int) -> list[np.dtype[Any] | str]:
+    """What a fitted step expects in each of its columns: text, numbers, or words that match a pattern."""
+    wanted: list[np.dtype[Any] | str] = [DOUBLE] * count
     if isinstance(step, Pipeline):
         parts = [part for _, part in step.steps if part not in (None, "passthrough")]
-        return _wanted(parts[0], k) if parts else DOUBLE
+        return _wanted(parts[0], count) if parts else wanted
     if isinstance(step, ColumnTransformer):
-        kinds = [_wanted(part, numbers.index(k)) for _, part, numbers in _parts(step) if k in numbers]
-        return next((kind for kind in kinds if kind != DOUBLE), DOUBLE)
+        for _, part, numbers in _parts(step):
+            for k, kind in zip(numbers, _wanted(part, len(numbers)), strict=True):
+                wanted[k] = kind if wanted[k] == DOUBLE else wanted[k]
     if isinstance(step, TfidfVectorizer):
-        return str(step.token_pattern)
+        return [str(step.token_pattern)] * count
     if isinstance(step, OneHotEncoder):
-        return TEXT if any(isinstance(value, str) for value in step.categories_[k]) else DOUBLE
+        return [TEXT if any(isinstance(value, str) for value in known) else DOUBLE for known in step.categories_]
     if isinstance(step, SimpleImputer):
-        return TEXT if isinstance(step.statistics_[k], str) else DOUBLE
-    return DOUBLE
+        return [TEXT if isinstance(value, str) else DOUBLE for value in step.statistics_]
+    return wanted
 
 
 def _parts(step: ColumnTransformer) -> list[tuple[str, Any, list[int]]]:
@@ -243,6 +246,10 @@ def _one_hot(step: OneHotEncoder, x: Value) -> Value:
 def _one_hot_of_each(step: OneHotEncoder) -> Any:
     """The sparse matrix that the encoder makes of a table whose i-th row has the i-th category in every column."""
     longest = max(map(len, step.categories_))
+    if longest * len(step.categories_) > _MOST_CELLS:
+        raise ExportError(
+            f"OneHotEncoder of {len(step.categories_):,} columns, one with {longest:,} categories, is too large"
+        )
     names = getattr(step, "feature_names_in_", range(len(step.categories_)))
     columns = [known[np.minimum(np.arange(longest), len(known) - 1)] for known in step.categories_]
     table = pd.DataFrame(dict(zip(names, columns, strict=True)))

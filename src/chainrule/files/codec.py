@@ -57,7 +57,6 @@ _GENERATORS = {name: getattr(np.random, name) for name in ("MT19937", "PCG64", "
 # numbers, which the next fit begins anew), and callbacks.
 _LEFT_OUT = ("_optimizer", "_random_state", "_skl_callbacks")
 _DEEPEST = 60  # values within values
-_MOST_KEYS = 1000  # of a dict or a set, where a file could choose keys that hash alike
 _LONG_LIST = 32  # numbers from which on a list is stored as an array
 _NUMBER_LISTS: dict[str, Any] = {"floats": (np.float64, float), "ints": (np.int64, int)}
 _DTYPE = re.compile(r"[<>|]?([biuf][1248]|[?O]|[SU][0-9]{1,4}|[Mm]8(\[\w+\])?)")
@@ -96,6 +95,8 @@ def encode(value: Any, arrays: dict[str, Array], *path: str) -> Any:
             if all(type(item) is number and (number is float or abs(item) < 2**63) for item in value):
                 return {"$": name, "at": _add(np.array(value, dtype), arrays, *path)}
         return [inner(item, i) for i, item in enumerate(value)]
+    if kind in (set, frozenset, dict):
+        _keys_can_be_read(value, *path)
     if kind in (tuple, set, frozenset):
         return {"$": kind.__name__, "of": [inner(item, i) for i, item in enumerate(value)]}
     if kind is slice:
@@ -148,14 +149,14 @@ def decode(tree: Any, file: Container, depth: int = 0) -> Any:
         case "tuple":
             return tuple(map(inner, tree["of"]))
         case "set" | "frozenset" as name:
-            return {"set": set, "frozenset": frozenset}[name](_check_keys(map(inner, tree["of"])))
+            return {"set": set, "frozenset": frozenset}[name](guards.check_keys(map(inner, tree["of"])))
         case "slice":
             start, stop, step = map(inner, tree["of"])
             return slice(start, stop, step)
         case "bytes":
             return bytes.fromhex(tree["is"])
         case "dict":
-            keys = _check_keys(inner(key) for key, _ in tree["of"])
+            keys = guards.check_keys(inner(key) for key, _ in tree["of"])
             return _check_generator({key: inner(part) for key, (_, part) in zip(keys, tree["of"], strict=True)})
         case "array":
             return _decode_array(tree, file, inner)
@@ -304,6 +305,13 @@ def _decode_network(tree: dict[str, Any], file: Container, inner: Callable[[Any]
 # -- what NumPy and Python would take on trust -------------------------------------------------------------------------
 
 
+def _keys_can_be_read(keys: Iterable[Any], *path: str) -> None:
+    try:
+        guards.check_keys(keys)
+    except ValueError as error:
+        raise UnsafeStateError(f"{'.'.join(path) or 'it'} has {error}") from None
+
+
 def _decode_generator(kind: str, state: Any) -> Any:
     # NumPy takes tuples, too, which nobody has checked.
     require(type(state) is dict, f"the state of a {kind} is a {type(state).__name__}")
@@ -323,13 +331,3 @@ def _check_generator(state: dict[Any, Any]) -> dict[Any, Any]:
             inside = type(position) is int and 0 <= position <= last
             require(inside, "a random generator stands beyond its table of numbers")
     return state
-
-
-def _check_keys(keys: Iterable[Any]) -> list[Any]:
-    """The keys of a dict or the members of a set; a file must not choose many that hash alike, which takes hours."""
-    listed = list(keys)
-    fine = len(listed) <= _MOST_KEYS or all(
-        type(key) in (str, bytes, float, bool, type(None)) or (type(key) is int and abs(key) < 2**60) for key in listed
-    )
-    require(fine, f"more than {_MOST_KEYS:,} keys that are neither text nor numbers")
-    return listed

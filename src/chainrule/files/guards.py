@@ -7,7 +7,7 @@ same class name: so the name tells the class, and no module must be imported for
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ _MOST_PROCESSES = 64
 _MOST_FEATURES = 10**7
 _LONGEST_NGRAM = 20
 _LONGEST_FORMAT = 200  # of names and of dates
+_MOST_KEYS = 1000  # of a dict or a set, where a file could choose keys that hash alike
 
 # Parameters that are more than one value. Any other is one: an array of shape (1000, 1, 1) makes 1000 of each number
 # that it is compared with or added to.
@@ -69,6 +70,18 @@ def check(made: Any, state: Mapping[str, Any]) -> None:
         check_type(made, state)
 
 
+def check_keys(keys: Iterable[Any]) -> list[Any]:
+    """The keys of a dict or the members of a set; a file must not choose many that hash alike, which takes hours."""
+    listed = list(keys)
+    fine = len(listed) <= _MOST_KEYS or all(
+        isinstance(key, (str, bytes, float, bool, type(None)))
+        or (isinstance(key, (int, np.integer)) and abs(int(key)) < 2**60)
+        for key in listed
+    )
+    require(fine, f"more than {_MOST_KEYS:,} keys that are neither text nor numbers")
+    return listed
+
+
 def _whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
@@ -95,7 +108,9 @@ def _check_order(values: Array) -> None:
     """Compiled code finds numbers and times by bisection, what is missing at the end; Python finds texts in a dict."""
     require(isinstance(values, np.ndarray) and values.ndim == 1, "categories are not a list")
     require(values.dtype.kind in "biufmMOUS", f"categories are of {values.dtype}")
-    if values.dtype.kind not in "OUS":
+    if values.dtype.kind == "O":
+        check_keys(values.tolist())
+    elif values.dtype.kind not in "US":
         known = values[:-1] if (values[-1:] != values[-1:]).any() else values
         require((known[:-1] < known[1:]).all(), "categories are not in order")
 
