@@ -206,7 +206,7 @@ def test_weights_that_are_all_too_small_for_the_precision_are_refused(engine):
     for weight in (tiny, 1e30):
         cost = one_example(engine, np.float32, 1.0, cr.GradientDescent(), twice=True, weights=[weight, weight])[1]
         assert cost == 1
-    with pytest.raises(ValueError, match="weights: their sum is .* which float32 cannot divide by"):
+    with pytest.raises(ValueError, match="which float32 cannot divide by"):
         one_example(engine, np.float32, 1.0, cr.GradientDescent(), twice=True, weights=[tiny * 0.9, tiny * 0.9])
 
 
