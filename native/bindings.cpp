@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -120,8 +121,15 @@ template <class F> auto interruptible(F work) {
         return raised = result == nullptr;
     };
     const auto result = [&] {
-        const Unlocked unlocked;
-        return work(stop_requested);
+        try {
+            const Unlocked unlocked;
+            return work(stop_requested);
+        } catch (const std::bad_alloc&) {
+            PyErr_SetString(PyExc_MemoryError,
+                            "too little memory for this network with these examples; a smaller "
+                            "batch_size, or fewer examples in a call, take less");
+            throw nb::python_error();
+        }
     }();
     if (raised) throw nb::python_error();
     if (ended) end_thread();

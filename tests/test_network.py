@@ -345,6 +345,16 @@ def test_standard_normalization_is_mean_and_deviation_of_the_training_set(rng):
     np.testing.assert_allclose(net.layers(new)[1][0], wanted, rtol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_robust_normalization_brings_the_farthest_outliers_to_3(dtype):
+    normalizer = Normalizer.measure(np.arange(5, dtype=dtype)[None], "robust")
+    for size in (1e10, 1e18, 1e19, 1e30, float(np.finfo(dtype).max)):
+        with np.errstate(all="raise", under="ignore"):
+            found = normalizer(np.array([[size / 4, -size / 4]], dtype))
+        np.testing.assert_array_equal(found, np.array([[3, -3]], dtype))
+        assert found.dtype == dtype
+
+
 def test_robust_normalization_is_median_quartiles_and_the_smooth_clip():
     # 1 … 9: median 5, quartiles 3 and 7. Second row: both quartiles 0, so 2 / (max − min) = 2 / 8. Third: constant.
     X = np.array([[1.0, 2, 3, 4, 5, 6, 7, 8, 9], [0, 0, 0, 0, 0, 0, 0, 0, 8], [4.0] * 9])

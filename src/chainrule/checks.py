@@ -180,7 +180,7 @@ def check_weights(weights: Any, m: int, dtype: np.dtype[Any]) -> Array:
         raise ValueError(
             f"weights: wanted {m} finite numbers of 0 or more, not all 0; got shape {np.shape(weights)}{place}"
         )
-    if not np.finfo(dtype).tiny <= total <= np.finfo(dtype).max:
+    if not np.finfo(dtype).tiny <= w.max() <= total <= np.finfo(dtype).max:  # the kernel takes subnormals for 0
         raise ValueError(
             f"weights: their sum is {total:.3g}, which {dtype} cannot divide by. Multiply all of them by one number: "
             "without l2, only their proportions count."

@@ -9,6 +9,7 @@ from chainrule.checks import first_not_finite, place
 from chainrule.text import unknown
 
 METHODS = ("standard", "robust")
+_FAR = 1e18  # becomes 3, as all that is farther; its square is a number in float32
 Moments = tuple[int, Array, Array]  # of each row of an X (n, m): m, the mean and the deviation, both (n,) in float64
 
 
@@ -76,7 +77,10 @@ class Normalizer:
     def __call__(self, X: Array) -> Array:
         """The normalized X, (n, m) → (n, m)."""
         X = (X - self.center) * self.scale  # (n, m)
-        return X / np.sqrt(1 + (X / 3) ** 2) if self.clip else X
+        if self.clip:
+            X = np.minimum(np.maximum(X, -_FAR), _FAR)
+            X = X / np.sqrt(1 + (X / 3) ** 2)
+        return X
 
 
 def moments(X: Array) -> Moments:

@@ -200,6 +200,16 @@ def test_a_gradient_is_cut_to_the_norm_where_its_squares_leave_the_range_of_numb
             np.testing.assert_allclose(net.parameters, length / 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_weights_that_are_all_too_small_for_the_precision_are_refused(engine):
+    tiny = np.finfo(np.float32).tiny
+    for weight in (tiny, 1e30):
+        cost = one_example(engine, np.float32, 1.0, cr.GradientDescent(), twice=True, weights=[weight, weight])[1]
+        assert cost == 1
+    with pytest.raises(ValueError, match="which float32 cannot divide by"):
+        one_example(engine, np.float32, 1.0, cr.GradientDescent(), twice=True, weights=[tiny * 0.9, tiny * 0.9])
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_gradient_that_is_infinite_is_a_divergence(engine, dtype):

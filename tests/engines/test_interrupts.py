@@ -316,6 +316,36 @@ def test_what_a_question_raises_comes_out_and_the_next_call_is_as_ever(ask):
     np.testing.assert_array_equal(other.network.parameters, state.network.parameters)
 
 
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_a_cost_that_was_given_up_is_right_when_it_is_asked_for_again(ask, kind):
+    import scipy.sparse
+
+    sizes, m = (50, 300, 1), 30_000
+    net = cr.Network(sizes, hidden="tanh", output="identity", seed=0)
+    X, Y = examples(m, sizes)
+    X = scipy.sparse.csc_array(X) if kind == "sparse" else X
+    wanted, gradient = ENGINES["native"].objective(net, X, Y, None, 0.5)(net.parameters)
+    for patience in range(20):
+        questions = iter(range(patience))
+
+        def question(questions=questions):
+            if next(questions, None) is None:
+                raise Stopped
+
+        compute = ENGINES["native"].objective(net, X, Y, None, 0.5)
+        ask(question)
+        try:
+            compute(net.parameters)
+        except Stopped:
+            pass
+        else:
+            break
+        ask(lambda: None)
+        J, again = compute(net.parameters)
+        assert wanted == J
+        np.testing.assert_array_equal(again, gradient)
+
+
 def test_a_question_belongs_to_its_thread(ask):
     mine, theirs = [], []
     ask(lambda: mine.append(threading.get_ident()))
