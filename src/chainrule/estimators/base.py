@@ -348,14 +348,10 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
         Parameters
         ----------
-        X : array-like of shape (m, n)
-            The rows it was trained on.
-        y : array-like of shape (m,) or (m, outputs)
-            Their targets.
-        sample_weight : array-like of shape (m,), optional
-            The weight of each row.
-        X_val, y_val : array-like, optional
-            Rows that were not trained on, to tell overfitting.
+        X : array-like of shape (m, n), the rows it was trained on
+        y : array-like of shape (m,) or (m, outputs), their targets
+        sample_weight : array-like of shape (m,), optional, the weight of each row
+        X_val, y_val : array-like, optional, rows that were not trained on, to tell overfitting
 
         Returns
         -------
@@ -372,11 +368,12 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             X, y = validate(self, X, y, False)
             return X.T, self._targets(self._encode(y, incremental=True), smooth=False).T, y
 
-        history, scores = getattr(self, "history_", None), getattr(self, "validation_scores_", None)
-        if history is not None and scores:
-            costs = history["validation_cost"]
-            kept = int(np.argmax(np.nan_to_num(scores, nan=-np.inf))) + 1 - len(scores) + len(costs)
-            history = {**history, "validation_cost": costs[:kept]}
+        rate = getattr(solver(self), "learning_rate", np.nan)  # L-BFGS has none, and takes all examples at once
+        batch_size = None if np.isnan(rate) else {"auto": 200}.get(self.batch_size, self.batch_size)
+        history = {"learning_rate": [rate], "cost": [], **getattr(self, "history_", {})}
+        if scores := getattr(self, "validation_scores_", None):
+            kept = int(np.argmax(np.nan_to_num(scores, nan=-np.inf))) + 1
+            history["validation_cost"] = history["validation_cost"][:kept]
         X, Y, y = examples(X, y)
         return diagnose(
             self._synced(),
@@ -386,6 +383,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             validation=None if X_val is None else examples(X_val, y_val)[:2],
             names=getattr(self, "feature_names_in_", None),
             l2=self.alpha,
+            dropout=self.dropout,
+            batch_size=batch_size,
             weights=self._weights(y, sample_weight, False),
         )
 

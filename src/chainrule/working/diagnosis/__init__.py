@@ -1,7 +1,7 @@
 """Why does my network not learn? Measured quantities, each against a threshold that has a reason.
 
-A check looks at one thing and says what it measured, or why it could not. Faults cause one another: dead units make the
-predictions constant. So a fault that another one explains is no finding of its own.
+A check looks at one thing and says what it measured, or why it could not. All faults are told. Faults cause one
+another, dead units make the predictions constant: so the one that may have caused the most of the others comes first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ class Check:
 
 
 # What a network looks like that does not learn, or learns slowly, whatever the cause.
-_STUCK = frozenset({"constant predictions", "underfitting"})
+_STUCK = frozenset({"constant predictions", "no better than a constant", "underfitting"})
 _SLOW = _STUCK | {"learning rate too low", "linear hidden layers"}
 _UNITS = frozenset({"saturated units", "dead ReLU units", "vanishing gradients"})
 
@@ -44,9 +44,12 @@ CHECKS: dict[str, Check] = {
         data.inputs, _SLOW | _UNITS | {"exploding gradients", "learning rate too high"}, hinders=True
     ),
     "targets not scaled": Check(data.targets, _SLOW | _UNITS | {"learning rate too high"}, hinders=True),
+    "inputs do not tell the target": Check(data.uninformative, _SLOW | {"overfitting"}),
     "class imbalance": Check(data.classes, _STUCK),
     "duplicated columns": Check(data.duplicates),
     "leaking columns": Check(data.leaks),
+    "L2 too strong": Check(signals.decay, _SLOW | _UNITS | {"symmetric hidden units"}, hinders=True),
+    "dropout too strong": Check(signals.dropout, _SLOW | _UNITS, hinders=True),
     "symmetric hidden units": Check(signals.symmetric, _SLOW | _UNITS, hinders=True),
     "exploding gradients": Check(
         signals.exploding, _SLOW | {"saturated units", "dead ReLU units", "learning rate too high"}, hinders=True
@@ -57,9 +60,9 @@ CHECKS: dict[str, Check] = {
     "vanishing gradients": Check(signals.vanishing, _SLOW, hinders=True),
     "learning rate too low": Check(curves.too_low, _STUCK | {"linear hidden layers"}, hinders=True),
     "linear hidden layers": Check(signals.linear, _STUCK, hinders=True),
-    "constant predictions": Check(signals.constant, frozenset({"underfitting"})),
-    # While a network learns its examples by heart the cost falls on: that is no reason to train longer.
-    "overfitting": Check(curves.overfitting, frozenset({"learning rate too low"})),
+    "constant predictions": Check(signals.constant, frozenset({"no better than a constant", "underfitting"})),
+    "no better than a constant": Check(curves.baseline, frozenset({"underfitting"})),
+    "overfitting": Check(curves.overfitting),
     "underfitting": Check(curves.underfitting),
 }
 
@@ -73,6 +76,8 @@ def diagnose(
     validation: tuple[Any, Any] | None = None,
     names: Sequence[str] | None = None,
     l2: float = 0.0,
+    dropout: float | Sequence[float] = 0.0,
+    batch_size: int | None = None,
     weights: Any = None,
     most: int = MOST,
     seed: int = 0,
@@ -85,12 +90,13 @@ def diagnose(
     X : array_like or sparse array of shape (n[0], m), the examples it was trained on
     Y : array_like of shape (n[L], m), their targets
     steps : list of Step, or dict, optional
-        The records of its training, or a history such as ``{"cost": […], "validation_cost": […]}``.
+        The records of its training, or a history: "cost", perhaps "validation_cost" and "learning_rate", a list each.
     validation : (X, Y), optional
         Examples that were not trained on. Needed after a training with patience: its steps go on beyond the epoch whose
         parameters came back.
     names : sequence of str, optional, what to call the n[0] columns of the data
-    l2 : float, λ, as in training
+    l2, dropout, batch_size : optional
+        As in training: nobody can tell from a network that λ was too strong, or the dropout.
     weights : array_like of shape (m,) or (1, m), optional, the example weights, as in training
     most : int
         Of more training examples, that many are drawn; of more than 2,000 columns, 2,000.
@@ -99,36 +105,33 @@ def diagnose(
     Returns
     -------
     Diagnosis
-        The findings, a sequence: empty, and so false, if nothing is wrong.
+        The findings, a sequence, the likeliest cause first: empty, and so false, if nothing is wrong.
 
     Raises
     ------
     ValueError
         For examples that do not fit the network.
-
-    Notes
-    -----
-    Dropout takes no part.
     """
     faults: list[Finding] = []
     passed: list[Finding] = []
     unchecked = {}
     with np.errstate(all="ignore"):  # a network that has diverged is diagnosed, too
-        measured = measure(network, X, Y, steps, validation, names, l2, weights, most, seed)
+        measured = measure(network, X, Y, steps, validation, names, l2, weights, most, seed, dropout, batch_size)
         for name, check in CHECKS.items():
             harmless = check.hinders and measured.learned >= LEARNED
             try:
-                for finding in [replace(finding, name=name) for finding in check.measure(measured)]:
+                for finding in check.measure(measured):
+                    finding = replace(finding, name=name)
                     (faults if finding.beyond and not harmless else passed).append(finding)
             except NotMeasuredError as why:
                 unchecked[name] = str(why)
     found = dict.fromkeys(fault.name for fault in faults)
     explains = {name: tuple(effect for effect in found if effect in CHECKS[name].explains) for name in found}
-    effects = {effect for of_one in explains.values() for effect in of_one}
+    causes = {name: tuple(cause for cause in found if name in explains[cause]) for name in found}
+    likeliest = sorted(faults, key=lambda fault: (bool(causes[fault.name]), -len(explains[fault.name])))
     return Diagnosis(
         network=repr(network),
-        findings=tuple(replace(f, explains=explains[f.name]) for f in faults if f.name not in effects),
-        explained=tuple(f for f in faults if f.name in effects),
+        findings=tuple(replace(f, explains=explains[f.name], explained_by=causes[f.name]) for f in likeliest),
         passed=tuple(passed),
         unchecked=unchecked,
         examples=measured.examples,

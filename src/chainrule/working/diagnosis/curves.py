@@ -6,11 +6,10 @@ from functools import partial
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.working.diagnosis.measure import Measured
+from chainrule.working.diagnosis.measure import NEIGHBORS, Measured
 from chainrule.working.diagnosis.report import Finding, NotMeasuredError, require
 
 LONG = 10  # steps from which on a curve has a shape
-NEIGHBORS = 10
 
 
 def _check_curve(m: Measured, wanted: int) -> Array:
@@ -70,25 +69,67 @@ def too_high(m: Measured) -> Iterator[Finding]:
 
 
 def too_low(m: Measured) -> Iterator[Finding]:
-    """The share of the fall of the cost that came in the second half of the steps: a straight line gives one half."""
+    """Whether the cost is still far from its end, and whether all the steps together can have gone anywhere."""
     costs = _check_curve(m, LONG)
+    require(not any(finding.beyond for finding in too_high(m)), "the cost leaps: the steps are too long already")
+    finding = partial(Finding, remedy="a learning rate 3 to 10 times higher, or more epochs")
+    if np.isfinite(way := m.curve.way * m.updates):
+        layers = [(W, dW - m.decay * W) for W, dW in zip(m.trace.W[1:], m.trace.dW[1:], strict=True)]
+        reach = [
+            way * max(np.linalg.norm(dW), dW.size**0.5) / max(np.linalg.norm(W), len(W) ** 0.5) for W, dW in layers
+        ]
+        yield finding(
+            quantity="how far all steps together can have moved a layer's weights, in units of their size (of that of "
+            "random ones, √n[l], if they are smaller), the most",
+            value=float(max(reach)),
+            threshold=0.01,
+            above=False,
+            reason="gradient descent goes α ‖dW‖ in a step, optimizers that divide by the size of the gradient α for "
+            "each weight, and momentum 10 times that: a hundredth changes no answer",
+            where=f"the learning rates of {m.curve.epochs:,} epochs, {m.updates:,} steps each, have the sum {way:.3g}",
+        )
+    curves = {"cost": costs, "validation cost": m.curve.validation}
+    if _end(costs) - m.J > _end(costs) / 3:
+        del curves["cost"]
+    curves = {what: curve for what, curve in curves.items() if len(curve) >= LONG}
+    require(
+        curves,
+        "more than a third of the recorded cost is what L2, dropout or smoothed labels add to it, which hides what is "
+        "learned: train with validation=(X, Y)",
+    )
+    to_come = {what: min(_to_come(curve), m.J) / m.constant for what, curve in curves.items()}
+    what = min(to_come, key=to_come.__getitem__)
+    costs = curves[what]
+    yield finding(
+        quantity=f"what is still to be gained if the {what} goes on to fall as it did, in units of the best constant "
+        "answer's cost",
+        value=float(to_come[what]),
+        threshold=0.2,
+        reason="where a cost nears its end exponentially, each half of the steps gains the same share of what the "
+        "half before it gained; a fifth of all there is to learn is still to come, and the end not in sight",
+        where=f"{what} {costs[0]:.4g} at the start, {costs[len(costs) // 2]:.4g} half way, {_end(costs):.4g} at last",
+    )
+
+
+def _to_come(costs: Array) -> float:
+    """How far an exponential through the start, the middle and the end still falls, less for the noise of the curve."""
     k, w = len(costs), max(1, len(costs) // 10)
     start, end = float(np.median(costs[:w])), _end(costs)
     middle = float(np.median(costs[(k - w) // 2 : (k - w) // 2 + w]))
-    half = costs[k // 2 :]
+    change, noise = _trend(costs)
+    first, second = start - middle + 2 * noise, middle - end - 2 * noise
+    if -change <= 6 * noise or second <= 0 or start + second / 10 < middle:
+        return 0.0
+    share = second / max(first, 1e-300)
+    return second * share / (1 - share) if share < 1 else float("inf")
+
+
+def _trend(costs: Array) -> tuple[float, float]:
+    """How far the straight line through the second half of the steps goes, and the noise from step to step."""
+    half = costs[len(costs) // 2 :]
     x = np.arange(len(half)) - (len(half) - 1) / 2
-    slope = float(x @ half / (x @ x))
-    noise = half - half.mean() - slope * x
-    falls = slope < 0 and -slope * len(half) > 6 * float(noise.std())
-    yield Finding(
-        quantity="share of the fall of the cost that came in the second half of the steps",
-        value=(middle - end) / (start - end) if falls and start > end else 0.0,
-        threshold=1 / 3,
-        reason="a straight line gives 1/2: every step as good as the first, and the end not in sight. Where the "
-        "cost nears its end exponentially, 1/3 means that a quarter of the way is still to go",
-        remedy="a learning rate 3 to 10 times higher, or more epochs",
-        where=f"cost {start:.4g} at the start, {middle:.4g} half way, {end:.4g} at the end",
-    )
+    # The second difference of a smooth curve is next to 0, and that of noise has 6 times its variance.
+    return float(x @ half / (x @ x)) * len(half), float(np.diff(half, 2).std() / np.sqrt(6))
 
 
 def overfitting(m: Measured) -> Iterator[Finding]:
@@ -116,31 +157,43 @@ def overfitting(m: Measured) -> Iterator[Finding]:
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(watched, 5), axis=1)
         best = int(smooth.argmin()) + 2
         yield finding(
-            quantity="cost of the validation examples above its lowest, in units of the best constant answer's",
-            value=(now - float(smooth.min())) / unit,
+            quantity="cost of the validation examples above its lowest, and above that of the training examples, in "
+            "units of the best constant answer's",
+            value=(now - max(float(smooth.min()), m.J)) / unit,
             threshold=0.1,
-            reason="a tenth of all there is to learn has been lost again since",
-            where=f"lowest {smooth.min():.4g} at step {best}, now {now:.4g}",
+            reason="a tenth of all there is to learn has been lost again since, and not on the training examples",
+            where=f"lowest {smooth.min():.4g} at step {best}, now {now:.4g}, training {m.J:.4g}",
         )
+
+
+def baseline(m: Measured) -> Iterator[Finding]:
+    """How much better the network is than the best constant answer: the mean, the median or the commonest class."""
+    m.check_trained()
+    m.check_targets_vary()
+    where = f"cost {m.J:.4g}, of the best constant answer {m.constant:.4g}"
+    yield Finding(
+        quantity="share of the cost of the best constant answer that the network has removed",
+        value=m.learned,
+        threshold=0.02,
+        above=False,
+        reason="whoever gives the same answer to every question, the mean or the shares of the classes, does as well; "
+        "a fiftieth is what chance gives away",
+        remedy="see what is told with this finding. If nothing is: can ten of the examples be learned by heart? If "
+        "not, the training is at fault, and else the data",
+        where=where,
+    )
 
 
 def underfitting(m: Measured) -> Iterator[Finding]:
     """How much more of the targets' variance the nearest examples explain than the network does."""
     m.check_trained()
     require(m.m >= 5 * NEIGHBORS, f"{m.m} examples: too few for the {NEIGHBORS} nearest to say anything")
-    mean = (m.Y * m.w).sum(axis=1, keepdims=True) / m.w.sum()  # (n[L], 1)
-    total = (m.w * (m.Y - mean) ** 2).sum()
-    varied = m.varied
-    require(total > 0 and varied.any(), "the inputs or the targets are constant")
-    X = m.X[varied] / m.X[varied].std(axis=1, keepdims=True)
-    square = (X * X).sum(axis=0)
-    distance = square[:, None] + square - 2 * X.T @ X  # (m, m)
+    Y, A, w = m.Y[:, m.some], m.trace.A[-1][:, m.some], m.w[:, m.some]
+    mean = (Y * w).sum(axis=1, keepdims=True) / w.sum()  # (n[L], 1)
+    total = (w * (Y - mean) ** 2).sum()
+    require(total > 0 and m.varied.any(), "the inputs or the targets are constant")
     # Neither itself nor its copies, which would give the answer away.
-    distance[distance <= 1e-9 * max(float(square.max()), 1.0)] = np.inf
-    nearest = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]  # (m, 10)
-    w = m.w[0, nearest] + 1e-12  # (m, 10); neighbors of weight 0 have a mean, too
-    around = (m.Y[:, nearest] * w).sum(axis=2) / w.sum(axis=1)  # (n[L], m)
-    network, neighbors = (1 - float((m.w * (A - m.Y) ** 2).sum() / total) for A in (m.trace.A[-1], around))
+    network, neighbors = (1 - float((w * (P - Y) ** 2).sum() / total) for P in (A, m.around(Y, copies=False)))
     yield Finding(
         quantity=f"share of the targets' variance that the {NEIGHBORS} nearest others explain, less the network's",
         value=neighbors - network,

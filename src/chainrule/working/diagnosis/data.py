@@ -7,7 +7,7 @@ import numpy as np
 from chainrule import losses
 from chainrule._types import Array
 from chainrule.text import first_few
-from chainrule.working.diagnosis.measure import Measured, twins
+from chainrule.working.diagnosis.measure import NEIGHBORS, Measured, twins
 from chainrule.working.diagnosis.report import MOST_NAMED, Finding, require
 
 FEW = 20  # with fewer examples two columns can agree by chance
@@ -147,6 +147,55 @@ def classes(m: Measured) -> Iterator[Finding]:
             "the threshold of 0.5",
             where=where,
         )
+
+
+def uninformative(m: Measured) -> Iterator[Finding]:
+    """How well the targets are known from the other examples: by the nearest, and by a parabola in each column."""
+    require(m.m > 5 * NEIGHBORS, f"{m.m} examples: too few to tell chance from knowledge")
+    if m.validation is not None:
+        require(m.validation[0] > 0.9 * m.constant, "the validation examples show that they do")
+    Y = m.Y[:, m.some]
+    require((Y.std(axis=1) > 0).any() and m.varied.any(), "the inputs or the targets are constant")
+    share = 1.0  # of the variance that classes have at most
+    if m.network.loss.accepts not in (losses.probabilities, losses.distributions):
+        Y = Y.argsort(axis=1).argsort(axis=1).astype(float)  # ranks: no single number weighs more
+    else:
+        p = np.vstack([Y, 1 - Y] if len(Y) == 1 else [Y]).mean(axis=1)
+        share = float((p / p.sum() * (1 - p / p.sum())).sum() / (1 - 1 / len(p)))
+    Y = Y - Y.mean(axis=1, keepdims=True)
+    told = {f"the {NEIGHBORS} nearest": m.around(Y, copies=True), "a parabola in each column": _left_out(m, Y)}
+    r = {how: _correlation(answer, Y) for how, answer in told.items()}
+    error = 1 / np.sqrt(Y.shape[1])
+    yield Finding(
+        quantity="correlation of the targets with what the other examples tell of them, 2.5 standard errors added",
+        value=(max(map(abs, r.values())) + 2.5 * error) / share**0.5,
+        threshold=0.25,
+        above=False,
+        reason="less than 1/16 of the variance of the targets can be told from the inputs, if anything. Where a class "
+        "is rare, both count for more, as if the classes were of one size: few examples show nothing",
+        remedy="ask whether X and Y belong together (shuffled, shifted by a row?), and what else is known of the "
+        "examples. All that is left to a network are puzzles, such as the parity of many bits",
+        where=", ".join(f"{how}: {value:.2f}" for how, value in r.items()) + f"; standard error {error:.2f}",
+    )
+
+
+def _left_out(m: Measured, Y: Array) -> Array:
+    """What ridge regression on the columns and their squares answers to each example that it has not seen."""
+    X = _standardized(m.X[m.varied][:, m.some])
+    X = np.vstack([X, X**2])
+    X = np.nan_to_num((X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True))
+    G = X.T @ X  # (some, some)
+    H = np.linalg.solve(G + len(X) * np.eye(len(G)), G)
+    H += 1 / len(G)
+    h = np.diag(H)
+    return np.asarray((Y @ H.T - h * Y) / np.maximum(1 - h, 1e-9))
+
+
+def _correlation(answer: Array, Y: Array) -> float:
+    """Over all outputs; 0 if an answer is constant."""
+    A, Y = (P - P.mean(axis=1, keepdims=True) for P in (answer, Y))
+    size = float(np.sqrt((A * A).sum() * (Y * Y).sum()))
+    return float((A * Y).sum() / size) if size else 0.0
 
 
 def duplicates(m: Measured) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -10,36 +11,48 @@ import numpy as np
 from chainrule import equations
 from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.checks import plain
+from chainrule.checks import check_l2, check_whole, plain
 from chainrule.network import Network
 from chainrule.working.diagnosis.report import require
 from chainrule.working.trace import Trace, trace
 
 MOST_COLUMNS = 2000
+MOST_NEIGHBORS = 1000  # examples among which the nearest are looked for
+NEIGHBORS = 10
 RARE = 0.01  # a column that differs from its median for fewer of the examples is as good as constant
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """J at each step (k,), and of the validation examples (k,) or empty. by_rate: the steps had a learning rate."""
+    """J at each step (k,), and of the validation examples (k,) or empty. by_rate: the steps had a learning rate.
+
+    way: the sum of the learning rates over all epochs, NaN if they are not known.
+    """
 
     cost: Array
     validation: Array
     by_rate: bool
+    epochs: int
+    way: float
 
     @classmethod
     def of(cls, steps: Any) -> "Curve":
-        """From Step records, or a history with the key "cost" and perhaps "validation_cost"; None gives no steps."""
+        """From Step records, or a history with "cost" and perhaps more; None gives no steps."""
         if isinstance(steps, Mapping):
             if "cost" not in steps:
                 raise ValueError(f"steps: got a history with {', '.join(map(repr, steps))}, wanted the key 'cost'")
-            return cls(np.array(steps["cost"], float), np.array(steps.get("validation_cost", []), float), True)
+            costs, watched = (np.array(steps.get(name, []), float) for name in ("cost", "validation_cost"))
+            rate = float(np.mean(steps.get("learning_rate", np.nan)))
+            return cls(costs, watched, True, len(costs), rate * len(costs))
         steps = [] if steps is None else list(steps)
         if wrong := [step for step in steps if not hasattr(step, "cost")]:
             raise TypeError(f"steps: got {wrong[0]!r}, wanted the Step records of training, or a history dictionary")
-        watched = [step.validation_cost for step in steps if step.validation_cost is not None]
-        by_rate = not steps or any(step.learning_rate is not None for step in steps)
-        return cls(np.array([step.cost for step in steps], float), np.array(watched, float), by_rate)
+        watched = np.array([step.validation_cost for step in steps if step.validation_cost is not None], float)
+        rates = [step.learning_rate for step in steps if step.learning_rate is not None]
+        epochs = steps[-1].epoch + 1 if steps else 0  # of which not every one may be among the steps
+        way = float(np.mean(rates)) * epochs if rates else float("nan")
+        costs = np.array([step.cost for step in steps], float)
+        return cls(costs, watched, bool(rates or not steps), epochs, way)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +61,8 @@ class Measured:
 
     X (k, m): the columns of the data that are looked at, dense, as the network sees them; `columns` (k,) says which.
     Y (n[L], m), w (1, m): weights, all 1 unless given. J: the cost of these examples without L2; constant: that of the
-    best constant answer. validation: the cost of the validation examples and its standard error.
+    best constant answer. validation: the cost of the validation examples and its standard error. decay: λ of a batch
+    divided by its size; updates: batches of an epoch. dropout: of each hidden layer.
     """
 
     network: Network
@@ -64,6 +78,14 @@ class Measured:
     curve: Curve
     validation: tuple[float, float] | None
     examples: tuple[int, int]
+    decay: float
+    updates: int
+    dropout: Sequence[float]
+    seed: int
+
+    def rng(self) -> np.random.Generator:
+        """A generator for what a check draws: the same every time, whatever the other checks draw."""
+        return np.random.default_rng([self.seed, 1])
 
     @property
     def m(self) -> int:
@@ -90,6 +112,41 @@ class Measured:
         differs = np.median(self.X, axis=1, keepdims=True) != self.X
         return np.asarray((differs.mean(axis=1) >= RARE) & (differs.sum(axis=1) >= 2))
 
+    @cached_property
+    def some(self) -> Array:
+        """The examples, at most MOST_NEIGHBORS, among which the nearest are looked for (their numbers)."""
+        if self.m <= MOST_NEIGHBORS:
+            return np.arange(self.m)
+        return np.sort(self.rng().choice(self.m, MOST_NEIGHBORS, replace=False))
+
+    @cached_property
+    def _distances(self) -> Array:
+        """Squared distances of `some` to each other in standardized columns, ∞ to itself; copies are 0 apart."""
+        X = self.X[self.varied][:, self.some]
+        X = X / self.X[self.varied].std(axis=1, keepdims=True)
+        X -= X.mean(axis=1, keepdims=True)
+        square = (X * X).sum(axis=0)
+        distance = square[:, None] + square - 2 * X.T @ X
+        distance[distance <= 1e-9 * max(float(square.max()), 1.0)] = 0.0
+        np.fill_diagonal(distance, np.inf)
+        return np.asarray(distance)
+
+    def masks(self, examples: int, draw: int = 0) -> list[Array | None]:
+        """D[l] (n[l], examples) of the dropout of training."""
+        rng, sizes, dtype = np.random.default_rng([self.seed, 2, draw]), self.network.sizes, self.network.dtype
+        D = [
+            ((rng.random((n, examples)) >= p) / (1 - p)).astype(dtype) if p else None
+            for n, p in zip(sizes[1:-1], self.dropout, strict=True)
+        ]
+        return [None, *D, None]
+
+    def around(self, Y: Array, copies: bool) -> Array:
+        """The mean of Y (k, some) over the NEIGHBORS nearest others of each example; copies: whether they count."""
+        distance = self._distances if copies else np.where(self._distances == 0, np.inf, self._distances)
+        nearest = np.argpartition(distance, NEIGHBORS, axis=1)[:, :NEIGHBORS]  # (some, 10)
+        w = self.w[0, self.some][nearest] + 1e-12  # (some, 10); neighbors of weight 0 have a mean, too
+        return np.asarray((Y[:, nearest] * w).sum(axis=2) / w.sum(axis=1))
+
     def column(self, k: int) -> str:
         """The name of row k of X, or its number."""
         j = int(self.columns[k])
@@ -107,14 +164,23 @@ def measure(
     weights: Any,
     most: int,
     seed: int,
+    dropout: float | Sequence[float] = 0.0,
+    batch_size: int | None = None,
 ) -> Measured:
     """Draw examples and columns, and compute the forward and the backward pass."""
     if names is not None and len(names) != network.sizes[0]:
         raise ValueError(f"names: got {len(names)}, wanted one for each of the {network.sizes[0]} inputs")
+    hidden = network.L - 1
+    shares = np.ravel(dropout).tolist() * (hidden if np.ndim(dropout) == 0 else 1)
+    if len(shares) != hidden or not all(0 <= share < 1 for share in shares):
+        raise ValueError(f"dropout: got {dropout!r}, wanted a share from 0 up to 1 (not included), one or {hidden}")
+    check_whole(batch_size=batch_size)
     rng = np.random.default_rng(seed)
     X, Y, weights, all_of_them = _draw(X, Y, weights, most, rng)
-    # λ belongs to all of the examples: (λ/2m) Σ ‖W‖² is to stay what it is with fewer of them.
-    t = trace(network, X, Y, l2=l2 * Y.shape[1] / all_of_them if l2 else 0.0, weights=weights)
+    # Training adds (λ/2m) Σ ‖W‖² to each batch of m examples: that is to stay what it is with the examples drawn.
+    batch = min(batch_size or all_of_them, all_of_them)
+    decay = check_l2(l2) / batch if l2 else 0.0
+    t = trace(network, X, Y, l2=decay * Y.shape[1], weights=weights)
     Y = np.asarray(t.Y, np.float64)
     w = np.ones((1, Y.shape[1])) if t.weights is None else t.weights.astype(np.float64)
     A = t.A[0]
@@ -137,6 +203,10 @@ def measure(
         curve=Curve.of(steps),
         validation=None if validation is None else _validate(network, *validation),
         examples=(Y.shape[1], all_of_them),
+        decay=decay * w.size / w.sum(),
+        updates=-(-all_of_them // batch),
+        dropout=shares,
+        seed=seed,
     )
 
 

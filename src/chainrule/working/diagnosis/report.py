@@ -37,8 +37,8 @@ class Finding:
     reason : str, why the threshold lies where it does
     remedy : str, what to do
     where : str, which units, columns or classes
-    explains : tuple of str
-        Other faults that were measured and are likely to come from this one; they are not findings of their own.
+    explains, explained_by : tuple of str
+        Other findings that may come from this one, and those that this one may come from.
     """
 
     name: str = ""
@@ -51,11 +51,12 @@ class Finding:
     remedy: str
     where: str = ""
     explains: tuple[str, ...] = ()
+    explained_by: tuple[str, ...] = ()
 
     @property
     def beyond(self) -> bool:
         """Whether the value is on the wrong side of the threshold; NaN is not."""
-        return self.value > self.threshold if self.above else self.value < self.threshold
+        return bool(self.value > self.threshold if self.above else self.value < self.threshold)
 
     @property
     def title(self) -> str:
@@ -68,24 +69,12 @@ class Finding:
         side = "above" if self.above else "below"
         return f"{self.quantity}: {self.value:.3g} (a fault {side} {self.threshold:.3g})"
 
-    @property
-    def lines(self) -> list[tuple[str, str]]:
-        """Its parts as (label, text)."""
-        parts = [
-            ("measured", self.measured),
-            ("where", self.where),
-            ("why there", self.reason),
-            ("what to do", self.remedy),
-            ("explains", ", ".join(self.explains)),
-        ]
-        return [(label, text) for label, text in parts if text]
-
     def to_dict(self) -> dict[str, Any]:
         """The finding by the names above, as JSON has it: None for a value that is not finite."""
         return dict(as_json(asdict(self)))
 
     def __str__(self) -> str:
-        return "\n".join([self.title, *_labelled(self.lines, 2)])
+        return "\n".join([self.title, *_labelled(_lines([self]), 2)])
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +84,8 @@ class Diagnosis(Sequence[Finding]):
     Attributes
     ----------
     network : str, the network, as it prints
-    findings : tuple of Finding, the faults, each with those that it explains
-    explained : tuple of Finding, the faults that a finding explains
+    findings : tuple of Finding
+        All faults, first those that no other explains, and of these the one first that explains the most.
     passed : tuple of Finding, what was measured and is no fault
     unchecked : dict of str, name of a check → why it could not be measured
     examples, columns : tuple of int, how many were looked at, and of how many, drawn by `seed`
@@ -108,7 +97,6 @@ class Diagnosis(Sequence[Finding]):
 
     network: str
     findings: tuple[Finding, ...]
-    explained: tuple[Finding, ...]
     passed: tuple[Finding, ...]
     unchecked: dict[str, str]
     examples: tuple[int, int]
@@ -132,8 +120,21 @@ class Diagnosis(Sequence[Finding]):
         return dict(as_json(asdict(self)))
 
     @property
+    def causes(self) -> list[Finding]:
+        """The findings that no other one explains."""
+        return [finding for finding in self.findings if not finding.explained_by]
+
+    @property
     def _result(self) -> str:
-        return f"{len(self)} finding{'s' * (len(self) != 1)}" if self else "nothing found"
+        faults = len(self._groups)
+        return f"{faults} fault{'s' * (faults != 1)}" if self else "nothing found"
+
+    @property
+    def _groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The findings of one name together: title and (label, text)."""
+        names = dict.fromkeys(finding.name for finding in self)
+        groups = [[finding for finding in self if finding.name == name] for name in names]
+        return [(_title(group), _lines(group)) for group in groups]
 
     @property
     def _basis(self) -> str:
@@ -147,13 +148,13 @@ class Diagnosis(Sequence[Finding]):
         if self.learned == self.learned:  # NaN: the targets are constant
             share = f"{self.learned:.0%}" if self.learned > 0 else "nothing"
             learned = f" Of the cost of the best constant answer, the network has removed {share}."
-        return f"Measured on {' and '.join(parts)}{drawn}.{learned}"
+        order = " The likeliest cause comes first." if len(self._groups) > 1 else ""
+        return f"Measured on {' and '.join(parts)}{drawn}.{learned}{order}"
 
     @property
     def _sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """What follows the findings: title and (name, text), if there is any."""
         sections = [
-            ("Explained by what was found", _by_name(self.explained)),
             ("Checked, no fault", _by_name(self.passed, ", but no harm: the network has learned")),
             ("Not checked", list(self.unchecked.items())),
         ]
@@ -161,18 +162,37 @@ class Diagnosis(Sequence[Finding]):
 
     def __repr__(self) -> str:
         lines = [f"{self.network}: {self._result}", *wrap(self._basis, WIDTH)]
-        for i, finding in enumerate(self.findings, 1):
-            lines += ["", f"{i}. {finding.title}", *_labelled(finding.lines, 3)]
+        for i, (title, group) in enumerate(self._groups, 1):
+            lines += ["", f"{i}. {title}", *_labelled(group, 3)]
         for title, section in self._sections:
             lines += ["", title, *_labelled(section, 2)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         parts = [f"<p><b>{html.escape(self.network)}: {self._result}</b><br>{html.escape(self._basis)}</p>"]
-        parts += [f"<p><b>{html.escape(finding.title)}</b></p>{_table(finding.lines)}" for finding in self.findings]
+        for i, (title, group) in enumerate(self._groups, 1):
+            parts.append(f"<p><b>{i}. {html.escape(title)}</b></p>{_table(group)}")
         for title, lines in self._sections:
             parts.append(f"<details><summary>{title}: {len(lines)}</summary>{_table(lines)}</details>")
         return "".join(parts)
+
+
+def _title(group: Sequence[Finding]) -> str:
+    layers = [f"{finding.layer}" for finding in group if finding.layer is not None]
+    return group[0].name if not layers else f"{group[0].name}, layer{'s' * (len(layers) > 1)} {', '.join(layers)}"
+
+
+def _lines(group: Sequence[Finding]) -> list[tuple[str, str]]:
+    """The parts of the findings of one name, (label, text), each text once. What may come from others is told short."""
+    lines = []
+    for finding in group:
+        layer = f"layer {finding.layer}: " if len(group) > 1 and finding.layer is not None else ""
+        lines += [("measured", layer + finding.measured), ("where", finding.where)]
+        lines += [("why there", finding.reason)] if not finding.explained_by else []
+    for finding in group:
+        lines += [("may come from", ", ".join(finding.explained_by)), ("what to do", finding.remedy)]
+        lines += [("may cause", ", ".join(finding.explains))] if not finding.explained_by else []
+    return [(label, text) for label, text in dict.fromkeys(lines) if text]
 
 
 def _by_name(findings: Sequence[Finding], beyond: str = "") -> list[tuple[str, str]]:

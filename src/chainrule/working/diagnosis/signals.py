@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chainrule import equations
 from chainrule._types import Array
 from chainrule.text import first_few
 from chainrule.working.diagnosis.measure import Measured, twins
 from chainrule.working.diagnosis.report import MOST_NAMED, Finding, require
+
+DRAWN = 8  # masks
 
 
 def _through(m: Measured) -> list[int]:
@@ -21,24 +24,27 @@ def _units(units: Array) -> str:
 
 
 def symmetric(m: Measured) -> Iterator[Finding]:
-    """Units of a layer with equal rows of [W b] and of [dW db]."""
+    """Units of a layer with equal rows of [W b] and of [dW db], apart from those that L2 has shrunk to nothing."""
     t = m.trace
     layers = [l for l in range(1, m.network.L) if len(t.W[l]) > 1]
     require(layers, "no hidden layer has two units")
+    eps = float(np.finfo(m.network.dtype).eps)
     for l in layers:
-        tolerance = float(np.sqrt(np.finfo(m.network.dtype).eps))
-        rows = np.hstack([_sized(np.hstack(part)) for part in ((t.W[l], t.b[l]), (t.dW[l], t.db[l]))])
-        twin = np.zeros(len(t.W[l]), bool)
-        twin[[i for pair in twins(rows, tolerance) for i in pair]] = True
+        W, dW = (_sized(np.hstack(part)) for part in ((t.W[l], t.b[l]), (t.dW[l], t.db[l])))
+        # Rounding leaves its mark on a gradient sooner: it is a small sum of large terms.
+        alike = set(twins(W, 64 * eps)) & set(twins(np.hstack([W, dW]), eps**0.5))
+        size = np.linalg.norm(W, axis=1)
+        used = [pair for pair in alike if not W.any() or size[list(pair)].min() > 1e-3]
+        twin = np.zeros(len(W), bool)
+        twin[[i for pair in used for i in pair]] = True
         yield Finding(
             layer=l,
             quantity="share of units that are equal to another, in W and in dW",
             value=float(twin.mean()),
-            threshold=0,
-            reason="equal weights with equal gradients stay equal for ever: such units count as one; random "
-            "initial weights are never equal",
-            remedy="random initial weights: init='auto' instead of zeros or another constant; the biases may be 0. "
-            "If they were random: less l2, which pulls all units to the same few directions",
+            threshold=0.05,
+            reason="equal weights with equal gradients stay equal for ever: such units count as one. Random initial "
+            "weights are never equal; in a wide layer L2 may pull a few units together, which costs nothing",
+            remedy="random initial weights: init='auto' instead of zeros or another constant; the biases may be 0",
             where=_units(twin),
         )
 
@@ -164,6 +170,63 @@ def constant(m: Measured) -> Iterator[Finding]:
         "(2 · 0.05 − 0.05²)",
         remedy="train longer or with a higher rate, with relu or tanh, fewer layers and less l2; if nothing helps, "
         "ask whether the inputs tell anything about the targets",
+    )
+
+
+def decay(m: Measured) -> Iterator[Finding]:
+    """What λ asks for weights along a path through the layers, against what the data give for them."""
+    require(m.decay, "no λ: give l2=, and batch_size=, as in training")
+    w = m.w / m.w.sum()
+    Y = m.Y - (m.Y * w).sum(axis=1, keepdims=True)
+    X = m.X - (m.X * w).sum(axis=1, keepdims=True)
+    C = (X * w) @ Y.T  # (k, n[L]), the covariances
+    require(C.any(), "the inputs or the targets are constant")
+    L = m.network.L
+    along = np.linalg.svd(C, full_matrices=False)[0].T
+    U = m.rng().standard_normal((256, len(X)))
+    U = np.vstack([along, -along, U / np.linalg.norm(U, axis=1, keepdims=True)])
+    A = U @ X if L == 1 else m.network.g[1](U @ X)
+    pull = float(np.linalg.norm((A * w) @ Y.T, axis=1).max())
+    yield Finding(
+        quantity="what λ asks, L/2 · λ/m (m the size of a batch), for a unit and weights of length 1 from it to the "
+        "outputs, divided by what the best of many units gains by them",
+        value=L / 2 * m.decay / pull,
+        threshold=0.5,
+        reason="at 1 no unit is worth its weights, and weights of 0 are the best there are; at 1/2 λ takes half of "
+        "what the best one gains, and most of what the others do",
+        remedy=f"a λ of a tenth or less (l2, alpha in the estimators). Here 1/10 is at λ/m = {0.2 * pull / L:.2g}",
+        where=f"λ/m = {m.decay:.3g}",
+    )
+
+
+def dropout(m: Measured) -> Iterator[Finding]:
+    """The noise that dropout brings into Z[L], against what the examples differ by."""
+    require(any(m.dropout), "no dropout: give dropout=, as in training")
+    m.check_trained()
+    remedy = "less dropout: 0.5 in wide layers, 0.1 or none in those of a few units; or more units"
+    least = sum(p / (1 - p) / n for p, n in zip(m.dropout, m.network.sizes[1:-1], strict=True))
+    if not m.learned > 0.02:  # Z[L] does not differ by example, whatever the cause
+        yield Finding(
+            quantity="variance of a sum over the units that stay, in units of its square, at the least",
+            value=least,
+            threshold=0.5,
+            reason="Σ p / ((1 − p) n[l]) is left where all units say the same: beyond 1/2, the deviation is 70 % of "
+            "the sum, and nothing comes through",
+            remedy=remedy,
+        )
+        return
+    net, X = m.network, m.trace.A[0][:, m.some]
+    drawn = (equations.forward(X, net.W, net.b, net.g, m.masks(X.shape[1], i))[0][-1] for i in range(DRAWN))
+    Z = np.stack([Z_L.astype(np.float64) for Z_L in drawn])  # (8, n[L], some)
+    noise = float(Z.var(axis=0, ddof=1).mean(axis=1).sum())
+    signal = max(float(Z.mean(axis=0).var(axis=1).sum()) - noise / DRAWN, 0.0)
+    yield Finding(
+        quantity="variance of Z[L] by the dropout of training, divided by that between the examples",
+        value=noise / signal if signal else float("inf"),
+        threshold=1,
+        reason="of what the cost sees, more comes from the draw of the units than from the example",
+        remedy=remedy,
+        where=f"dropout {', '.join(f'{p:g}' for p in m.dropout)}",
     )
 
 
