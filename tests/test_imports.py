@@ -46,7 +46,7 @@ ARROWS = {
     "network": "_types activations checks engines equations initializers layout losses normalization training",
     "normalization": "_types checks text",
     "optimizers": "_types checks",
-    "plots": "_types activations checks network",
+    "plots": "_types activations checks files network",
     "readers": "datasets errors text",
     "schedules": "checks",
     "tabular": "_types activations checks errors estimators optimizers readers schedules text",

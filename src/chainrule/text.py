@@ -9,7 +9,9 @@ from typing import Any
 _SPEC = re.compile(r"\s*(\w+)\s*(?:\(\s*([^()]*?)\s*\))?\s*")
 # Control characters but the ends of lines, and marks that hide text or turn its direction. Joiners (U+200C, U+200D)
 # are not among them: words of Persian and Hindi have them.
-_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_CONTROLS = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 
 
 def parse_spec(spec: str) -> tuple[str, float | None]:
@@ -44,15 +46,20 @@ def unknown(what: str, name: object, known: Iterable[object]) -> ValueError:
 
 def first_few(names: Iterable[object], most: int = 20, quoted: bool = False) -> str:
     """``a, b, c and 5 more``: the first names, each cut after 80 characters, and the number of the others."""
-    every = [str(name) for name in names]
-    shown = [name if len(name) <= 80 else f"{name[:80]}…" for name in every[:most]]
+    every = list(names)
+    shown = [name if len(name) <= 80 else f"{name[:80]}…" for name in map(str, every[:most])]
     more = f" and {len(every) - most:,} more" if len(every) > most else ""
-    return ", ".join(map(repr, shown) if quoted else shown) + more
+    return ", ".join(map(repr if quoted else in_line, shown)) + more
 
 
 def without_controls(text: str) -> str:
     """The text with � for each character that a terminal would obey, or that hides or turns text; lines stay."""
     return _CONTROLS.sub("�", text)
+
+
+def in_line(text: str) -> str:
+    """The text as part of a line: `without_controls`, and � for each end of a line, too."""
+    return without_controls(text).replace("\n", "�")
 
 
 def one_line(message: object, most: int = 300) -> str:

@@ -50,7 +50,7 @@ def write(folder: Path, outcomes: Outcomes, seeds: Sequence[int]) -> Path:
     """Write claims.html, with a picture for each claim, into the folder, which is made if need be; its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
-    path.write_text(page(outcomes, seeds), encoding="utf-8")
+    pages.write(path, page(outcomes, seeds))
     return path
 
 

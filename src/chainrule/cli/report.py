@@ -112,7 +112,7 @@ def write(
     _training(page, network, traces)
     page.heading("To get the same again")
     _versions(page, network, about["seed"])
-    file.write_text(pages.whole("train", f"{about['data']}: {about['target']}", page.parts), encoding="utf-8")
+    pages.write(file, pages.whole("train", f"{about['data']}: {about['target']}", page.parts))
 
 
 def _network(page: Page, estimator: Any, plan: "Plan", names: Sequence[str]) -> None:

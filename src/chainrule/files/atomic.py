@@ -7,6 +7,7 @@ import re
 import stat
 import sys
 import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -132,3 +133,14 @@ def _alive(process: int, thread: int) -> bool:
     except OSError:
         pass
     return True
+
+
+def same_file(one: File, other: File) -> bool:
+    """Whether two names are of one file, be it there or not, by whatever links and folders they lead to it."""
+    there = [os.path.exists(file) for file in (one, other)]
+    if any(there):
+        return all(there) and os.path.samefile(one, other)
+    places = [Path(os.path.realpath(file)) for file in (one, other)]
+    # There are file systems to which these names are the same. That two files are meant is unlikely.
+    names = {unicodedata.normalize("NFC", place.name).casefold() for place in places}
+    return len(names) == 1 and (places[0].parent == places[1].parent or same_file(places[0].parent, places[1].parent))

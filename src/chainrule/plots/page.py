@@ -7,6 +7,8 @@ import html
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from chainrule.files.atomic import replacing
+
 _STYLE = """
 :root { color-scheme: light dark; --line: #80808060; color: #1a1a1a; background: #ffffff }
 @media (prefers-color-scheme: dark) { :root { color: #e8e8e8; background: #16181c } }
@@ -91,6 +93,15 @@ def whole(command: str, title: str, parts: Iterable[Html]) -> str:
 </body>
 </html>
 """
+
+
+def write(file: Path, page: str) -> None:
+    """Write a page, which is there as a whole or not at all. OSError with the name of the file."""
+    try:
+        with replacing(file) as opened:
+            opened.write(page.encode("utf-8", "replace"))
+    except OSError as error:
+        raise OSError(f"{file}: cannot be written: {error.strerror or error}") from None
 
 
 def is_page(file: Path) -> bool:
