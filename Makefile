@@ -98,8 +98,10 @@ tsan:                            ## a program of C++ that calls the kernel from 
 		echo 'ThreadSanitizer does not report a race that is there: it does not work on this machine.'; exit 1; }
 	TSAN_OPTIONS=halt_on_error=1 $(TSAN)
 
-fuzz: $(VENV)/installed          ## broken and hostile files to everything that reads one (an hour; make fuzz INPUTS=2400)
+# Afterwards more of the models that are changed and used where they still load, which takes longest.
+fuzz: $(VENV)/installed          ## broken and hostile files to everything that reads one (hours; make fuzz INPUTS=2400)
 	PYTHONPATH=tests $(BIN)/python -m support.fuzz --inputs $(or $(INPUTS),264000)
+	PYTHONPATH=tests $(BIN)/python -m support.fuzz --target use --seed 1 --inputs $(or $(INPUTS),100000)
 
 kill: $(VENV)/installed          ## kill trainings, resume them, compare (minutes; make kill KILLS=5)
 	PYTHONPATH=tests $(BIN)/python -m support.kill --kills $(or $(KILLS),100)

@@ -9,9 +9,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "machine.hpp"
@@ -60,15 +63,55 @@ Loss loss_of(const std::string& name, const std::string& output) {
     throw std::invalid_argument("the kernel has no loss " + name + " for the output activation " + output);
 }
 
+// -- the interpreter's lock, and its end ------------------------------------------------------------------------------
+
+// A thread that asks for the lock of an interpreter that has ended does not get it: up to Python 3.13 it ends there and
+// then, which no C++ function above it survives, and later it hangs. So before that all calls but those of the thread
+// that ends the interpreter are stopped and have their lock back (end_calls), and no other begins (Unlocked).
+std::atomic<int> calls{0};  // that have begun to give the lock away and do not yet have it back
+thread_local int calls_here = 0;
+std::atomic<bool> interpreter_ends{false};
+thread_local bool ends_here = false;
+
+bool given_up() { return interpreter_ends && !ends_here; }
+
+[[noreturn]] void end_thread() {
+    PyErr_SetNone(PyExc_SystemExit);  // which ends a thread in silence
+    throw nb::python_error();
+}
+
+// While this lives, others may have the interpreter's lock.
+class Unlocked {
+    struct Call {
+        Call() {
+            if (given_up()) end_thread();
+            ++calls, ++calls_here;
+        }
+        ~Call() { --calls, --calls_here; }
+    };
+    const Call call;
+    const nb::gil_scoped_release release;
+};
+
+void end_calls() {
+    interpreter_ends = ends_here = true;
+    const nb::gil_scoped_release release;
+    while (calls > calls_here) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+// In a forked process: the other threads are not there.
+void forget_other_threads() { calls = running_calls = calls_here; }
+
 // -- polls ------------------------------------------------------------------------------------------------------------
 
 thread_local PyObject* poll_function = nullptr;  // owned by Python's dictionary of the thread
 
 // work(stop_requested) without the interpreter's lock. It is stopped, and this throws, when the handler of a signal or
-// the poll function of the thread raises.
+// the poll function of the thread raises, and in other threads when the interpreter ends.
 template <class F> auto interruptible(F work) {
-    bool raised = false;
-    const StopRequested stop_requested = [&raised] {
+    bool raised = false, ended = false;
+    const StopRequested stop_requested = [&] {
+        if (given_up()) return ended = true;
         const nb::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) return raised = true;
         if (!poll_function) return false;
@@ -77,10 +120,11 @@ template <class F> auto interruptible(F work) {
         return raised = result == nullptr;
     };
     const auto result = [&] {
-        const nb::gil_scoped_release release;
+        const Unlocked unlocked;
         return work(stop_requested);
     }();
     if (raised) throw nb::python_error();
+    if (ended) end_thread();
     return result;
 }
 
@@ -183,7 +227,7 @@ template <class T> void check(const Trainer<T>& trainer, const Data<T>& data, si
     require(int64_t(parameters) == trainer.parameters(), "parameters: wanted as many as the network has");
 }
 
-// counts (3) holds the numbers of updates and of batches so far, and gets the number of costs.
+// counts (3) holds the numbers of updates and of batches so far, and gets the number of epochs that are done.
 template <class T>
 std::vector<double> run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::vector<double>& rates,
                         const std::optional<Vector<int64_t>>& order, const OutputVector<T>& parameters,
@@ -209,7 +253,7 @@ std::vector<double> run(Trainer<T>& self, const Data<T>& data, const Hyper& hype
         const auto costs = self.run(data.examples, hyper, rates, index, progress, stop_requested);
         counts.data()[0] = progress.t;
         counts.data()[1] = progress.step;
-        counts.data()[2] = int64_t(costs.size());
+        counts.data()[2] = int64_t(costs.size()) - (!costs.empty() && !std::isfinite(costs.back()));
         return costs;
     });
 }
@@ -289,11 +333,14 @@ NB_MODULE(_native, m) {
     m.def(
         "peak",
         [](const std::string& isa, bool float64, int threads) {
-            const nb::gil_scoped_release release;
+            const Unlocked unlocked;
             return peak(isa, float64, threads);
         },
         nb::arg("isa"), nb::arg("float64"), nb::arg("threads"),
         "Floating-point operations per second of multiply-adds in registers.");
+    m.def("end_calls", &end_calls,
+          "Before the interpreter ends: calls in all other threads end with SystemExit, now and from now on.");
+    m.def("forget_other_threads", &forget_other_threads, "To be called in a forked process.");
     nb::class_<Hyper>(m, "Hyper")
         .def(
             "__init__",

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <thread>
 #if CHAINRULE_OPENMP
 #include <omp.h>
 #endif
 
-#include "clock.hpp"
-#include "memory.hpp"
+#include "team.hpp"
 
 namespace chainrule {
 
@@ -48,12 +46,12 @@ namespace {
 template <class T> double peak_of_one_thread(const std::string& isa) {
     constexpr double SECONDS = 0.2;
     constexpr int64_t ROUNDS = 20000;
-    Memory<T> numbers(64);
+    alignas(CACHE_LINE) T numbers[64];
     double best = 0;
     for (const auto start = Clock::now(); seconds_since(start) < SECONDS;) {
-        for (int i = 0; i < 64; ++i) numbers.get()[i] = T(0.5);
+        for (int i = 0; i < 64; ++i) numbers[i] = T(0.5);
         const auto begin = Clock::now();
-        const auto operations = kernels_of<T>(isa).multiply_adds(ROUNDS, numbers.get());
+        const auto operations = kernels_of<T>(isa).multiply_adds(ROUNDS, numbers);
         best = std::max(best, double(operations) / seconds_since(begin));
     }
     return best;
@@ -63,11 +61,11 @@ template <class T> double peak_of_one_thread(const std::string& isa) {
 
 double peak(const std::string& isa, bool float64, int threads) {
     std::vector<double> peaks(size_t(std::max(1, threads)));
-    std::vector<std::thread> workers;
-    for (double& p : peaks) {
-        workers.emplace_back([&] { p = float64 ? peak_of_one_thread<double>(isa) : peak_of_one_thread<float>(isa); });
-    }
-    for (auto& worker : workers) worker.join();
+    Team team;
+    team.start(threads);
+    parallel_for(team, threads, int64_t(peaks.size()), [&](int64_t i, int) {
+        peaks[size_t(i)] = float64 ? peak_of_one_thread<double>(isa) : peak_of_one_thread<float>(isa);
+    });
     double total = 0;
     for (const double p : peaks) total += p;
     return total;

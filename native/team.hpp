@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -42,9 +43,9 @@ class FlushDenormals {
 // not wait for a helper that has not begun: one whose core is taken, or that a fork has left behind, costs nothing.
 class Team {
   public:
-    explicit Team(int helpers) {
-        for (int i = 1; i <= helpers; ++i) threads.emplace_back([this, i] { help(i); });
-    }
+    Team() = default;
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
 
     ~Team() {
         quit = true;
@@ -53,7 +54,20 @@ class Team {
         for (auto& thread : threads) thread.join();
     }
 
-    // job(item, thread) for the items 0 … count - 1, each once; thread 0 is the caller.
+    // Begins to have this many threads with the caller; only the first call counts. Fewer where the system refuses
+    // more, or the memory for them: a limit of a container must not end what one thread can do.
+    void start(int wanted) noexcept {
+        if (started) return;
+        started = true;
+        try {
+            while (size() < wanted) threads.emplace_back([this, self = size()] { help(self); });
+        } catch (const std::exception&) {
+        }
+    }
+
+    int size() const { return 1 + int(threads.size()); }
+
+    // job(item, thread) for the items 0 … count - 1, each once; thread 0 is the caller. The job must not throw.
     void run(int64_t count, const std::function<void(int64_t, int)>& job) {
         work = &job;
         items = count;
@@ -97,6 +111,7 @@ class Team {
     }
 
     std::vector<std::thread> threads;
+    bool started = false;
     const std::function<void(int64_t, int)>* work = nullptr;
     int64_t items = 0;
     // Each in a line of the cache of its own: they are written by all threads.
@@ -110,17 +125,17 @@ class Team {
 // Chosen; no measurement is recorded.
 constexpr double POLL_OPERATIONS = 1e7;
 
-// job(item, thread) for the items 0 … count - 1, on a team or in this thread alone.
-template <class F> void parallel_for(Team* team, int threads, int64_t count, F job) {
+// job(item, thread) for the items 0 … count - 1, on a team or in this thread alone. Allocates nothing.
+template <class F> void parallel_for(Team& team, int threads, int64_t count, F job) {
     if (threads > 1 && count > 1) {
-        team->run(count, job);
+        team.run(count, std::ref(job));
     } else {
         for (int64_t i = 0; i < count; ++i) job(i, 0);
     }
 }
 
 // The same for items of so many operations altogether: where these are many, with polls between the items.
-template <class F> void parallel_for(Team* team, int threads, int64_t count, double operations, Poller& poller, F job) {
+template <class F> void parallel_for(Team& team, int threads, int64_t count, double operations, Poller& poller, F job) {
     if (operations < 2 * POLL_OPERATIONS) return parallel_for(team, threads, count, job);
     const int64_t interval = std::max<int64_t>(1, int64_t(POLL_OPERATIONS / operations * double(count)));
     int64_t countdown = interval;  // of the thread that called

@@ -56,8 +56,9 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const int64_t size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;
     for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
-    const auto helpers = threads > 1 ? std::make_unique<Team>(threads - 1) : nullptr;
-    parallel_for(helpers.get(), threads, groups, operations, poller, [&](int64_t item, int thread) {
+    Team team;
+    team.start(threads);
+    parallel_for(team, threads, groups, operations, poller, [&](int64_t item, int thread) {
         const int64_t first = item * group;
         kernels.forward(step, first, std::min(group, panels - first), out, stride, scratch[size_t(thread)].get());
     });
@@ -85,14 +86,14 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
     const int threads = worth_threads ? threads_per_call(available_threads()) : 1;
     prepare(hyper, examples, true, threads, poller);
     if (poller.stopped()) return 0;
-    if (threads > 1) team = std::make_unique<Team>(threads - 1);
+    Team team;
+    team.start(threads);
     Step<T> step = step_of(layers, examples, parameters);
     step.packed = plan->packed_id ? plan->packed.get() : nullptr;
     step.update.rule = Rule::gradient;
     step.w_next = gradient;
-    const double J = batch(step, hyper, threads, poller);
+    const double J = batch(step, hyper, team, threads, poller);
     if (!std::isfinite(J)) std::fill_n(gradient, count, std::numeric_limits<T>::quiet_NaN());
-    team.reset();
     return J;
 }
 
@@ -108,10 +109,11 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool f
         const bool simple = layers[l].g == Function::relu || layers[l].g == Function::identity;
         layers[l].stores_slope = !simple || layers[l].dropout > 0;
     }
-    if (!plan) plan = std::make_unique<Plan<T>>();
-    Plan<T>& p = *plan;
+    // Not the trainer's again before it is whole: where memory runs out in between, the next call begins anew.
+    auto next = plan ? std::move(plan) : std::make_unique<Plan<T>>();
+    Plan<T>& p = *next;
     if (p.batch_size != m) p.allocate_batch(layers, panels, panel, poller);
-    if (poller.stopped()) return plan.reset();
+    if (poller.stopped()) return;
     if (!p.spare_parameters.get()) p.allocate_parameters(layers, count);
     if (hyper.clip_norm > 0 && !p.gradient.get()) p.gradient = Memory<T>(count);
 
@@ -129,20 +131,22 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool f
     }
 
     const bool sparse = examples.sparse != nullptr;
-    if (p.batch_size == m && p.threads == threads && p.sparse == sparse) return;
-    p.batch_size = m;
-    p.threads = threads;
-    p.sparse = sparse;
-    p.operations = 3 * operations_of(examples, layers, m);
-    p.choice.restart(p.operations);
-    p.divide(kernels, step, layers);
+    if (p.batch_size != m || p.threads != threads || p.sparse != sparse) {
+        p.batch_size = m;
+        p.threads = threads;
+        p.sparse = sparse;
+        p.operations = 3 * operations_of(examples, layers, m);
+        p.choice.restart(p.operations);
+        p.divide(kernels, step, layers);
+    }
+    plan = std::move(next);
 }
 
 // λ / (2m) Σ W², in chunks that do not depend on the threads.
-template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, int threads) {
+template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, Team& team, int threads) {
     const auto& chunks = plan->weight_chunks;
     double* const sums = plan->sums.get();
-    parallel_for(team.get(), threads, int64_t(chunks.size()), [&](int64_t i, int) {
+    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
         const auto [first, size] = chunks[size_t(i)];
         sums[i] = kernels.sum_of_squares(w + first, size);
     });
@@ -152,21 +156,38 @@ template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, i
 }
 
 // The update of a step whose gradient is in the plan, shortened to clip_norm where it is longer.
-template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double clip_norm, int threads) {
+template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double clip_norm, Team& team, int threads) {
     const auto& chunks = plan->chunks;
-    const T* const gradient = plan->gradient.get();
+    T* const gradient = plan->gradient.get();
     double* const sums = plan->sums.get();
-    parallel_for(team.get(), threads, int64_t(chunks.size()), [&](int64_t i, int) {
+    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
         const auto [first, size] = chunks[size_t(i)];
         sums[i] = kernels.sum_of_squares(gradient + first, size);
     });
-    double norm = 0;
-    for (size_t i = 0; i < chunks.size(); ++i) norm += sums[i];
-    norm = std::sqrt(norm);
+    double squares = 0;
+    for (size_t i = 0; i < chunks.size(); ++i) squares += sums[i];
+    // Squares leave the range of T where the gradient does not: then those of g · 2⁻ᵉ, whose largest number is near 1.
+    int e = 0;
+    const double inexact = double(count) * double(std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon());
+    if (!std::isfinite(squares) || (squares < inexact && clip_norm * clip_norm < inexact)) {
+        double largest = 0;
+        for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(double(gradient[i])));
+        if (std::isfinite(largest)) std::frexp(largest, &e);
+        squares = 0;
+        for (int64_t i = 0; i < count; ++i) {
+            const double x = std::ldexp(double(gradient[i]), -e);
+            squares += x * x;
+        }
+    }
+    const double norm = std::sqrt(squares), limit = std::ldexp(clip_norm, -e);
+    if (!(norm <= limit)) {
+        for (int64_t i = 0; e != 0 && i < count; ++i) gradient[i] = T(std::ldexp(double(gradient[i]), -e));
+    }
     Step<T> scaled = step;
     scaled.l2 = 0;  // it is in the gradient
-    scaled.scale = norm <= clip_norm ? T(1) : T(clip_norm / norm);
-    parallel_for(team.get(), threads, int64_t(chunks.size()), [&](int64_t i, int) {
+    // A gradient that is not finite stays that, and the epoch with it.
+    scaled.scale = norm <= limit ? T(1) : T(clip_norm / norm);
+    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
         const auto [first, size] = chunks[size_t(i)];
         kernels.update(scaled, gradient, first, size);
     });
@@ -174,7 +195,8 @@ template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double c
 
 // One step: J of the batch before it, or NaN if the poller stopped it. step.update.rule is what becomes of the
 // gradient.
-template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, int threads, Poller& poller) {
+template <class T>
+double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int threads, Poller& poller) {
     Plan<T>& p = *plan;
     const int64_t panels = ceil_div(step.m, 2 * kernels.lanes), groups = ceil_div(panels, p.group);
     double m = double(step.m);
@@ -185,7 +207,7 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
     step.costs = p.costs.get();
     step.scale = T(1 / m);
     step.l2 = T(hyper.l2 / m);
-    parallel_for(team.get(), threads, groups, p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
+    parallel_for(team, threads, groups, p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
         const int64_t first = i * p.group;
         kernels.forward_backward(step, first, std::min(p.group, panels - first), p.scratch[size_t(thread)].get());
     });
@@ -193,7 +215,7 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
     double J = 0;
     for (int64_t i = 0; i < panels; ++i) J += p.costs.get()[i];
     J /= m;
-    if (hyper.l2 > 0) J += penalty(step.w, hyper.l2, m, threads);
+    if (hyper.l2 > 0) J += penalty(step.w, hyper.l2, m, team, threads);
     if (!std::isfinite(J)) return J;
 
     const bool clips = hyper.clip_norm > 0;
@@ -202,21 +224,22 @@ template <class T> double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, i
         second.update.rule = Rule::gradient;
         second.w_next = p.gradient.get();
     }
-    parallel_for(team.get(), threads, int64_t(p.items.size()), p.operations / 3, poller, [&](int64_t i, int thread) {
+    parallel_for(team, threads, int64_t(p.items.size()), p.operations / 3, poller, [&](int64_t i, int thread) {
         kernels.gradient_update(second, p.items[size_t(i)], p.scratch[size_t(thread)].get());
     });
     if (poller.stopped()) return std::numeric_limits<double>::quiet_NaN();
-    if (clips) clipped_update(step, hyper.clip_norm, threads);
+    if (clips) clipped_update(step, hyper.clip_norm, team, threads);
     return J;
 }
 
 // The same by one thread or by `threads`, whatever is faster. The team begins when it is needed.
-template <class T> double Trainer<T>::timed_batch(Step<T>& step, const Hyper& hyper, int threads, Poller& poller) {
+template <class T>
+double Trainer<T>::timed_batch(Step<T>& step, const Hyper& hyper, Team& team, int threads, Poller& poller) {
     const auto start = Clock::now();
     const bool all = plan->choice.all_threads(start);
-    if (all && !team) team = std::make_unique<Team>(plan->threads - 1);
-    threads_used = all ? threads : 1;
-    const double J = batch(step, hyper, threads_used, poller);
+    if (all) team.start(plan->threads);
+    threads_used = all ? std::min(threads, team.size()) : 1;
+    const double J = batch(step, hyper, team, threads_used, poller);
     plan->choice.record(all, seconds_since(start));
     return J;
 }
@@ -249,9 +272,12 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     const int64_t m = examples.m, size = hyper.batch_size;
     const bool worth_threads = 3 * operations_of(examples, layers, size) >= STEP_WORTH_THREADS;
     const int most_threads = worth_threads ? available_threads() : 1;
+    std::vector<double> costs;
+    costs.reserve(rates.size());  // here, as from the first epoch on nothing may fail: the state would not be known
     prepare(hyper, examples, size >= m && !order, most_threads, poller);
-    if (poller.stopped()) return {};
+    if (poller.stopped()) return costs;
     Plan<T>& p = *plan;
+    Team team;
     Step<T> step = step_of(layers, examples, nullptr);
     step.packed = p.packed_id ? p.packed.get() : nullptr;
     step.mask_key = hyper.mask_key;
@@ -263,9 +289,10 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     };
     const Copy own{progress.parameters, {progress.slots[0], progress.slots[1]}};
     const int slots = slots_of(hyper.rule);
+    // The squares of a gradient, in the last slot, overflow before it does: then no parameter would move ever again.
+    const bool has_squares = hyper.rule == Rule::rmsprop || hyper.rule == Rule::adam;
     Copy now = own, next{p.spare_parameters.get(), {p.spare_slots[0].get(), p.spare_slots[1].get()}};
 
-    std::vector<double> costs;
     for (const double rate : rates) {
         double total = 0, seen = 0;
         int64_t t = progress.t, steps = progress.step;
@@ -287,8 +314,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             begun = true;
 
             threads_used = most_threads > 1 ? threads_per_call(most_threads) : 1;
-            const double J =
-                threads_used > 1 ? timed_batch(step, hyper, threads_used, poller) : batch(step, hyper, 1, poller);
+            const double J = threads_used > 1 ? timed_batch(step, hyper, team, threads_used, poller)
+                                              : batch(step, hyper, team, 1, poller);
             total += J * double(step.m);
             seen += double(step.m);
             if (!std::isfinite(J)) break;
@@ -296,7 +323,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         }
         if (poller.stopped()) break;
         double cost = total / seen;
-        const bool finite = std::isfinite(cost) && kernels.all_finite(next.parameters, count);
+        const bool finite = std::isfinite(cost) && kernels.all_finite(next.parameters, count) &&
+                            (!has_squares || kernels.all_finite(next.slots[slots - 1], count));
         if (!finite && std::isfinite(cost)) cost = std::numeric_limits<double>::infinity();
         costs.push_back(cost);
         if (!finite) break;
@@ -304,7 +332,6 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         progress.step = steps;
         std::swap(now, next);
     }
-    team.reset();
     if (now.parameters != own.parameters) {
         std::copy_n(now.parameters, count, own.parameters);
         for (int i = 0; i < slots; ++i) std::copy_n(now.slots[i], count, own.slots[i]);

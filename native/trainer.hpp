@@ -55,9 +55,9 @@ template <class T> class Trainer {
 
     double cost_and_gradients(const Examples<T>&, const T* parameters, double l2, T* gradient, const StopRequested&);
 
-    // One epoch for each learning rate, and its cost. Progress changes only with an epoch whose cost and parameters are
+    // One epoch for each learning rate, and its cost. Progress changes only with an epoch whose cost and state are
     // finite; the first other one, whose cost is given as not finite, is the last. `order` is a permutation for all
-    // epochs, or null.
+    // epochs, or null. What this throws it throws before the first epoch.
     std::vector<double> run(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const int64_t* order,
                             Progress<T>&, const StopRequested&);
 
@@ -66,17 +66,16 @@ template <class T> class Trainer {
   private:
     Step<T> step_of(std::vector<Layer<T>>&, const Examples<T>&, const T* parameters) const;
     void prepare(const Hyper&, const Examples<T>&, bool full_batch, int threads, Poller&);
-    double batch(Step<T>&, const Hyper&, int threads, Poller&);
-    double timed_batch(Step<T>&, const Hyper&, int threads, Poller&);
-    double penalty(const T* w, double l2, double m, int threads);
-    void clipped_update(const Step<T>&, double clip_norm, int threads);
+    double batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
+    double timed_batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
+    double penalty(const T* w, double l2, double m, Team&, int threads);
+    void clipped_update(const Step<T>&, double clip_norm, Team&, int threads);
 
     const Architecture architecture;
     const Kernels<T>& kernels;
     std::vector<Layer<T>> layers;
     int64_t count = 0;
-    std::unique_ptr<Plan<T>> plan;
-    std::unique_ptr<Team> team;
+    std::unique_ptr<Plan<T>> plan;  // a whole one, or none
 };
 
 extern template class Trainer<float>;

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from chainrule import MLPClassifier, MLPRegressor, activations, plots
 from chainrule.estimators.display import CostCurveDisplay, FirstLayerDisplay, NetworkDisplay
 from chainrule.plots import diagram, style
 from chainrule.working.trace import trace
+from support.pictures import assert_readable
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -59,27 +59,6 @@ def digits():
 
 def words(ax):
     return [text.get_text() for text in ax.findobj(matplotlib.text.Text) if text.get_text().strip()]
-
-
-def assert_readable(figure):
-    """Every text is inside the figure, and none lies over another."""
-    drawn, draw = [], matplotlib.text.Text.draw
-    with pytest.MonkeyPatch.context() as patch:  # ticks outside the limits are there, but not drawn
-        patch.setattr(matplotlib.text.Text, "draw", lambda text, *given: (drawn.append(text), draw(text, *given)))
-        figure.canvas.draw()
-    boxes = [
-        (text.get_text(), text.get_window_extent()) for text in drawn if text.get_visible() and text.get_text().strip()
-    ]
-    assert boxes
-    whole = figure.bbox.padded(1)
-    for text, box in boxes:
-        assert whole.containsx(box.x0), text
-        assert whole.containsx(box.x1), text
-        assert whole.containsy(box.y0), text
-        assert whole.containsy(box.y1), text
-    for (one, a), (other, b) in combinations(boxes, 2):
-        across, up = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert across < 1 or up < 1, f"{one!r} lies over {other!r}"
 
 
 # -- all of them -------------------------------------------------------------------------------------------------------
@@ -219,6 +198,38 @@ def test_no_costs_are_an_error(runs):
         plots.cost_curves(runs)
 
 
+@pytest.mark.parametrize("costs", [[1.0], [2.0, np.nan, np.inf, 1.0, 0.5], [np.nan, 1.0, np.nan]])
+def test_a_cost_without_a_neighbor_is_a_point(costs):
+    (line,) = plots.cost_curves({"cost": costs}).lines
+    there = np.isfinite(np.array([np.nan, *costs, np.nan]))
+    alone = [i for i in range(len(costs)) if there[i + 1] and not there[i] and not there[i + 2]]
+    assert alone
+    assert line.get_marker() == "o"
+    assert line.get_markevery() == alone
+    assert all(tick == int(tick) for tick in line.axes.get_xticks())
+
+
+def test_the_legend_says_what_has_no_number_to_draw():
+    ax = plots.cost_curves({"cost": [2.0, 1.0], "validation_cost": [np.nan, np.inf]})
+    assert_readable(ax.figure)
+    shown = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert shown == ["training", "validation (never a finite number)"]
+
+
+@pytest.mark.parametrize("count", [6, 14, 40])
+def test_the_legend_of_many_runs_leaves_the_curves_their_room(count):
+    history = {"cost": [2.0, 1.0], "validation_cost": [2.5, 1.5]}
+    ax = plots.cost_curves({f"a rather long name of run {i}": history for i in range(count)})
+    assert_readable(ax.figure)
+    box, legend = ax.get_window_extent(), ax.get_legend().get_window_extent()
+    assert box.width > 400
+    assert box.height > 300
+    assert legend.x0 >= box.x1
+    shown = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len(shown) == min(2 * count, 32)
+    assert (shown[-1] == "… and 49 more") == (count == 40)
+
+
 # -- decision boundary -------------------------------------------------------------------------------------------------
 
 
@@ -294,6 +305,27 @@ def test_more_inputs_are_drawn_on_their_first_two_principal_components(iris):
     np.testing.assert_array_equal(ax.images[0].get_array()[..., :3], np.array([to_rgb(c) for c in style.COLORS])[best])
     assert f"({pca.explained_variance_ratio_[0]:.0%})" in ax.get_xlabel()
     assert "4 inputs" in ax.get_title()
+
+
+def test_the_axes_have_the_names_the_model_was_fitted_with(rng):
+    frame = pd.DataFrame(rng.normal(size=(30, 3)), columns=["length", "width", "height"])
+    clf = MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0).fit(frame, np.arange(30) % 2)
+    ax = plots.decision_boundary(clf, frame, np.arange(30) % 2, dims=(2, 0))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("height", "length")
+    with pytest.warns(UserWarning, match="valid feature names"):  # scikit-learn's
+        ax = plots.decision_boundary(clf, frame.to_numpy(), np.arange(30) % 2, dims=(2, 0))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("height", "length")
+
+
+def test_many_classes_with_long_names_leave_the_boundary_its_room(rng):
+    X, names = rng.normal(size=(80, 2)), [f"a rather long name of class {k}" for k in range(40)]
+    clf = MLPClassifier((2,), solver="lbfgs", max_iter=2, tol=1.0).fit(X, np.repeat(names, 2))
+    ax = plots.decision_boundary(clf, X, np.repeat(names, 2))
+    assert_readable(ax.figure)
+    assert ax.get_window_extent().width > 400
+    shown = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len(shown) == len(set(shown)) == 32
+    assert shown[-1] == "… and 9 more"
 
 
 def test_a_regression_is_drawn_by_its_value(rng):
@@ -397,9 +429,47 @@ def test_what_is_left_out_of_a_large_network_is_said():
 def test_the_strongest_weight_that_is_drawn_sets_the_scale():
     net = cr.Network([20, 2, 1], init="zeros")
     net.W[1][0, 10], net.W[1][0, 2] = 50.0, 5.0  # the first of an input that is not drawn
-    assert "|w| = 5;" in plots.network(net).texts[-1].get_text()
+    assert "|w| = 5\n" in plots.network(net).texts[-1].get_text()
     _, lines, _ = diagram_of(cr.Network([2, 1], init="zeros"))
     np.testing.assert_allclose(lines.get_linewidths(), 0.3)
+
+
+def test_biases_that_are_all_zero_and_what_is_no_number_are_named():
+    net = cr.Network([2, 3, 1], seed=0)
+    widest = f"lines: weights, the widest |w| = {max(abs(net.W[1]).max(), abs(net.W[2]).max()):.3g}"
+    assert plots.network(net).texts[-1].get_text() == f"{widest}\ncircles: biases, all are 0"
+    net.b[1][:] = [[np.nan], [np.inf], [-0.5]]
+    ax, _, circles = diagram_of(net)
+    assert ax.texts[-1].get_text() == f"{widest}\ncircles: biases, the fullest |b| = 0.5, 2 NaN or infinite"
+    np.testing.assert_allclose(circles.get_facecolors()[2:5, 3], [0, 0, 1], atol=0.01)
+    net.parameters[:] = np.nan
+    assert (
+        plots.network(net).texts[-1].get_text()
+        == "lines: weights, 9 NaN or infinite\ncircles: biases, 4 NaN or infinite"
+    )
+    assert_readable(ax.figure)
+
+
+def test_inputs_and_outputs_have_the_names_of_columns_and_classes(rng):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    columns, classes = ["length", "$w$ & <b>", "שלום עולם"], ["Müller", "", "a very long name of a class"]
+    frame, y = pd.DataFrame(rng.normal(size=(30, 3)), columns=columns), np.repeat(classes, 10)
+    clf = MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0).fit(frame, y)
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0)).fit(frame, y)
+    for ax in (plots.network(clf), plots.network(pipeline), NetworkDisplay.from_estimator(pipeline).ax_):
+        assert_readable(ax.figure)
+        assert {*columns, "Müller", "''", "a very long n… class", "x₁", "ŷ₃"} <= set(words(ax))
+    two = MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0).fit(frame, y == "Müller")
+    assert {"True"} == {"True", "False"} & set(words(plots.network(two)))  # ŷ is how likely this one is
+    unnamed = MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0).fit(frame.to_numpy(), y)
+    assert "x₁" in words(plots.network(make_pipeline(unnamed)))
+    ax = plots.network(unnamed.network_, inputs="abc", outputs=[7, 8, 9])
+    assert {"a", "b", "c", "7", "8", "9"} <= set(words(ax))
+    for wrong in ({"inputs": "ab"}, {"outputs": []}):
+        with pytest.raises(ValueError, match=r"puts: got [02] names, the network has 3"):
+            plots.network(unnamed, **wrong)
 
 
 # -- images ------------------------------------------------------------------------------------------------------------
@@ -452,6 +522,17 @@ def test_the_mistakes_are_shown_surest_first(digits):
     assert ("surest 24" in ax.get_title()) == (len(wrong) > 24)
 
 
+@pytest.mark.parametrize("shape", [(64, 1), (1, 64), (32, 2)])
+def test_long_images_have_places_like_others(digits, shape):
+    net, _, X, Y = digits
+    for ax in (plots.first_layer(net, shape), plots.misclassified(net, X, Y, shape)):
+        assert_readable(ax.figure)
+        assert max(ax.figure.get_size_inches()) < 12
+        boxes = np.array([image.get_extent() for image in ax.images])
+        tall = abs(boxes[:, 3] - boxes[:, 2]) / (boxes[:, 1] - boxes[:, 0])
+        np.testing.assert_allclose(tall, shape[0] / shape[1])
+
+
 def test_no_mistakes_and_color_images():
     X = np.linspace(0, 255, 24).reshape(12, 2)
     net = cr.Network([12, 1], init="zeros")
@@ -487,7 +568,10 @@ def test_histograms_are_those_of_each_layer_at_each_time(flower):
     medians = [patch.get_data().values for patch in ax.patches]
     np.testing.assert_allclose(medians[0], [np.median(one["A"][1]) for one in given.values()])
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["layer 1", "layer 2"]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("in each layer from left to right: 0 to 50", "A, line: its median")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (
+        "in each layer from left to right: epoch 0 to 50",
+        "A, line: its median",
+    )
 
 
 def test_gradients_are_drawn_by_size_and_their_zeros_are_counted(digits):
@@ -580,7 +664,39 @@ def test_classes_of_the_confusion_matrix_have_their_names_and_long_ones_are_cut(
     clf = MLPClassifier((), solver="lbfgs", tol=1.0, max_iter=5).fit(X, y)
     ax = plots.confusion(clf, X, y)
     assert_readable(ax.figure)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["$a$", " _b", "a very long n…"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["$a$", " _b", "a very long n… class"]
+
+
+CLASSES = {
+    "short": "c{}", "middling": "class {}", "long": "a rather long name of a class, number {}", "wide": "W" * 30 + "{}",
+    "markup": "<b>{0}</b> $\\frac{{{0}}}$", "right to left": "שלום עולם {}", "numbers": "10000000{}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [3, 8, 30])
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("own", [True, False])
+def test_names_of_classes_do_not_touch_and_stay_apart_when_cut(rng, kind, count, own):
+    names = [CLASSES[kind].format(k) for k in range(count)]
+    X, y = rng.normal(size=(2 * count, 2)), np.repeat(names, 2)
+    clf = MLPClassifier((), solver="lbfgs", max_iter=1, tol=1.0).fit(X, y)
+    ax = plots.confusion(clf, X, y, ax=None if own else plt.subplots(figsize=(4, 4), layout="constrained")[1])
+    assert_readable(ax.figure)
+    assert ax.get_window_extent().width > (150 if own else 60)
+    for axis in (ax.xaxis, ax.yaxis):
+        shown = [tick.get_text() for tick in axis.get_ticklabels()]
+        assert len(set(shown)) == len(shown) > 1
+        assert len(shown) == count or not own
+
+
+def test_large_counts_stay_in_their_cells(rng):
+    X, Y = rng.normal(size=(2, 12)).repeat(1000, axis=1), np.eye(12).repeat(1000, axis=1)
+    net = cr.Network([2, 12], output="softmax", seed=0)
+    for ax in (None, plt.subplots(figsize=(3, 3), layout="constrained")[1]):
+        ax = plots.confusion(net, X, Y, ax=ax)
+        assert_readable(ax.figure)
+        width = ax.get_window_extent().width / 12
+        assert all(t.get_window_extent().width < width for t in ax.texts if t.get_visible())
 
 
 def test_many_classes_are_drawn_without_numbers(rng):
@@ -589,7 +705,7 @@ def test_many_classes_are_drawn_without_numbers(rng):
     ax = plots.confusion(cr.Network([3, 60], output="softmax", seed=0), X, Y)
     assert_readable(ax.figure)
     assert not ax.texts
-    assert [tick.get_text() for tick in ax.get_xticklabels()][:3] == ["0", "3", "6"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()][:3] == ["0", "2", "4"]
 
 
 def test_a_model_of_numbers_has_no_confusion():

@@ -2,7 +2,7 @@
 
 Arrays are taken as they are: of exactly this dtype, vectors and outputs C-contiguous, X and Y with any strides; nothing
 is converted. What does not fit is a ValueError or a TypeError, in few words: our own callers check first. Calls release
-the interpreter's lock, and end with what the handler of a signal or the function of `ask` raises.
+the interpreter's lock, and end with what the handler of a signal or the function of `ask` raises; see `end_calls`, too.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,6 +32,12 @@ def available_threads() -> int:
 
 def ask(poll: Callable[[], object]) -> None:
     """From now on, calls in this thread call `poll` every 0.02 s or so, and end with what it raises."""
+
+def end_calls() -> None:
+    """Before the interpreter ends: calls in all other threads end with SystemExit, now and from now on."""
+
+def forget_other_threads() -> None:
+    """To be called in a forked process."""
 
 def peak(isa: str, float64: bool, threads: int) -> float:
     """Floating-point operations per second of so many threads that do nothing but multiply and add (takes 0.2 s)."""
@@ -106,8 +112,8 @@ class _Trainer(Generic[_T]):
         """One epoch for each learning rate, and its cost; `order` is a permutation of the examples for all of them.
 
         Updates the parameters, the slots (the optimizer's vectors) and counts: the number of updates, the number of
-        batches, and how many costs this call has found. The first epoch whose cost or parameters are not finite leaves
-        them as they were, and is the last.
+        batches, and how many epochs are done. The first epoch whose cost or state is not finite leaves them as they
+        were, and is the last.
         """
 
 class Data32(_Data[np.float32]): ...

@@ -66,7 +66,10 @@ def one_line(message: object, most: int = 300) -> str:
 
 
 def html_table(rows: Iterable[Sequence[str]], heads: Sequence[str] = (), caption: str = "") -> str:
-    """A table of cells that are HTML already, for a notebook. Without heads, the first cell of each row is one."""
+    """A table of cells that are HTML already, for a notebook; what is wider than the page is scrolled.
+
+    Without heads, the first cell of each row is one.
+    """
 
     def line(cells: Sequence[str], many_heads: int) -> str:
         tags = ["th"] * many_heads + ["td"] * (len(cells) - many_heads)
@@ -76,7 +79,8 @@ def html_table(rows: Iterable[Sequence[str]], heads: Sequence[str] = (), caption
 
     lines = [f"<caption>{caption}</caption>"] if caption else []
     lines += [line(heads, len(heads))] if heads else []
-    return f"<table>{''.join(lines)}{''.join(line(cells, 0 if heads else 1) for cells in rows)}</table>"
+    lines += [line(cells, 0 if heads else 1) for cells in rows]
+    return f'<div style="overflow-x:auto"><table style="margin-left:0">{"".join(lines)}</table></div>'
 
 
 def as_json(value: Any, other: Callable[[Any], Any] | None = None) -> Any:

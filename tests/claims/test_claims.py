@@ -18,6 +18,7 @@ from chainrule.claims.report import page, picture, svg, write
 from chainrule.cli import main
 from chainrule.network import Network
 from chainrule.training.loop import Step
+from support.pictures import assert_readable
 
 VERDICTS = ("holds", "holds under a condition", "does not hold")
 TWO = (0, 1)
@@ -38,7 +39,7 @@ def test_every_claim_measures_judges_and_draws(claim, monkeypatch):
     assert not any(isinstance(value, float) and np.isnan(value) for row in result.rows for value in row)
     figure = picture(result)
     assert figure.axes
-    figure.draw_without_rendering()
+    assert_readable(figure)
     shown = [ax for ax in figure.axes if ax.get_visible() and (ax.lines or ax.collections or ax.images or ax.patches)]
     assert shown
 

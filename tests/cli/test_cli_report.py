@@ -11,9 +11,10 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import report
-from chainrule.plots.style import INK
+from chainrule.plots import style
+from support.pictures import assert_readable
 
-pytest.importorskip("matplotlib")
+matplotlib = pytest.importorskip("matplotlib")
 QUICK = ("--hidden", "8,4", "--epochs", "4")
 VOID = {"meta", "br", "link", "img", "input"}
 
@@ -113,6 +114,66 @@ def test_the_report_shows_what_the_training_printed(table, made):
         assert words in drawn
 
 
+def test_the_score_on_the_test_stands_first(table, made):
+    reader = read(made(table, "--target", "buys", *QUICK)[0])
+    shown = reader.words
+    assert shown.index("this network") < min(shown.index(later) for later in ("Data", "Network", "Training"))
+
+
+@pytest.fixture
+def readable(monkeypatch):
+    """Each picture of a page is looked at before it is saved; the list of them."""
+    seen, save = [], matplotlib.figure.Figure.savefig
+
+    def look(figure, *given, **named):
+        assert_readable(figure)
+        seen.append(figure)
+        save(figure, *given, **named)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", look)
+    return seen
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 30])
+@pytest.mark.parametrize("columns", [["a", "b"], ["a rather long name of a column", "<b>b</b>", "$c$", "שלום עולם"]])
+def test_every_picture_can_be_read_and_names_columns_and_classes(made, readable, classes, columns):
+    r, of = np.random.default_rng(0), np.arange(6 * classes) % classes
+    frame = pd.DataFrame(r.normal(size=(len(of), len(columns))), columns=columns)
+    frame.assign(kind=[f"a rather long name of a class {k}" for k in of]).to_csv("long.csv", index=False)
+    reader = read(made("long.csv", "--target", "kind", *QUICK)[0])
+    assert len(readable) == 6 + (len(columns) == 2)
+    names = {*columns, *(f"a rather long name of a class {k}" for k in range(1, min(classes, 4)))}
+    assert set(map(style.words, names)) <= set(reader.drawn)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1, -1e7, 1e30])
+def test_every_picture_of_a_regression_can_be_read(made, readable, scale):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = X[:, 0] * scale
+    pd.DataFrame(X, columns=["width", "height"]).assign(price=y).to_csv("numbers.csv", index=False)
+    reader = read(made("numbers.csv", "--target", "price", "--task", "regression", "--hidden", "3", "--epochs", "1")[0])
+    assert len(readable) == 7
+    assert {"width", "height", "price", "predicted price", "width, standardized"} <= set(reader.drawn)
+    assert any(words.startswith("Trained 1 epoch in") for words in reader.words)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 40), (40, 2), (5, 4, 3)])
+def test_every_picture_of_images_can_be_read(made, readable, shape):
+    np.savez(
+        "images.npz", X=np.random.default_rng(0).integers(0, 255, (40, *shape), dtype=np.uint8), y=np.arange(40) % 2
+    )
+    reader = read(made("images.npz", *QUICK, "--gray" if len(shape) == 2 else "--quiet")[0])
+    assert "pixel 0,0" + ",0" * (len(shape) == 3) in reader.drawn
+    assert len(readable) == 8
+
+
+def test_what_is_wider_than_the_page_is_scrolled(table, made):
+    page = made(table, "--target", "buys", *QUICK)[0]
+    assert page.count("<table") == page.count('<div class="scroll" tabindex="0"><table')
+    assert page.count("<svg") == page.count('<div class="scroll" tabindex="0"><svg')
+    assert all("min-width" in tag for tag in re.findall("<svg[^>]*>", page))
+
+
 def test_names_and_labels_from_the_data_are_words_and_nothing_else(table, made):
     page, _ = made(table, "--target", "buys", *QUICK)
     reader = read(page)
@@ -130,7 +191,7 @@ def test_the_report_needs_nothing_but_itself_and_follows_the_screen(table, made)
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in reader.addresses)
     assert not re.search(r"@import|url\((?!#)", page)
     assert "prefers-color-scheme: dark" in page
-    assert INK not in page
+    assert style.INK not in page
     assert "fill: currentColor" in page
     assert "stroke: currentColor" in page
     assert "fill: #ffffff" not in page

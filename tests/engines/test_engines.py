@@ -170,6 +170,66 @@ def test_a_long_gradient_is_cut_to_the_norm_and_a_short_one_left_alone():
     np.testing.assert_array_equal(reference.clipped(np.zeros(2), 1.0), [0, 0])
 
 
+def one_example(engine, dtype, size, optimizer, *, twice=False, **options):
+    """The parameters, which were 0, after an epoch with a gradient of this size for each weight, and its cost."""
+    net = cr.Network([3, 1], output="identity", loss="absolute", seed=0, dtype=dtype)
+    net.parameters[:] = 0
+    X, Y = np.full((3, 1 + twice), size, dtype), np.full((1, 1 + twice), -1, dtype)
+    steps = list(net.train(X, Y, optimizer, epochs=1, engine=engine, **options))
+    return net.parameters, steps[0].cost
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_gradient_is_cut_to_the_norm_where_its_squares_leave_the_range_of_numbers(engine, dtype):
+    largest = float(np.finfo(dtype).max)
+    for size in (1e3, largest**0.49, largest**0.5, largest**0.7, largest / 4, largest):
+        for optimizer in (cr.GradientDescent(1.0), cr.HeavyBall(1.0), cr.Nesterov(1.0, 0.0)):
+            w, _ = one_example(engine, dtype, size, optimizer, clip_norm=0.5)
+            np.testing.assert_allclose(w[:3], -0.5 / 3**0.5, rtol=1e-6)
+        for optimizer in (cr.Adam(0.1, epsilon=1e-12), cr.RMSProp(0.1, epsilon=1e-12)):
+            w, _ = one_example(engine, dtype, size, optimizer, clip_norm=0.5)
+            assert 0.09 < -w[0] < 0.4
+    # Small ones: the same gradient, cut to less than it is, and to more.
+    for size in (largest**-0.4, largest**-0.6, largest**-0.9):
+        net = cr.Network([3, 1], output="identity", seed=0, dtype=dtype)
+        for norm, length in ((1.0, 2 * size), (size, size), (size / 16, size / 16)):
+            net.parameters[:] = 0
+            X, Y = np.ones((3, 1), dtype), np.full((1, 1), size, dtype)
+            list(net.train(X, Y, cr.GradientDescent(1.0), epochs=1, engine=engine, clip_norm=norm))
+            np.testing.assert_allclose(net.parameters, length / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_gradient_that_is_infinite_is_a_divergence(engine, dtype):
+    optimizers = (
+        cr.GradientDescent(),
+        cr.Momentum(),
+        cr.HeavyBall(),
+        cr.Nesterov(),
+        cr.RMSProp(),
+        cr.Adam(),
+        cr.AdamW(),
+    )
+    for optimizer in optimizers:
+        for norm in (None, 1.0, 1e300):
+            with pytest.raises(cr.DivergenceError, match="epoch 0"):
+                one_example(engine, dtype, np.finfo(dtype).max, optimizer, twice=True, clip_norm=norm)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_optimizer_whose_mean_square_overflows_diverges_instead_of_standing_still(engine, dtype):
+    size = float(np.finfo(dtype).max) ** 0.6
+    for optimizer in (cr.RMSProp(), cr.Adam(), cr.AdamW()):
+        with pytest.raises(cr.DivergenceError, match="clip the gradient"):
+            one_example(engine, dtype, size, optimizer)
+        assert np.isfinite(one_example(engine, dtype, size, optimizer, clip_norm=1.0)[0]).all()
+    for optimizer in (cr.GradientDescent(), cr.Momentum(), cr.HeavyBall(), cr.Nesterov()):  # they have no squares
+        assert (one_example(engine, dtype, size, optimizer)[0] < 0).all()
+
+
 def test_auto_is_the_fastest_engine_that_can_and_says_why_it_is_not_the_kernel(caplog):
     net = cr.Network([2, 3, 1])
     assert engines.get("auto", net, cr.Adam()) is ENGINES["native" if BUILT else "numpy"]

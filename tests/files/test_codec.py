@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
@@ -30,7 +31,7 @@ from sklearn.preprocessing import (
 
 import chainrule as cr
 from chainrule.errors import ModelFileError
-from chainrule.files import codec, container
+from chainrule.files import budget, codec, container
 from chainrule.files import model as modelfile
 from chainrule.tabular import Columns, DateParts
 from support.contract import OPTIMIZERS, SCHEDULES
@@ -637,12 +638,130 @@ except container.ModelFileError as error:
     assert done.stdout == "refused\n", done.stderr[-500:]
 
 
+PATTERNS = [
+    *(
+        CountVectorizer().token_pattern,
+        r"(?u)\b\w+\b",
+        r"\w",
+        r"\w+",
+        r"[^\W\d_]\w*",
+        r"[a-z]+(?:'[a-z]+)?",
+        r"\S+",
+        r"[^\s,]+",
+    ),
+    *(r"(?u)\b[a-zA-Z]{2,}\b", r"\b[^\d\W]+\b", r"\b(\w+)\b", r"(\w\w+)", r"\w+|\$[\d\.]+|\S+", r"(?u)\b\w\w+\b|!|\?"),
+    *(r"-?\d+", r"#?\w+", r"\d{4}", r"\w{3,12}", r".", r"colou?r"),
+]
+
+
 @LINUX
-def test_a_pattern_that_is_taken_comes_to_an_end():
-    for pattern in (CountVectorizer().token_pattern, r"(?u)\b\w+\b", r"\w*\w*!", "[a-z]+(?:'[a-z]+)?"):
-        made = CountVectorizer(token_pattern=pattern).set_params(vocabulary={"a": 0})
-        codec.encode(made, {})
-        made.transform(["a" * 300])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_that_is_taken_comes_to_an_end(pattern):
+    made = CountVectorizer(token_pattern=pattern, vocabulary={"a": 0})
+    codec.encode(made, {})
+    for letters in ("a", "a1", "1", "a'", "'", "-", "\\", " ", ",", "é", "ab, "):
+        made.transform([letters * 100_000, letters * 100_000 + "#"])  # each letter times each would take minutes
+
+
+# -- what using a model takes ------------------------------------------------------------------------------------------
+
+
+def little():
+    return make_pipeline(StandardScaler(), cr.MLPClassifier(2, max_iter=1, solver="sgd", random_state=0)).fit(
+        X, X[:, 0] > 0
+    )
+
+
+def wide():
+    made = StandardScaler(with_mean=False, with_std=False).fit(X)
+    made.n_features_in_ = 10**6
+    return make_pipeline(made)
+
+
+def labeled():
+    made = little()[-1].fit(X, np.resize(["no", "yes"], 60))
+    made.classes_ = made._label_binarizer.classes_ = made.classes_.astype("U300000")
+    return made
+
+
+def nested(depth):
+    made = StandardScaler().fit(X)
+    for _ in range(depth):
+        made = Pipeline([("p", made)])
+    return made
+
+
+def named(length):
+    made = OneHotEncoder(sparse_output=False).fit(pd.DataFrame({"x" * length: np.arange(100_000)}))
+    return make_pipeline(made)
+
+
+GREEDY = {
+    "a million columns that have no numbers": (wide, "one row takes"),
+    "pipelines in pipelines": (lambda: nested(12), "call each other"),
+    "many pipelines in pipelines": (lambda: Pipeline([(str(k), nested(6)) for k in range(400)]), "call each other"),
+    "long classes": (labeled, "one row takes"),
+    "long categories": (
+        lambda: make_pipeline(OneHotEncoder().fit(np.array([["a"], ["b"]], "U300000"))),
+        "one row takes",
+    ),
+    "long names": (lambda: named(10_000), "have names of"),
+}
+
+
+@pytest.mark.parametrize("name", GREEDY)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:.*predicts nearly the same")
+def test_a_small_model_that_would_take_much_is_refused_in_both_directions(tmp_path, monkeypatch, name):
+    make, words = GREEDY[name]
+    made = make()
+    with pytest.raises(ModelFileError, match=f"refused: .*{words}"):
+        cr.save(made, tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+    with monkeypatch.context() as without:
+        without.setattr(budget, "check", lambda *_: None)
+        cr.save(made, tmp_path / "m")
+    with pytest.raises(ModelFileError, match=f"refused: .*{words}"):
+        cr.load(tmp_path / "m")
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:.*predicts nearly the same")
+def test_what_is_in_proportion_is_taken(tmp_path):
+    zeros = np.zeros((2, 300_000))
+    network = cr.MLPRegressor(hidden_layer_sizes=(), max_iter=1, solver="sgd", dtype="float32")
+    of_each = [(str(k), make_pipeline(StandardScaler(), StandardScaler()), [k % 3]) for k in range(300)]
+    for made in (
+        nested(5),
+        make_pipeline(StandardScaler(), PCA(2)).fit(r.normal(size=(4, 50_000))),
+        make_pipeline(StandardScaler(), network).fit(zeros, zeros[:, 0]),
+        ColumnTransformer(of_each).fit(X),
+    ):
+        cr.save(make_pipeline(made), tmp_path / "m")
+        cr.load(tmp_path / "m")
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:.*predicts nearly the same")
+def test_steps_whose_columns_do_not_agree_are_refused(tmp_path):
+    first, last = little()
+    steps = [("first", make_pipeline(first, PCA(2)).fit(X)), ("last", last)]
+    with pytest.raises(ModelFileError, match="refused: a MLPClassifier of 3 columns is given 2"):
+        cr.save(Pipeline(steps), tmp_path / "m")
+    places = ColumnTransformer([("n", "passthrough", [0])]).fit(X)
+    places.output_indices_["n"] = slice(0, 10**9)
+    with pytest.raises(ModelFileError, match="a place is not among its columns"):
+        cr.save(places, tmp_path / "m")
+
+
+@pytest.mark.parametrize("name", [name for name in FITTED if name not in ("LabelEncoder", "LabelBinarizer")])
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:.*predicts nearly the same", "ignore:Found unknown")
+def test_the_columns_that_a_part_will_make_are_known_beforehand(name):
+    kind = listed(next(stored for stored in codec.PLACES if stored.endswith(f".{name}")))
+    for made, rows in FITTED[name]:
+        made = kind(**made) if isinstance(made, dict) else clone(made)
+        made.fit(rows, np.arange(60) % 2) if name.startswith("MLP") else made.fit(rows)
+        assert (
+            budget._columns(made, rows.shape[1] if hasattr(rows, "shape") else 1, budget._Use(), 1)
+            == made.transform(rows).shape[1]
+        )
 
 
 def test_the_transformers_that_are_not_worth_their_risk_are_not_listed(tmp_path):

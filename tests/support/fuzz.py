@@ -55,6 +55,8 @@ class Target:
     unpack: Callable[[bytes], list[bytes]] | None = None  # the parts within a valid file, to be changed one by one …
     pack: Callable[[list[bytes]], bytes] | None = None  # … and put together again, with the sums that make it valid
     fix: Callable[[bytes], bytes] | None = None  # correct the sums in a changed file, where they can still be found
+    change: Callable[[np.random.Generator, bytes], bytes] | None = None  # instead of all these
+    memory: int = MEMORY
     may_warn: str = ""  # a part of the only warning that is in order
     talks: bool = False  # whether a C library beneath may print (libtiff does, about every broken file)
 
@@ -163,6 +165,8 @@ def changed(target: Target, rng: np.random.Generator) -> tuple[str, bytes]:
     seeds = valid(target)
     names = sorted(seeds)
     name, other = (names[rng.integers(len(names))] for _ in range(2))
+    if target.change:
+        return name, target.change(rng, seeds[name])
 
     def change(data: bytes, other: bytes) -> bytes:
         for _ in range(int(rng.choice((1, 1, 2, 4)))):
@@ -455,11 +459,12 @@ def load(path: Path) -> None:
 def _targets() -> dict[str, Target]:
     from chainrule.files.model import ModelFileError, read_about
     from chainrule.readers import ReaderError
+    from support import using
 
     small = {"image_size": (8, 8)}
     cp1252 = "not UTF-8, read as Windows-1252"
-    models = {"seeds": model_files, "refusal": ModelFileError}
-    models |= {"unpack": opened_model, "pack": closed_model, "fix": fix_model}
+    models = {"seeds": model_files, "unpack": opened_model, "pack": closed_model, "fix": fix_model}
+    loads = {"refusal": ModelFileError, "may_warn": "train it again"}
     return {
         "text": Target(text_files, read, ReaderError, may_warn=cp1252),
         "text.gz": Target(call=read, refusal=ReaderError, may_warn=cp1252, **gzipped(text_files)),
@@ -477,8 +482,9 @@ def _targets() -> dict[str, Target]:
             fix=fix_png,
             talks=True,
         ),
-        "load": Target(call=load, may_warn="train it again", **models),
-        "inspect": Target(call=read_about, **models),
+        "load": Target(call=load, **models, **loads),
+        "inspect": Target(call=read_about, refusal=ModelFileError, **models),
+        "use": Target(seeds=using.seeds, call=using.use, change=using.changed, memory=1 << 29, talks=True, **loads),
     }
 
 
@@ -542,13 +548,13 @@ def work(
     for name in TARGETS:  # whatever is imported late, and the memory for it
         with contextlib.suppress(Exception):
             valid(TARGETS[name])
-    with contextlib.suppress(OSError, ValueError):
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     while portion := pipe.recv():
         name, seed, start, stop = portion
         result = Findings()
+        with contextlib.suppress(OSError, ValueError):
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + TARGETS[name].memory, -1))
         for i in range(start, stop):
             now.value = i
             file, data = source(name, seed, i)

@@ -3,14 +3,29 @@
 import copy
 import json
 import math
+import warnings
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, LabelBinarizer, OneHotEncoder, StandardScaler
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    LabelBinarizer,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 
+import chainrule as cr
 from chainrule.files import codec, guards
+from chainrule.tabular import Columns
 
 X = np.random.default_rng(0).normal(size=(60, 3)) + 5
 TEXTS = ["the cat sat on the mat", "the dog ate the cat", "a mat, a dog, a log"] * 3
@@ -27,6 +42,12 @@ def changed(made, **state):
     finally:
         guards.check = check
     return tree, arrays
+
+
+def changed_object(made, **state):
+    for name, value in state.items():
+        setattr(made, name, np.array(value))
+    return made
 
 
 def encoder(**state):
@@ -46,6 +67,17 @@ def mapped(group, mapping, outs, n=4):
         categories_=[np.arange(float(n))],
         handle_unknown="infrequent_if_exist",
     )
+
+
+def chosen(**state):
+    return changed(ColumnTransformer([("n", "passthrough", [0])]).fit(X), **state)
+
+
+def estimator(kind, **state):
+    made = kind(hidden_layer_sizes=(2,), solver="sgd", max_iter=1, random_state=0, **state.pop("options", {}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a training as short as this
+        return changed(made.fit(X, np.arange(60) % 2), **state)
 
 
 def random_state(**state):
@@ -93,6 +125,78 @@ OBJECT_STATES = {
     "a pattern that is none": counter(token_pattern=7),
     "grams without end": counter(ngram_range=(1, 10**9)),
     "grams that are none": counter(ngram_range=None),
+    "an encoder of times out of order": encoder(categories_=[np.array([3, 1, 2], "m8[s]")], _n_features_outs=[3]),
+    "an encoder of dates out of order": encoder(categories_=[np.array([3, 1, 2], "M8[s]")], _n_features_outs=[3]),
+    "an encoder of times with a gap": encoder(categories_=[np.array([1, "NaT", 2], "m8[s]")], _n_features_outs=[3]),
+    "an encoder of complex numbers": encoder(categories_=[np.array([1, 2, 3 + 1j])], _n_features_outs=[3]),
+    "an encoder of complex NaN": encoder(categories_=[np.array([5, 1, complex(0, math.nan)])], _n_features_outs=[3]),
+    "an encoder of booleans out of order": encoder(categories_=[np.array([True, False])], _n_features_outs=[2]),
+    "an encoder of columns with a point": encoder(_n_features_outs=[4.0]),
+    "an encoder of other columns": encoder(n_features_in_=2),
+    "an encoder that does not say its columns": encoder(n_features_in_=None),
+    "an encoder of long texts": encoder(dtype=np.dtype("U9999")),
+    "numbers as long texts": changed(OrdinalEncoder().fit(X), dtype=np.dtype("U9999")),
+    "numbers as long bytes": changed(OrdinalEncoder().fit(X), dtype=np.dtype("S9999")),
+    "ordinal categories out of order": changed(OrdinalEncoder().fit(X[:4]), categories_=[np.float64([3, 1, 2])] * 3),
+    "ordinals of many values each": changed(OrdinalEncoder().fit(X), unknown_value=np.ones((1000, 1, 1))),
+    "words as long texts": counter(dtype=np.dtype("U9999")),
+    "a pattern of parts that may be there": counter(token_pattern=r"\w?" * 49 + "#"),
+    "a pattern of backslashes that may be there": counter(token_pattern=r"\\?" * 20 + "#"),
+    "a pattern that fails after many letters": counter(token_pattern=r"\w+#"),
+    "a pattern that fails in its middle": counter(token_pattern=r"\w*\w*!"),
+    "a pattern that fails at the end of a word": counter(token_pattern=r"[a-z]+\b"),
+    "a pattern that fails after a choice": counter(token_pattern=r"(a+|b)\b"),
+    "a pattern of a repeated choice": counter(token_pattern=r"(?:a|aa)+"),
+    "weights of fewer words": changed(
+        TfidfVectorizer().fit(TEXTS), vocabulary_={word: k for k, word in enumerate("abcdefghijkl")}
+    ),
+    "weights of something else": changed(TfidfVectorizer().fit(TEXTS), _tfidf=StandardScaler().fit(X)),
+    "a mean of a thousand shapes": changed(StandardScaler().fit(X), mean_=np.ones((1000, 1, 1))),
+    "a mean of one column": changed(StandardScaler().fit(X), mean_=np.ones(1)),
+    "a mean of texts": changed(StandardScaler().fit(X), mean_=np.array(["1", "2", "3"])),
+    "a scaler that does not say its columns": changed(StandardScaler().fit(X), n_features_in_=None),
+    "a scale of a thousand shapes": changed(RobustScaler().fit(X), scale_=np.ones((1000, 1, 3))),
+    "a range of a thousand shapes": changed(MinMaxScaler().fit(X), min_=np.ones((1000, 1, 1))),
+    "powers of more columns": changed(PowerTransformer().fit(X), lambdas_=np.ones(1000)),
+    "powers with another scaler": changed(PowerTransformer().fit(X), _scaler=PCA().fit(X)),
+    "quantiles of fewer columns": changed(QuantileTransformer(n_quantiles=9).fit(X), quantiles_=np.ones((9, 2))),
+    "components of more columns": changed(PCA().fit(X), components_=np.ones((3, 3, 3))),
+    "variances of a thousand shapes": changed(PCA(whiten=True).fit(X), explained_variance_=np.ones((1000, 1, 1))),
+    "fills of long texts": changed(SimpleImputer(strategy="most_frequent").fit(X), _fill_dtype=np.dtype("U9999")),
+    "fills of fewer columns": changed(SimpleImputer().fit(X), statistics_=np.ones(2)),
+    "a thousand missing values": changed(SimpleImputer().fit(X), missing_values=np.ones((1000, 1, 1))),
+    "a thousand missing values as a list": changed(SimpleImputer().fit(X), missing_values=[[[1]]] * 1000),
+    "an indicator of other columns": (
+        lambda made: changed(made, indicator_=changed_object(made.indicator_, features_=[7]))
+    )(SimpleImputer(add_indicator=True).fit(np.where(X > 5, X, math.nan))),
+    "an indicator of one column many times": (
+        lambda made: changed(made, indicator_=changed_object(made.indicator_, features_=[0] * 3))
+    )(SimpleImputer(add_indicator=True).fit(np.where(X > 5, X, math.nan))),
+    "weights of a thousand shapes": chosen(transformer_weights={"n": np.ones((1000, 1, 1))}),
+    "columns that are not there": chosen(_transformer_to_input_indices={"n": [3]}),
+    "one column many times": chosen(_transformer_to_input_indices={"n": [0] * 1000}),
+    "columns that nobody lists": chosen(transformers_=[("n", "passthrough", slice(None))], n_features_in_=10**6),
+    "columns that nobody counts": chosen(n_features_in_=None),
+    "names of a longer format": chosen(verbose_feature_names_out="{feature_name}" * 100),
+    "a format of dates without end": changed(Columns({"d": "date"}, {"d": "%Y" + " " * 10_000}).fit(X)),
+    "roles that are numbers": changed(Columns({"d": 1}).fit(X)),
+    "names of one column more": changed(StandardScaler().fit(X), feature_names_in_=np.array(list("abcd"), object)),
+    "steps of letters": changed(Pipeline([("s", StandardScaler().fit(X))]), steps=["abc"]),
+    "a target of a thousand shapes": estimator(
+        cr.MLPRegressor, options={"scale_target": True}, target_scale_=np.ones((1000, 1, 1))
+    ),
+    "a mean target of a thousand shapes": estimator(
+        cr.MLPRegressor, options={"scale_target": True}, target_mean_=np.ones((1000, 1, 1))
+    ),
+    "smoothing of a thousand shapes": estimator(cr.MLPClassifier, label_smoothing=np.ones((1000, 1, 1))),
+    "class weights of a thousand shapes": estimator(cr.MLPClassifier, class_weight={0: [1.0] * 1000, 1: 1.0}),
+    "classes in rows": estimator(cr.MLPClassifier, classes_=np.ones((2, 1000))),
+    "more classes than outputs": estimator(cr.MLPClassifier, classes_=np.arange(9)),
+    "labels of other classes": estimator(cr.MLPClassifier, _label_binarizer=LabelBinarizer().fit([0, 1, 2])),
+    "outputs that are not there": estimator(cr.MLPClassifier, n_outputs_=2),
+    "labels with a point": changed(LabelBinarizer().fit([1, 2, 3]), neg_label=0.5),
+    "labels in rows": changed(LabelBinarizer().fit([1, 2, 3]), classes_=np.arange(6).reshape(3, 2)),
+    "labels of complex numbers": changed(LabelBinarizer().fit([1, 2, 3]), classes_=np.array([1, 2, 3 + 1j])),
     "labels out of order": changed(LabelBinarizer().fit([1, 2, 3]), classes_=np.array([5, 1, 2])),
     "labels of NaN": changed(LabelBinarizer().fit([1, 2, 3]), classes_=np.array([5, math.nan, 2], object)),
     "a folder of pickles": changed(make_pipeline(StandardScaler()).fit(X), memory="cache"),

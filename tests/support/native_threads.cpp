@@ -1,4 +1,5 @@
-// The kernel from several threads and with threads of its own, for a build with ThreadSanitizer: `make tsan`.
+// The kernel from several threads and with threads of its own, for a build with ThreadSanitizer: `make tsan`. And the
+// kernel with each of its allocations refused, one at a time.
 //
 // Python and OpenMP are not in it: neither is built for ThreadSanitizer, which would report what it cannot see in them.
 // With the argument "race" the program makes a mistake of its own, which must be reported.
@@ -6,7 +7,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -14,6 +18,28 @@
 #include "../../native/trainer.hpp"
 
 using namespace chainrule;
+
+namespace {
+
+// Allocations until one is refused; none is where it is negative.
+std::atomic<int64_t> allocations_left{-1};
+
+bool refused() { return allocations_left >= 0 && allocations_left-- == 0; }
+
+}  // namespace
+
+void* operator new(size_t size) {
+    void* const memory = refused() ? nullptr : std::malloc(size);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+extern "C" void* aligned_alloc(size_t alignment, size_t size) noexcept {
+    void* memory = nullptr;
+    return refused() || posix_memalign(&memory, alignment, size) != 0 ? nullptr : memory;
+}
 
 namespace {
 
@@ -38,7 +64,7 @@ template <class T> std::vector<T> numbers(int64_t count, uint64_t seed, double s
 
 // Enough examples that a step, and one forward pass, is worth threads and is polled in between.
 template <class T> struct Problem {
-    static constexpr int64_t m = 4096;
+    const int64_t m;
     const Architecture architecture{
         {20, 64, 32, 3}, {Function::tanh, Function::relu, Function::identity}, {0, 0, 0}, Loss::half_squared_error, 0};
     const std::vector<T> X = numbers<T>(m * 20, 1, 2), Y = numbers<T>(m * 3, 2, 2),
@@ -47,7 +73,7 @@ template <class T> struct Problem {
     std::vector<int64_t> order;
     Examples<T> examples;
 
-    Problem() {
+    explicit Problem(int64_t m = 4096) : m(m) {
         for (int64_t j = 0; j < m; ++j) order.push_back((j * 1367) % m);
         examples.X = {X.data(), 20, 1};
         examples.Y = {Y.data(), 3, 1};
@@ -129,6 +155,9 @@ template <class T> void all() {
         for (Trainer<T> mine(p.architecture, isas().back()); !stop;) {
             mine.forward(p.examples, p.start.data(), out.data(), p.m, stopped);
             mine.cost_and_gradients(p.examples, p.start.data(), 0.1, slope.data(), stopped);
+            if (!stop) continue;
+            mine.cost_and_gradients(p.examples, p.start.data(), 0.1, slope.data(), never);
+            check(slope == gradient, "gradients after some that were stopped");
         }
     });
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -140,6 +169,72 @@ template <class T> void all() {
         check(t->progress.step % 5 == 0 && same.w == t->w, "a training that was stopped stands between two epochs");
         delete t;
     }
+}
+
+// call() with every one of its allocations refused, one at a time, after before(); each time after() follows.
+template <class Before, class Call, class After>
+void refusing_each_allocation(Before before, Call call, After after, int64_t at_least) {
+    int64_t refusals = 0;
+    for (bool one_was = true; one_was; ++refusals) {
+        auto subject = before();
+        bool threw = false;
+        allocations_left = refusals;
+        try {
+            call(*subject);
+        } catch (const std::bad_alloc&) {
+            threw = true;
+        }
+        one_was = allocations_left < 0;
+        allocations_left = -1;
+        after(*subject, threw);
+    }
+    check(refusals > at_least, "allocations were refused");
+}
+
+// What failed for want of memory has changed nothing: the same trainer, asked again, gives the same bits as another
+// one.
+template <class T> void without_memory() {
+    const Problem<T> p(300);
+    for (const int64_t first_size : {int64_t{0}, int64_t{100}, p.m}) {
+        for (const int64_t batch_size : {p.m, int64_t{100}}) {
+            const auto before = [&] {
+                auto training = std::make_unique<Training<T>>(p);
+                if (first_size > 0) training->run(p, first_size, 1);  // its trainer has a plan, of this size or another
+                return training;
+            };
+            const auto right = before();
+            const auto costs = right->run(p, batch_size, 2);
+            std::vector<double> found;
+            refusing_each_allocation(
+                before, [&](Training<T>& t) { found = t.run(p, batch_size, 2); },
+                [&](Training<T>& t, bool threw) {
+                    if (threw) found = t.run(p, batch_size, 2);
+                    check(found == costs && t.w == right->w && t.slots[0] == right->slots[0] &&
+                              t.slots[1] == right->slots[1] && t.progress.step == right->progress.step,
+                          "a training after a failure for want of memory");
+                },
+                first_size == batch_size ? 2 : 10);
+        }
+    }
+    std::vector<T> gradient(p.start.size()), found(p.start.size()), out(size_t(3 * p.m)), expected(size_t(3 * p.m));
+    Trainer<T> right(p.architecture, isas().back());
+    const auto slopes = [&](Trainer<T>& t, std::vector<T>& into) {
+        return t.cost_and_gradients(p.examples, p.start.data(), 0.1, into.data(), never);
+    };
+    const double J = slopes(right, gradient);
+    const double cost = right.forward(p.examples, p.start.data(), expected.data(), p.m, never);
+    double J_found = 0, cost_found = 0;
+    const auto both = [&](Trainer<T>& t) {
+        cost_found = t.forward(p.examples, p.start.data(), out.data(), p.m, never);
+        J_found = slopes(t, found);
+    };
+    refusing_each_allocation([&] { return std::make_unique<Trainer<T>>(p.architecture, isas().back()); }, both,
+                             [&](Trainer<T>& t, bool threw) {
+                                 if (threw) both(t);
+                                 check(J_found == J && cost_found == cost && found == gradient && out == expected,
+                                       "gradients and outputs after a failure for want of memory");
+                             },
+                             10);
 }
 
 void race() {
@@ -162,6 +257,8 @@ int main(int count, char** arguments) {
     check(available_threads() > 1, "this machine has one core, and the kernel no threads of its own");
     all<float>();
     all<double>();
+    without_memory<float>();
+    without_memory<double>();
     std::printf(
         failed ? "wrong results\n" : "%d threads: no race was seen, and the bits are those of one training alone\n",
         available_threads());

@@ -708,7 +708,7 @@ def test_a_diagnosis_is_a_sequence_a_dictionary_a_text_and_a_page():
     for part in ("1 finding", "symmetric hidden units, layer 1", "what to do", "Checked, no fault", "Not checked"):
         assert part in text
     assert max(map(len, text.splitlines())) <= 110
-    assert page.count("<table>") == page.count("</table>") == 4
+    assert page.count('<div style="overflow-x:auto"><table') == page.count("</table></div>") == 4
     assert "|g′|" in page
     assert str(found[0]) in text.replace("\n   ", "\n  ") or found[0].title in text
 

@@ -247,6 +247,9 @@ def test_the_page_is_well_formed_and_names_every_array(hidden, pair):
     net, X, Y, rng = case(hidden, pair, 2)
     for t in (trace(net, X, Y), trace(net, X, Y, l2=0.1, weights=rng.uniform(0.2, 3, m)), trace(net, X)):
         page = ET.fromstring(f"<div>{t._repr_html_()}</div>")
+        # Wide tables are scrolled, and no box has a color of its own, so that it is right in dark notebooks, too.
+        assert all(list(part) == list(part.iter("table")) for part in page if list(part.iter("table")))
+        assert all("background:none;color:inherit" in pre.get("style") for pre in page.iter("pre"))
         rows = [row for table in page.iter("table") for row in table.iter("tr")]
         assert len(rows) == len(t.forward) + len(t.backward) + 1 + bool(t.backward)
         shapes = [row[1].text for row in rows if row[1].tag == "td"]

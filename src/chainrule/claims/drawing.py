@@ -152,7 +152,7 @@ def matrices(ax: Any, /, named: Mapping[str, Array], **look: Any) -> None:
 def activation(ax: Any, /, name: str, note: str) -> None:
     """An activation with its slope, and a note below on the right."""
     plots.activation(name, ax=ax)
-    ax.text(0.98, 0.05, note, transform=ax.transAxes, ha="right", fontsize="small")
+    ax.text(0.98, 0.05, note, transform=ax.transAxes, ha="right", fontsize="x-small")
 
 
 @part

@@ -40,7 +40,7 @@ def picture(result: Result) -> Any:
 
 def svg(name: str, result: Result) -> str | None:
     """The picture as SVG for inside a page, in the color of the text around it; `name` keeps its ids apart."""
-    return None if result.draw is None else style.svg(result.draw, *SIZE, result.summary, name, **_LOOK)
+    return None if result.draw is None else style.svg(result.draw, SIZE, result.summary, name, **_LOOK)
 
 
 Outcomes = Sequence[tuple[Claim, Result | str]]  # or why a claim was not run

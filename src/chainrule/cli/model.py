@@ -56,9 +56,18 @@ class Trained:
         known = {"target", "classes", "columns", "features", "image_shape"}
         if not isinstance(about, dict) or not known <= about.keys():
             raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
-        shape, features = about["image_shape"], about["features"]
-        if shape is not None and not (isinstance(shape, list) and len(shape) == 3 and prod(shape) == features):
-            raise CommandError(f"{path}: its images of {shape!r:.100} are not its {features!r:.100} inputs")
+        # What the file says about its model is believed from here on: pictures are brought to that size, say.
+        shape, columns, inputs = about["image_shape"], about["columns"], getattr(model, "n_features_in_", None)
+        if about["features"] != inputs:
+            raise CommandError(f"{path}: says {about['features']!r:.100} inputs, and its model has {inputs}")
+        whole = isinstance(shape, list) and all(type(size) is int and size > 0 for size in shape)
+        if shape is not None and not (whole and len(shape) == 3 and prod(shape) == inputs):
+            raise CommandError(f"{path}: its images of {shape!r:.100} are not its {inputs} inputs")
+        if (about["classes"] is not None) != hasattr(model, "classes_"):
+            raise CommandError(f"{path}: says it has classes where its model has none, or none where it has")
+        named = getattr(model, "named_steps", {}).keys() >= {"columns", "inputs"}
+        if bool(columns) != named:
+            raise CommandError(f"{path}: says it has columns where its model has none, or none where it has")
         return cls(model, about)
 
     @property

@@ -74,12 +74,11 @@ class Page:
         """The title of a section."""
         self.parts.append(pages.element("h2", text))
 
-    def picture(self, width: float, height: float, caption: str, draw: Callable[..., Any], *drawn: Any) -> None:
-        """What draw(*drawn, ax=…) draws on Axes of width × height inches, with a caption."""
+    def picture(self, caption: str, draw: Callable[..., Any], *drawn: Any, **named: Any) -> None:
+        """What draw(*drawn, ax=…) draws, with a caption."""
         self.pictures += 1
-        svg = style.svg(
-            lambda figure: draw(*drawn, ax=figure.add_subplot()), width, height, caption, f"picture{self.pictures}"
-        )
+        name = f"picture{self.pictures}"
+        svg = style.svg(lambda figure: draw(*drawn, **named, ax=figure.add_subplot()), None, caption, name)
         self.parts.append(pages.figure(svg, caption))
 
 
@@ -91,48 +90,46 @@ def write(
     test: tuple[Any, Any],
     traces: Traces,
     closing: Sequence[str],
+    names: Sequence[str],
 ) -> None:
     """Write how `train` has used the data, the trained network, and its scores.
 
     about: what is saved with the model. network: the fitted estimator. test: X and y of the held-out rows, as it takes
-    them. closing: lines that are printed.
+    them. closing: lines that are printed. names: of the inputs, where they have any.
     """
-    page = Page()
+    page, rows = Page(), about["rows"]
+    page.heading("Test")
+    screen.scores(page, about["test"], f"On {screen.counted(rows['test'])} the network has not seen")
+    _test(page, network, plan, names, *test)
     page.heading("Data")
     screen.understood(page, plan, about["data"])
-    rows = about["rows"]
     page.print(f"{screen.counted(rows['train'])} to train on, {rows['test']:,} held out for the test")
     page.heading("Network")
-    _network(page, network, plan)
+    _network(page, network, plan, names)
     page.heading("Training")
     for line in closing:
         page.print(line)
     _training(page, network, traces)
-    page.heading("Test")
-    screen.scores(page, about["test"], f"On {screen.counted(rows['test'])} the network has not seen")
-    _test(page, network, plan, *test)
     page.heading("To get the same again")
     _versions(page, network, about["seed"])
     file.write_text(pages.whole("train", f"{about['data']}: {about['target']}", page.parts), encoding="utf-8")
 
 
-def _network(page: Page, estimator: Any, plan: "Plan") -> None:
+def _network(page: Page, estimator: Any, plan: "Plan", names: Sequence[str]) -> None:
     net = estimator.network_
     screen.layers(page, net.describe())
     caption = (
         "The trained network. The wider a line, the larger the weight, and the fuller a circle, the larger the bias; "
         "green is above zero, purple below. Of large layers a few units are drawn."
     )
-    width, height = min(1.4 * min(net.L + 1, 9) + 2, 11), min(max(net.sizes), 10) * 0.45 + 1.5
-    page.picture(width, height, caption, plots.network, net)
+    outputs = [plan.target] if plan.classes is None else None
+    page.picture(caption, plots.network, estimator, inputs=names or None, outputs=outputs)
     if plan.image_shape is not None:
-        rows, columns, channels = plan.image_shape
-        shown = "Green is above zero, purple below." if channels == 1 else "Middle gray is zero."
+        shown = "Green is above zero, purple below." if plan.image_shape[2] == 1 else "Middle gray is zero."
         caption = f"The weights of the first layer, an image for each unit: what it looks for. {shown}"
-        height = -(-min(net.sizes[1], 64) // 8) * 1.05 * rows / columns + 0.5
-        page.picture(9, height, caption, plots.first_layer, net, plan.image_shape)
+        page.picture(caption, plots.first_layer, net, plan.image_shape)
     for spec in dict.fromkeys(g.spec for g in net.g[1:-1]):
-        page.picture(5, 3, f"The activation {spec} with its slope.", plots.activation, spec)
+        page.picture(f"The activation {spec} with its slope.", plots.activation, spec)
 
 
 def _training(page: Page, estimator: Any, traces: Traces) -> None:
@@ -140,54 +137,51 @@ def _training(page: Page, estimator: Any, traces: Traces) -> None:
         "The cost of each epoch, counted from 0. The training cost may be above the validation cost: it has the L2 "
         "term, and is measured while the epoch goes on, with dropout and smoothed labels if there are any."
     )
-    page.picture(7, 3.6, caption, plots.cost_curves, estimator.history_)
+    page.picture(caption, plots.cost_curves, estimator.history_)
     screen.history(page, estimator.history_, metric(hasattr(estimator, "classes_")), estimator.n_iter_)
     if not traces:
         return
     rows = traces[0]["A"][-1].shape[1]
-    width = min(3 + 1.4 * len(estimator.network_.sizes), 11)
     for what, words in (("A", "activations A"), ("dZ", "derivatives dZ of the cost by the linear parts Z")):
         caption = (
             f"How the {words} of each layer are spread, for {screen.counted(rows)} of the training, without dropout, "
             f"from before the first epoch to after epoch {max(traces)}."
         )
-        page.picture(width, 3.6, caption, plots.histograms, traces, what)
+        page.picture(caption, plots.histograms, traces, what)
 
 
-def _test(page: Page, estimator: Any, plan: "Plan", X: Any, y: Any) -> None:
+def _test(page: Page, estimator: Any, plan: "Plan", names: Sequence[str], X: Any, y: Any) -> None:
     if plan.classes is not None:
-        side = min(2 + 0.5 * len(plan.classes), 8)
         caption = (
             "The confusion matrix of the held-out rows: rows are what is true, columns what was predicted; blue is "
             "right, orange is wrong, stronger where it is more of the row."
         )
-        page.picture(side + 1, side, caption, plots.confusion, estimator, X, y)
+        page.picture(caption, plots.confusion, estimator, X, y)
     else:
         caption = "Prediction against truth for the held-out rows; on the line they are equal."
-        page.picture(5, 4, caption, _against, plan.target, estimator.predict(X), y)
+        page.picture(caption, _against, plan.target, estimator.predict(X), y)
     if X.shape[1] == 2:
         caption = "What the network answers over its two inputs, and the held-out rows as points."
-        page.picture(6.5, 4.6, caption, _boundary, estimator, plan, X, y)
+        page.picture(caption, _boundary, estimator, plan, names, X, y)
     if plan.image_shape is not None and plan.classes is not None:
-        wrong = int((estimator.predict(X) != y).sum())
-        height, width = plan.image_shape[:2]
         caption = (
             "Held-out images that the network gets wrong, the surest mistake first: what is true → what it says, and "
             "how surely."
         )
-        inches = -(-min(wrong, 24) // 6) * (1.4 * height / width + 0.5) + 0.6
-        page.picture(9, inches, caption, plots.misclassified, estimator, X, y, plan.image_shape)
+        page.picture(caption, plots.misclassified, estimator, X, y, plan.image_shape)
 
 
-def _boundary(estimator: Any, plan: "Plan", X: Any, y: Any, ax: "Axes") -> None:
+def _boundary(estimator: Any, plan: "Plan", names: Sequence[str], X: Any, y: Any, ax: "Axes") -> None:
     plots.decision_boundary(estimator, X, y, ax=ax)
-    names = [column.name for column in plan.used if column.role == "number"]
-    if len(names) == 2:  # then these are the two inputs
-        ax.set_xlabel(f"{style.words(names[0], 30)}, standardized", parse_math=False)
-        ax.set_ylabel(f"{style.words(names[1], 30)}, standardized", parse_math=False)
+    how = ", standardized" if [column.role for column in plan.used] == ["number", "number"] else ""
+    for axis, name in zip((ax.xaxis, ax.yaxis), names, strict=False):
+        axis.set_label_text(f"{style.words(name, 30)}{how}", parse_math=False)
 
 
 def _against(target: str, predicted: Any, y: Any, ax: "Axes") -> None:
+    ax = style.axes(ax, 5, 4)
+    ax.ticklabel_format(scilimits=(-3, 5))
+    ax.locator_params(nbins=6)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle="--")
     ax.scatter(predicted, y, s=10, color=style.BLUE, alpha=0.8, linewidths=0, rasterized=len(y) > 2000)

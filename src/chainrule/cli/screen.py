@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from math import isnan
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from chainrule.tabular import Plan
 
 MANY = 20  # columns, from which they are shown by role
+MOST = 500  # lines, and columns, of a table; a model file of a stranger may have any number
 _ROLES = {
     "number": "number",
     "boolean": "yes or no",
@@ -38,10 +40,13 @@ class Printer(Protocol):
 def table(headers: Sequence[str], rows: Iterable[Iterable[object]] = (), right: Collection[int] = ()) -> Table:
     """A table without frills; `right` are the columns to align to the right."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, header in enumerate(headers):
+    for i, header in enumerate(headers[:MANY]):
         made.add_column(header, justify="right" if i in right else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*map(str, row))
+    for k, row in enumerate(rows):
+        if k == MOST:
+            made.add_row("…")
+            break
+        made.add_row(*map(str, islice(row, MANY)))
     return made
 
 
@@ -116,10 +121,10 @@ def layers(console: Printer, described: Mapping[str, Any]) -> None:
 
 def scores(console: Printer, given: Mapping[str, Mapping[str, float | None]], title: str) -> None:
     """One line for each model, one column for each score."""
-    names = list(next(iter(given.values())))
+    names = list(next(iter(given.values())))[: MANY - 1]
     shown = table(["", *names], right=range(1, len(names) + 1))
     console.print(title, style="bold")
-    for i, (model, values) in enumerate(given.items()):
+    for i, (model, values) in enumerate(islice(given.items(), MOST)):
         shown.add_row(model, *(number(values[name]) for name in names), style="bold" if i == 0 else None)
     console.print(shown)
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, print_json, report_file, writable
-from chainrule.cli.model import read_header
+from chainrule.cli.model import Trained, read_header
 from chainrule.cli.model import scores as score
 from chainrule.errors import DivergenceError, DivergenceWarning, ModelFileError, Saved, TrainingInterrupted
 from chainrule.text import as_json as to_json
@@ -335,7 +335,10 @@ def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, pr
         from chainrule.cli import report
 
         page = run.report / REPORT
-        report.write(page, plan, header["about"], network, rows[2:], fitted.traces, closing)
+        trained = Trained(fitted.pipeline, header["about"])
+        named = plan.columns or plan.image_shape is not None
+        names = trained.input_names(None, network.n_features_in_) if named else []
+        report.write(page, plan, trained.about, network, rows[2:], fitted.traces, closing, names)
     if as_json:
         written = {} if page is None else {"report": str(page)}
         print_json({"model": str(run.out), **written, **header.pop("about"), **header})
@@ -359,7 +362,7 @@ def _closing(network: Any, scores: Scores, seconds: float) -> list[str]:
     """How the training went, and whether it was worth it."""
     watched = getattr(network, "validation_scores_", None)
     best = f", best at epoch {watched.index(network.best_validation_score_) + 1}" if watched else ""
-    lines = [f"Trained {network.n_iter_} epochs in {seconds:.1f} s{best}."]
+    lines = [f"Trained {screen.counted(network.n_iter_, 'epoch')} in {seconds:.1f} s{best}."]
     first, second, *_ = (next(iter(values.values())) for values in scores.values())
     if first <= second and network.hidden_layer_sizes:
         lines.append("The hidden layers do not help on these data: --hidden none is as good, and simpler.")

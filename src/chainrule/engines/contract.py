@@ -2,8 +2,8 @@
 
 * ``objective(network, X, Y, …) → (parameters → (J, gradient))``: what the checks see, and what L-BFGS minimizes.
 * ``run(state, epochs) → the cost of each epoch``: advance a training by whole epochs without coming back in between.
-  The network's parameters change only at the end of an epoch whose cost and parameters are finite; an engine stops
-  after one that is not, and the cost it returns for it is not finite either.
+  The network's parameters change only at the end of an epoch whose cost, parameters and slots of the optimizer are
+  finite; an engine stops after one that is not, and the cost it returns for it is not finite either.
 
 Random masks (dropout) come from a counter-based generator that every engine computes alike; see `dropout_masks` of
 reference.py. The examples of a state belong to the training while it runs: the kernel may keep a rearranged copy of a

@@ -93,8 +93,6 @@ class Native:
                 if deferral is not None:
                     deferral.giving_up = False
                 updates, memory.batches, done = counts.tolist()
-                if some_costs and not np.isfinite(some_costs[-1]):
-                    done -= 1
                 if counts_updates:
                     memory.slots = (*vectors, updates)
                 state.epoch += done

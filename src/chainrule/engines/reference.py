@@ -77,7 +77,9 @@ class Numpy:
                 except BaseException:  # an interrupt: the epoch has not been
                     state.memory.batches = batches
                     raise
-                finite = np.isfinite(cost) and np.isfinite(parameters).all()
+                # With the slots: a square of the gradient overflows before it does, and no parameter would move again.
+                vectors = (parameters, *(slot for slot in slots if isinstance(slot, np.ndarray)))
+                finite = np.isfinite(cost) and all(np.isfinite(vector).all() for vector in vectors)
                 costs.append(cost if finite or not np.isfinite(cost) else float("inf"))
                 if not finite:
                     break
@@ -113,6 +115,17 @@ class Numpy:
 
 
 def clipped(gradient: Array, norm: float) -> Array:
-    """g · min(1, norm / ‖g‖): the whole gradient, shortened to a length (Pascanu et al. 2013, algorithm 1)."""
-    length = float(np.linalg.norm(gradient))
+    """g · min(1, norm / ‖g‖): the whole gradient, shortened to a length (Pascanu et al. 2013, algorithm 1).
+
+    A gradient that is not finite stays that.
+    """
+    length, range_ = float(np.linalg.norm(gradient)), np.finfo(gradient.dtype)
+    inexact = float(gradient.size * range_.tiny / range_.eps) ** 0.5
+    if (
+        np.isinf(length) or max(length, norm) < inexact
+    ):  # squares leave the range of numbers where the gradient does not
+        exponent = np.frexp(np.abs(gradient).max())[1]
+        scaled = np.ldexp(gradient, -exponent)  # its largest number is near 1
+        length, limit = float(np.linalg.norm(scaled)), float(np.ldexp(norm, -exponent))
+        return gradient if length <= limit else scaled * float(norm / length)
     return gradient if length <= norm else gradient * float(norm / length)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from chainrule import plots
 from chainrule.network import Network
+from chainrule.plots import diagram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,6 +113,8 @@ class NetworkDisplay(_Display):
     ----------
     network : chainrule.Network
         What is drawn.
+    inputs, outputs : sequence, optional
+        What to call its inputs and outputs.
 
     Attributes
     ----------
@@ -119,12 +122,15 @@ class NetworkDisplay(_Display):
         Where it was drawn.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(
+        self, network: Network, *, inputs: Sequence[object] | None = None, outputs: Sequence[object] | None = None
+    ) -> None:
         self.network = network
+        self.inputs, self.outputs = inputs, outputs
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: "Axes | None" = None) -> Self:
-        """Draw the network of a fitted estimator.
+        """Draw the network of a fitted estimator, with the names of its columns and classes where they are known.
 
         Parameters
         ----------
@@ -135,10 +141,11 @@ class NetworkDisplay(_Display):
         -------
         NetworkDisplay
         """
-        return cls(deepcopy(_network(cls, estimator).network_)).plot(ax)
+        network, names = deepcopy(_network(cls, estimator).network_), diagram.named(estimator)[1]
+        return cls(network, inputs=names[0] or None, outputs=names[network.L] or None).plot(ax)
 
     def _draw(self, ax: "Axes | None") -> "Axes":
-        return plots.network(self.network, ax=ax)
+        return plots.network(self.network, inputs=self.inputs, outputs=self.outputs, ax=ax)
 
 
 class FirstLayerDisplay(_Display):

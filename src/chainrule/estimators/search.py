@@ -8,13 +8,13 @@ from threading import Event
 from typing import Any, Self
 
 from joblib import parallel_config
-from joblib.parallel import ThreadingBackend
+from joblib.parallel import FallbackToBackend, SequentialBackend, ThreadingBackend
 from sklearn import config_context, model_selection
 
 from chainrule.estimators._sklearn import FuncWrapper
 from chainrule.estimators.docs import filled
 from chainrule.estimators.hooks import STOP
-from chainrule.training.many import GivenUp, available_threads, begin_thread, give_up_when
+from chainrule.training.many import GivenUp, available_threads, begin_thread, give_up_when, possible_threads
 
 
 class _Threads(ThreadingBackend):
@@ -32,7 +32,11 @@ class _Threads(ThreadingBackend):
 
     def configure(self, *args: Any, **options: Any) -> Any:
         self.stop = Event()
-        return super().configure(*args, **options)
+        handlers = 3  # threads of the pool's own, which does not say what happens where it cannot have all
+        self._n_jobs = possible_threads(super().configure(*args, **options) + handlers) - handlers
+        if self._n_jobs <= 1:
+            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        return self._n_jobs
 
     def terminate(self) -> None:
         self.stop.set()

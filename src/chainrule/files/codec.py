@@ -68,10 +68,15 @@ class UnknownTypeError(TypeError):
     """A value is of a type that is not listed."""
 
 
+class UnsafeStateError(ValueError):
+    """An object has a state with which it would be refused when it is read."""
+
+
 def encode(value: Any, arrays: dict[str, Array], *path: str) -> Any:
     """The JSON of a value; its arrays are added to `arrays`.
 
-    path: the names that lead to the value, from the outermost one on. Raises UnknownTypeError, which says where.
+    path: the names that lead to the value, from the outermost one on. Raises UnknownTypeError and UnsafeStateError,
+    which say where.
     """
     if len(path) > _DEEPEST:
         raise UnknownTypeError(f"{'.'.join(path[:4])} …: values within values, more than {_DEEPEST} deep")
@@ -256,10 +261,9 @@ def _encode_object(value: Any, arrays: dict[str, Array], *path: str) -> Any:
         state = {key: item for key, item in value.__getstate__().items() if key not in _LEFT_OUT}
     try:
         guards.check(value, state)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UnknownTypeError(
-            f"{'.'.join(path) or 'it'} is a {kind.__name__} that could not be read: {error}"
-        ) from None
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        where = ".".join(path) or "it"
+        raise UnsafeStateError(f"{where} is a {kind.__name__} that could not be read again: {error}") from None
     fields = {key: encode(item, arrays, *path, key) for key, item in state.items()}
     return {"$": "object", "type": name, "state": fields}
 

@@ -1,9 +1,9 @@
-"""States of objects that must not come out of a file, type by type.
+"""States of objects that must not come out of a file, type by type; budget.py has what a whole model may ask for.
 
 With them compiled code would read or write beyond its arrays, or the object would later run code, open files, start
-processes or compute without end. They are refused when a file is read, and, so that what is written can be read, when
-it is written. All values here are of types that codec.py lists, where no two have the same class name: so the name
-tells the class, and no module must be imported for it.
+processes, compute without end or make large arrays of small ones. They are refused when a file is read, and, so that
+what is written can be read, when it is written. All values here are of types that codec.py lists, where no two have the
+same class name: so the name tells the class, and no module must be imported for it.
 """
 
 import re
@@ -12,94 +12,288 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._types import Array
+from chainrule.files.container import require
+
 _MOST_PROCESSES = 64
 _MOST_FEATURES = 10**7
 _LONGEST_NGRAM = 20
+_LONGEST_FORMAT = 200  # of names and of dates
+
+# Parameters that are more than one value. Any other is one: an array of shape (1000, 1, 1) makes 1000 of each number
+# that it is compared with or added to.
+_SEVERAL = {
+    *("steps", "transformers", "transformer_weights", "transform_input", "roles", "formats", "categories", "drop"),
+    *("vocabulary", "stop_words", "ngram_range", "feature_range", "quantile_range", "kw_args", "inv_kw_args"),
+    *("hidden_layer_sizes", "activation", "dropout", "class_weight"),
+}
+# Arrays (n,) of numbers, one for each of the n columns.
+_ONE_A_COLUMN = {
+    "StandardScaler": "mean_ var_ scale_",
+    "MinMaxScaler": "min_ scale_ data_min_ data_max_ data_range_",
+    "MaxAbsScaler": "max_abs_ scale_",
+    "RobustScaler": "center_ scale_",
+    "PowerTransformer": "lambdas_",
+    "VarianceThreshold": "variances_",
+    "TfidfTransformer": "idf_",
+    "PCA": "mean_",
+}
+# Patterns of words that come to an end. After a part that takes any number of letters nothing may fail: else it is
+# tried again with each smaller number of them, from each letter of a long word. Where a word ends (\b) may follow where
+# one begins, because nothing begins within a word then.
+_LETTER = r"(?:\\[wWdDsS]|\\[^\w]|\[\^?(?:\\[wWdDsSnrt]|\\[^\w]|[^\\\[\]])+\]|[^\\.^$*+?{}()|\[\]]|\.)"
+_FEW = rf"(?:{_LETTER}(?:\{{\d\}}|\?)?)*"
+_MANY = rf"(?:{_LETTER}(?:[*+]|\{{\d{{0,2}},\d{{0,4}}\}}))?"
+_BRANCH = rf"(?:(?:\\b)?{_FEW}{_MANY}(?:\(\?:{_FEW}{_MANY}\)\?)*|\\b{_FEW}{_MANY}\\b)"
+_PATTERN = re.compile(
+    rf"(?:\(\?[aiu]+\))?(?:{_BRANCH}(?:\|{_BRANCH})*|(?:\\b)?\({_FEW}{_MANY}\)|\\b\({_FEW}{_MANY}\)\\b)"
+)
 
 
 def check(made: Any, state: Mapping[str, Any]) -> None:
     """Check an object of a listed type, with the state that it has or was given: ValueError or another error if bad."""
-    features = state.get("n_features_in_", 0)
-    if not (isinstance(features, (int, np.integer)) and 0 <= features <= _MOST_FEATURES):  # each may be given a name
-        raise ValueError(f"n_features_in_ is not 0 to {_MOST_FEATURES:,}")
-    if check_type := _CHECKS.get(type(made).__name__):
+    kind, features = type(made).__name__, state.get("n_features_in_", 0)
+    # Each may be given a name.
+    require(_whole(features) and 0 <= features <= _MOST_FEATURES, f"n_features_in_ is not 0 to {_MOST_FEATURES:,}")
+    names = state.get("feature_names_in_")
+    if names is not None:
+        texts = names.shape == (features,) and all(isinstance(name, str) for name in names)
+        require(texts, "feature_names_in_ is not a name for each column")
+    for parameter in getattr(made, "_get_param_names", tuple)():
+        several = isinstance(state.get(parameter), (np.ndarray, list, tuple, set, frozenset, dict, slice))
+        require(parameter in _SEVERAL or not several, f"{parameter} is more than one value")
+    for attribute in _ONE_A_COLUMN.get(kind, "").split():
+        if state.get(attribute) is not None:
+            _check_numbers(state, attribute, features)
+    if check_type := _CHECKS.get(kind):
         check_type(made, state)
 
 
+def _whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _real(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating))
+
+
+def _check_numbers(state: Mapping[str, Any], name: str, *shape: int) -> None:
+    """An attribute is an array of real numbers of this shape."""
+    array = state[name]
+    fits = isinstance(array, np.ndarray) and array.shape == shape and array.dtype.kind in "fiu"
+    require(fits, f"{name} is not {shape} numbers")
+
+
+def _check_dtypes(state: Mapping[str, Any], *names: str, kinds: str = "biuf") -> None:
+    """Parameters are dtypes of numbers, which are short."""
+    for name in names:
+        if name in state:
+            require(np.dtype(state[name]).kind in kinds, f"{name} is no dtype of numbers")
+
+
+def _check_order(values: Array) -> None:
+    """Compiled code finds numbers and times by bisection, what is missing at the end; Python finds texts in a dict."""
+    require(isinstance(values, np.ndarray) and values.ndim == 1, "categories are not a list")
+    require(values.dtype.kind in "biufmMOUS", f"categories are of {values.dtype}")
+    if values.dtype.kind not in "OUS":
+        known = values[:-1] if (values[-1:] != values[-1:]).any() else values
+        require((known[:-1] < known[1:]).all(), "categories are not in order")
+
+
 def _check_estimator(made: Any, state: Mapping[str, Any]) -> None:
-    network = state.get("network_")
-    if {"coefs_", "intercepts_"} & state.keys() or (network is not None and type(network).__name__ != "Network"):
-        raise ValueError("its parameters are not those of a network")
-    if network is not None and made.n_features_in_ != network.sizes[0]:
-        raise ValueError(f"its network has {network.sizes[0]} inputs for {made.n_features_in_} features")
+    network: Any = state.get("network_")
+    require(not {"coefs_", "intercepts_"} & state.keys(), "its parameters are not those of a network")
+    weights = state.get("class_weight")
+    for each in weights if isinstance(weights, list) else [weights]:  # one for each output
+        require(not isinstance(each, dict) or all(map(_real, each.values())), "class_weight: a weight is no number")
+    if "network_" not in state:
+        return
+    require(type(network).__name__ == "Network", "its parameters are not those of a network")
+    inputs, outputs = network.sizes[0], network.sizes[-1]
+    require(made.n_features_in_ == inputs, f"its network has {inputs} inputs for {made.n_features_in_} features")
+    require(made.n_outputs_ == outputs, f"its network has {outputs} outputs, not {made.n_outputs_}")
+    if type(made).__name__ == "MLPClassifier":
+        classes, binarizer = made.classes_, made._label_binarizer
+        _check_order(classes)
+        fits = len(classes) == outputs or (outputs == 1 and len(classes) == 2)
+        require(
+            type(binarizer).__name__ == "LabelBinarizer" and fits, f"{len(classes)} classes are not {outputs} outputs"
+        )
+        require(np.array_equal(binarizer.classes_, classes), "its classes are not those that it learned from")
+    for name in ("target_mean_", "target_scale_"):
+        if name in state:
+            _check_numbers(state, name, outputs)
 
 
 def _check_pipeline(made: Any, state: Mapping[str, Any]) -> None:
-    if made.memory is not None:  # joblib unpickles the files there
-        raise ValueError("its memory is a folder of pickles; set_params(memory=None)")
+    # joblib unpickles the files there
+    require(made.memory is None, "its memory is a folder of pickles; set_params(memory=None)")
+    require(all(len(step) == 2 and isinstance(step[0], str) for step in made.steps), "a step has no name")
 
 
 def _check_column_transformer(made: Any, state: Mapping[str, Any]) -> None:
-    names, jobs = made.verbose_feature_names_out, made.n_jobs
-    if type(names) is not bool and not re.fullmatch(r"([^{}]|\{(transformer|feature)_name\})*", names):
-        raise ValueError("verbose_feature_names_out has fields beside {transformer_name} and {feature_name}")
-    if jobs is not None and not (type(jobs) is int and -1 <= jobs <= _MOST_PROCESSES):
-        raise ValueError(f"n_jobs is not -1 to {_MOST_PROCESSES}")
+    names, jobs, weights = made.verbose_feature_names_out, made.n_jobs, made.transformer_weights
+    fields = type(names) is bool or re.fullmatch(
+        r"([^{}]|\{(transformer|feature)_name\})*", names[: _LONGEST_FORMAT + 1]
+    )
+    require(fields, "verbose_feature_names_out has fields beside {transformer_name} and {feature_name}")
+    require(type(names) is bool or len(names) <= _LONGEST_FORMAT, "verbose_feature_names_out is too long")
+    fine = jobs is None or (type(jobs) is int and -1 <= jobs <= _MOST_PROCESSES)
+    require(fine, f"n_jobs is not -1 to {_MOST_PROCESSES}")
+    require(not weights or all(map(_real, weights.values())), "transformer_weights: a weight is no number")
+    if "transformers_" not in state:
+        return
+    n, indices = made.n_features_in_, made._transformer_to_input_indices
+    for name, _, columns in made.transformers_:
+        given = np.asarray(indices[name], dtype=np.int64)
+        fits = isinstance(name, str) and given.shape == (_count(made, columns),)
+        require(
+            fits and all(0 <= k < n for k in indices[name]), "the columns of a transformer are not among its columns"
+        )
+
+
+def _count(made: Any, columns: Any) -> int:
+    """How many columns a transformer of a ColumnTransformer is given."""
+    if isinstance(columns, slice):
+        start, stop = columns.start, columns.stop
+        if isinstance(start, str) or isinstance(stop, str):  # names, of which the last is in
+            names = made.feature_names_in_.tolist()
+            start = None if start is None else names.index(start)
+            stop = None if stop is None else names.index(stop) + 1
+        return len(range(made.n_features_in_)[start : stop : columns.step])
+    if isinstance(columns, (str, int, np.integer)):
+        return 1
+    listed = columns.tolist() if isinstance(columns, np.ndarray) else list(columns)
+    return sum(listed) if listed and all(type(each) is bool for each in listed) else len(listed)
 
 
 def _check_function_transformer(made: Any, state: Mapping[str, Any]) -> None:
-    if made.kw_args or made.inv_kw_args:  # where= of a NumPy function shows memory that was never written
-        raise ValueError("its function has arguments beside X")
+    # where= of a NumPy function shows memory that was never written
+    require(not (made.kw_args or made.inv_kw_args), "its function has arguments beside X")
 
 
 def _check_label_binarizer(made: Any, state: Mapping[str, Any]) -> None:
     """Labels are found by bisection, and what it gives becomes an index of a sparse array, which nobody checks."""
-    if hasattr(made, "classes_") and not (made.classes_[:-1] < made.classes_[1:]).all():
-        raise ValueError("its classes are not in order")
+    require(_whole(made.neg_label) and _whole(made.pos_label), "neg_label or pos_label is no whole number")
+    if hasattr(made, "classes_"):
+        _check_order(made.classes_)
+        if made.classes_.dtype.kind in "OUS":  # these, too
+            require((made.classes_[:-1] < made.classes_[1:]).all(), "its classes are not in order")
 
 
 def _check_vectorizer(made: Any, state: Mapping[str, Any]) -> None:
     """The numbers of the words become indices of a sparse array; and splitting a text must come to an end."""
     words = state.get("vocabulary_", {})
-    if type(words) is not dict or sorted(words.values()) != list(range(len(words))):
-        raise ValueError("its vocabulary does not number its words from 0 on")
-    if made.input != "content":
-        raise ValueError("it reads files, not texts (input)")
+    counts = type(words) is dict and sorted(words.values()) == list(range(len(words)))
+    require(counts, "its vocabulary does not number its words from 0 on")
+    require(made.input == "content", "it reads files, not texts (input)")
     low, high = made.ngram_range
-    if not 1 <= low <= high <= _LONGEST_NGRAM:
-        raise ValueError(f"ngram_range is beyond 1 to {_LONGEST_NGRAM}")
+    require(1 <= low <= high <= _LONGEST_NGRAM, f"ngram_range is beyond 1 to {_LONGEST_NGRAM}")
+    _check_dtypes(state, "dtype")
+    weights = state.get("_tfidf")
+    if weights is not None:
+        fits = type(weights).__name__ == "TfidfTransformer" and vars(weights).get("n_features_in_") in (
+            None,
+            len(words),
+        )
+        require(fits, "the weights of its words are not as many as the words")
     pattern = made.token_pattern
-    if pattern is None:
+    if pattern is not None and len(pattern) <= 200:
+        # Of parts that may be there or not (?), each doubles the ways to read a text.
+        optional = re.findall(r"(?<!\()\?", re.sub(r"\\.", "", pattern, flags=re.DOTALL))
+        plain = bool(_PATTERN.fullmatch(pattern)) and len(optional) <= 3
+    else:
+        plain = pattern is None
+    require(
+        plain,
+        r"token_pattern may take very long on some texts; such that do not are single letters and [classes], the last "
+        r"with * or +, in \b or not, as (?u)\b\w\w+\b, and alternatives of these (|)",
+    )
+
+
+def _check_encoder(made: Any, state: Mapping[str, Any]) -> None:
+    """What an encoder looks for, and the numbers of its categories."""
+    _check_dtypes(state, "dtype")
+    if "categories_" not in state:
         return
-    repetitions = re.findall(r"[*+{]", re.sub(r"\\.", "", pattern))
-    if len(pattern) > 200 or len(repetitions) > 2 or re.search(r"\)[*+{]|\(\?[^u:]", pattern):
-        raise ValueError("token_pattern repeats groups, or more than two parts: it may never end on some texts")
+    require(len(made.categories_) == made.n_features_in_, "an encoder has not categories for each column")
+    for categories in made.categories_:
+        _check_order(categories)
+    if not made._infrequent_enabled:
+        return
+    for categories, group, mapping in zip(
+        made.categories_, made._infrequent_indices, made._default_to_infrequent_mappings, strict=True
+    ):
+        if group is None and mapping is None:
+            continue
+        n, left = len(categories), len(categories) - group.size + 1
+        fits = 0 <= group.min() <= group.max() < n and mapping.shape == (n,) and 0 <= mapping.min() <= mapping.max()
+        whole = mapping.max() < left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}
+        require(fits and whole, "the infrequent categories of an encoder are not among its categories")
 
 
 def _check_one_hot_encoder(made: Any, state: Mapping[str, Any]) -> None:
     """The numbers of its columns become indices of a sparse array, which nobody checks."""
-    if not hasattr(made, "categories_"):
+    _check_encoder(made, state)
+    if "categories_" not in state:
         return
-    lengths, dropped = list(map(len, made.categories_)), made._drop_idx_after_grouping
-    groups, mappings = [None] * len(lengths), [None] * len(lengths)
-    if made._infrequent_enabled:
-        groups, mappings = made._infrequent_indices, made._default_to_infrequent_mappings
-    for categories in made.categories_:  # numbers are found by bisection, texts and objects in a dict
-        ordered = categories[:-1] if categories.dtype.kind in "fc" and np.isnan(categories[-1:]).any() else categories
-        if categories.ndim != 1 or (categories.dtype.kind in "biufc" and not (ordered[:-1] < ordered[1:]).all()):
-            raise ValueError("the categories of an encoder are not in order")
-    for n, group, mapping in zip(lengths, groups, mappings, strict=True):
-        if group is None and mapping is None:
-            continue
-        left = n - group.size + 1
-        fits = 0 <= group.min() <= group.max() < n and mapping.shape == (n,) and 0 <= mapping.min() <= mapping.max()
-        if not (fits and mapping.max() < left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}):
-            raise ValueError("the infrequent categories of an encoder are not among its categories")
-    outs = made._compute_n_features_outs()
-    drops = [None] * len(lengths) if dropped is None else dropped.tolist()
-    fits = all(drop is None or 0 <= drop <= out for drop, out in zip(drops, outs, strict=True))
-    if not fits or made._n_features_outs != outs:
-        raise ValueError("the columns of an encoder are not those of its categories")
+    outs, dropped = made._compute_n_features_outs(), made._drop_idx_after_grouping
+    drops = [None] * len(outs) if dropped is None else dropped.tolist()
+    fits = all(drop is None or (_whole(drop) and 0 <= drop <= out) for drop, out in zip(drops, outs, strict=True))
+    whole = type(made._n_features_outs) is list and all(map(_whole, made._n_features_outs))
+    require(
+        fits and whole and made._n_features_outs == outs, "the columns of an encoder are not those of its categories"
+    )
+
+
+def _check_imputer(made: Any, state: Mapping[str, Any]) -> None:
+    _check_dtypes(state, "_fit_dtype", "_fill_dtype", kinds="biufO")
+    if "statistics_" in state:
+        fills, indicator = made.statistics_, state.get("indicator_")
+        one_each = fills.shape == (made.n_features_in_,) and fills.dtype.kind in "biufO"
+        require(
+            one_each and all(fill is None or np.isscalar(fill) for fill in fills.tolist()),
+            "statistics_ is not a value for each column",
+        )
+        if indicator is not None:
+            fits = type(indicator).__name__ == "MissingIndicator" and indicator._n_features == made.n_features_in_
+            require(fits, "its indicator is of other columns")
+
+
+def _check_indicator(made: Any, state: Mapping[str, Any]) -> None:
+    if "features_" in state:
+        features, n = made.features_, made._n_features
+        fits = _whole(n) and features.ndim == 1 and features.dtype.kind == "i" and state.get("n_features_in_", n) == n
+        inside = fits and (features >= 0).all() and (features < n).all() and len(np.unique(features)) == len(features)
+        require(inside, "its features are not among its columns")
+
+
+def _check_quantiles(made: Any, state: Mapping[str, Any]) -> None:
+    if "quantiles_" in state:
+        count = len(made.references_)
+        _check_numbers(state, "references_", count)
+        _check_numbers(state, "quantiles_", count, made.n_features_in_)
+
+
+def _check_power(made: Any, state: Mapping[str, Any]) -> None:
+    scaler = state.get("_scaler")
+    if scaler is not None:
+        fits = type(scaler).__name__ == "StandardScaler" and scaler.n_features_in_ == made.n_features_in_
+        require(fits, "its scaler is of other columns")
+
+
+def _check_pca(made: Any, state: Mapping[str, Any]) -> None:
+    if "components_" in state:
+        count = len(made.components_)
+        _check_numbers(state, "components_", count, made.n_features_in_)
+        _check_numbers(state, "explained_variance_", count)
+
+
+def _check_columns(made: Any, state: Mapping[str, Any]) -> None:
+    formats = made.formats or {}
+    texts = [*made.roles, *made.roles.values(), *formats, *formats.values()]
+    require(all(isinstance(text, str) for text in texts), "the roles and formats of columns are not texts")
+    require(all(len(form) <= _LONGEST_FORMAT for form in formats.values()), "a format of dates is too long")
 
 
 _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
@@ -112,4 +306,11 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "CountVectorizer": _check_vectorizer,
     "TfidfVectorizer": _check_vectorizer,
     "OneHotEncoder": _check_one_hot_encoder,
+    "OrdinalEncoder": _check_encoder,
+    "SimpleImputer": _check_imputer,
+    "MissingIndicator": _check_indicator,
+    "QuantileTransformer": _check_quantiles,
+    "PowerTransformer": _check_power,
+    "PCA": _check_pca,
+    "Columns": _check_columns,
 }

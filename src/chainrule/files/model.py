@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule._version import __version__
 from chainrule.errors import ModelFileError, ModelVersionWarning
-from chainrule.files import codec, container
+from chainrule.files import budget, codec, container
 from chainrule.files.atomic import File
 from chainrule.text import as_json, one_line
 
@@ -130,10 +130,16 @@ def write(path: File, content: Any, about: dict[str, Any] | None = None) -> None
             f"{os.fspath(path)}: this model cannot be stored without code: {error}; "
             "use names instead of functions, and no types but those of chainrule.files.codec.PLACES"
         ) from None
+    except codec.UnsafeStateError as error:
+        raise ModelFileError(f"{os.fspath(path)}: this model cannot be stored: {error}") from None
     texts = {
         "about": json.dumps(_describe(content, about or {})),
         "model": json.dumps(tree, separators=(",", ":"), allow_nan=False),
     }
+    try:
+        _check_budget(content, texts, sum(array.nbytes for array in arrays.values()))
+    except container.RefusedError as error:
+        raise ModelFileError(f"{os.fspath(path)}: {error}") from None
     container.write(path, texts, arrays)
 
 
@@ -147,6 +153,7 @@ def read(path: File) -> tuple[Header, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # by each of scikit-learn's objects, of another version
             content = codec.decode(container.parse(file.texts["model"]), file)
+            _check_budget(content, file.texts, file.data.size)
         kind = CHECKPOINT if isinstance(content, dict) else type(content).__name__
         if kind != header["kind"]:
             raise ValueError(f"it holds a {kind}")
@@ -163,6 +170,15 @@ def read(path: File) -> tuple[Header, Any]:
                 stacklevel=4,
             )
     return header, content
+
+
+def _check_budget(content: Any, texts: dict[str, str], size: int) -> None:
+    """RefusedError for a model whose use would take more than its size lets one expect. size: of its arrays."""
+    try:
+        if not isinstance(content, dict):  # a checkpoint, of which the network is used
+            budget.check(content, size + len(texts["model"]))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise container.RefusedError(f"refused: {one_line(error)}") from None
 
 
 def _parse_header(file: container.Container) -> Header:

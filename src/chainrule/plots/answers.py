@@ -7,6 +7,7 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.checks import plain
 from chainrule.network import Network
+from chainrule.plots.style import numbered
 
 
 def targets(model: Any, X: Any, y: Any) -> tuple[list[Any] | None, Array]:
@@ -38,6 +39,12 @@ def targets(model: Any, X: Any, y: Any) -> tuple[list[Any] | None, Array]:
     if strange := [label for label in y.tolist() if label not in index]:
         raise ValueError(f"y: {strange[0]!r} is not a class of the model; known: {', '.join(map(repr, classes[:20]))}")
     return classes, np.array([index[label] for label in y.tolist()], dtype=int)
+
+
+def input_names(model: Any, X: Any = None, count: int = 0) -> list[str]:
+    """The names of the inputs: the columns' of X, else those that the model was fitted with, else x₁ … of `count`."""
+    known = [str(name) for name in getattr(X, "columns", getattr(model, "feature_names_in_", ()))]
+    return known if X is None or len(known) == count else [numbered("x", i + 1) for i in range(count)]
 
 
 def outputs(model: Any, X: Any) -> Array:

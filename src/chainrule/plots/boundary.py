@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.plots.answers import columns, inputs, outputs, targets
-from chainrule.plots.style import BLUE, ORANGE, axes, diverging, ink, legend_beside, look, numbered, words
+from chainrule.plots.answers import columns, input_names, inputs, outputs, targets
+from chainrule.plots.style import BLUE, ORANGE, axes, beside, diverging, ink, legend, look, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,9 +47,7 @@ def decision_boundary(
     With more than two inputs the points lie off the plane: one may be right though it lies on another class's color.
     """
     (classes, target), points = targets(model, X, Y), columns(model, X)
-    named = hasattr(X, "columns")
-    names = [str(name) for name in X.columns] if named else [numbered("x", i + 1) for i in range(len(points))]
-    origin, directions, at, labels, note = _plane(points, dims, names)
+    origin, directions, at, labels, note = _plane(points, dims, input_names(model, X, len(points)))
     sides = [_span(values) for values in at]
     across, up = np.meshgrid(*sides)
     grid = np.stack([across.ravel(), up.ravel()])  # (2, SIDE²)
@@ -59,7 +57,8 @@ def decision_boundary(
     ]
     A = np.hstack(parts).reshape(-1, SIDE, SIDE)
 
-    ax = axes(ax, 6, 4.6)
+    labeled = [words(label) for label in classes or ()]
+    ax = axes(ax, 6 if len(labeled) < 3 else 5 + beside(labeled), 4.6)
     half = [(side[1] - side[0]) / 2 for side in sides]
     box = (sides[0][0] - half[0], sides[0][-1] + half[0], sides[1][0] - half[1], sides[1][-1] + half[1])
     picture: dict[str, Any] = {"extent": box, "origin": "lower", "aspect": "auto"}
@@ -74,17 +73,17 @@ def decision_boundary(
         if len(classes) == 2:
             image = ax.imshow(A[1], cmap=diverging(BLUE, ORANGE, 0.7), vmin=0, vmax=1, **picture)
             bar = ax.figure.colorbar(image, ax=ax, ticks=[0, 0.5, 1])
-            bar.set_label(f"probability of {words(classes[1])}", parse_math=False)
+            bar.set_label(f"probability of {labeled[1].strip()}", parse_math=False)
             _line(ax, across, up, A[1] - 0.5)
         else:
             ax.imshow(_shades(A), **picture)
             for k in range(len(A)):
                 _line(ax, across, up, A[k] - np.delete(A, k, axis=0).max(axis=0))
-        for k, label in enumerate(classes):
+        for k, label in enumerate(labeled):
             mine = target == k
-            ax.scatter(at[0, mine], at[1, mine], label=words(label), **look(k), **dots)
+            ax.scatter(at[0, mine], at[1, mine], label=label, **look(k), **dots)
         if len(classes) > 2:
-            legend_beside(ax, len(classes))
+            legend(ax, beside=True)
     ax.set(xlim=box[:2], ylim=box[2:])
     ax.set_xlabel(words(labels[0], 40), parse_math=False)
     ax.set_ylabel(words(labels[1], 40), parse_math=False)

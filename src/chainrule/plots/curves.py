@@ -7,11 +7,13 @@ import numpy as np
 
 from chainrule import activations as table
 from chainrule._types import Array
-from chainrule.plots.style import BLUE, COLORS, MARKERS, ORANGE, axes, ink, plainly, pyplot, words
+from chainrule.plots.style import BLUE, COLORS, MARKERS, ORANGE, axes, beside, ink, legend, pyplot, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+INSIDE = 10  # curves, up to which their legend is in the picture
 
 
 def cost_curves(runs: Any, *, ax: "Axes | None" = None) -> "Axes":
@@ -37,22 +39,36 @@ def cost_curves(runs: Any, *, ax: "Axes | None" = None) -> "Axes":
     read = {name: _costs(run) for name, run in runs.items()} if several else {"": _costs(runs)}
     if not read:
         raise ValueError("runs: got none, wanted at least one")
-    ax = axes(ax, 6, 4)
-    drawn = len({line.get_color() for line in ax.lines})  # another picture on these Axes goes on with the next color
-    for i, (name, (epochs, costs, validation)) in enumerate(read.items(), drawn):
-        look: dict[str, Any] = {"color": COLORS[i % len(COLORS)], "markevery": 0.1, "markersize": 5}
-        look["marker"] = MARKERS[i // len(COLORS) - 1] if i >= len(COLORS) else "o" if len(epochs) == 1 else ""
-        label = words(name, 30)
-        labels = [f"{label}: {what}".lstrip(": ") for what in ("training", "validation")]
-        ax.plot(epochs, costs, label=label if label and validation is None else labels[0], **look)
-        if validation is not None:
-            ax.plot(epochs, validation, linestyle="--", label=labels[1], **look)
+    drawn = len({line.get_color() for line in ax.lines}) if ax else 0  # go on with the next color
+    curves: list[tuple[list[int], Array, dict[str, Any]]] = []  # epochs, costs, and how they are drawn
+    for i, (name, (epochs, training, validation)) in enumerate(read.items(), drawn):
+        label = words(name, 30) if str(name) else ""
+        for what, costs, line in (("training", training, "-"), ("validation", validation, "--")):
+            if costs is None:
+                continue
+            whole = label if label and validation is None else f"{label}: {what}".lstrip(": ")
+            alone = _alone(costs)
+            look: dict[str, Any] = {"color": COLORS[i % len(COLORS)], "linestyle": line, "markersize": 5}
+            look["marker"] = MARKERS[i // len(COLORS) - 1] if i >= len(COLORS) else "o" if alone else ""
+            look["label"] = whole if np.isfinite(costs).any() else f"{whole} (never a finite number)"
+            look["markevery"] = alone or 0.1
+            curves.append((epochs, costs, look))
+    labels = [str(look["label"]) for *_, look in curves]
+    ax = axes(ax, 6 if len(labels) <= INSIDE else 5 + beside(labels), 4)
+    for epochs, costs, look in curves:
+        ax.plot(epochs, costs, **look)
     ax.set(xlabel="epoch", ylabel="cost J")
     if ax.get_xscale() == "linear":
-        ax.locator_params(axis="x", integer=True)
+        ax.locator_params(axis="x", integer=True, min_n_ticks=1)
     if len(ax.lines) > 1:
-        plainly(ax.legend())
+        legend(ax, beside=len(ax.lines) > INSIDE)
     return ax
+
+
+def _alone(costs: Array) -> list[int]:
+    """Where a number has none before it and none after it, so that no line goes there."""
+    there = np.concatenate([[False], np.isfinite(costs), [False]])
+    return np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:]).tolist()
 
 
 def _costs(run: Any) -> tuple[list[int], Array, Array | None]:

@@ -1,19 +1,31 @@
 """The network as a diagram: units as circles, weights as lines."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.plots.style import GREEN, PURPLE, axes, diverging, ink, legend_beside, numbered
+from chainrule._types import Array
+from chainrule.plots.answers import input_names
+from chainrule.plots.style import GREEN, PURPLE, axes, diverging, ink, numbered, wide, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 UNITS, LAYERS = 10, 9  # drawn of one layer, and of the layers with the input; of more the first and the last are
 RADIUS, STEP = 0.37, 3.2  # of a unit, and from layer to layer; units are 1 apart
+SIDE, BELOW = 1.2, 3.6  # beside and below the units
+INCH = 0.5  # of a picture on its own: what units are apart
 
 
-def network(net: Any, *, ax: "Axes | None" = None) -> "Axes":
+def network(
+    net: Any,
+    *,
+    inputs: Sequence[object] | None = None,
+    outputs: Sequence[object] | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Units as circles, weights as lines: green above zero, purple below, the wider and stronger the larger.
 
     One scale holds for all weights that are drawn, another for the biases, which fill the circles. Of a layer with more
@@ -22,18 +34,29 @@ def network(net: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Parameters
     ----------
-    net : Network or fitted estimator
+    net : Network, fitted estimator, or pipeline that ends in one
+    inputs, outputs : sequence, optional
+        What to call the inputs and the outputs, one name for each. Unless given, those of an estimator have the names
+        of the columns that it was fitted with, and of its classes.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is not one name for each input or output.
     """
-    net = getattr(net, "network_", net)
+    net, names = named(net, inputs, outputs)
     columns = _some(net.L + 1, LAYERS, 4, 4)  # layers, None where some are left out
     units = {l: _some(net.sizes[l], UNITS, 6, 2) for l in columns if l is not None}
     tallest = max(map(len, units.values()))
-    ax = axes(ax, 1.6 * len(columns) + 2, 0.5 * tallest + 1.5)
+    shown = [[names[l][i] for i in units[l] if i is not None] if names[l] else [] for l in names]
+    left, right = (SIDE + wide(some, 0.833) / INCH for some in shown)
+    across, up = left + (len(columns) - 1) * STEP + right, tallest + 0.2 + BELOW
+    ax = axes(ax, across * INCH, up * INCH)
     from matplotlib.collections import LineCollection, PatchCollection
     from matplotlib.lines import Line2D
     from matplotlib.patches import Circle
@@ -52,28 +75,56 @@ def network(net: Any, *, ax: "Axes | None" = None) -> "Axes":
             fills.append(float(net.b[l][i, 0]) if l else 0.0)
             if l == 0 or l == net.L:
                 ax.text(x, y, numbered("xŷ"[l > 0], i + 1), ha="center", va="center", fontsize="small")
+                if names[l]:
+                    beside: dict[str, Any] = {"ha": "left" if l else "right", "va": "center", "fontsize": "small"}
+                    ax.text(x + (0.5 if l else -0.5), y, names[l][i], **beside, parse_math=False)
             for k, y_before in height.get(l - 1, {}).items():
                 lines.append(_between((x - STEP, y_before), (x, y)))
                 sizes.append(float(net.W[l][i, k]))
         if None in units[l]:
             ax.text(x, (len(units[l]) - 1) / 2 - units[l].index(None), "⋮", ha="center", va="center")
         ax.text(x, -tallest / 2 - 0.1, _caption(net, l, units[l]), ha="center", va="top", fontsize="small")
-    weights, biases = np.abs(sizes).max(initial=0) or 1.0, np.abs(fills).max(initial=0) or 1.0
-    strength, full = np.array(sizes) / weights, np.array(fills) / biases
+    (strength, weights), (full, biases) = _scaled(sizes, "the widest |w|"), _scaled(fills, "the fullest |b|")
     colors = shades((strength + 1) / 2)
     colors[:, 3] = 0.15 + 0.85 * abs(strength)  # the weakest are still there
     ax.add_collection(LineCollection(lines, colors=colors, linewidths=0.3 + 2.7 * abs(strength)))
     ax.add_collection(PatchCollection(circles, facecolors=shades((full + 1) / 2), edgecolors=ink(), linewidths=0.8))
-    ax.set(xlim=(-1.2, (len(columns) - 1) * STEP + 1.2), ylim=(-tallest / 2 - 2.1, tallest / 2 + 0.2), aspect="equal")
+    ax.set(xlim=(-left, across - left), ylim=(-tallest / 2 - BELOW, tallest / 2 + 0.2), aspect="equal")
     ax.set_axis_off()
-    named = [
+    signs = [
         Line2D([], [], color=color, linewidth=3, label=f"{sign} zero")
         for color, sign in ((GREEN, "above"), (PURPLE, "below"))
     ]
-    legend_beside(ax, 2, handles=named, fontsize="small")
-    scales = f"lines: weights, the widest |w| = {weights:.3g}; circles: biases, the fullest |b| = {biases:.3g}"
-    ax.text((len(columns) - 1) * STEP / 2, -tallest / 2 - 1.7, scales, ha="center", va="top", fontsize="small")
+    ax.legend(handles=signs, loc="lower center", ncols=2, frameon=False, fontsize="small", borderaxespad=0)
+    scales = f"lines: weights, {weights}\ncircles: biases, {biases}"
+    ax.text(across / 2 - left, -tallest / 2 - 1.7, scales, ha="center", va="top", fontsize="small")
     return ax
+
+
+def named(model: Any, inputs: Any = None, outputs: Any = None) -> tuple[Any, dict[int, list[str]]]:
+    """The Network of a model, and the names of its inputs and outputs by layer; none where they are not known."""
+    pipeline, estimator = hasattr(model, "steps"), model[-1] if hasattr(model, "steps") else model
+    net, columns = getattr(estimator, "network_", estimator), input_names(estimator)
+    if pipeline and len(model) > 1 and hasattr(model, "feature_names_in_"):
+        with suppress(AttributeError, ValueError):  # of steps that have no names for what they make
+            columns = list(model[:-1].get_feature_names_out())
+    classes = list(getattr(estimator, "classes_", ()))
+    classes = classes if len(classes) == net.sizes[-1] else classes[1:]  # of two, the second has an output
+    names = {}
+    for l, what, given, own in ((0, "inputs", inputs, columns), (net.L, "outputs", outputs, classes)):
+        if given is not None and len(given) != net.sizes[l]:
+            raise ValueError(f"{what}: got {len(given)} names, the network has {net.sizes[l]}")
+        names[l] = [words(name).strip() for name in (own if given is None else given)]
+    return net, names
+
+
+def _scaled(values: Sequence[float], largest: str) -> tuple[Array, str]:
+    """Values from −1 to 1, 0 for what is no number, and the scale in words."""
+    found = np.array(values)
+    finite = np.isfinite(found)
+    most, strange = abs(found[finite]).max(initial=0), int((~finite).sum())
+    said = [f"{largest} = {most:.3g}"] if most else ["all are 0"] if not strange else []
+    return np.where(finite, found, 0) / (most or 1), ", ".join([*said, *[f"{strange} NaN or infinite"] * (strange > 0)])
 
 
 def _some(count: int, most: int, first: int, last: int) -> list[int | None]:

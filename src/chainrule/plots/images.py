@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MOST = 64  # units drawn
 WRONG = 24  # images drawn
+PER_ROW = (8, 6)  # images without and with words below
 GAP = 0.08  # between two images, in images
 
 
@@ -43,7 +44,7 @@ def first_layer(net: Any, shape: Sequence[int], *, ax: "Axes | None" = None) -> 
     W = net.W[1]
     images = _images(W, shape)[:MOST]
     scale = float(abs(images).max()) or 1.0
-    ax = _grid(ax, images, 8, 0)
+    ax = axes(ax, *_size(len(images), shape))
     if images.ndim == 4:
         _tiles(ax, 0.5 + 0.5 * images / scale)
     else:
@@ -85,7 +86,7 @@ def misclassified(model: Any, X: Any, y: Any, shape: Sequence[int], *, ax: "Axes
     drawn = wrong[:WRONG]
     every = _images(pixels.T, shape)
     low, high = float(every.min()), float(every.max())
-    ax = _grid(ax, every[drawn], 6, 2)
+    ax = axes(ax, *_size(len(drawn), shape, captions=True))
     images = (every[drawn] - low) / ((high - low) or 1.0)
     captions = [f"{words(classes[target[i]], 10)} → {words(classes[predicted[i]], 10)}\n{sure[i]:.0%}" for i in drawn]
     _tiles(ax, images, captions, cmap="gray", vmin=0, vmax=1)
@@ -105,29 +106,29 @@ def _images(rows: Array, shape: Sequence[int]) -> Array:
     return rows.reshape(-1, *shape)
 
 
-def _grid(ax: "Axes | None", images: Array, most: int, lines: int) -> "Axes":
-    """`ax`, or new Axes with room for the images, `most` in a row, each with so many lines of words below."""
-    across = max(1, min(most, len(images)))
-    down = max(1, -(-len(images) // across))
-    height, width = images.shape[1:3]
-    inches = 8.4 / most
-    return axes(ax, max(across * inches, 3) + 1, max(down * (inches * height / width + 0.18 * lines), 0.5) + 0.6)
+def _size(count: int, shape: Sequence[int], captions: bool = False) -> tuple[float, float]:
+    """Width and height in inches of a picture of so many images, with words below each or without."""
+    across = min(PER_ROW[captions], max(count, 1))
+    inches, down = 8.4 / PER_ROW[captions], -(-max(count, 1) // across)
+    height = inches * min(shape[0] / shape[1], 1) + 0.36 * captions
+    return max(across * inches, 3) + 1, max(down * height, 0.5) + 0.6
 
 
 def _tiles(ax: "Axes", images: Array, captions: Sequence[str] = (), **look: Any) -> None:
-    """Draw images in rows, each a unit wide, with words below."""
+    """Draw images in rows, each in a place that is a unit wide and at most as high, with words below."""
     ax.set_axis_off()
     if not len(images):
         return
-    most = 6 if captions else 8
-    across = min(most, len(images))
-    tall = images.shape[1] / images.shape[2]
+    across = min(PER_ROW[bool(captions)], len(images))
+    tall, wide = np.array(images.shape[1:3]) / max(images.shape[1:3])
     inches = ax.get_window_extent().width / ax.figure.dpi / (across * (1 + GAP))
     room = 0.36 / inches if captions else 0
     for k, image in enumerate(images):
         x, y = (k % across) * (1 + GAP), (k // across) * (tall + room + GAP)
-        ax.imshow(image, extent=(x, x + 1, y + tall, y), interpolation="nearest", **look)
-        ax.plot([x, x + 1, x + 1, x, x], [y, y, y + tall, y + tall, y], color=ink(), linewidth=0.5, alpha=0.5)
+        left, right = x + (1 - wide) / 2, x + (1 + wide) / 2
+        ax.imshow(image, extent=(left, right, y + tall, y), interpolation="nearest", **look)
+        box = [left, right, right, left, left], [y, y, y + tall, y + tall, y]
+        ax.plot(*box, color=ink(), linewidth=0.5, alpha=0.5)
         if captions:
             ax.text(x + 0.5, y + tall + 0.04, captions[k], ha="center", va="top", fontsize="x-small", parse_math=False)
     rows = -(-len(images) // across)

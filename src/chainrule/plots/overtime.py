@@ -75,7 +75,7 @@ def histograms(traces: Any, what: str = "A", *, ax: "Axes | None" = None) -> "Ax
     some = -(-len(layers) // 16)
     ax.set_xticks(np.arange(0, len(layers), some) + WIDTH / 2, [f"layer {l}" for l in layers][::some])
     ax.tick_params(axis="x", length=0)
-    ends = ("the first trace", "the last") if times is None else (times[0], times[-1])
+    ends = ("the first trace", "the last") if times is None else (f"epoch {times[0]}", times[-1])
     ax.set(xlabel=f"in each layer from left to right: {ends[0]} to {ends[1]}" if T > 1 else "")
     ax.set(ylabel=f"|{what}|, line: its median" if sizes else f"{what}, line: its median")
     ax.set(xlim=(-0.07, len(layers) - 1 + WIDTH + 0.07), ylim=(edges[0], edges[-1]))

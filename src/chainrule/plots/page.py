@@ -14,16 +14,23 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 syst
   overflow-wrap: break-word }
 h2 { margin-top: 2.5rem }
 a { color: inherit }
-table { display: block; overflow-x: auto; border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
+.scroll { overflow-x: auto; margin: 1rem 0 }
+table { border-collapse: collapse }
+th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
+  max-width: min(24rem, 45vw); unicode-bidi: plaintext }
+td:not(.right, .short) { min-width: 6rem }
+td.right, td.short { white-space: nowrap; max-width: none }
+td:last-child { max-width: 40rem }
 .right { text-align: right; font-variant-numeric: tabular-nums }
 .bold { font-weight: bold }
 .dim { opacity: .65 }
 .verdict { padding: .6rem 1rem; background: #80808018; border-left: .3rem solid currentColor }
 figure { margin: 1.5rem 0 }
+figure .scroll { margin: 0 }
 figcaption { font-size: .9rem; opacity: .85 }
-svg { max-width: 100%; height: auto }
+svg { max-width: 100%; height: auto; overflow: visible }
 """
+SHORT = 12  # letters of a cell that stay on one line, such as 512 × 64
 _MARK = '<meta name="generator" content="chainrule '
 
 
@@ -44,18 +51,27 @@ def element(tag: str, text: object, style: str = "") -> Html:
 
 def figure(svg: str, caption: str = "") -> Html:
     """A picture with what it shows in words below it."""
-    return Html(f"<figure>{svg}{element('figcaption', caption) if caption else ''}</figure>")
+    below = element("figcaption", caption) if caption else ""
+    return Html(f"<figure>{_scrolled(svg)}{below}</figure>")
 
 
 def table(headers: Sequence[object], rows: Iterable[tuple[str, Iterable[object]]], right: Collection[int]) -> Html:
     """A table; rows: (style, cells) of each; right: the columns to align to the right. No line for empty headers."""
 
     def line(tag: str, cells: Iterable[object], style: str = "") -> Html:
-        parts = [element(tag, cell, "right" if i in right else "") for i, cell in enumerate(cells)]
+        parts = [
+            element(tag, cell, "right" if i in right else "short" if len(str(cell)) <= SHORT else "")
+            for i, cell in enumerate(cells)
+        ]
         return element("tr", Html("".join(parts)), style)
 
     lines = [line("th", headers)] if any(headers) else []
-    return element("table", Html("\n".join([*lines, *(line("td", cells, style) for style, cells in rows)])))
+    return _scrolled(element("table", Html("\n".join([*lines, *(line("td", cells, style) for style, cells in rows)]))))
+
+
+def _scrolled(wide: str) -> Html:
+    """What may be wider than the page, to be scrolled there, with the keyboard too."""
+    return Html(f'<div class="scroll" tabindex="0">{wide}</div>')
 
 
 def whole(command: str, title: str, parts: Iterable[Html]) -> str:

@@ -70,8 +70,16 @@ def table(name: str, files: Sequence[Path], size: tuple[int, int], gray: bool) -
 
         warnings.simplefilter("ignore")  # of odd metadata, in photos that are fine
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+        def image(file: Path) -> NDArray[np.uint8]:
+            return _image(file, size, gray)
+
         with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
-            stack = np.stack(list(pool.map(lambda file: _image(file, size, gray), files)))
+            try:
+                images = pool.map(image, files)
+            except RuntimeError:  # the system refuses a thread
+                images = map(image, files)
+            stack = np.stack(list(images))
     X, image_shape = pixels(stack)
     return Table(name, X, None, None, image_shape, tuple(file.name for file in files))
 

@@ -1,5 +1,6 @@
 """L-BFGS: SciPy's solver, and how a for loop gets at its iterations."""
 
+import sys
 import threading
 from collections.abc import Callable, Generator
 from contextvars import copy_context
@@ -65,7 +66,14 @@ def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) 
     thread = threading.Thread(target=copy_context().run, args=(run,), daemon=True)
     try:
         with interrupts.Deferral():
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                raise RuntimeError(
+                    "L-BFGS: the system refuses a thread, wanted one for SciPy's solver, which `train` steps through. "
+                    "Raise the limit of processes or memory (ulimit -u, ulimit -v, a container's pids limit), or take "
+                    "another optimizer."
+                ) from None
         while message := messages.get():
             if isinstance(message, BaseException):
                 raise message
@@ -75,5 +83,5 @@ def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) 
         with interrupts.Deferral():  # a second Ctrl-C would leave the thread behind
             left.set()
             go_on.release()
-            if thread.ident is not None:
+            if thread.ident is not None and not sys.is_finalizing():  # where it never comes to its end
                 thread.join()

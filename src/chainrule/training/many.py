@@ -4,10 +4,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from contextvars import copy_context
 from math import inf
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -78,7 +78,7 @@ schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
         As in `Network.train`: one value for all networks, or, in an `Each`, one for each.
     threads : int, optional
         How many are trained at a time; None is as many as OpenMP may use (the cores this process may use,
-        OMP_NUM_THREADS, threadpoolctl).
+        OMP_NUM_THREADS, threadpoolctl). Fewer where the system refuses a thread.
 
     Returns
     -------
@@ -120,21 +120,74 @@ schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
             raise
         return steps
 
-    pool = ThreadPoolExecutor(size, "chainrule", begin_thread, (size, give_up_when(stop.is_set)))
+    left = iter(range(len(networks)))  # each thread takes the next one
+    results: dict[int, list[Step]] = {}
+    errors: dict[int, BaseException] = {}
+    ended: SimpleQueue[None] = SimpleQueue()
+
+    def work() -> None:
+        for i in left:
+            try:
+                results[i] = copy_context().run(one, i)
+            except BaseException as error:
+                errors[i] = error
+                stop.set()
+            if stop.is_set():
+                break
+
+    def begin() -> None:
+        try:
+            begin_thread(size, give_up_when(stop.is_set))
+            work()
+        except BaseException as error:
+            errors[len(networks)] = error
+            stop.set()
+        finally:
+            ended.put(None)
+
+    # Daemons: one that waits for them is waited for by the interpreter itself, where it should.
+    started: list[threading.Thread] = []
     try:
-        futures = [pool.submit(copy_context().run, one, i) for i in range(len(networks))]
-        wait(futures, return_when=FIRST_EXCEPTION)
-        for future in futures:
-            if future.done():
-                future.result()  # raises the error of the first network that has one
-        runs = [future.result() for future in futures]
+        with interrupts.Deferral():
+            started = start(
+                threading.Thread(target=copy_context().run, args=(begin,), name=f"chainrule_{k}", daemon=True)
+                for k in range(min(size, len(networks)))
+            )
+        if not started:
+            work()
+        for _ in started:
+            ended.get()  # a thread that is joined counts as ended after Ctrl-C, in some versions of Python
     finally:
         with interrupts.Deferral():  # a second Ctrl-C would leave threads behind that train on
             stop.set()
-            pool.shutdown(cancel_futures=True)
+            for thread in started:
+                thread.join()
+    if errors:
+        raise errors[min(errors)]
+    runs = [results[i] for i in range(len(networks))]
     if diverged := [i for i, steps in enumerate(runs) if steps[-1].cost == inf]:
         log.warning("%d of %d networks diverged (their last cost is inf): %s", len(diverged), len(runs), diverged)
     return runs
+
+
+def start(threads: Iterable[threading.Thread]) -> list[threading.Thread]:
+    """Start threads, as many as the system gives, which refuses more at a limit of processes or memory."""
+    started: list[threading.Thread] = []
+    with suppress(RuntimeError, MemoryError):
+        for thread in threads:
+            thread.start()
+            started.append(thread)
+    return started
+
+
+def possible_threads(wanted: int) -> int:
+    """How many threads the system gives, up to a number."""
+    known = threading.Event()
+    started = start(threading.Thread(target=known.wait, daemon=True) for _ in range(wanted))
+    known.set()
+    for thread in started:
+        thread.join()
+    return len(started)
 
 
 def available_threads() -> int:

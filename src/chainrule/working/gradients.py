@@ -8,22 +8,24 @@ import numpy as np
 
 from chainrule import equations
 from chainrule._types import Array
+from chainrule.checks import check_l2
 from chainrule.engines import blas
 from chainrule.network import Network
+from chainrule.working import costs
+from chainrule.working.differences import NOT_FINITE, Compared, differences
+from chainrule.working.explained import Ask, Explanation, asked, asked_for_cost
 from chainrule.working.mistakes import Mistakes, backward_order
-from chainrule.working.trace import frozen, written
+from chainrule.working.trace import frozen, written, written_cost
 
 Gradient = Callable[[Network, Any, Array], Any]
 Result = Mapping[str, Any] | Sequence[Any]
 
-_STEP = 6e-6  # ∛ε of float64, where errors of rounding and of curvature are equal; in units of z
-_BENT = 1e-3  # a slope that changes by more from θ − h to θ + h has a kink between them
-_SURE = 1e-4  # a gradient is a mistake's if it is nearer to it by this factor than the right gradient is
+_ABOUT_0 = 1e-7  # how far J may be off where it is small: log(a + 1e-8) is usual
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One dW[l] or db[l] against central differences of the cost.
+    """One dW[l] or db[l] against central differences of the cost, or J against the cost.
 
     Attributes
     ----------
@@ -34,7 +36,7 @@ class Tensor:
     problem : str or None
         What is wrong; None if it is right.
     looks_like : tuple of str
-        The usual mistakes that give these very numbers; found for the first wrong tensor only.
+        The usual mistakes that give these very numbers; found for the first wrong tensor, and for J.
     worst : tuple, (index, got, wanted) of the numbers that are furthest off
     size, checked, kinks : int
         How many numbers it has; how many were checked; at how many the cost has a kink, and so no derivative.
@@ -60,22 +62,29 @@ class GradientCheck:
     tensors : tuple of Tensor
         In the order of the backward pass: dW[L], db[L], dW[L-1], ….
     tolerance : float, up to which error a tensor is right
+    J : Tensor or None, the cost that came with the gradient, if one did
     """
 
     tensors: tuple[Tensor, ...]
     tolerance: float
+    J: Tensor | None = None
 
     def __bool__(self) -> bool:
         return self.first_wrong is None
 
     @property
     def first_wrong(self) -> Tensor | None:
-        """The first wrong tensor of the backward pass, or None. Those after it may be wrong only because it is."""
-        return next((tensor for tensor in self.tensors if tensor.problem), None)
+        """The first wrong tensor of the backward pass, or J if only that is wrong, or None.
+
+        The tensors after it may be wrong only because it is.
+        """
+        every = self.tensors if self.J is None else (*self.tensors, self.J)
+        return next((tensor for tensor in every if tensor.problem), None)
 
     def __repr__(self) -> str:
         lines = [f"{'tensor':8}{'relative error':>16}   (right up to {self.tolerance:.0e})"]
-        for t in self.tensors:
+        J = () if self.J is None else (self.J,)
+        for t in (*J, *self.tensors):
             verdict = f"WRONG: {t.problem}" if t.problem else "right" if t.checked else "not checked"
             if t.checked + t.kinks < t.size:
                 verdict += f", {t.checked + t.kinks:,} of {t.size:,} numbers drawn"
@@ -83,14 +92,20 @@ class GradientCheck:
                 verdict += f", {t.kinks:,} left out: the cost has a kink there"
             error = f"{t.error:>16.2e}" if t.checked or t.problem else f"{'—':>16}"
             lines.append(f"{t.name:8}{error}   {verdict}")
-        if first := self.first_wrong:
-            lines.append(f"The first wrong one in the backward pass is {first.name}. It should be {first.equation}.")
-            lines += [f"It looks like: {what}." for what in first.looks_like]
-            lines += [
-                f"  {first.name}[{', '.join(map(str, at))}]: got {got:.6g}, wanted {wanted:.6g}"
-                for at, got, wanted in first.worst
-            ]
+        for t in J:
+            if t.problem:
+                lines += [f"J is wrong. It should be {t.equation}.", *_told(t)]
+        if (first := self.first_wrong) and first not in J:
+            lines += [f"The first wrong one in the backward pass is {first.name}. It should be {first.equation}."]
+            lines += _told(first)
         return "\n".join(lines)
+
+
+def _told(t: Tensor) -> list[str]:
+    """What a wrong tensor looks like, and the numbers that are furthest off."""
+    at = [f"{t.name}[{', '.join(map(str, index))}]" if index else t.name for index, _, _ in t.worst]
+    values = [f": got {got:.6g}, wanted {wanted:.6g}" for _, got, wanted in t.worst]
+    return [f"It looks like: {what}." for what in t.looks_like] + [f"  {a}{v}" for a, v in zip(at, values, strict=True)]
 
 
 class GradientError(AssertionError):
@@ -132,8 +147,8 @@ def check_gradients(
     gradient : callable, tuple or dict, optional
         What is checked. None: that of chainrule's equations. Else what you compute, or a function of (network, X, Y)
         that gives it: (dW, db) or (J, dW, db) as `Network.gradients`, lists that count from 1; or a dictionary with the
-        keys "dW1", "db1", … (others are ignored). The function gets a float64 copy of the network, and X as the network
-        sees it: normalized if it normalizes, and never sparse.
+        keys "dW1", "db1", …, and "J" or "cost" (others are ignored). A J is checked against the cost. The function gets
+        a float64 copy of the network, and X as the network sees it: normalized if it normalizes, and never sparse.
     l2 : float, λ
     weights : array_like of shape (m,) or (1, m), optional, the example weights w
     tolerance : float
@@ -147,36 +162,40 @@ def check_gradients(
     -------
     GradientCheck
         True if all is right. Else it names the first wrong tensor of the backward pass, the numbers that are furthest
-        off, and the usual mistakes that give these very numbers.
+        off, and the usual mistakes that give these very numbers; the same of a wrong J.
 
     Raises
     ------
     GradientError
-        If a tensor is wrong and `raises` is true.
+        If a tensor or J is wrong and `raises` is true.
     ValueError
         For examples that do not fit the network, and for what is no gradient at all.
 
     Notes
     -----
     Where J has a kink between θ − h and θ + h (relu at 0), h shrinks. A parameter at the kink itself is left out, and
-    the result says so.
+    the result says so. A function that gives a wrong gradient is called a few times more, with parts of the examples,
+    where none of the usual mistakes gives its numbers.
     """
     net = frozen(network, np.float64)
     X, Y, w = net.check_examples(X, Y, weights)
-    X, net.normalizer, l2 = X.toarray() if hasattr(X, "tocsr") else X, None, float(l2)
-    result = gradient
+    X, net.normalizer, l2 = X.toarray() if hasattr(X, "tocsr") else X, None, check_l2(l2)
+
+    def computed(net: Network, X: Any, Y: Array) -> Any:
+        return gradient(frozen(net), X.copy(), Y.copy()) if callable(gradient) else gradient
+
     if gradient is None:
         with blas.one_thread():
-            result = equations.cost_and_gradients(X, Y, net.W, net.b, net.g, net.slope, net.loss, l2, w)
-    elif callable(gradient):
+            result = equations.cost_and_gradients(X, Y, net.W, net.b, net.g, net.slope, net.loss, l2, w)[1:]
+    else:
         try:
-            result = gradient(frozen(net), X.copy(), Y.copy())
+            result = computed(net, X, Y)
         except Exception as error:
             shapes = ", ".join(f"W[{l}] {net.W[l].shape}" for l in range(1, net.L + 1))
             error.add_note(f"(in the gradient function, called with X {X.shape}, Y {Y.shape}, {shapes})")
             raise
-    got = _by_name(result, net)
-    _, A = equations.forward(X, net.W, net.b, net.g)
+    got, J = _by_name(result, net), _cost_of(result)
+    mistakes = Mistakes(net, X, Y, l2, w)
     rng = np.random.default_rng(seed)
     compared = []
     for name, theta in backward_order(net.W, net.b):
@@ -184,15 +203,66 @@ def check_gradients(
         drawn = np.arange(theta.size)
         if theta.size > most:
             drawn = np.sort(rng.choice(theta.size, most, replace=False))
-        wanted, noise = _differences(net, name[1] == "W", l, drawn, A[l - 1], Y, l2, w)
-        compared.append(_Compared(name, got[name], theta.shape, drawn, wanted, noise, tolerance))
+        wanted, noise = differences(net, name[1] == "W", l, drawn, mistakes.A[l - 1], Y, l2, w)
+        compared.append(Compared(name, got[name], theta.shape, drawn, wanted, noise, tolerance))
+    ask = None
+    if callable(gradient):
+
+        def ask(net: Network, X: Any, Y: Array) -> tuple[Any, dict[str, Any]]:
+            again = computed(net, X, Y)
+            return _cost_of(again), _by_name(again, net)
+
     wrong = [one for one in compared if one.problem]
-    looks_like = _explained(wrong[0], compared, Mistakes(net, X, Y, l2, w)) if wrong else ()
-    tensors = [one.tensor(_equation(net, one.name, l2, w), looks_like if one in wrong[:1] else ()) for one in compared]
-    check = GradientCheck(tuple(tensors), tolerance)
+    looks_like = Explanation(compared, mistakes).looks_like() if wrong else ()
+    if wrong and not looks_like and ask is not None:
+        looks_like = asked(ask, mistakes, got)
+    tensors = [
+        _tensor(one, _equation(net, one.name, l2, w), looks_like if one in wrong[:1] else ()) for one in compared
+    ]
+    cost = None if J is None else _check_cost(J, mistakes, tolerance, ask, not wrong)
+    check = GradientCheck(tuple(tensors), tolerance, cost)
     if raises and not check:
         raise GradientError(check)
     return check
+
+
+def _check_cost(J: Any, mistakes: Mistakes, tolerance: float, ask: Ask | None, right: bool) -> Tensor:
+    """J against the cost. right: whether the gradient is."""
+    try:
+        got = np.asarray(J, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"gradient: J is {type(J).__name__}, wanted a number") from None
+    wanted, error, problem = float(mistakes.J), float("inf"), None
+    looks_like: tuple[str, ...] = ()
+    if got.size != 1:
+        problem = f"shape {got.shape}, wanted one number"
+    elif not np.isfinite(got.item()):
+        error, problem = float("nan"), NOT_FINITE
+    else:
+        rounding = np.finfo(float).eps * max(1.0, float(abs(mistakes.Y).max()) ** 2)
+        about_0 = _ABOUT_0 if "log" in mistakes.net.loss.formula else rounding
+        error = abs(got.item() - wanted) / max(abs(got.item()) + abs(wanted), about_0 / tolerance)
+        problem = None if error <= tolerance else "not the cost"
+    if problem:
+        looks_like = costs.explained(got, mistakes)
+        if not looks_like and ask is not None and problem == "not the cost":
+            looks_like = asked_for_cost(ask, mistakes, got.item(), wanted, right)
+    equation = f"{written_cost(mistakes.l2, mistakes.w)}, with 𝓛 = {mistakes.net.loss.formula}"
+    worst = (((), got.item(), wanted),) if problem and got.size == 1 else ()
+    return Tensor("J", equation, error, problem, looks_like, worst, size=1, checked=1, kinks=0)
+
+
+def _tensor(one: Compared, equation: str, looks_like: tuple[str, ...]) -> Tensor:
+    """What is shown of it."""
+    counts = (int(np.prod(one.shape)), len(one.checked), one.kinks)
+    return Tensor(one.name, equation, one.error, one.problem, looks_like, one.worst, *counts)
+
+
+def _cost_of(result: Any) -> Any:
+    """The J that came with a gradient, or None."""
+    if isinstance(result, Mapping):
+        return result.get("J", result.get("cost"))
+    return result[0] if isinstance(result, (tuple, list)) and len(result) == 3 else None
 
 
 def _equation(net: Network, name: str, l2: float, w: Array | None) -> str:
@@ -226,113 +296,3 @@ def _by_name(result: Any, net: Network) -> dict[str, Any]:
             f"keys dW1, db1, …; got {type(result).__name__} of {len(lists)} parts with lengths {lengths}.{hint}"
         )
     return dict(backward_order(*lists))
-
-
-def _differences(
-    net: Network, of_W: bool, l: int, drawn: Array, before: Any, Y: Array, l2: float, w: Array | None
-) -> tuple[Array, Array]:
-    """∂J/∂θ by central differences, and the error that rounding may leave in it, of drawn numbers of W[l] or b[l].
-
-    before is A[l-1] (n[l-1], m), which does not depend on them. NaN where J has a kink.
-    """
-    W, b, g = net.W, net.b, net.g
-    theta = W[l] if of_W else b[l]
-    reach = np.maximum(1, abs(before).max(axis=1)) if of_W else np.ones(1)  # how far z goes for a step of θ
-    Z_before = equations.forward(before, [None, W[l]], [None, b[l]], g[l - 1 : l + 1])[0][1]
-
-    def at(value: float, index: Any) -> tuple[float, list[Array]]:
-        theta[index] = value
-        i = [index[0]]  # a number of row i changes row i of Z[l], and all that comes after
-        Z_l = Z_before.copy()
-        Z_l[i] = equations.forward(before, [None, W[l][i]], [None, b[l][i]], g[l - 1 : l + 1])[0][1]
-        Z, _ = equations.forward(g[l](Z_l), [None, *W[l + 1 :]], [None, *b[l + 1 :]], [None, *g[l + 1 :]])
-        Z[0] = Z_l
-        J, dZ, _ = equations.cost(Z, Y, W, net.loss, l2, w)
-        return float(J), [dZ, *(row.slope(z) for row, z in zip(g[l:-1], Z[:-1], strict=True))]
-
-    wanted, noise = np.full(len(drawn), np.nan), np.zeros(len(drawn))
-    for k, flat in enumerate(drawn):
-        index = np.unravel_index(flat, theta.shape)
-        middle = theta[index]
-        for step in _STEP / reach[index[1]] / np.array([1, 10, 100, 1000]):
-            above, below = middle + step, middle - step
-            (high, bends_above), (low, bends_below) = at(above, index), at(below, index)
-            if all(_smooth(one, other) for one, other in zip(bends_above, bends_below, strict=True)):
-                wanted[k] = (high - low) / (above - below)
-                noise[k] = 10 * np.finfo(float).eps * max(abs(high), abs(low)) / step
-                break
-        theta[index] = middle
-    return wanted, noise
-
-
-def _smooth(one: Array, other: Array) -> bool:
-    return bool(abs(one - other).max() <= _BENT * max(1.0, abs(one).max()))
-
-
-class _Compared:
-    """One tensor, got and wanted."""
-
-    def __init__(
-        self, name: str, got: Any, shape: tuple[int, ...], drawn: Array, wanted: Array, noise: Array, tolerance: float
-    ) -> None:
-        self.name, self.shape, self.tolerance = name, shape, tolerance
-        smooth = np.isfinite(wanted)
-        self.kinks, self.checked, self.wanted = int((~smooth).sum()), drawn[smooth], wanted[smooth]
-        self.error, self.problem = float("inf"), None if got is not None else "it is None"
-        self.worst: tuple[tuple[tuple[int, ...], float, float], ...] = ()
-        try:
-            self.got = np.asarray(got, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"gradient: {name} is {type(got).__name__}, wanted an array of shape {shape}") from None
-        if self.problem:
-            return
-        if self.got.shape != shape:
-            self.problem = f"shape {self.got.shape}, wanted {shape}"
-            return
-        values = self.got.ravel()[self.checked]
-        # Below the rounding of J a difference shows nothing: there the error counts as a share of what it can show.
-        scale = max(_norm(values) + _norm(self.wanted), _norm(noise[smooth]) / tolerance)
-        self.error = _norm(values - self.wanted) / scale if scale else 0.0
-        if not self.error <= tolerance:
-            self.problem = "not the derivative of the cost" if np.isfinite(values).all() else "NaN or infinite"
-            off = np.argsort(-np.nan_to_num(abs(values - self.wanted), nan=np.inf), kind="stable")[:3]
-            self.worst = tuple(
-                (tuple(map(int, np.unravel_index(self.checked[k], shape))), float(values[k]), float(self.wanted[k]))
-                for k in off
-            )
-
-    def is_as(self, mistaken: Array | None) -> bool:
-        """Whether this is what a mistake gives. None is a mistake that leaves the tensor right."""
-        if mistaken is None:
-            return self.problem is None
-        if self.got.shape != mistaken.shape:
-            return False
-        if mistaken.shape != self.shape:
-            return _norm(self.got - mistaken) <= _SURE * _norm(mistaken) + self.tolerance * _norm(self.wanted)
-        got, wrong = self.got.ravel()[self.checked], mistaken.ravel()[self.checked]
-        if _norm(wrong - self.wanted) <= self.tolerance * (_norm(wrong) + _norm(self.wanted)):
-            return self.problem is None  # here the mistake makes no difference
-        return _norm(got - wrong) <= _SURE * _norm(wrong - self.wanted)
-
-    def tensor(self, equation: str, looks_like: tuple[str, ...]) -> Tensor:
-        """What is shown of it."""
-        counts = (int(np.prod(self.shape)), len(self.checked), self.kinks)
-        return Tensor(self.name, equation, self.error, self.problem, looks_like, self.worst, *counts)
-
-
-def _norm(v: Array) -> float:
-    return float(np.linalg.norm(v))
-
-
-def _explained(first: _Compared, compared: Sequence[_Compared], mistakes: Mistakes) -> tuple[str, ...]:
-    """The mistakes that give the first wrong tensor: those of them that give the most of the other tensors, too."""
-    scores: dict[str, int] = {}
-    for text, tensors in mistakes:
-        if first.name not in tensors or not first.is_as(tensors[first.name]):
-            continue
-        if scores and tensors[first.name].shape == first.shape and not tensors[first.name].any():
-            continue  # of all zeros, "it is zero everywhere" came first, and what else gives zeros says no more
-        score = sum(one.is_as(tensors.get(one.name)) for one in compared)
-        scores[text] = max(score, scores.get(text, 0))
-    best = [text for text, score in scores.items() if score == max(scores.values())]
-    return tuple(text for text in best if not any(text != other and text.startswith(other) for other in best))

@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule import equations, losses
 from chainrule._types import Array
+from chainrule.checks import check_l2
 from chainrule.network import Network
 from chainrule.text import html_table
 from chainrule.working.rows import Row, Sum, dense, mathml
@@ -28,6 +29,12 @@ def written(network: Network, l: int, l2: float, weights: Array | None) -> tuple
             dZ = f"({dZ}) ∗ w" if loss.dZ == losses.CANONICAL else f"{dZ} ∗ w"
     decay = f" + (λ/{m}) W[{l}]" if l2 else ""
     return f"dZ[{l}] = {dZ}", f"dW[{l}] = (1/{m}) dZ[{l}] A[{l - 1}]ᵀ{decay}", f"db[{l}] = (1/{m}) Σ dZ[{l}]"
+
+
+def written_cost(l2: float, weights: Array | None) -> str:
+    """How the notes write J."""
+    m, w = ("m", "") if weights is None else ("Σw", "w ")
+    return f"J = (1/{m}) Σ {w}𝓛" + (f" + (λ/2{m}) Σ ‖W‖²" if l2 else "")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,11 +124,6 @@ class Trace:
         more = (f", λ = {self.l2:g}" if self.l2 else "") + ("" if self.weights is None else ", weights w")
         return f"{self.network!r}, {m:,} example{'s' * (m != 1)}{more}"
 
-    @property
-    def _cost(self) -> str:
-        m, w = ("m", "") if self.weights is None else ("Σw", "w ")
-        return f"J = (1/{m}) Σ {w}𝓛" + (f" + (λ/2{m}) Σ ‖W‖²" if self.l2 else "")
-
     def _parts(self) -> Iterator[tuple[str, list[Row], list[str]]]:
         """Title, lines and the formulas they use."""
         g = {row.spec: row for row in self.network.g[1:]}
@@ -147,21 +149,25 @@ class Trace:
                 else:  # below, where there is more room
                     lines += [begin.rstrip(), *("    " + line for line in shown)]
             if self.J is not None and title == "Forward":
-                lines += [f"  {self._cost} = {self.J:.6g}", f"  𝓛 = {self.network.loss.formula}"]
+                lines += [
+                    f"  {written_cost(self.l2, self.weights)} = {self.J:.6g}",
+                    f"  𝓛 = {self.network.loss.formula}",
+                ]
             lines += [f"  {formula}" for formula in formulas]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         parts = [f"<p><b>{html.escape(self._title)}</b></p>"]
         for title, rows, formulas in self._parts():
-            cells = [
-                (mathml(row.equation), row.shape, f'<pre style="margin:0">{html.escape(row.shown())}</pre>')
-                for row in rows
-            ]
+            # Notebooks give a pre a background of its own, some a white one on a dark page.
+            pre = '<pre style="margin:0;padding:0;border:0;background:none;color:inherit;white-space:pre">'
+            cells = [(mathml(row.equation), row.shape, f"{pre}{html.escape(row.shown())}</pre>") for row in rows]
             parts.append(html_table(cells, ("equation", "shape", "values"), title))
             if self.J is not None and title == "Forward":
                 formula = html.escape(self.network.loss.formula)
-                parts.append(f"<p>{mathml(self._cost)} = {self.J:.6g}, {mathml('𝓛')} = {formula}</p>")
+                parts.append(
+                    f"<p>{mathml(written_cost(self.l2, self.weights))} = {self.J:.6g}, {mathml('𝓛')} = {formula}</p>"
+                )
             parts += [f"<p>{html.escape(formula)}</p>" for formula in formulas]
         return "".join(parts)
 
@@ -221,7 +227,7 @@ def trace(network: Network, X: Any, Y: Any = None, *, l2: float = 0.0, weights: 
     ValueError
         For examples that do not fit the network.
     """
-    network, w = frozen(network), None
+    network, l2, w = frozen(network), check_l2(l2), None
     if Y is not None:
         X, Y, w = network.check_examples(X, Y, weights)
     else:
@@ -235,13 +241,13 @@ def trace(network: Network, X: Any, Y: Any = None, *, l2: float = 0.0, weights: 
         Z, A = equations.forward(X, W, b, network.g)
         slope = [None, *(g.slope(z) for g, z in zip(network.g[1:-1], Z[1:-1], strict=True)), None]
         if Y is not None:
-            J, dZ, m = equations.cost(Z, Y, W, network.loss, float(l2), w)
-            for l, *arrays in equations.backward_layers(dZ, Z, A, W, network.slope, m, float(l2)):
+            J, dZ, m = equations.cost(Z, Y, W, network.loss, l2, w)
+            for l, *arrays in equations.backward_layers(dZ, Z, A, W, network.slope, m, l2):
                 for of_layers, array in zip(backward.values(), arrays, strict=True):
                     of_layers[l] = array
     J = None if J is None else float(J)
     Y = None if Y is None else Y.copy()
-    return Trace(J, Y, W, b, Z, [X.copy(), *A[1:]], slope, **backward, network=network, l2=float(l2), weights=w)
+    return Trace(J, Y, W, b, Z, [X.copy(), *A[1:]], slope, **backward, network=network, l2=l2, weights=w)
 
 
 def frozen(network: Network, dtype: Any = None) -> Network:

@@ -1,0 +1,133 @@
+"""What a wrong gradient looks like: the mistakes that give its very numbers, or what the function does elsewhere."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule import equations
+from chainrule._types import Array
+from chainrule.network import Network
+from chainrule.working.differences import Compared, norm
+from chainrule.working.fits import Fits
+from chainrule.working.mistakes import Mistakes, Tensors
+
+_SAME = 1e-9  # the same but for rounding
+_STEP = 1e-5  # along a direction
+
+
+class Explanation:
+    """The first wrong tensor of those that were compared, and what it looks like."""
+
+    def __init__(self, compared: Sequence[Compared], mistakes: Mistakes) -> None:
+        self.compared, self.mistakes = compared, mistakes
+        self.first = next(one for one in compared if one.problem)
+        self.other = next(one for one in compared if one is not self.first and one.name[2:] == self.first.name[2:])
+
+    def looks_like(self) -> tuple[str, ...]:
+        """The mistakes that give it: one that is known, else two of them, else a factor."""
+        first, mistakes = self.first, self.mistakes
+        before = self.compared[: self.compared.index(first)]
+        fits = Fits(mistakes, first.name, first.got, first.checked)
+        if first.dtype.kind in "iub" and (whole := self._best(self._matching({}, fits.whole()))):
+            return whole
+        known = self._matching({}, mistakes.of_one_line())
+        known = self._matching(known, mistakes.of_dZ(), keeps=[self.other])
+        known = self._matching(known, mistakes.of_start(), keeps=[*before, self.other])
+        known = self._matching(known, fits, least=3, keeps=[self.other])
+        if found := self._best(known) or self._best(self._matching({}, fits.rounded(), least=3)):
+            return found
+        for precision, most in ((np.float16, 1e-2), (np.float32, 1e-4)):
+            with np.errstate(over="ignore"):
+                same = first.error < most and np.array_equal(first.got, first.got.astype(precision))
+            if same:
+                return (f"its numbers are {np.dtype(precision)}: compute in float64, or check with a higher tolerance",)
+        return self._best(self._matching({}, mistakes.two_at_once(), least=2, keeps=[self.other])) or self._best(
+            self._matching({}, fits.factors(), least=3)
+        )
+
+    def _matching(
+        self,
+        scores: dict[str, int],
+        mistakes: Iterable[tuple[str, Tensors]],
+        least: int = 1,
+        keeps: Sequence[Compared] = (),
+    ) -> dict[str, int]:
+        """How many tensors are what each mistake gives, if the first wrong one is, and `least` different numbers are.
+
+        keeps: none counts that would make one of these wrong, if it is right.
+        """
+        first, tiny = self.first, 1e-12 * norm(self.first.wanted)
+        for text, tensors in mistakes:
+            if first.name not in tensors or not first.is_as(tensors[first.name]):
+                continue
+            if scores and tensors[first.name].shape == first.shape and norm(tensors[first.name]) <= tiny:
+                continue  # of all zeros, "it is zero everywhere" came first, and what else gives zeros says no more
+            same = [one for one in self.compared if one.is_as(tensors.get(one.name))]
+            numbers = sum(one.different for one in same if one.problem)
+            if numbers >= least and all(one.problem or one in same for one in keeps):
+                scores[text] = max(len(same), scores.get(text, 0))
+        return scores
+
+    @staticmethod
+    def _best(scores: dict[str, int]) -> tuple[str, ...]:
+        best = [text for text, score in scores.items() if score == max(scores.values())]
+        return tuple(text for text in best if not any(text != other and other.startswith(text) for other in best))
+
+
+Ask = Callable[[Network, Any, Array], tuple[Any, dict[str, Any]]]  # network, X, Y → J, the tensors by name
+
+
+def asked(ask: Ask, mistakes: Mistakes, got: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a gradient function that no mistake explains does for the same examples again, and for a part of them."""
+    net, X, Y, m = mistakes.net, mistakes.A[0], mistakes.Y, mistakes.Y.shape[1]
+    try:
+        again = ask(net, X, Y)[1]
+        if any(norm(np.subtract(again[name], got[name])) > _SAME * norm(got[name]) for name in got):
+            return (
+                "it gives other numbers when it is called again: something in it is drawn at random, as dropout is, "
+                "or stays from the call before",
+            )
+
+        def right(X: Array, Y: Array) -> bool:
+            wanted = Mistakes(net, X, Y, mistakes.l2, None).backward()
+            found = ask(net, X, Y)[1]
+            return all(norm(np.subtract(found[name], wanted[name])) <= _SAME * norm(wanted[name]) for name in wanted)
+
+        if mistakes.w is not None or m < 3 or not all(right(X[:, [i]], Y[:, [i]]) for i in (0, 1, m - 1)):
+            return ()
+        same = np.zeros(m, dtype=int)
+        if right(X[:, same], Y) and right(X, Y[:, same]):
+            return ("X and Y are not in the same order: it is right where all examples or all targets are the same",)
+    except Exception:  # a function may refuse other examples than its own
+        return ()
+    return ("it is right for one example alone: what goes wrong is between them",)
+
+
+def asked_for_cost(ask: Ask, mistakes: Mistakes, J: float, wanted: float, right: bool) -> tuple[str, ...]:
+    """How a J that no mistake explains changes with the parameters. right: whether the gradient is."""
+    net, X, Y, l2, w = mistakes.net, mistakes.A[0], mistakes.Y, mistakes.l2, mistakes.w
+    middle = net.parameters.copy()
+    direction = np.random.default_rng(0).standard_normal(middle.size)
+    theirs, ours = [], []
+    try:
+        tensors = ask(net, X, Y)[1]
+        for step in (_STEP, -_STEP):
+            net.parameters = middle + step * direction
+            theirs.append(float(ask(net, X, Y)[0]))
+            Z, _ = equations.forward(X, net.W, net.b, net.g)
+            ours.append(float(equations.cost(Z, Y, net.W, net.loss, l2, w)[0]))
+    except Exception:
+        return ()
+    finally:
+        net.parameters = middle
+    if all(
+        abs(there - here - (J - wanted)) <= 1e-9 * (abs(J) + abs(wanted))
+        for there, here in zip(theirs, ours, strict=True)
+    ):
+        return ("it differs from the cost by a constant, which changes no gradient",)
+    names = (f"d{d}[{l}]" for l in range(1, net.L + 1) for d in "Wb")
+    along = float(np.concatenate([np.ravel(tensors[name]) for name in names]) @ direction)
+    if not right and abs((theirs[0] - theirs[1]) / (2 * _STEP) - along) <= 1e-6 * abs(along):
+        return ("J and the gradient belong together: they are of another cost, with another loss, l2 or weights",)
+    return ()
