@@ -807,16 +807,6 @@ def test_a_sampler_of_a_pipeline_is_for_training_only():
     same_classes(_SamplingPipeline(steps).fit(X, y), X)
 
 
-def test_the_samplers_of_imbalanced_learn_are_for_training_only():
-    over_sampling = pytest.importorskip("imblearn.over_sampling", reason="imbalanced-learn is not installed")
-    X, y = load_iris(return_X_y=True)
-    for steps in ([StandardScaler(), over_sampling.RandomOverSampler()], [over_sampling.RandomOverSampler()]):
-        model = (
-            pytest.importorskip("imblearn.pipeline").make_pipeline(*steps, MLPClassifier(**QUICK)).fit(X[20:], y[20:])
-        )
-        same_classes(model, X)
-
-
 @pytest.mark.parametrize("scaled", [True, False])
 def test_an_export_depends_on_the_fit_alone(scaled):
     X, y = load_diabetes(return_X_y=True)
