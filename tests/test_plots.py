@@ -106,6 +106,21 @@ def test_a_picture_draws_on_the_axes_it_is_given_and_returns_them(name, runs):
     assert plt.get_fignums() == [figure.number]
 
 
+@pytest.mark.parametrize("name", [*ALL, "histograms of ten layers", "network with names"])
+def test_words_fit_into_small_axes(name, runs):
+    X, Y = cr.datasets.iris()
+    deep = trace(cr.Network([4, *[8] * 9, 3], output="softmax", seed=0), X, Y)
+    named = {"inputs": ["a long name of a column"] * 4, "outputs": ["a long name of a class"] * 3}
+    more = {
+        "histograms of ten layers": lambda r, ax: plots.histograms([deep, deep], ax=ax),
+        "network with names": lambda r, ax: plots.network(r["iris"][0], **named, ax=ax),
+    }
+    figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
+    for ax in axes[0]:
+        (ALL | more)[name](runs, ax=ax)
+    assert_readable(figure)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_words_and_lines_follow_a_dark_style_and_no_background_is_forced(name, runs):
     plt.style.use("dark_background")

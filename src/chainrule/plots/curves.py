@@ -1,13 +1,14 @@
 """Curves: the cost over the epochs, and activations with their slopes."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule import activations as table
 from chainrule._types import Array
-from chainrule.plots.style import BLUE, COLORS, MARKERS, ORANGE, axes, beside, ink, legend, pyplot, words
+from chainrule.plots.style import BLUE, COLORS, MARKERS, ORANGE, axes, beside, ink, legend, pyplot, squeeze, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +118,8 @@ def activation(name: str | table.Activation, *, ax: "Axes | None" = None) -> "Ax
             label=f"g′(z) = {row.slope_formula}")  # fmt: skip
     low, high = min(row(z).min(), slope.min()), max(row(z).max(), slope.max())
     ax.set(xlabel="z", title=row.spec, ylim=(low - 0.05 * (high - low), high + 0.35 * (high - low)))
-    ax.legend(loc="upper left", fontsize="small", frameon=False)
+    formulas = ax.legend(loc="upper left", fontsize="small", frameon=False).get_texts()
+    squeeze(formulas, (ax.get_window_extent().width - 0.5 * ax.figure.dpi, inf))
     return ax
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.plots.answers import input_names
-from chainrule.plots.style import GREEN, PURPLE, axes, diverging, ink, numbered, wide, words
+from chainrule.plots.style import GREEN, PURPLE, axes, diverging, ink, numbered, unit, wide, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,9 +95,12 @@ def network(
         Line2D([], [], color=color, linewidth=3, label=f"{sign} zero")
         for color, sign in ((GREEN, "above"), (PURPLE, "below"))
     ]
-    ax.legend(handles=signs, loc="lower center", ncols=2, frameon=False, fontsize="small", borderaxespad=0)
+    legend = ax.legend(handles=signs, loc="lower center", ncols=2, frameon=False, fontsize="small", borderaxespad=0)
     scales = f"lines: weights, {weights}\ncircles: biases, {biases}"
     ax.text(across / 2 - left, -tallest / 2 - 1.7, scales, ha="center", va="top", fontsize="small")
+    small = unit(ax)[0] / ax.figure.dpi / INCH
+    for text in (*ax.texts, *legend.get_texts()) if small < 0.9 else ():  # Axes too small for the usual letters
+        text.set_fontsize(small * float(text.get_fontsize()))
     return ax
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.plots.answers import classified
-from chainrule.plots.style import BLUE, ORANGE, axes, extent, fitting, unit, wide
+from chainrule.plots.style import BLUE, ORANGE, axes, extent, fitting, squeeze, unit, wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,10 +54,7 @@ def confusion(model: Any, X: Any, y: Any, *, ax: "Axes | None" = None) -> "Axes"
     ax.set(xlabel="predicted", ylabel="true")
     cell = _names(ax, fitting(classes, 0.5 * min(ax.get_window_extent().size) / ax.figure.dpi))
     if K <= COUNTED:
-        written = [ax.text(j, i, f"{counts[i, j]:,}", ha="center", va="center") for i, j in np.argwhere(counts)]
-        smaller = 0.9 * min(cell / extent(written))
-        for text in written:
-            text.set(visible=smaller > 0.5, fontsize=text.get_fontsize() * min(smaller, 1))
+        squeeze([ax.text(j, i, f"{counts[i, j]:,}", ha="center", va="center") for i, j in np.argwhere(counts)], cell)
     return ax
 
 

@@ -1,12 +1,13 @@
 """Histograms of a layer's values over training."""
 
 from collections.abc import Mapping
+from math import ceil, inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.plots.style import BLUE, ORANGE, axes, fading
+from chainrule.plots.style import BLUE, ORANGE, axes, extent, fading, squeeze, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,6 +61,7 @@ def histograms(traces: Any, what: str = "A", *, ax: "Axes | None" = None) -> "Ax
 
     T = len(given)
     shares = {l: np.stack([_shares(values, edges) for values in parts], axis=1) for l, parts in every.items()}
+    written = []
     norm = PowerNorm(0.4, 0, max(float(part.max()) for part in shares.values()) or 1.0)
     for place, l in enumerate(layers):
         across = place + WIDTH * np.arange(T + 1) / T
@@ -69,17 +71,26 @@ def histograms(traces: Any, what: str = "A", *, ax: "Axes | None" = None) -> "Ax
         zeros = [f"{np.mean(part[l] == 0):.0%}" for part in (lists[0], lists[-1])]
         if zeros != ["0%", "0%"] and len(layers) <= 10:
             words = "zeros " + (" → ".join(zeros) if T > 1 else zeros[0])
-            ax.text(place + WIDTH / 2, 1.01, words, transform=ax.get_xaxis_transform(), ha="center", fontsize="small")
+            at: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center", "fontsize": "small"}
+            written.append(ax.text(place + WIDTH / 2, 1.01, words, **at))
     if sizes:
         ax.set_yscale("log")
-    some = -(-len(layers) // 16)
-    ax.set_xticks(np.arange(0, len(layers), some) + WIDTH / 2, [f"layer {l}" for l in layers][::some])
-    ax.tick_params(axis="x", length=0)
     ends = ("the first trace", "the last") if times is None else (f"epoch {times[0]}", times[-1])
     ax.set(xlabel=f"in each layer from left to right: {ends[0]} to {ends[1]}" if T > 1 else "")
     ax.set(ylabel=f"|{what}|, line: its median" if sizes else f"{what}, line: its median")
     ax.set(xlim=(-0.07, len(layers) - 1 + WIDTH + 0.07), ylim=(edges[0], edges[-1]))
     ax.figure.colorbar(image, ax=ax, label="share of the values")
+    ax.tick_params(axis="x", length=0)
+    places = np.arange(len(layers)) + WIDTH / 2
+    ax.set_xticks(places, [f"layer {l}" for l in layers])
+    room = unit(ax)[0]
+    squeeze(written, (room, inf))
+    if extent(ax.get_xticklabels())[0] > 0.95 * room:  # by number, and only some where there are very many
+        ax.set_xlabel(ax.get_xlabel().replace("in each layer", "layer; in each") or "layer")
+        ax.set_xticks(places, list(map(str, layers)))
+        some = ceil(1.3 * extent(ax.get_xticklabels())[0] / room)
+        ax.set_xticks(places[::some], list(map(str, layers[::some])))
+    squeeze([ax.xaxis.label], (1.2 * ax.get_window_extent().width, inf))
     return ax
 
 

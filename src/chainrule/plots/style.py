@@ -122,7 +122,7 @@ def fitting(names: Iterable[object], inches: float) -> list[str]:
 
 
 def beside(labels: Sequence[str]) -> float:
-    """About how many inches `legend_beside` takes for these labels."""
+    """About how many inches a legend beside the Axes takes for these labels."""
     return (1 + (min(len(labels), ENTRIES) > COLUMN)) * (wide(labels) + 0.6)
 
 
@@ -137,8 +137,15 @@ def unit(ax: "Axes") -> Array:
 def extent(texts: Iterable["Text"]) -> Array:
     """The pixels of the widest and of the tallest of some texts, (2,)."""
     boxes = [text.get_window_extent() for text in texts]
-    most: Array = np.array([(box.width, box.height) for box in boxes] or [(1, 1)]).max(axis=0)
+    most: Array = np.array([(1, 1), *((box.width, box.height) for box in boxes)]).max(axis=0)
     return most
+
+
+def squeeze(texts: Sequence["Text"], space: Any) -> None:
+    """Smaller letters for texts that have so many pixels across and up; none where they would be tiny."""
+    smaller = 0.9 * min(space / extent(texts))
+    for text in texts:
+        text.set(visible=smaller > 0.5, fontsize=text.get_fontsize() * min(smaller, 1))
 
 
 def numbered(letter: str, i: int) -> str:
