@@ -13,6 +13,7 @@ from chainrule.files import codec
 HOUSE = Path(chainrule.__file__).parent
 # From the ground to the roof; what stands in one line knows nothing of its neighbors.
 ORDER = [
+    {"elsewhere"},
     {"_native", "_types", "_version", "equations", "errors", "text"},
     {"activations", "checks"},
     {"datasets", "initializers", "layout", "losses", "normalization", "optimizers", "schedules"},
@@ -31,10 +32,10 @@ ORDER = [
 ARROWS = {
     "__main__": "cli",
     "activations": "text",
-    "checks": "_types",
+    "checks": "_types elsewhere text",
     "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
     "cli": "_version activations claims errors exporting files plots readers tabular text working",
-    "datasets": "checks",
+    "datasets": "checks text",
     "engines": "_native _types activations equations errors losses optimizers text",
     "estimators": "_types activations checks engines errors files network normalization optimizers plots schedules "
     "text training working",
@@ -43,13 +44,15 @@ ARROWS = {
     "initializers": "_types activations text",
     "layout": "_types checks",
     "losses": "activations text",
-    "network": "_types activations checks engines equations initializers layout losses normalization training",
+    "network": "_types activations checks elsewhere engines equations initializers layout losses normalization "
+    "training",
     "normalization": "_types checks text",
-    "optimizers": "_types checks",
+    "optimizers": "_types checks text",
     "plots": "_types activations checks files network",
     "readers": "datasets errors text",
     "schedules": "checks",
     "tabular": "_types activations checks errors estimators optimizers readers schedules text",
+    "text": "elsewhere",
     "training": "_types checks engines errors files optimizers schedules",
     "working": "_types activations checks engines equations losses network text",
 }

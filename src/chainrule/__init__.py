@@ -25,7 +25,9 @@ __all__ = list(_MODULE_OF)
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
-        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+        from chainrule.text import meant  # not for every import
+
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}.{meant(name, _MODULE_OF)}")
     module = _MODULE_OF[name]
     return import_module(f"chainrule.{name}") if module == __name__ else getattr(import_module(module), name)
 

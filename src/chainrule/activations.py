@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import inf, pi, sqrt
 from typing import Any
 
-from chainrule.text import parse_spec, unknown
+from chainrule.text import meant, name_of, parse_spec, unknown
 
 Array = Any  # a numpy.ndarray or whatever else carries __array_namespace__, such as a traced jax.Array
 _TINY = 1e-12  # how near to its bounds a bounded output is inverted
@@ -319,7 +319,8 @@ def get(spec: str | Activation) -> Activation:
     if isinstance(spec, Activation):
         return spec
     if not isinstance(spec, str):
-        raise TypeError(f"activation: got {spec!r}, wanted a name such as 'relu' or 'leaky_relu(0.2)'")
+        hint = meant(name_of(spec), ACTIVATIONS) if spec is not None else " For none: 'identity'."
+        raise TypeError(f"activation: got {spec!r}, wanted a name such as 'relu' or 'leaky_relu(0.2)'.{hint}")
     name, number = parse_spec(spec)
     if name not in ACTIVATIONS:
         raise unknown("activation", name, ACTIVATIONS)

@@ -1,14 +1,20 @@
 """Checks of what users give: constants within their bounds, numbers, whole numbers, examples without NaN."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
+from functools import wraps
 from math import inf
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.elsewhere import home
+from chainrule.text import meant
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def bounded(default: Any = MISSING, **bounds: float) -> Any:
@@ -36,6 +42,26 @@ class Checked:
                 raise ValueError(f"{type(self).__name__}.{constant.name}: got {value!r}, wanted a number {low}{high}")
             if isinstance(value, np.generic):  # which would make float64 of float32 parameters
                 object.__setattr__(self, constant.name, value.item())
+
+
+def helpful(function: _F, homes: bool = True) -> _F:
+    """The function, with an error for an argument that it does not have that knows what may be meant.
+
+    homes: whether it may be an argument of something else, of the network, the optimizer or net.train.
+    """
+    parameters = inspect.signature(function).parameters
+    positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+    @wraps(function)
+    def checked(*args: Any, **named: Any) -> Any:
+        if wrong := [name for name in named if name not in parameters]:
+            hint = meant(wrong[0], parameters) or (home(wrong[0]) if homes else "")
+            raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument {wrong[0]!r}.{hint}")
+        if len(args) > len(positional) and all(isinstance(n, Integral) for n in args[1:]):
+            raise TypeError(f"{function.__qualname__}() takes the sizes as one list: {list(args[1:])}")
+        return function(*args, **named)
+
+    return checked  # type: ignore[return-value]
 
 
 Place = tuple[int, int, int, int]
@@ -136,6 +162,8 @@ def check_inputs(X: Any, features: int, dtype: np.dtype[Any]) -> Any:
         X = X.tocsr()
     if X.ndim != 2 or X.shape[0] != features:
         hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == features else ""
+        if X.shape == (features,):
+            hint = " Of one example make a column: X.reshape(-1, 1)."
         raise ValueError(f"X: got shape {X.shape}, wanted ({features}, m), one column for each example.{hint}")
     return as_floats("X", X, dtype)
 
@@ -145,7 +173,9 @@ def check_targets(Y: Any, outputs: int, m: int, dtype: np.dtype[Any]) -> Array:
     Y = plain("Y", Y)
     if Y.shape != (outputs, m):
         hint = ""
-        if Y.size == m and Y.ndim <= 2 and outputs == 1:
+        if Y.shape == (m, outputs) and outputs > 1:
+            hint = " Each column is one example: give Y.T."
+        elif Y.size == m and Y.ndim <= 2 and outputs == 1:
             hint = " Make it a row: Y.reshape(1, -1)."
         elif Y.size == m and Y.ndim <= 2 and (Y.dtype.kind in "iubUSO" or (np.round(Y) == Y).all()):
             hint = f" Make one-hot columns of the labels: chainrule.one_hot(Y, {outputs})."

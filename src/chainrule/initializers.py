@@ -10,13 +10,14 @@ Course notes often swap the names. Here they follow the papers:
 
 from collections.abc import Callable
 from math import sqrt
+from numbers import Real
 
 import numpy as np
 
 from chainrule import activations
 from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.text import unknown
+from chainrule.text import meant, name_of, unknown
 
 Initializer = Callable[[np.random.Generator, tuple[int, int]], Array]
 
@@ -71,6 +72,9 @@ def get(spec: str | float, activation: str | Activation) -> Initializer:
         if spec not in INITIALIZERS:
             raise unknown("initializer", spec, ["auto", *INITIALIZERS])
         return INITIALIZERS[spec]
+    if not isinstance(spec, Real):
+        hint = meant(name_of(spec), INITIALIZERS)
+        raise TypeError(f"init: got {spec!r}, wanted a name such as 'he', or a number s for s · N(0, 1).{hint}")
     scale = float(spec)
     if not 0 <= scale < float("inf"):
         raise ValueError(f"init: got the scale {spec!r}, wanted a number of 0 or more, or a name such as 'he'")

@@ -33,7 +33,8 @@ def check_sizes(sizes: Iterable[int]) -> list[int]:
     given = list(sizes) if isinstance(sizes, Iterable) else []
     if len(given) < 2 or not all(isinstance(n, Integral) and n >= 1 for n in given):
         raise ValueError(
-            f"sizes: got {given or sizes!r}, wanted at least [inputs, outputs], whole numbers of 1 or more"
+            f"sizes: got {given or sizes!r}, wanted at least [inputs, outputs], whole numbers of 1 or more, as in "
+            "[2, 4, 1]"
         )
     return [int(n) for n in given]
 

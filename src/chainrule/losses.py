@@ -12,7 +12,7 @@ from typing import Any
 
 from chainrule.activations import Activation, sigmoid, softmax, softplus
 from chainrule.activations import get as get_activation
-from chainrule.text import parse_spec, unknown
+from chainrule.text import meant, name_of, parse_spec, unknown
 
 __all__ = ["LOSSES", "Loss", "get"]
 
@@ -111,6 +111,30 @@ class Loss:
         """𝓛 (1, m) and dZ[L] (n[L], m) of Z[L] and Y, both (n[L], m)."""
         return self.function(Z, Y) if self.delta is None else self.function(Z, Y, self.delta)
 
+    def check(self, Y: Array) -> None:
+        """Refuse targets that this loss does not accept.
+
+        Parameters
+        ----------
+        Y : array of shape (n[L], m), the targets
+
+        Raises
+        ------
+        ValueError
+            With what the loss wants, and what to do, if that can be told.
+        """
+        if self.accepts(Y):
+            return
+        least, most, advice = float(Y.min()), float(Y.max()), ""
+        whole, classes = bool((Y.round() == Y).all()), f"{most + 1:g}"
+        if self.name == "binary_cross_entropy" and bool(((least == Y) | (most == Y)).all()):
+            advice = f". Of two labels make 0 and 1: Y = (Y == {most:g}) * 1.0"
+        elif self.name == "binary_cross_entropy" and len(Y) == 1 and least >= 0 and whole:
+            advice = f". For {classes} classes: output='softmax', and targets chainrule.one_hot(Y, {classes})"
+        elif self.name == "cross_entropy" and probabilities(Y) and whole:
+            advice = ". Where an example has several labels or none: output='sigmoid'"
+        raise ValueError(f"Y: values from {least:g} to {most:g}; the {self.name} loss wants {self.wanted}{advice}")
+
     @property
     def spec(self) -> str:
         """The name that `get` takes, with the constant if there is one: ``"huber(1.35)"``."""
@@ -182,7 +206,10 @@ def get(spec: str | Loss | None, output: str) -> Loss:
     if isinstance(spec, Loss) and spec.output == output:
         return spec
     if spec is not None and not isinstance(spec, str):
-        raise TypeError(f"loss: got {spec!r}, wanted a name such as 'huber(1.35)', or a Loss for the output {output!r}")
+        hint = meant(name_of(spec), dict.fromkeys(n for n, _ in LOSSES))
+        raise TypeError(
+            f"loss: got {spec!r}, wanted a name such as 'huber(1.35)', or a Loss for the output {output!r}.{hint}"
+        )
     names = [name for name, of in LOSSES if of == output]
     if not names:
         known = ", ".join(dict.fromkeys(of for _, of in LOSSES))

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule import activations, checks, equations, initializers, layout, losses
+from chainrule import activations, checks, elsewhere, equations, initializers, layout, losses
 from chainrule._types import Array
 from chainrule.activations import Activation
 from chainrule.engines import blas, kernel
@@ -67,6 +67,7 @@ class Network:
     the network's functions, else the reference in NumPy. `layers` is always the reference's, for it shows every array.
     """
 
+    @checks.helpful
     def __init__(
         self,
         sizes: Iterable[int],
@@ -80,11 +81,11 @@ class Network:
     ) -> None:
         self.sizes = layout.check_sizes(sizes)
         self.L = len(self.sizes) - 1
-        names = [hidden] * (self.L - 1) if isinstance(hidden, (str, Activation)) else list(hidden)
+        names = [hidden] * (self.L - 1) if isinstance(hidden, str) or not isinstance(hidden, Iterable) else list(hidden)
         if len(names) != self.L - 1:
             raise ValueError(
                 f"hidden: got {len(names)} activations for {self.L - 1} hidden layers of sizes {self.sizes[1:-1]}; "
-                "give one name for all of them or one for each"
+                "give one name for all of them or one for each, and that of the output as output="
             )
         self.g: list[Any] = [None, *(activations.get(name) for name in names), activations.get(output)]
         for l in range(1, self.L):
@@ -104,6 +105,9 @@ class Network:
         if init != "zeros":
             for l in range(1, self.L + 1):
                 self.W[l][...] = initializers.get(init, self.g[l])(rng, self.W[l].shape)
+
+    if not TYPE_CHECKING:  # to which any name would be right
+        __getattr__ = elsewhere.no_attribute
 
     # -- parameters --------------------------------------------------------------------------------------------------
 
@@ -310,6 +314,7 @@ class Network:
         return [None, *(g.slope for g in self.g[1:-1]), None]
 
     train = train
+    __call__ = forward
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
@@ -357,11 +362,7 @@ class Network:
             checks.check_finite("X", "feature", inputs, given)
         if not (known_finite and targets is Y):
             checks.check_finite("Y", "output", targets, Y)
-        if not self.loss.accepts(targets):
-            raise ValueError(
-                f"Y: values from {targets.min():g} to {targets.max():g}; the {self.loss.name} loss wants "
-                f"{self.loss.wanted}"
-            )
+        self.loss.check(targets)
         w = None if weights is None else checks.check_weights(weights, inputs.shape[1], self.dtype)
         return inputs, targets, w
 

@@ -6,12 +6,14 @@ chooses its steps (training/lbfgs.py).
 """
 
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.checks import Checked, bounded
+from chainrule.checks import Checked, bounded, helpful
+from chainrule.text import meant, name_of
 
 State = tuple[Any, ...]
 
@@ -236,3 +238,31 @@ class LBFGS(Checked):
 
 
 Optimizer = GradientDescent | Momentum | HeavyBall | Nesterov | RMSProp | Adam | AdamW
+_ALL: tuple[type, ...] = (*Optimizer.__args__, LBFGS)
+for _one in _ALL:
+    setattr(_one, "__init__", helpful(vars(_one)["__init__"], homes=_one is not LBFGS))  # noqa: B010 - to a type checker it stays the dataclass's
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what is no optimizer.
+
+    Parameters
+    ----------
+    optimizer : Rule or LBFGS, or an object that has what a `Rule` has
+
+    Raises
+    ------
+    TypeError
+        For others, with the one that may be meant.
+    """
+    has_all = all(hasattr(optimizer, name) for name in ("init", "step", "learning_rate"))
+    if isinstance(optimizer, LBFGS) or (has_all and not isinstance(optimizer, type)):
+        return
+    wanted = "wanted one such as chainrule.Adam(0.001)"
+    if optimizer in _ALL:
+        wanted = f"wanted one such as chainrule.{optimizer.__name__}(): call the class"
+    elif isinstance(optimizer, Real):
+        wanted = f"wanted one such as chainrule.Adam({optimizer})"
+    elif hint := meant(name_of(optimizer), [rule.__name__ for rule in _ALL]):
+        wanted += f".{hint}"
+    raise TypeError(f"optimizer: got {optimizer!r}, {wanted}")

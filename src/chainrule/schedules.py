@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, log, pi, sin
 
-from chainrule.checks import Checked, bounded
+from chainrule.checks import Checked, bounded, helpful
 
 Schedule = Callable[[int], float]
 
@@ -137,3 +137,7 @@ class WarmUp(Checked):
     def __call__(self, epoch: int) -> float:
         """The factor in this epoch."""
         return (epoch + 1) / (self.epochs + 1) if epoch < self.epochs else self.then(epoch - self.epochs)
+
+
+for _one in (Constant, InverseTime, StepDecay, InverseScaling, Cosine, CosLog4, WarmUp):
+    setattr(_one, "__init__", helpful(vars(_one)["__init__"], homes=False))  # noqa: B010 - to a type checker it stays the dataclass's

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import Any
 
+from chainrule.elsewhere import same_meaning
+
 _SPEC = re.compile(r"\s*(\w+)\s*(?:\(\s*([^()]*?)\s*\))?\s*")
 # Control characters but the ends of lines, and marks that hide text or turn its direction. Joiners (U+200C, U+200D)
 # are not among them: words of Persian and Hindi have them.
@@ -18,7 +20,9 @@ def parse_spec(spec: str) -> tuple[str, float | None]:
     """Split ``"name"`` or ``"name(number)"`` into the name and the number, or None."""
     match = _SPEC.fullmatch(spec)
     if match is None:
-        raise ValueError(f"{spec!r} is not a name: write 'name' or 'name(number)', as in 'leaky_relu(0.2)'")
+        joined = re.sub(r"[ -]+", "_", spec.strip().lower())
+        example = f"as in {joined!r}" if re.fullmatch(r"\w+", joined) else "as in 'leaky_relu(0.2)'"
+        raise ValueError(f"{spec!r} is not a name: write 'name' or 'name(number)', {example}")
     name, number = match.groups()
     if number is None:
         return name, None
@@ -39,9 +43,21 @@ def did_you_mean(name: object, known: Iterable[object], most: int = 1) -> str:
 
 
 def unknown(what: str, name: object, known: Iterable[object]) -> ValueError:
-    """The error for a name that is not in a table: it suggests the closest, and lists what there is."""
+    """The error for a name that is not in a table: it suggests the one that was meant, and lists what there is."""
     known = list(known)
-    return ValueError(f"unknown {what} {name!r}.{did_you_mean(name, known)} Known: {', '.join(map(str, known))}.")
+    return ValueError(f"unknown {what} {name!r}.{meant(name, known)} Known: {', '.join(map(str, known))}.")
+
+
+def meant(name: object, known: Iterable[object]) -> str:
+    """`` Did you mean 'relu'?`` for a name that other libraries have for a known one, or that is close to one."""
+    known = list(known)
+    same = same_meaning(name, known)
+    return did_you_mean(name, known) if same is None else f" Did you mean {same!r}?"
+
+
+def name_of(given: object) -> str:
+    """The name of a class or a function; of another object that of its class."""
+    return given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
 
 
 def first_few(names: Iterable[object], most: int = 20, quoted: bool = False) -> str:

@@ -1314,3 +1314,10 @@ def _after_initialization(model, X, y):
     """The random state from which a fit draws the rows that it holds out."""
     fresh = clone(model).set_params(early_stopping=False, max_iter=1, shuffle=False)
     return quiet(fresh.fit, X, y)._random_state
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_a_warning_points_to_the_line_that_called_fit(solver):
+    with pytest.warns(ConvergenceWarning) as caught:
+        _classifier(solver=solver, max_iter=1).fit(X3, Y3)
+    assert [warning.filename for warning in caught] == [__file__]

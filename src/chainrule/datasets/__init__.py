@@ -7,10 +7,12 @@ classes, or a noise that is negative or not finite, is a ValueError.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from chainrule.datasets.bundled import breast_cancer, diabetes, digits, iris, wine
 from chainrule.datasets.columns import Data, one_hot
 from chainrule.datasets.synthetic import blobs, circles, flower, moons, parity, quadratic, sine, spirals, xor
+from chainrule.text import meant
 
 NAMES: dict[str, Callable[..., Data]] = {
     made.__name__: made
@@ -24,3 +26,10 @@ __all__ = [
     "NAMES", "blobs", "breast_cancer", "circles", "diabetes", "digits", "flower", "iris", "moons", "one_hot", "parity",
     "quadratic", "sine", "spirals", "wine", "xor",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # to which any name would be right
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}.{meant(name, NAMES)} Known: {', '.join(NAMES)}."
+        )

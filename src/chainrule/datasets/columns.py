@@ -55,7 +55,8 @@ def one_hot(labels: Any, classes: int | None = None) -> NDArray[np.float64]:
     check_whole(classes=classes)
     k = int(numbers.max()) + 1 if classes is None else int(classes)
     if numbers.max() >= k:
-        raise ValueError(f"labels: got {numbers.max()}, wanted 0 to {k - 1} for {k} classes")
+        hint = ". They count from 0: give labels - 1" if (numbers.min(), numbers.max()) == (1, k) else ""
+        raise ValueError(f"labels: got {numbers.max()}, wanted 0 to {k - 1} for {k} classes{hint}")
     Y = np.zeros((k, len(numbers)))
     Y[numbers, np.arange(len(numbers))] = 1
     return Y

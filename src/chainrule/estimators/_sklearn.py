@@ -1,6 +1,7 @@
 """Every private name of scikit-learn that we need, once: what to look at when a new version of it comes out."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar
 
 from sklearn.base import _fit_context
@@ -9,6 +10,8 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call as check_part
 from sklearn.utils.parallel import _FuncWrapper as FuncWrapper
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
+
+from chainrule.optimizers import check_optimizer
 
 __all__ = [
     "FuncWrapper", "Interval", "Options", "StrOptions", "callback_context", "check_partial_fit_first_call",
@@ -20,8 +23,15 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 def fit_context(method: Method) -> Method:
     """A fit whose parameters scikit-learn checks first; its type stays what it is."""
-    checked: Method = _fit_context(prefer_skip_nested_validation=True)(method)
-    return checked
+    checked = _fit_context(prefer_skip_nested_validation=True)(method)
+
+    @wraps(method)
+    def explained(estimator: Any, *args: Any, **named: Any) -> Any:
+        if isinstance(estimator.solver, type):  # a class, of which scikit-learn lists what it should be
+            check_optimizer(estimator.solver)
+        return checked(estimator, *args, **named)
+
+    return explained  # type: ignore[return-value]
 
 
 def has_callbacks(estimator: Any) -> bool:

@@ -1,5 +1,6 @@
 """MLPClassifier: softmax, sigmoid and multi-label outputs behind scikit-learn's interface."""
 
+from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -11,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from chainrule._types import Array
+from chainrule.checks import helpful
 from chainrule.estimators._sklearn import Interval, StrOptions, check_partial_fit_first_call, fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
@@ -52,6 +54,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
+    @partial(helpful, homes=False)
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),

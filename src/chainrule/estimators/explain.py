@@ -71,7 +71,7 @@ def validate(estimator: Any, X: Any, y: Any, reset: bool, names: tuple[str, str]
                 raise ValueError("Input y contains NaN.")
         else:
             if y.dtype.kind not in "biuf":
-                raise ValueError(f"y: got dtype {y.dtype}, wanted numbers")
+                raise ValueError(f"y: got dtype {y.dtype}, wanted numbers. MLPClassifier learns labels.")
             assert_all_finite(y, input_name="y")  # where there was None among objects, there is NaN now
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
@@ -88,6 +88,12 @@ def _completed(first: str, given: dict[str, Any]) -> tuple[str, str, bool] | Non
                 return (first if "contains" in first else "Input y contains NaN."), where, False
     if first.startswith("could not convert string"):
         return first, _text(X), False
+    if first.startswith("Found input variables with inconsistent numbers of samples"):
+        shape, targets = getattr(X, "shape", ()), _flat(y)
+        if shape[1:] == (len(targets),):
+            return first, "X: here each row is one example: give X.T.", True
+        if shape[:1] == (len(targets),):
+            return first, "y: wanted one label or number for each row of X: give y.ravel().", True
     if first.startswith("Unknown label type: ("):
         kinds = _types(y)
         hint = "MLPRegressor learns numbers. " if "float" in kinds else ""

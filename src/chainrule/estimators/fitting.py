@@ -356,4 +356,4 @@ class Fit:
 
 
 def _warn(message: str | Warning, category: type[Warning] = ConvergenceWarning) -> None:
-    warnings.warn(message, category, stacklevel=7)  # the line that called fit
+    warnings.warn(message, category, stacklevel=8)  # the line that called fit

@@ -1,5 +1,6 @@
 """MLPRegressor: numbers and counts behind scikit-learn's interface."""
 
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from chainrule._types import Array
+from chainrule.checks import helpful
 from chainrule.estimators._sklearn import fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
@@ -56,6 +58,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         "scale_target": ["boolean"],
     }
 
+    @partial(helpful, homes=False)
     def __init__(
         self,
         loss: str = "squared_error",

@@ -12,11 +12,11 @@ import numpy as np
 
 from chainrule import engines
 from chainrule._types import Array
-from chainrule.checks import check_function, check_l2, check_number, check_whole
+from chainrule.checks import check_function, check_l2, check_number, check_whole, helpful
 from chainrule.engines import interrupts
 from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
-from chainrule.optimizers import LBFGS, Optimizer
+from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.schedules import Schedule
 from chainrule.training import lbfgs
 from chainrule.training.loop import Examples, Loop, Patience, Step, StepRecorder
@@ -106,6 +106,7 @@ def _leave(steps: Generator[Step]) -> None:
             steps.close()
 
 
+@helpful
 def train(
     network: "Network",
     X: Any,
@@ -200,8 +201,7 @@ def train(
     An update is W[l] = W[l] − α dW[l], b[l] = b[l] − α db[l] for gradient descent; see `chainrule.optimizers` for the
     others.
     """
-    if not (isinstance(optimizer, LBFGS) or (hasattr(optimizer, "step") and not isinstance(optimizer, type))):
-        raise TypeError(f"optimizer: got {optimizer!r}, wanted one such as chainrule.Adam(0.001)")
+    check_optimizer(optimizer)
     if epochs is None:
         raise ValueError("epochs: got None, wanted a whole number of 1 or more")
     check_whole(epochs=epochs, every=every, patience=patience, batch_size=batch_size)

@@ -15,7 +15,7 @@ from chainrule.working import costs
 from chainrule.working.differences import NOT_FINITE, Compared, differences
 from chainrule.working.explained import Ask, Explanation, asked, asked_for_cost
 from chainrule.working.mistakes import Mistakes, backward_order
-from chainrule.working.trace import frozen, written, written_cost
+from chainrule.working.trace import check_network, frozen, written, written_cost
 
 Gradient = Callable[[Network, Any, Array], Any]
 Result = Mapping[str, Any] | Sequence[Any]
@@ -177,6 +177,7 @@ def check_gradients(
     the result says so. A function that gives a wrong gradient is called a few times more, with parts of the examples,
     where none of the usual mistakes gives its numbers.
     """
+    check_network("check_gradients", network)
     net = frozen(network, np.float64)
     X, Y, w = net.check_examples(X, Y, weights)
     X, net.normalizer, l2 = X.toarray() if hasattr(X, "tocsr") else X, None, check_l2(l2)

@@ -15,7 +15,7 @@ from chainrule import equations, losses
 from chainrule._types import Array
 from chainrule.checks import check_l2
 from chainrule.network import Network
-from chainrule.text import html_table
+from chainrule.text import did_you_mean, html_table
 from chainrule.working.rows import Row, Sum, dense, mathml
 
 
@@ -89,7 +89,9 @@ class Trace:
     def __getitem__(self, name: str) -> Any:
         values = self.to_dict()
         if name not in values:
-            raise KeyError(f"{name!r}; known: {', '.join(values)}")
+            meant = did_you_mean(name.rstrip("0123456789"), values)
+            layers = ' Layers count from 1: trace["dW"][1].' if name[-1:].isdigit() else ""
+            raise KeyError(f"{name!r}; known: {', '.join(values)}.{meant}{layers}")
         return values[name]
 
     @property
@@ -227,6 +229,7 @@ def trace(network: Network, X: Any, Y: Any = None, *, l2: float = 0.0, weights: 
     ValueError
         For examples that do not fit the network.
     """
+    check_network("trace", network)
     network, l2, w = frozen(network), check_l2(l2), None
     if Y is not None:
         X, Y, w = network.check_examples(X, Y, weights)
@@ -248,6 +251,24 @@ def trace(network: Network, X: Any, Y: Any = None, *, l2: float = 0.0, weights: 
     J = None if J is None else float(J)
     Y = None if Y is None else Y.copy()
     return Trace(J, Y, W, b, Z, [X.copy(), *A[1:]], slope, **backward, network=network, l2=l2, weights=w)
+
+
+def check_network(what: str, network: Any) -> None:
+    """TypeError for what is no Network; of an estimator and a pipeline with what to write instead."""
+    if isinstance(network, Network):
+        return
+    kind, hint = type(network).__name__, ""
+    if hasattr(network, "steps"):
+        hint = " Of a fitted pipeline: " + (
+            "pipeline[-1].diagnose(pipeline[:-1].transform(X), y)."
+            if what == "diagnose"
+            else f"chainrule.{what}(pipeline[-1].network_, pipeline[:-1].transform(X).T, …)."
+        )
+    elif hasattr(network, "get_params"):
+        hint = " Of a fitted estimator: " + (
+            "estimator.diagnose(X, y)." if what == "diagnose" else f"chainrule.{what}(estimator.network_, X.T, …)."
+        )
+    raise TypeError(f"{what}: got {kind}, wanted a Network.{hint}")
 
 
 def frozen(network: Network, dtype: Any = None) -> Network:

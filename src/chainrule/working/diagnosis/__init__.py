@@ -14,6 +14,7 @@ from chainrule.network import Network
 from chainrule.working.diagnosis import curves, data, signals
 from chainrule.working.diagnosis.measure import Measured, measure
 from chainrule.working.diagnosis.report import Diagnosis, Finding, NotMeasuredError
+from chainrule.working.trace import check_network
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
 
@@ -112,6 +113,7 @@ def diagnose(
     ValueError
         For examples that do not fit the network.
     """
+    check_network("diagnose", network)
     faults: list[Finding] = []
     passed: list[Finding] = []
     unchecked = {}
