@@ -1,5 +1,6 @@
 """From a table to a plan and a pipeline: what each column is taken for, and that any table gets through."""
 
+import datetime
 import decimal
 import pickle
 
@@ -328,3 +329,115 @@ def test_bundled_sets(name):
     plan = make_plan(given)
     assert (plan.task == "regression") == (name in ("diabetes", "quadratic", "sine"))
     assert tabular.make_pipeline(plan, plan.rows)
+
+
+# -- exact, and in range -----------------------------------------------------------------------------------------------
+
+LARGE = 2**53 + 1  # as a float it is 2⁵³
+HUGE = pytest.param(10**400, id="400 digits")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [LARGE, LARGE + 1],
+        [-LARGE, 1],
+        [2**64 - 1, 2**64 - 2],
+        [2**64 - 1, 1],
+        pytest.param([2**64 - 1, -1], id="too many for an integer of NumPy"),
+        pytest.param([10**400, 10**400 + 1], id="400 digits"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["plain", "object", "nullable", "decimal", "category"])
+def test_labels_come_out_as_they_went_in(values, kind):
+    if kind == "nullable" and not -(2**63) <= min(values) <= max(values) < 2**64:
+        pytest.skip("too large")
+    y = pd.Series(values * 30, dtype=object)
+    if kind == "plain":
+        y = pd.Series(values * 30)
+    elif kind == "nullable":
+        y[0] = None
+        try:
+            y = y.astype("Int64" if max(values) < 2**63 else "UInt64")
+        except (TypeError, OverflowError, ValueError):
+            pytest.skip("not of one type")
+    elif kind == "decimal":
+        y = y.map(decimal.Decimal)
+    elif kind == "category":
+        y = y.astype("category")
+    plan = make_plan(table(x=np.linspace(0, 1, 60), y=y))
+    assert sorted(map(str, plan.classes)) == sorted(map(str, values))
+    X, known = plan.examples(table(x=np.linspace(0, 1, 60), y=y))
+    model = make_pipeline(plan, len(known), **SMALL).fit(X, known)
+    assert {str(label) for label in model.classes_} == set(map(str, values))
+    assert {str(label) for label in model.predict(X)} <= set(map(str, values))
+
+
+def test_labels_that_are_too_large_for_a_whole_float_stay_apart():
+    assert list(make_plan(table(x=np.linspace(0, 1, 60), y=[1e300, 2e300] * 30)).classes) == ["1e+300", "2e+300"]
+    assert set(tabular.labels(pd.Series([LARGE, LARGE - 1, 1.5], dtype=object))) == {str(LARGE), str(LARGE - 1), "1.5"}
+
+
+def test_a_rare_label_beyond_int64_does_not_make_floats_of_the_others():
+    y = [LARGE] * 30 + [LARGE - 1] * 30 + [2**64 - 1]
+    given = table(x=np.linspace(0, 1, 61), y=y)
+    _, labels = make_plan(given, "classes").examples(given)
+    assert labels.tolist() == y[:60]
+
+
+def test_a_true_or_false_target_may_have_gaps():
+    y = [True, None, False] * 20
+    plan = make_plan(given := table(x=np.linspace(0, 1, 60), y=y))
+    assert (list(plan.classes), plan.untargeted) == ([False, True], 20)
+    assert plan.examples(given)[1].tolist() == [True, False] * 20
+
+
+@pytest.mark.parametrize("value", [1e300, -1e38, HUGE])
+def test_a_target_beyond_what_a_network_can_give_is_found_before_training(value):
+    y = [value if i == 6 else i / 7 for i in range(M)]
+    with pytest.raises(TableError, match=r"'y' is (too large|infinite) in row 7 \('"):
+        make_plan(table(x=np.arange(M) + 0.5, y=pd.Series(y, dtype=object)))
+
+
+def test_targets_and_columns_that_a_network_can_just_hold_are_learned():
+    y = np.linspace(-1e37, 1e37, M)
+    plan = make_plan(given := table(x=np.linspace(1, 2, M) * 1e149, y=y))
+    X, numbers = plan.examples(given)
+    predicted = make_pipeline(plan, M, **SMALL).fit(X, numbers).predict(X)
+    assert np.isfinite(predicted).all()
+
+
+@pytest.mark.parametrize("value", [1e300, -2e150, HUGE])
+def test_a_column_too_large_to_be_standardized_is_named_with_its_row(value):
+    with pytest.raises(TableError, match=r"column 'c' is (-?\S+, beyond 1e\+150,|infinite) in row 4"):
+        column(pd.Series([1.5, 2, 3, value] + [5] * 116, dtype=object))
+    model = Columns({"c": "number"})
+    with pytest.raises(TableError, match="in row 2"):
+        model.fit_transform(pd.DataFrame({"c": pd.Series([1, value], dtype=object)}))
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1600-05-01", "2999-12-31", "9999-12-31"])
+@pytest.mark.parametrize("kind", ["text", "date", "datetime64[s]", "datetime64[us]"])
+def test_dates_of_the_years_1_to_9999_are_learned(day, kind):
+    days = [day if i % 4 == 0 else f"2024-01-{1 + i % 28:02}" for i in range(M)]
+    if kind == "date":
+        days = [datetime.date.fromisoformat(each) for each in days]
+    elif kind != "text":
+        days = np.array(days, kind)
+    plan = make_plan(given := table(d=days, x=np.linspace(0, 1, M), y=halves()))
+    assert plan.columns[0].role == "date"
+    X, y = plan.examples(given)
+    model = make_pipeline(plan, M, **SMALL).fit(X, y)
+    assert np.isfinite(model.predict_proba(X)).all()
+    parts = DateParts().fit_transform(pd.DataFrame({"d": np.array([day], "datetime64[us]")}))
+    assert parts[0, 0] == (np.datetime64(day) - np.datetime64("1970-01-01")).astype(int)
+
+
+@pytest.mark.parametrize(("days", "year"), [(5_000_000, 15659), (-5_000_000, -11720)])
+def test_a_date_of_another_year_is_named_with_its_column_and_row(days, year):
+    dates = np.array([days if i == 3 else i for i in range(M)]).astype("datetime64[D]").astype("datetime64[s]")
+    message = f"column 'd' has a date in the year {year} in row 4, wanted 1 to 9999"
+    with pytest.raises(TableError, match=message):
+        make_plan(table(d=dates, x=np.linspace(0, 1, M), y=halves()))
+    with pytest.raises(TableError, match=message):
+        Columns({"d": "date"}).fit_transform(pd.DataFrame({"d": dates}))

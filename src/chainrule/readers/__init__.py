@@ -1,7 +1,7 @@
 """From a file, a folder of images or the name of a bundled data set to one Table. Errors are one clear line.
 
-Nothing is downloaded, nothing is unpickled, nothing outside the source is opened, and the memory that a source takes is
-limited (see common.size_limit). pandas, pyarrow, h5py and Pillow are imported when a source needs them.
+Nothing is downloaded, nothing is unpickled, nothing outside the source is opened, and the memory and the work that a
+source takes are limited (see common.size_limit). pandas, pyarrow, h5py and Pillow are imported where they are needed.
 """
 
 import errno
@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule import datasets
 from chainrule.readers import delimited, hdf5, idx, images, npz, parquet
-from chainrule.readers.common import ReaderError, Table, check_target, regular
+from chainrule.readers.common import ReaderError, Table, check_target, regular, shown_name
 from chainrule.readers.frames import split
 from chainrule.readers.images import IMAGES
 from chainrule.text import did_you_mean
@@ -40,7 +40,7 @@ def read(
     gray: bool = False,
     labels: str | os.PathLike[str] | None = None,
 ) -> Table:
-    """Read any supported source; a path that exists wins over a bundled data set of that name.
+    r"""Read any supported source; a path that exists wins over a bundled data set of that name.
 
     source: a path (its extension tells the format, see FORMATS) or a name from chainrule.datasets.NAMES.
     target: the column of a table to predict (without it y is None), or the key of the target among arrays.
@@ -49,7 +49,8 @@ def read(
     labels: the label file of IDX images, where it is not beside them under the usual name.
 
     In .npz and .h5 files the target is called by its bare word: train_set_y and test_set_y are both "y".
-    Text is UTF-8, UTF-16 with a byte order mark, or else Windows-1252, with a warning.
+    Text is UTF-8, or UTF-16 or UTF-32 with a byte order mark, or else, with a warning, one of these two without a
+    mark, or Windows-1252. Whole numbers stay exact. Names of files and folders that are no UTF-8 have \xff for a byte.
     Image files come in the order of their names; in a folder, hidden files and other files are ignored.
     Raises ReaderError, for hostile files in bounded memory: a source may open to 64 times its size and 256 MiB.
     """
@@ -81,7 +82,7 @@ def read(
             return hdf5.read(path, target)
         case image if image in IMAGES:
             check_target(path, target, None)
-            return images.table(path.name, [path], image_size, gray)
+            return images.table(shown_name(path), [path], image_size, gray)
     raise ReaderError(f"{path}: unknown format, wanted {FORMATS}")
 
 

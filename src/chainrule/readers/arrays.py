@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.readers.common import ReaderError, Table, check_size, regular
+from chainrule.readers.common import ReaderError, Table, check_size, regular, shown_name
 from chainrule.text import did_you_mean, first_few
 
 # In .npz and .h5 files "train_set_x" is of the part "train" and means "x". The first part found is read.
@@ -56,13 +57,13 @@ def table(path: Path, keys: Sequence[str], load: Callable[[str], NDArray[Any]], 
 
     X, image_shape = _rows(path, xs[0], load(xs[0]))
     if not ys:
-        return Table(path.name, X, None, None, image_shape)
+        return Table(shown_name(path), X, None, None, image_shape)
     y = _targets(path, ys[0], load(ys[0]), len(X))
     classes = next((_decoded(path, key, load(key)) for key in keys if words[key] in _CLASS_WORDS), np.empty(0, str))
     if classes.dtype.kind == "U" and y.dtype.kind in "iu" and 0 <= y.min() <= y.max() < classes.size:
         check_size(path, classes.itemsize * len(y), regular(path), "the target, by the names of the classes,")
         y = classes.ravel()[y]
-    return Table(path.name, X, y, words[ys[0]] if words[ys[0]] in _Y_WORDS else ys[0], image_shape)
+    return Table(shown_name(path), X, y, words[ys[0]] if words[ys[0]] in _Y_WORDS else ys[0], image_shape)
 
 
 def _rows(path: Path, key: str, X: NDArray[Any]) -> tuple[NDArray[np.float32], tuple[int, int, int] | None]:
@@ -87,6 +88,14 @@ def pixels(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], tuple[int, i
 
 def _targets(path: Path, key: str, y: NDArray[Any], m: int) -> NDArray[Any]:
     y = _decoded(path, key, y)
+    for row, item in enumerate(y.ravel().tolist() if y.dtype.kind in "SO" else (), 1):
+        with suppress(AttributeError):  # of what is neither bytes nor text
+            try:
+                item.decode()
+            except UnicodeDecodeError:
+                raise ReaderError(
+                    f"{path}: {key!r} is no UTF-8 text in row {row} ({item[:20]!r}), wanted numbers or text"
+                ) from None
     if y.dtype.kind not in "biufU":
         raise ReaderError(f"{path}: {key!r} holds {y.dtype}, wanted numbers or text")
     if y.ndim == 2 and y.shape[1] > 1 and len(y) == m and y.dtype.kind != "U":
@@ -98,7 +107,13 @@ def _targets(path: Path, key: str, y: NDArray[Any], m: int) -> NDArray[Any]:
 
 
 def _decoded(path: Path, key: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Bytes as text, where they are UTF-8."""
+    """Bytes as text, where they are UTF-8. Refused is text of code points that no text has."""
+    if values.dtype.kind == "U" and values.size:
+        codes = np.ascontiguousarray(values).view(values.dtype.byteorder + "u4").reshape(values.size, -1)
+        if (wrong := (codes > sys.maxunicode) | ((codes >> 11) == 0xD800 >> 11)).any():
+            i = int(np.argmax(wrong.any(axis=1)))
+            code = codes[i, np.argmax(wrong[i])]
+            raise ReaderError(f"{path}: {key!r} is no text in row {i + 1}: its code point {code:#x} is not Unicode's")
     items = values.ravel().tolist() if values.dtype.kind in "SO" else []
     if items and all(isinstance(item, bytes | str) for item in items):
         with suppress(UnicodeDecodeError):

@@ -43,7 +43,12 @@ class Table:
     y: "pd.Series | NDArray[Any] | None"  # length m; missing targets stay missing
     target: str | None
     image_shape: tuple[int, int, int] | None = None  # (height, width, channels) when rows are images
-    files: tuple[str, ...] | None = None  # the file of each row, as class/name.png, when rows are image files
+    files: tuple[str, ...] | None = None  # of each row, as class/name.png (see shown_name), when rows are image files
+
+
+def shown_name(path: Path) -> str:
+    r"""The name of a file or folder as text, which no name has to be: \xff for a byte that is no UTF-8."""
+    return os.fsencode(path.name).decode(errors="backslashreplace")
 
 
 @contextmanager
@@ -97,15 +102,22 @@ def check_size(path: Path, opened: int, size: int, what: str = "it") -> None:
 def content(path: Path) -> bytes:
     """The bytes of a file, unpacked where its name ends in .gz."""
     size = regular(path)
+    check_size(path, size, size)
     zipped = path.suffix.lower() == ".gz"
     pieces, length = [], 0
-    with opening(path, "gzip" if zipped else "a file"), open(path, "rb") as raw:
+    with opening(path, "gzip" if zipped else "a file"), open(path, "rb", opener=_at_once) as raw:
         file = gzip.GzipFile(fileobj=raw) if zipped else raw
-        while piece := file.read(16 * MIB if zipped else size + 1):
+        # Files of /proc have a size of 0, whatever is in them.
+        while piece := file.read(16 * MIB if zipped else max(size + 1, MIB)):
             pieces.append(piece)
             length += len(piece)
             check_size(path, length, size)
         return b"".join(pieces)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file so that nothing waits for its data: they are all there, or it is no file of data."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def check_target(where: object, target: str | None, known: str | None) -> None:

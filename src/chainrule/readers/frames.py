@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from chainrule.readers.common import ReaderError, Table
+from chainrule.readers.common import ReaderError, Table, shown_name
 from chainrule.text import did_you_mean, first_few
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ MOST_COLUMNS = 250_000  # pandas takes some 30 µs for each
 
 def split(where: str | Path, frame: "pd.DataFrame", target: str | None) -> Table:
     """A whole frame as a Table: the column `target` is y, the rest is X."""
-    name = Path(where).name
+    name = shown_name(Path(where))
     check_names(where, frame.columns)
     if not len(frame) or not len(frame.columns):
         raise ReaderError(f"{where}: no examples, got {len(frame)} rows of {len(frame.columns)} columns")
@@ -27,15 +27,31 @@ def split(where: str | Path, frame: "pd.DataFrame", target: str | None) -> Table
         raise ReaderError(f"{where}: no column {target!r}.{hint} Columns: {columns}")
     if len(frame.columns) == 1:
         raise ReaderError(f"{where}: {target!r} is the only column, nothing is left to predict it from")
-    return Table(name, frame.drop(columns=target), frame[target], target)
+    return Table(name, frame.drop(columns=target), _text(where, frame[target]), target)
+
+
+def _text(where: object, column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The column with bytes as the text that they are."""
+    if column.dtype != object or not any(isinstance(value, bytes) for value in column):
+        return column
+    values = []
+    for row, value in enumerate(column, 1):
+        try:
+            values.append(value.decode() if isinstance(value, bytes) else value)
+        except UnicodeDecodeError:
+            raise ReaderError(
+                f"{where}: column {str(column.name)!r} holds bytes that are no UTF-8 text in row {row} "
+                f"({value[:20]!r}), wanted numbers or text"
+            ) from None
+    return column.__class__(values, column.index, name=column.name)
 
 
 def check_names(where: object, names: Iterable[str]) -> None:
-    """Refuse columns of the same name, and more columns than a frame is made for."""
+    """Refuse columns of the same name (but none at all), and more columns than a frame is made for."""
     counts = Counter(names)
-    if twice := [name for name, n in counts.items() if n > 1]:
+    if twice := [name for name, n in counts.items() if name and n > 1]:
         raise ReaderError(f"{where}: several columns are called {first_few(twice, quoted=True)}; rename all but one")
-    if len(counts) > MOST_COLUMNS:
+    if counts.total() > MOST_COLUMNS:
         raise ReaderError(
-            f"{where}: {len(counts):,} columns, wanted at most {MOST_COLUMNS:,}; save arrays X and y (.npz)"
+            f"{where}: {counts.total():,} columns, wanted at most {MOST_COLUMNS:,}; save arrays X and y (.npz)"
         )

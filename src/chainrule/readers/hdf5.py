@@ -101,13 +101,15 @@ def _check_heaps(path: Path, data: "h5py.Dataset") -> None:
     if data.file.id.get_create_plist().get_sizes() != (8, 8):  # of addresses and lengths, and nobody writes others
         raise damaged
     with open(path, "rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as file:
-        heap = -1
+        heap, texts = -1, 0
         while (heap := file.find(b"GCOL\1\0\0\0", heap + 1)) >= 0:
             at = heap + 16
             end = min(heap + int.from_bytes(file[heap + 8 : at], "little"), len(file))
             while at + 16 <= end:  # index (2 bytes, 0: free space), count (2), 4 more, length, then the text
                 free, length = file[at : at + 2] == b"\0\0", int.from_bytes(file[at + 8 : at + 16], "little")
-                if free and length < 16:
+                texts += 1
+                # Of heaps within one another, which would take their number squared, there are more than have room.
+                if (free and length < 16) or 16 * texts > len(file):
                     raise damaged
                 at += length if free else 16 + -(-length // 8) * 8
 
@@ -138,6 +140,8 @@ def _check_chunks(path: Path, key: str, data: "h5py.Dataset", size: int) -> None
     least = 5 if 3 in filters else 1  # of less than the 4 bytes of its sum, HDF5 would sum up −1, and crash
     if odd := [each for each in sizes if not least <= each <= size]:
         raise ReaderError(f"{path}: a chunk of {key!r} has {odd[0]} bytes, which cannot be; write it anew")
+    if sum(sizes) > size:
+        raise ReaderError(f"{path}: chunks of {key!r} lie in the same place of the file; write it anew")
     for offset in suspects:
         opener = zlib.decompressobj()
         opener.decompress(data.id.read_direct_chunk(offset)[1], whole + 5)  # 4 bytes of a fletcher32 sum may follow

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.readers.arrays import pixels
-from chainrule.readers.common import ReaderError, Table, check_target, content
+from chainrule.readers.common import ReaderError, Table, check_target, content, shown_name
 
 
 def read(path: Path, target: str | None, labels: str | os.PathLike[str] | None) -> Table:
@@ -20,11 +20,11 @@ def read(path: Path, target: str | None, labels: str | os.PathLike[str] | None) 
     file = Path(labels) if labels is not None else next(iter(beside), None)
     check_target(path, target, "label" if file else None)
     if file is None:
-        return Table(path.name, X, None, None, image_shape)
+        return Table(shown_name(path), X, None, None, image_shape)
     y = _array(file, 1).astype(np.int64)
     if len(y) != len(X):
         raise ReaderError(f"{file}: {len(y)} labels for the {len(X)} images of {path.name}")
-    return Table(path.name, X, y, "label", image_shape)
+    return Table(shown_name(path), X, y, "label", image_shape)
 
 
 def _array(path: Path, ndim: int) -> NDArray[np.uint8]:

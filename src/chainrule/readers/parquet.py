@@ -10,10 +10,12 @@ from chainrule.readers.frames import check_names
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _MOST_ROWS = 65_536  # at a time
+_MOST_PIECES = 250_000  # columns of all batches, beside one for each 64 bytes of the file: each takes some 10 µs
 # The fields of the footer and of the header of a page by their ids. Source: parquet.thrift of Apache Parquet.
-_SCHEMA, _GROUPS = 2, 4
+_SCHEMA, _GROUPS, _ENCRYPTION = 2, 4, 8
 _LENGTH, _CHILDREN = 2, 5  # in an element of the schema
 _COLUMNS = 1  # in a group of rows
 _ELSEWHERE, _ABOUT = 1, 3  # in a column: the path of another file, and the following
@@ -25,10 +27,14 @@ def read(path: Path) -> "pd.DataFrame":
     """The table in a file; a named index is a column of it. Columns of lists and the like are refused."""
     size = regular(path)
     with opening(path, "Parquet"):
+        import pandas as pd
         import pyarrow as pa
         from pyarrow import parquet
 
         with open(path, "rb") as raw:
+            raw.seek(max(0, size - 4))
+            if raw.read() == b"PARE":
+                raise _encrypted(path)
             about = parquet.read_metadata(raw)
             schema = about.schema.to_arrow_schema()
             check_names(path, schema.names)
@@ -43,15 +49,52 @@ def read(path: Path) -> "pd.DataFrame":
                 raise
             except (AttributeError, LookupError, TypeError, ValueError):
                 raise ReaderError(f"{path}: the footer of this Parquet file, or a page, is damaged") from None
+            if about.num_rows / rows * len(schema) > _MOST_PIECES + size // 64:
+                raise ReaderError(
+                    f"{path}: texts as long as its longest could stand in each of the {about.num_rows:,} rows, so that "
+                    f"{rows:,} fit into the memory at a time; save it in parts, or without the long texts"
+                )
             batches, opened = [], 0
             for batch in parquet.ParquetFile(raw, metadata=about).iter_batches(batch_size=rows):
                 batches.append(batch)
                 opened += max(batch.nbytes, 8 * batch.num_rows * batch.num_columns)
                 check_size(path, opened, size)
-        frame = pa.Table.from_batches(batches, schema).to_pandas()
+        table = pa.Table.from_batches(batches, schema)
+        for name, column in zip(schema.names, table.columns, strict=True):
+            _check_text(path, name, column)
+        # Dates as objects of Python would end with the year 9999, in an error without a column.
+        try:
+            frame = table.to_pandas(date_as_object=False)
+        except Exception:  # which does not name the column
+            for name, column in zip(schema.names, table.columns, strict=True):
+                with opening(path, f"column {name!r} of {column.type}"):
+                    column.to_pandas()
+            raise
         frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
         frame.columns = [str(column) for column in frame.columns]
+        exact = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+        # With a missing value among them, whole numbers have become floats: beyond 2⁵³, other numbers.
+        for name, column in zip(schema.names, table.columns, strict=True):
+            if column.type in exact and column.null_count and name in frame and (frame[name].abs() >= 2**53).any():
+                frame[name] = column.to_pandas(types_mapper=exact.get)
         return frame
+
+
+def _check_text(path: Path, name: str, column: "pa.ChunkedArray") -> None:
+    """Refuse text that is no UTF-8, with its row."""
+    import pyarrow as pa
+
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        row = 1
+        for item in column:
+            try:
+                item.as_py()
+            except UnicodeDecodeError:
+                raise ReaderError(f"{path}: column {name!r} is no UTF-8 text in row {row}; write it anew") from None
+            row += 1
+        raise ReaderError(f"{path}: column {name!r} is damaged: {error}") from None
 
 
 def _row(path: Path, raw: BinaryIO, size: int) -> int:
@@ -63,20 +106,29 @@ def _row(path: Path, raw: BinaryIO, size: int) -> int:
     raw.seek(size - 8)
     raw.seek(size - 8 - int.from_bytes(raw.read(4), "little"))
     footer, _ = thrift.struct(raw.read())
+    if _ENCRYPTION in footer:
+        raise _encrypted(path)
     leaves = [element for element in footer[_SCHEMA][1:] if not element.get(_CHILDREN)]
-    widths, unpacked = [max(8, leaf.get(_LENGTH, 0)) for leaf in leaves], 0
+    widths, unpacked, packed = [max(8, leaf.get(_LENGTH, 0)) for leaf in leaves], 0, 0
     for group in footer[_GROUPS]:
         for j, chunk in enumerate(group[_COLUMNS]):
             about = chunk[_ABOUT]
             start = min(about[key] for key in (_DATA, _DICTIONARY) if about.get(key))
             if _ELSEWHERE in chunk or start < 0 or not 0 <= about[_PACKED] <= size - start:
                 raise ReaderError(f"{path}: a column lies outside of the file; write it anew")
+            packed += about[_PACKED]
+            if packed > size:
+                raise ReaderError(f"{path}: columns lie in the same place of the file; write it anew")
             for page in _pages(raw, start, start + about[_PACKED]):
                 unpacked += page
                 check_size(path, unpacked, size)
                 if about[_TYPE] == _TEXT:
                     widths[j] = max(widths[j], page)
     return sum(widths)
+
+
+def _encrypted(path: Path) -> ReaderError:
+    return ReaderError(f"{path}: is encrypted; save it without encryption")
 
 
 def _pages(raw: BinaryIO, at: int, end: int) -> Iterator[int]:

@@ -10,7 +10,16 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.readers import Table
-from chainrule.tabular.values import TableError, check_columns, check_inf, labels, numbers, numeric, to_dates, to_floats
+from chainrule.tabular.values import (
+    TableError,
+    check_columns,
+    check_range,
+    labels,
+    numbers,
+    numeric,
+    to_dates,
+    to_floats,
+)
 
 Task = Literal["binary", "classes", "regression"]
 
@@ -68,7 +77,7 @@ class Plan:
         y = labels(table.y) if self.classes is not None else numbers(table.y, self.target)
         known = np.asarray(pd.notna(table.y))
         if self.classes is not None:
-            known = known & np.isin(y, list(self.classes))
+            known = known & np.isin(y, np.array(list(self.classes), y.dtype))
         return table.X.loc[known] if isinstance(table.X, pd.DataFrame) else table.X[known], y[known]
 
 
@@ -121,7 +130,7 @@ def make_plan(
 def _are_classes(y: "pd.Series[Any]") -> bool:
     if y.nunique() == 2 or not numeric(y):
         return True
-    values = pd.to_numeric(y).to_numpy(float)
+    values = to_floats(y)
     whole = np.isfinite(values).all() and (values == np.round(values)).all()
     return bool(whole and y.nunique() <= min(20, len(y) / 10))
 
@@ -151,6 +160,7 @@ def _column(values: "pd.Series[Any]", keep: bool) -> Column:
     if kind == "categorical":
         known = known.astype(known.cat.categories.dtype)
     elif kind in ("datetime64", "datetime", "date"):
+        to_dates(known, "")  # which sees what is out of range
         return Column(name, "date", _span(known), missing)
     elif kind not in ("boolean", "string") and not numeric(known):
         known = known.map(str)  # lists, bytes, a mixture: some cannot be counted otherwise
@@ -170,7 +180,7 @@ def _number(name: str, known: "pd.Series[Any]", missing: int, keep: bool) -> Col
     good = values[~np.isnan(values)]
     if len(good) < 0.9 * len(known):
         return None
-    check_inf(known, values)
+    check_range(known, values)
     span = np.ptp(good) + 1
     counter = not missing and len(np.unique(good)) == len(good) == len(known) and (good == np.round(good)).all()
     named = re.search(r"(^|[\W_]|[a-z](?=I))(id|ID|Id|index|key)$", name)

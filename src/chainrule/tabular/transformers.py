@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from chainrule._types import Array
 from chainrule.checks import plain
-from chainrule.tabular.values import check_columns, check_inf, to_booleans, to_dates, to_floats
+from chainrule.tabular.values import check_columns, check_range, to_booleans, to_dates, to_floats
 
 
 class Columns(TransformerMixin, BaseEstimator):
@@ -46,7 +46,7 @@ class Columns(TransformerMixin, BaseEstimator):
         values = values.reset_index(drop=True)
         if role == "number":
             floats = to_floats(values)
-            check_inf(values, floats)
+            check_range(values, floats)
             return floats
         if role == "boolean":
             return to_booleans(values)
@@ -83,6 +83,6 @@ class DateParts(TransformerMixin, BaseEstimator):
         parts: list[Any] = []
         for name in X.columns:
             d = X[name].dt
-            days = (X[name] - pd.Timestamp(0)) / pd.Timedelta(days=1)
+            days = (X[name] - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1)
             parts += [days, d.year, d.month, d.day, d.day_of_week, d.hour]
         return np.column_stack([part.to_numpy(float) for part in parts])

@@ -1,6 +1,7 @@
 """Values of a column as what they are: numbers, dates, booleans, labels. No function changes its argument."""
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,10 @@ import pandas as pd
 from chainrule._types import Array
 from chainrule.errors import ChainruleError
 from chainrule.text import did_you_mean, first_few
+
+MOST_WHOLE = 2**53  # below it, a float is the whole number that it stands for
+MOST_INPUT = 1e150  # squared and summed up, still far below the largest float64
+MOST_TARGET = 1e37  # a tenth of what float32 can hold, in which networks compute
 
 
 class TableError(ChainruleError, ValueError):
@@ -23,39 +28,66 @@ def check_columns(wanted: Iterable[str], frame: pd.DataFrame) -> None:
         raise TableError(f"no column {absent[0]!r}{more}.{hint} Columns: {first_few(frame.columns, 30)}")
 
 
-def check_inf(column: "pd.Series[Any]", floats: Array) -> None:
-    """TableError, with the row, if one of the numbers of a column is infinite."""
-    if np.isinf(floats).any():
-        row = column.index[np.argmax(np.isinf(floats))]
-        row = row + 1 if isinstance(row, (int, np.integer)) else row  # files count from 1
-        raise TableError(f"column {str(column.name)!r} is infinite in row {row}: correct it, or leave it empty")
+def check_range(column: "pd.Series[Any]", floats: Array) -> None:
+    """TableError, with the row, if one of the numbers of a column is infinite, or too large to be standardized."""
+    wrong = np.abs(floats) > MOST_INPUT
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        what = "infinite" if np.isinf(floats[i]) else f"{floats[i]:g}, beyond {MOST_INPUT:g},"
+        where = f"in row {_row(column, i)}"
+        raise TableError(f"column {str(column.name)!r} is {what} {where}: correct it, or leave it empty")
+
+
+def _row(column: "pd.Series[Any]", i: int) -> object:
+    """What to call the row of the i-th value: files count from 1."""
+    row = column.index[i]
+    return row + 1 if isinstance(row, (int, np.integer)) else row
 
 
 def labels(y: Any) -> Array:
-    """The labels of the classes: booleans and whole numbers as they are, all else as text."""
+    """The labels of the classes: booleans and whole numbers as they are, all else as text; 0 where one is missing."""
     y = pd.Series(y)
-    if pd.api.types.infer_dtype(y, skipna=False) == "boolean":
-        return np.asarray(y, dtype=bool)
+    known = y.notna()
+    kind = pd.api.types.infer_dtype(y, skipna=True)
+    if kind == "boolean":
+        return np.asarray(y.where(known, False), dtype=bool)
     if not numeric(y):
         return np.asarray(y.astype(str).str.strip(), dtype=str)
-    values = to_floats(y)
-    whole = np.isfinite(values) & (values == np.round(values))
-    if (whole | np.isnan(values)).all():
-        return np.where(whole, values, 0).astype(np.int64)
-    return values.astype(str)
+    floats = to_floats(y)
+    y = pd.Series(floats) if kind.startswith("timedelta") else y
+    items = y[known.to_numpy()].tolist()
+    if all(_is_whole(item) for item in items):
+        whole = np.zeros(len(y), object)
+        whole[known.to_numpy()] = [int(item) for item in items]
+        for dtype in (np.int64, np.uint64):
+            if all(np.iinfo(dtype).min <= item <= np.iinfo(dtype).max for item in (whole.min(), whole.max())):
+                return whole.astype(dtype)
+        return whole.astype(str)
+    # Beyond 2⁵³ a float would be another number.
+    large = np.abs(floats) >= MOST_WHOLE
+    text = floats.astype(str).astype(object)
+    text[large] = y.astype(str).to_numpy()[large]
+    return text.astype(str)
+
+
+def _is_whole(item: Any) -> bool:
+    """Whether a number is whole and known to the last digit, as floats are below 2⁵³ only."""
+    known = abs(item) < MOST_WHOLE if isinstance(item, float) else abs(item) < inf
+    return isinstance(item, int) or (known and item == int(item))
 
 
 def numbers(y: Any, target: str) -> Array:
-    """The target as numbers, NaN where it is missing. Raises TableError for text and infinity."""
+    """The target as numbers, NaN where it is missing. Raises TableError for text and for what no network can give."""
     y = pd.Series(y).reset_index(drop=True)
     values = to_floats(y)
-    for wrong, what in (
-        (np.isnan(values) & y.notna().to_numpy(), "is not a number"),
-        (np.isinf(values), "is infinite"),
+    for wrong, what, wanted in (
+        (np.isnan(values) & y.notna().to_numpy(), "is not a number", "regression needs numbers"),
+        (np.isinf(values), "is infinite", "regression needs numbers"),
+        (np.abs(values) > MOST_TARGET, "is too large", f"wanted at most {MOST_TARGET:g}; rescale or correct it"),
     ):
         if wrong.any():
             i = int(np.argmax(wrong))
-            raise TableError(f"the target {target!r} {what} in row {i + 1} ({str(y[i])!r}): regression needs numbers")
+            raise TableError(f"the target {target!r} {what} in row {i + 1} ({str(y[i])!r:.80}): {wanted}")
     return values
 
 
@@ -71,12 +103,27 @@ def to_floats(values: "pd.Series[Any]") -> Array:
         values = pd.to_timedelta(values).dt.total_seconds()
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
-    return np.asarray(pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan))
+    try:
+        values = pd.to_numeric(values, errors="coerce")
+    except OverflowError:  # of whole numbers of more than 308 digits
+        values = values.map(lambda v: v if abs(v) <= MOST_INPUT else inf, na_action="ignore")
+    return np.asarray(values.to_numpy(float, na_value=np.nan))
 
 
 def to_dates(values: "pd.Series[Any]", form: str) -> "pd.Series[Any]":
-    """As datetime64 without time zone, NaT where it is not a date of that format ("" for what is a date already)."""
-    return pd.to_datetime(values, format=form or None, errors="coerce", utc=True).dt.tz_localize(None)
+    """As datetime64 without time zone, NaT where it is not a date of that format ("" for what is a date already).
+
+    Raises TableError, with the row, for a year before 1 or beyond 9999.
+    """
+    dates = pd.to_datetime(values, format=form or None, errors="coerce", utc=True).dt.tz_localize(None)
+    wrong = (dates.dt.year < 1) | (dates.dt.year > 9999)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise TableError(
+            f"column {str(values.name)!r} has a date in the year {dates.dt.year.iloc[i]} in row {_row(values, i)}, "
+            "wanted 1 to 9999: correct it, or leave it empty"
+        )
+    return dates
 
 
 def to_booleans(values: "pd.Series[Any]") -> Array:
