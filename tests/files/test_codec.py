@@ -623,6 +623,15 @@ def test_what_would_not_be_read_is_not_written_either(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+def test_many_keys_that_may_hash_alike_are_not_written_either(trip):
+    for keys in ({k * (2**61 - 1) for k in range(2000)}, {(k,) for k in range(2000)}):
+        for value in (keys, dict.fromkeys(keys)):
+            with pytest.raises(codec.UnsafeStateError, match="keys that are neither text nor numbers"):
+                codec.encode(value, {})
+    numbers = {np.int64(k): 0.5 for k in range(2000)}
+    assert trip(numbers) == numbers
+
+
 @LINUX
 @pytest.mark.parametrize("name", BOMBS)
 def test_little_files_that_would_become_large_are_refused_in_bounded_memory_and_time(tmp_path, name):

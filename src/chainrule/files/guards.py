@@ -160,11 +160,9 @@ def _check_column_transformer(made: Any, state: Mapping[str, Any]) -> None:
         return
     n, indices = made.n_features_in_, made._transformer_to_input_indices
     for name, _, columns in made.transformers_:
-        given = np.asarray(indices[name], dtype=np.int64)
-        fits = isinstance(name, str) and given.shape == (_count(made, columns),)
-        require(
-            fits and all(0 <= k < n for k in indices[name]), "the columns of a transformer are not among its columns"
-        )
+        given = list(indices[name])
+        inside = len(given) == _count(made, columns) and all(_whole(k) and 0 <= k < n for k in given)
+        require(isinstance(name, str) and inside, "the columns of a transformer are not among its columns")
 
 
 def _count(made: Any, columns: Any) -> int:
