@@ -246,7 +246,7 @@ options = {"batch_size": 20}, {"clip_norm": 0.1, "dropout": 0.2}
 kinds = training, *(lambda options=options: training(**options) for options in options), gradients, outputs
 for kind in kinds:
     wanted = kind()()
-    for room in range(0, 160 << 20, 4 << 20):
+    for room in range(0, 160 << 20, 8 << 20):
         function = kind()
         if not refused(room, function):
             break
@@ -261,4 +261,4 @@ print(refusals)
 def test_a_call_that_had_too_little_memory_gives_the_same_bits_when_it_is_made_again():
     out, errors, code = ended(begun(LITTLE_MEMORY, MALLOC_MMAP_THRESHOLD_="65536"))  # what is freed is given back
     assert (code, errors) == (0, "")
-    assert int(out) >= 20
+    assert int(out) >= 10
