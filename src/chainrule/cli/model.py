@@ -45,7 +45,7 @@ _ABOUT = {
 
 def is_about(about: Any) -> bool:
     """Whether this has the form of what `train` writes about a model."""
-    scores = list(about["test"].values()) if _fits(about, _ABOUT) else [None]
+    scores: list[Any] = list(about["test"].values()) if _fits(about, _ABOUT) else [None]
     # Of each model the same scores.
     return all(isinstance(each, dict) and _fits(each, dict.fromkeys(scores[0], float)) for each in scores)
 
@@ -110,7 +110,7 @@ class Trained:
             raise CommandError(f"{path}: its images of {shape!r:.100} are not its {inputs} inputs")
         if (about["classes"] is not None) != hasattr(model, "classes_"):
             raise CommandError(f"{path}: says it has classes where its model has none, or none where it has")
-        named = getattr(model, "named_steps", {}).keys() >= {"columns", "inputs"}
+        named = model.named_steps.keys() >= {"columns", "inputs"}
         if bool(columns) != named:
             raise CommandError(f"{path}: says it has columns where its model has none, or none where it has")
         return cls(model, about)
@@ -212,7 +212,7 @@ def at_work(path: Path) -> Iterator[None]:
     """Around what a model does: errors that are not for people, of a stranger's model, become one line, too."""
     try:
         yield
-    except (ValueError, ArithmeticError, OSError, MemoryError):
+    except (ValueError, ArithmeticError, OSError, MemoryError, ImportError):
         raise
     except Exception as error:
         raise CommandError(f"{path}: the model does not work: {type(error).__name__}: {one_line(error)}") from error

@@ -148,7 +148,8 @@ def _check_files(run: Run) -> None:
     """CommandError where the model could not be saved, or the checkpoint not be used: now, not after hours."""
     others: dict[str, str | Path | None] = {"is the data": run.data if os.path.exists(run.data) else None}
     if run.report is not None:
-        others |= {"the report goes there": run.report / REPORT, "is the folder of the report": run.report}
+        others |= {"the report goes there": run.report / REPORT}
+        others |= {f"is in the way of the report, in {folder}": folder for folder in (run.report, *run.report.parents)}
     writable(run.out, "--out", "a chainrule model", _is_model)
     apart(run.out, "--out", others)
     if run.checkpoint is None:
