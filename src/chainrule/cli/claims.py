@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Json, console, print_json, report_file
+from chainrule.cli.common import CommandError, Json, report_file
+from chainrule.cli.output import console, print_json
 from chainrule.text import unknown
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def _show(say: Console, result: "Result | str") -> None:
     from chainrule.claims.common import cell, of_numbers
 
     if isinstance(result, str):
-        say.print(f"{result}\n")
+        say.print(result)
+        say.line()
         return
     right = [i for i in range(len(result.headers)) if of_numbers(result.rows, i)]
     shown = screen.table(result.headers, (map(cell, row) for row in result.rows), right)
@@ -109,7 +111,8 @@ def _show(say: Console, result: "Result | str") -> None:
             words = [*result.headers[i].split(), *(cell(row[i]) for row in result.rows)]
             shown.columns[i].max_width = max(map(len, words))
     say.print(shown)
-    say.print(f"Verdict: {result.verdict}. {result.summary}\n")
+    say.print(f"Verdict: {result.verdict}. {result.summary}")
+    say.line()
 
 
 def _stated(claim: "Claim") -> dict[str, Any]:

@@ -1,21 +1,14 @@
-"""What the commands share: their arguments, how they speak, and where they may write."""
+"""What the commands share: their arguments, their errors, and where they may write."""
 
-import json
-import sys
+import os
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.segment import Segment
 
-from chainrule.errors import ChainruleError, UserNote
-from chainrule.text import as_json as to_json
-from chainrule.text import without_controls
+from chainrule.errors import ChainruleError
 
 if TYPE_CHECKING:
     from chainrule.errors import Saved
@@ -39,46 +32,6 @@ class Stopped(BaseException):
         self.code = code
 
 
-class _Console(Console):
-    """Control characters in names, of a stranger's table or model, do not reach the terminal, which would obey them."""
-
-    def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=without_controls(segment.text))
-
-
-def console(silent: bool = False) -> Console:
-    """Where people read. Names from the data are shown as they are, not taken for markup."""
-    return _Console(quiet=silent, markup=False, emoji=False, highlight=False)
-
-
-def print_json(result: dict[str, Any]) -> None:
-    """One JSON object on stdout."""
-    text = json.dumps(to_json(result), ensure_ascii=False)
-    print("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
-
-
-def complain(kind: str, message: object) -> None:
-    """One line on stderr."""
-    print(f"{kind}:", without_controls(" ".join(str(message).split())), file=sys.stderr)
-
-
-@contextmanager
-def notes() -> Iterator[None]:
-    """Warnings for people become one line on stderr each, the others are left out."""
-    shown: set[str] = set()
-
-    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        if issubclass(category, UserNote) and str(message) not in shown:
-            shown.add(str(message))
-            complain("note", message)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = show
-        yield
-
-
 def writable(
     file: Path,
     option: str = "",
@@ -95,19 +48,34 @@ def writable(
     try:
         if new_folder:
             folder.mkdir(parents=True, exist_ok=True)
+        if file.is_symlink():
+            folder = Path(os.path.realpath(file)).parent
         if file.is_dir():
             raise CommandError(f"{file}: is a folder; name a file{other}")
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        there = file.exists()
+        if there and not os.access(file, os.W_OK):
+            raise CommandError(f"{file}: is protected, it may only be read; choose another name{other}")
+        if file.is_file() or not there:  # a pipe or a device is written to as it is
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except FileExistsError:
         raise CommandError(f"{folder}: is a file; name a folder{other}") from None
     except FileNotFoundError:
         raise CommandError(f"{folder}: no such folder") from None
     except OSError as error:
         raise CommandError(f"{folder}: cannot be written to ({error.strerror}); choose another{other}") from None
-    if file.exists() and not is_ours(file):
+    if there and not is_ours(file):
         raise CommandError(f"{file}: exists and is not {kind}; choose another name{other}")
     return file
+
+
+def apart(file: Path, option: str, others: Mapping[str, str | Path | None]) -> None:
+    """CommandError where a file to write is one of others, by whatever name; by what is to be said of each."""
+    from chainrule.files.atomic import same_file
+
+    for what, other in others.items():
+        if other is not None and same_file(file, other):
+            raise CommandError(f"{file}: {what}; choose another name with {option}")
 
 
 def report_file(folder: Path, name: str) -> Path:

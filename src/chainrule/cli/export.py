@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Json, Model, console, print_json, writable
+from chainrule.cli.common import CommandError, Json, Model, apart, writable
+from chainrule.cli.model import at_work, is_about
+from chainrule.cli.output import after, console, print_json
 
 
 def export(
@@ -25,20 +27,23 @@ def export(
     from chainrule.files import model as modelfile
 
     try:
+        apart(out, "FILE", {"is the model": model})
         writable(out, kind="an ONNX file", is_ours=exporting.is_onnx)
         header, trained = modelfile.load_with_about(model)
         about = header.get("about")
         if network_only and hasattr(trained, "steps"):
             trained = trained[-1]
-        written = exporting.export_onnx(trained, out, about=about if isinstance(about, dict) else {})
+        with at_work(model):
+            written = exporting.export_onnx(trained, out, about=about if is_about(about) else {})
     except ImportError as error:
         raise CommandError(str(error)) from None
-    if as_json:
-        ports = {name: [asdict(port) for port in getattr(written, name)] for name in ("inputs", "outputs")}
-        print_json({"model": str(model), "out": str(out), "opset": exporting.OPSET} | ports | written.metadata)
-        return
-    say = console()
-    say.print(f"Wrote {out} ({out.stat().st_size / 1000:,.0f} kB), ONNX opset {exporting.OPSET}")
-    for title, side in (("input", written.inputs), ("output", written.outputs)):
-        rows = [(port.name, port.type, " × ".join(map(str, port.shape)), port.meaning) for port in side]
-        say.print(screen.table((title, "type", "shape", ""), rows))
+    with after(out):
+        if as_json:
+            ports = {name: [asdict(port) for port in getattr(written, name)] for name in ("inputs", "outputs")}
+            print_json({"model": str(model), "out": str(out), "opset": exporting.OPSET} | ports | written.metadata)
+            return
+        say = console()
+        say.print(f"Wrote {out} ({out.stat().st_size / 1000:,.0f} kB), ONNX opset {exporting.OPSET}")
+        for title, side in (("input", written.inputs), ("output", written.outputs)):
+            rows = [(port.name, port.type, " × ".join(map(str, port.shape)), port.meaning) for port in side]
+            say.print(screen.table((title, "type", "shape", ""), rows))

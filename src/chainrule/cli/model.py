@@ -1,12 +1,16 @@
 """A model that `train` has saved: what it says about itself, and how it takes data."""
 
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from chainrule.cli.common import CommandError, notes
+from chainrule.cli.common import CommandError
+from chainrule.text import one_line
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -20,11 +24,54 @@ def read_header(path: Path) -> dict[str, Any]:
     from chainrule.files import model as modelfile
 
     header = modelfile.read_about(path)
-    match header:
-        case {"about": {"target": _} as about, "training": {**training}}:
-            header["about"] = {**about, **training}
-            del header["training"]
+    if isinstance(header.get("training"), dict) and is_about(header["about"]):
+        header["about"] |= header.pop("training")
     return header
+
+
+# The form of what `train` writes about a model.
+_ABOUT = {
+    "data": str,
+    "task": str,
+    "target": str,
+    "rows": {"train": int, "test": int},
+    "columns": [{"name": object, "role": str, "note": str, "missing": int}],
+    "classes": [(object, int)],
+    "features": int,
+    "image_shape": [int],
+    "test": dict,
+}
+
+
+def is_about(about: Any) -> bool:
+    """Whether this has the form of what `train` writes about a model."""
+    scores: list[Any] = list(about["test"].values()) if _fits(about, _ABOUT) else [None]
+    # Of each model the same scores.
+    return all(isinstance(each, dict) and _fits(each, dict.fromkeys(scores[0], float)) for each in scores)
+
+
+def are_curves(history: Any) -> bool:
+    """Whether this has the form of a history: as many numbers under each name, the cost among them."""
+    if not _fits(history, {"cost": list}) or not all(isinstance(curve, list) for curve in history.values()):
+        return False
+    return all(_fits(curve, [float]) and len(curve) == len(history["cost"]) > 0 for curve in history.values())
+
+
+def _fits(value: Any, form: Any) -> bool:
+    """Whether a value of JSON has a form: a type, the names of a dict, a list of one form, or a tuple of forms.
+
+    int is a count; float, a number, and a list may also be None.
+    """
+    match form:
+        case dict():
+            return isinstance(value, dict) and all(name in value and _fits(value[name], form[name]) for name in form)
+        case [part] if isinstance(form, list):
+            return value is None or (isinstance(value, list) and all(_fits(each, part) for each in value))
+        case tuple():
+            return isinstance(value, list) and len(value) == len(form) and all(map(_fits, value, form))
+    if form is float:
+        return value is None or (isinstance(value, (int, float)) and abs(value) <= sys.float_info.max)
+    return isinstance(value, form) and (form is not int or 0 <= value < 2**63)
 
 
 class Examples(NamedTuple):
@@ -48,24 +95,22 @@ class Trained:
         """Raises CommandError for the models that `train` has not saved, ModelFileError for files that are none."""
         from chainrule.files import model as modelfile
 
-        with notes():
-            header, model = modelfile.load_with_about(path)
+        header, model = modelfile.load_with_about(path)
         about = header["about"]
         if header["kind"] == modelfile.CHECKPOINT:
             raise CommandError(f"{path}: is the checkpoint of a training; end it with chainrule train … --resume")
-        known = {"target", "classes", "columns", "features", "image_shape"}
-        if not isinstance(about, dict) or not known <= about.keys():
+        network = getattr(model[-1], "network_", None) if header["kind"] == "Pipeline" else None
+        if network is None or not is_about(about):
             raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
         # What the file says about its model is believed from here on: pictures are brought to that size, say.
         shape, columns, inputs = about["image_shape"], about["columns"], getattr(model, "n_features_in_", None)
         if about["features"] != inputs:
             raise CommandError(f"{path}: says {about['features']!r:.100} inputs, and its model has {inputs}")
-        whole = isinstance(shape, list) and all(type(size) is int and size > 0 for size in shape)
-        if shape is not None and not (whole and len(shape) == 3 and prod(shape) == inputs):
+        if shape is not None and not (len(shape) == 3 and prod(shape) == inputs):
             raise CommandError(f"{path}: its images of {shape!r:.100} are not its {inputs} inputs")
         if (about["classes"] is not None) != hasattr(model, "classes_"):
             raise CommandError(f"{path}: says it has classes where its model has none, or none where it has")
-        named = getattr(model, "named_steps", {}).keys() >= {"columns", "inputs"}
+        named = model.named_steps.keys() >= {"columns", "inputs"}
         if bool(columns) != named:
             raise CommandError(f"{path}: says it has columns where its model has none, or none where it has")
         return cls(model, about)
@@ -160,6 +205,17 @@ class Trained:
                 inputs = [f"{columns[0]}: {word}" for word in inputs]
             names[part] = inputs
         return names
+
+
+@contextmanager
+def at_work(path: Path) -> Iterator[None]:
+    """Around what a model does: errors that are not for people, of a stranger's model, become one line, too."""
+    try:
+        yield
+    except (ValueError, ArithmeticError, OSError, MemoryError, ImportError):
+        raise
+    except Exception as error:
+        raise CommandError(f"{path}: the model does not work: {type(error).__name__}: {one_line(error)}") from error
 
 
 def targets(estimator: Any, y: Any) -> Any:

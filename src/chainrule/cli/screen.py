@@ -94,13 +94,13 @@ def columns(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
     for column in given:
         name, role, missing = str(column["name"]), column["role"], column["missing"]
         style = "dim" if role == "left out" else None
-        shown.add_row(name, _ROLES[role], f"{missing:,}" if missing else "", column["note"], style=style)
+        shown.add_row(name, _ROLES.get(role, role), f"{missing:,}" if missing else "", column["note"], style=style)
     console.print(shown)
 
 
 def classes(console: Printer, counts: Sequence[tuple[Any, int]]) -> None:
     """The classes with their rows, in one line or a few."""
-    total = sum(count for _, count in counts)
+    total = sum(count for _, count in counts) or 1
     console.print("Classes: " + first_few(f"{label} {count:,} ({count / total:.0%})" for label, count in counts))
 
 

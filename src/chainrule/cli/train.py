@@ -16,9 +16,10 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, Stopped, console, notes, print_json, report_file, writable
+from chainrule.cli.common import CommandError, Data, Json, Stopped, apart, report_file, writable
 from chainrule.cli.model import Trained, read_header
 from chainrule.cli.model import scores as score
+from chainrule.cli.output import after, console, print_json
 from chainrule.errors import DivergenceError, DivergenceWarning, ModelFileError, Saved, TrainingInterrupted
 from chainrule.text import as_json as to_json
 from chainrule.text import first_few
@@ -114,6 +115,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a network on DATA, test it on rows it has not seen, and save it."""
+    from chainrule.files import model as modelfile
+
     run = Run(
         data=data,
         out=out or Path(Path(data).name.partition(".")[0] + ".chainrule"),
@@ -124,27 +127,38 @@ def train(
         arguments=_arguments(hidden, activation, learning_rate, max_iter=epochs, batch_size=batch_size),
         seed=seed,
         test=test,
-        progress=console(silent=as_json or quiet),
+        progress=console(silent=as_json or quiet, forgiving=True),
         again=f"{_program()} {shlex.join([*context.obj, *['--resume'] * (not resume)])}",
     )
     _check_files(run)
     table = _read(run, target, _size(image_size), gray)
     plan, rows = _plan(run, table, task, drop or (), keep or ())
     fitted = _fit(run, plan, rows)
-    scores, predicted = _judge(fitted)
-    _write(run, plan, table.name, fitted, scores, predicted, as_json)
+    about = _about(plan, table.name, fitted)
+    modelfile.save(fitted.pipeline, run.out, about)
+    if run.checkpoint is not None:  # the model is on the disk
+        Path(os.path.realpath(run.checkpoint)).unlink(missing_ok=True)
+    with after(run.out):
+        scores, predicted = _judge(fitted)
+        modelfile.save(fitted.pipeline, run.out, about | to_json({"test": scores}))
+        _tell(run, plan, fitted, scores, predicted, as_json)
 
 
 def _check_files(run: Run) -> None:
     """CommandError where the model could not be saved, or the checkpoint not be used: now, not after hours."""
+    others: dict[str, str | Path | None] = {"is the data": run.data if os.path.exists(run.data) else None}
+    if run.report is not None:
+        others |= {"the report goes there": run.report / REPORT}
+        others |= {f"is in the way of the report, in {folder}": folder for folder in (run.report, *run.report.parents)}
     writable(run.out, "--out", "a chainrule model", _is_model)
+    apart(run.out, "--out", others)
     if run.checkpoint is None:
         if run.resume or run.every is not None:
             option = "--resume" if run.resume else "--checkpoint-every"
             raise CommandError(f"{option}: of which file? Say --checkpoint FILE")
-    elif run.checkpoint.absolute() == run.out.absolute():
-        raise CommandError(f"{run.checkpoint}: the model goes there; choose another name with --checkpoint")
-    elif run.checkpoint.exists() and not run.resume and "epoch" in (header := read_header(run.checkpoint)):
+        return
+    apart(run.checkpoint, "--checkpoint", others | {"the model goes there": run.out})
+    if run.checkpoint.exists() and not run.resume and "epoch" in (header := read_header(run.checkpoint)):
         done = f"of a training after epoch {header['epoch']} of {header['epochs']}"
         raise CommandError(
             f"checkpoint: {run.checkpoint} is there already, {done}; go on with --resume, or remove it to begin anew"
@@ -162,8 +176,7 @@ def _is_model(file: Path) -> bool:
 def _read(run: Run, target: str | None, image_size: tuple[int, int], gray: bool) -> "Table":
     from chainrule import readers
 
-    with notes():
-        table = readers.read(run.data, target=target, image_size=image_size, gray=gray)
+    table = readers.read(run.data, target=target, image_size=image_size, gray=gray)
     if run.report is not None:
         report_file(run.report, REPORT)  # its folder, made sooner, could be taken for the data
     if table.y is None:
@@ -257,7 +270,7 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
     watched = {} if network.early_stopping else {"X_val": rows.X_test, "y_val": rows.y_test}
     checkpoint = {"checkpoint": run.checkpoint, "checkpoint_every": run.every, "resume": run.resume}
     # Two threads on layers this narrow take as long as one, and far longer where something else is running.
-    with notes(), warnings.catch_warnings(), threadpool_limits(1):
+    with warnings.catch_warnings(), threadpool_limits(1):
         # An estimator warns of these and keeps what it has; here a model that was not trained to the end is not saved.
         for ending in (TrainingInterrupted, DivergenceWarning):
             warnings.simplefilter("error", ending)
@@ -310,25 +323,27 @@ def _judge(fitted: Fitted) -> tuple[Scores, Any]:
     return scores, predicted["this network"]
 
 
-def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, predicted: Any, as_json: bool) -> None:
-    from chainrule.files import model as modelfile
+def _about(plan: "Plan", name: str, fitted: Fitted) -> Any:
+    """What is saved beside the model."""
+    return to_json(
+        {
+            "data": name,
+            "task": plan.task,
+            "target": plan.target,
+            "rows": {"train": len(fitted.rows.y), "test": len(fitted.rows.y_test), "without_target": plan.untargeted},
+            "columns": [asdict(column) for column in plan.columns],
+            "classes": None if plan.classes is None else list(plan.classes.items()),
+            "features": plan.features or len(plan.used),
+            "image_shape": plan.image_shape,
+            "seconds": round(fitted.seconds, 2),
+            "test": {},
+        }
+    )
 
+
+def _tell(run: Run, plan: "Plan", fitted: Fitted, scores: Scores, predicted: Any, as_json: bool) -> None:
+    """Print, and write as a page if wanted, what came of the training."""
     network, rows = fitted.pipeline[-1], fitted.rows
-    about = {
-        "data": name,
-        "task": plan.task,
-        "target": plan.target,
-        "rows": {"train": len(rows.y), "test": len(rows.y_test), "without_target": plan.untargeted},
-        "columns": [asdict(column) for column in plan.columns],
-        "classes": None if plan.classes is None else list(plan.classes.items()),
-        "features": plan.features or len(plan.used),
-        "image_shape": plan.image_shape,
-        "seconds": round(fitted.seconds, 2),
-        "test": scores,
-    }
-    modelfile.save(fitted.pipeline, run.out, to_json(about))
-    if run.checkpoint is not None:  # the model is on the disk
-        run.checkpoint.unlink(missing_ok=True)
     header = read_header(run.out)
     closing, page = _closing(network, scores, fitted.seconds), None
     if run.report is not None:
@@ -352,7 +367,8 @@ def _write(run: Run, plan: "Plan", name: str, fitted: Fitted, scores: Scores, pr
     say.print(f"Saved {run.out} ({run.out.stat().st_size / 1000:,.0f} kB), from the {len(rows.y):,} training rows.")
     if page is not None:
         say.print(f"Wrote {page}")
-    run.progress.print("\nNext:")
+    run.progress.print()
+    run.progress.print("Next:")
     model, result = shlex.quote(str(run.out)), shlex.quote(f"{run.out.stem}-predictions.csv")
     for command in (f"predict {model} {shlex.quote(run.data)} --out {result}", f"inspect {model}"):
         run.progress.print(f"  {_program()} {command}", soft_wrap=True)

@@ -8,8 +8,10 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, Model, console, print_json
-from chainrule.cli.model import Trained, targets
+from chainrule.cli.common import CommandError, Data, Json, Model
+from chainrule.cli.model import Trained, at_work, targets
+from chainrule.cli.output import console, print_json, show
+from chainrule.text import in_line
 
 if TYPE_CHECKING:
     from chainrule.readers import Table
@@ -43,7 +45,10 @@ def trace(
         raise CommandError(f"--row {row}: {table.name} has {screen.counted(len(table.X))}")
     one = _row(table, row - 1)
     rows, why = trained.rows(one.X, data), f"there is no {trained.target}"
-    prepared = trained.prepared(rows)
+    with at_work(model):
+        prepared = trained.prepared(rows)
+        names = trained.input_names(one.X, prepared.shape[1])
+        answer = trained.pipeline.predict(rows)[0]
     estimator, y = trained.pipeline[-1], None
     if one.y is not None and _value(next(iter(one.y))) is not None:
         try:
@@ -51,12 +56,10 @@ def trace(
         except CommandError as error:
             why = str(error)
     working = traced(estimator.network_, prepared.T, None if y is None else targets(estimator, y))
-    names = trained.input_names(one.X, prepared.shape[1])
     try:
         unit_sum = None if which is None else replace(working.unit(*which), names=names)
     except IndexError as error:
         raise CommandError(f"--unit {unit}: {error}") from None
-    answer = trained.pipeline.predict(rows)[0]
     if as_json:
         result: dict[str, Any] = {"model": str(model), "data": table.name, "row": row, "prediction": answer}
         result["target"] = None if y is None else y[0]
@@ -72,16 +75,17 @@ def trace(
     _columns(say, one, trained.about)
     _inputs(say, names, prepared[0], working)
     if unit_sum is not None:
-        print(unit_sum)
+        show(replace(unit_sum, names=[in_line(name) for name in names]))
         return
     if y is None:
         say.print(f"Forward only: {why}")
     else:
         shown = np.array2string(working["Y"][:, 0], precision=4, separator=", ", threshold=20)
         say.print(f"Target: {trained.target} = {y[0]}, for the network Y = {shown}ᵀ{_smoothed(estimator)}")
-    print(working)
+    show(working)
     likely = f" (probability {trained.pipeline.predict_proba(rows).max():.4f})" if trained.classes is not None else ""
-    say.print(f"\nPrediction: {trained.target} = {answer}{likely}")
+    say.line()
+    say.print(f"Prediction: {trained.target} = {answer}{likely}")
 
 
 def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
@@ -92,16 +96,17 @@ def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
     trained = Trained.load(model)
     table = trained.read(data, trained.target)
     X, y, *_ = trained.examples(table, data)
-    prepared, estimator = trained.prepared(X), trained.pipeline[-1]
-    # The network was fitted to an array; with these names, findings can name the columns.
-    names = trained.input_names(X, prepared.shape[1])
-    estimator.feature_names_in_ = np.array(names, dtype=object)
-    diagnosis = estimator.diagnose(pd.DataFrame(prepared, columns=names), y)
+    with at_work(model):
+        prepared, estimator = trained.prepared(X), trained.pipeline[-1]
+        # The network was fitted to an array; with these names, findings can name the columns.
+        names = trained.input_names(X, prepared.shape[1])
+        estimator.feature_names_in_ = np.array(names, dtype=object)
+        diagnosis = estimator.diagnose(pd.DataFrame(prepared, columns=names), y)
     if as_json:
         print_json({"model": str(model), "data": table.name, "rows": len(y), **diagnosis.to_dict()})
         return
     console().print(f"{model} on {screen.counted(len(y))} of {table.name}")
-    print(diagnosis)
+    show(diagnosis)
 
 
 def _unit(text: str) -> tuple[int, int]:
