@@ -276,9 +276,9 @@ def _train(run: Run, network: Any, rows: Rows) -> None:
             warnings.simplefilter("error", ending)
         try:
             network.fit(rows.X, rows.y, **watched, **checkpoint)
-        except (Stopped, TrainingInterrupted) as stop:
+        except (Stopped, TrainingInterrupted, KeyboardInterrupt) as stop:
             code = stop.code if isinstance(stop, Stopped) else 130
-            raise _stopped(run, network, code, stop.saved) from None
+            raise _stopped(run, network, code, getattr(stop, "saved", None)) from None
         except (DivergenceError, DivergenceWarning) as error:
             raise CommandError(
                 f"in epoch {error.epoch + 1} the cost is no longer a finite number: "
