@@ -138,6 +138,8 @@ def test_an_encrypted_file_is_called_so(tmp_path, plaintext_footer):
         [-LARGE, None, LARGE],
         [2**63 - 1, 2**63 - 2, None],
         [2**64 - 1, 2**64 - 2],
+        [2**64 - 1, None, 2**64 - 2],
+        [2**64 - 1, None, -1],
         [2**64, 2**64 + 1, None],
         [LARGE, LARGE + 1, 1],
     ],

@@ -144,6 +144,12 @@ def worded(rng, data, other):
     return data[:start] + word + data[stop:]
 
 
+def inflated(rng, data, other):
+    """A run of bytes as often as a small file has room for, packed or not: work that grows faster than the file."""
+    start, stop = _run(rng, data)
+    return data[:stop] + data[start:stop] * (int(rng.choice((10**3, 10**4, 10**6))) // (stop - start)) + data[stop:]
+
+
 CHANGES = (
     truncated,
     flipped,
@@ -151,6 +157,7 @@ CHANGES = (
     overwritten,
     cut_out,
     repeated,
+    inflated,
     moved,
     spliced,
     extreme,
@@ -202,6 +209,8 @@ def text_files() -> dict[str, bytes]:
         "s.txt": numbers.replace(",", "|").encode("utf-16"),
         "d.txt": b"a;b\r\n1,5;x\r\n-2,25;y\r\n",
         "t.tsv": numbers.replace(",", "\t").encode(),
+        "i.csv": b"a,b\n9007199254740993,18446744073709551615\n,\n",
+        "u32.csv": numbers.encode("utf-32"),
     }
 
 
@@ -214,6 +223,8 @@ def parquet_files() -> dict[str, bytes]:
             "b": [0.5, None, 1e300],
             "c": ["x", None, "yy"],
             "d": pd.to_datetime(["2024-01-01", None, "1999-12-31"]),
+            "g": pd.array([2**53 + 1, None, 1], "Int64"),
+            "h": [b"x", None, b"\xff"],
             "e": [True, False, True],
             "f": pd.Categorical(["u", "v", "u"]),
         }
@@ -333,6 +344,9 @@ def image_files() -> dict[str, bytes]:
         form = Image.registered_extensions()[Path(name).suffix]
         image.save(buffer, form, **({"exif": exif} if name in ("L.png", "RGB.jpeg", "RGB.webp") else packed))
         files[name] = buffer.getvalue()
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., :3]).save(buffer, "JPEG", progressive=True)
+    files["scans.jpg"] = buffer.getvalue()
     buffer = io.BytesIO()
     frames = [Image.fromarray(pixels[..., i]) for i in range(3)]
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
@@ -462,12 +476,12 @@ def _targets() -> dict[str, Target]:
     from support import using
 
     small = {"image_size": (8, 8)}
-    cp1252 = "not UTF-8, read as Windows-1252"
+    encoding = "not UTF-8, read as"
     models = {"seeds": model_files, "unpack": opened_model, "pack": closed_model, "fix": fix_model}
     loads = {"refusal": ModelFileError, "may_warn": "train it again"}
     return {
-        "text": Target(text_files, read, ReaderError, may_warn=cp1252),
-        "text.gz": Target(call=read, refusal=ReaderError, may_warn=cp1252, **gzipped(text_files)),
+        "text": Target(text_files, read, ReaderError, may_warn=encoding),
+        "text.gz": Target(call=read, refusal=ReaderError, may_warn=encoding, **gzipped(text_files)),
         "parquet": Target(parquet_files, read, ReaderError),
         "npz": Target(npz_files, read, ReaderError, unzipped, zipped),
         "hdf5": Target(hdf5_files, read, ReaderError),

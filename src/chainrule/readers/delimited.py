@@ -75,9 +75,11 @@ def read(path: Path, sep: str | None) -> "pd.DataFrame":
 
     with opening(path, "a table"):
         frame = table()
-        # With a missing value among them, pandas reads whole numbers as floats: beyond 2⁵³, as other numbers.
-        floats = frame.select_dtypes("float64")
-        for name in floats.columns[(floats.abs() >= 2**53).any()]:
+        # With a missing value among them, pandas reads whole numbers as floats, beyond 2⁵³ as other numbers, and beyond
+        # 2⁶³ as text, which is "" where one is missing.
+        floats, others = frame.select_dtypes("float64"), frame.select_dtypes(exclude=["number", "bool"])
+        for name in [*floats.columns[(floats.abs() >= 2**53).any()], *others.columns[(others == "").any()]]:
+            frame[name] = frame[name].mask(frame[name] == "")
             for dtype in ("Int64", "UInt64"):
                 with suppress(OverflowError, TypeError, ValueError), np.errstate(invalid="ignore"):
                     frame[name] = table(usecols=[name], dtype={name: dtype})[name]
