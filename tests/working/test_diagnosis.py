@@ -493,6 +493,42 @@ def test_a_fault_is_found_and_nothing_else_is_its_cause(name, training):
 # -- what it says ------------------------------------------------------------------------------------------------------
 
 
+# Each with what it is like when it is ill, and when it is not.
+ILL_AND_WELL = {
+    "L2 too strong": ({"l2": 1e3}, {"l2": 0.1}),
+    "dropout too strong": ({"dropout": 0.95}, {"dropout": 0.1}),
+    "inputs do not tell the target": ({"shuffled": True}, {}),
+    "no better than a constant": ({"l2": 1e5}, {}),
+    "learning rate too low": ({"optimizer": cr.GradientDescent(1e-6)}, {"optimizer": cr.GradientDescent(0.03)}),
+    "learning rate too high": ({"optimizer": cr.Adam(5.0)}, {"optimizer": cr.Adam(0.01)}),
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", ILL_AND_WELL)
+def test_it_is_found_in_the_ill_and_not_in_the_healthy_whatever_the_seed(name, seed):
+    for illness, has_it in zip(ILL_AND_WELL[name], (True, False), strict=True):
+        found = ill(seed=seed, **illness)
+        assert (name in all_names(found)) == has_it, found
+        assert has_it or not found, found
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", ["numbers", "classes", "parity"])
+def test_inputs_that_tell_a_little_and_few_examples_are_given_the_benefit_of_the_doubt(kind, seed):
+    rng = np.random.default_rng(seed)
+    for m, told in ((400, True), (30, False), (400, False)):
+        X = rng.standard_normal((5, m))
+        if kind == "parity":
+            X = np.sign(X)
+        known = {"numbers": X[:1], "classes": np.sign(X[:1] + 0.8 * X[1:2]), "parity": X.prod(axis=0)[None]}[kind]
+        Y = known + rng.standard_normal((1, m)) if told else rng.standard_normal((1, m))
+        Y = Y if kind == "numbers" else (Y > 0) * 1.0
+        net = Network([5, 8, 1], output="identity" if kind == "numbers" else "sigmoid", seed=0)
+        found = diagnose(net, X, Y)
+        assert ("inputs do not tell the target" in all_names(found)) == (m == 400 and not told), (m, told, found)
+
+
 TWO = {
     "learning rate too low": {"optimizer": cr.GradientDescent(1e-7)},
     "L2 too strong": {"l2": 1e5},
@@ -520,6 +556,7 @@ def ill(
     scale=1.0,
     shuffled=False,
     rare=False,
+    seed=0,
     **options,
 ):
     """A network for the digits, with these illnesses."""
@@ -528,9 +565,9 @@ def ill(
         keep = (Y[9] == 0) | (np.arange(Y.shape[1]) % 25 == 0)
         X, Y = X[:, keep], Y[:, keep]
     if shuffled:
-        Y = Y[:, np.random.default_rng(0).permutation(Y.shape[1])]
-    net = Network([64, *hidden, 10], hidden=activation, output="softmax", init=init, seed=0)
-    return trained(net, X * scale, Y, optimizer or cr.Adam(0.003), epochs, batch_size=32, seed=0, **options)
+        Y = Y[:, np.random.default_rng(seed).permutation(Y.shape[1])]
+    net = Network([64, *hidden, 10], hidden=activation, output="softmax", init=init, seed=seed)
+    return trained(net, X * scale, Y, optimizer or cr.Adam(0.003), epochs, batch_size=32, seed=seed, **options)
 
 
 # Where one makes the other impossible to see: weights of 0 stay 0, a λ that leaves no gradient, nothing to be learned.

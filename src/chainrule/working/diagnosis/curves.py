@@ -28,7 +28,7 @@ def _end(costs: Array) -> float:
 
 
 def too_high(m: Measured) -> Iterator[Finding]:
-    """Whether the cost overflows, rises above its start, ends above its lowest, or goes up and down."""
+    """Whether the cost overflows, rises above its start, ends above its lowest, or goes up and down; or W has grown."""
     finding = partial(Finding, remedy="a lower learning rate: a third of it, and again")
     if not np.isfinite(m.J) or not np.isfinite(m.curve.cost).all():
         yield finding(
@@ -38,6 +38,17 @@ def too_high(m: Measured) -> Iterator[Finding]:
             reason="the largest number there is: training has diverged",
         )
         return
+    sizes = [float(np.linalg.norm(W)) / (2 * len(W)) ** 0.5 for W in m.trace.W[1:]]
+    grown = [size for size, reach in zip(sizes, _reach(m), strict=False) if reach > 0.5]
+    if grown:
+        yield finding(
+            quantity="size of the weights of a layer, in units of that of random ones, √(2 n[l]), the largest of those "
+            "that the steps have moved",
+            value=max(grown),
+            threshold=20,
+            reason="400 times the variance of Z: all units are certain of all examples, in a few steps that were too "
+            "long. Training that goes well makes weights a few times as large",
+        )
     costs = _check_curve(m, 3)
     unit = max(m.constant, float(costs[0]))  # what there is to lose
     units = "in units of the cost at the start"
@@ -73,20 +84,17 @@ def too_low(m: Measured) -> Iterator[Finding]:
     costs = _check_curve(m, LONG)
     require(not any(finding.beyond for finding in too_high(m)), "the cost leaps: the steps are too long already")
     finding = partial(Finding, remedy="a learning rate 3 to 10 times higher, or more epochs")
-    if np.isfinite(way := m.curve.way * m.updates):
-        layers = [(W, dW - m.decay * W) for W, dW in zip(m.trace.W[1:], m.trace.dW[1:], strict=True)]
-        reach = [
-            way * max(np.linalg.norm(dW), dW.size**0.5) / max(np.linalg.norm(W), len(W) ** 0.5) for W, dW in layers
-        ]
+    if reach := _reach(m):
         yield finding(
             quantity="how far all steps together can have moved a layer's weights, in units of their size (of that of "
             "random ones, √n[l], if they are smaller), the most",
-            value=float(max(reach)),
+            value=max(reach),
             threshold=0.01,
             above=False,
             reason="gradient descent goes α ‖dW‖ in a step, optimizers that divide by the size of the gradient α for "
             "each weight, and momentum 10 times that: a hundredth changes no answer",
-            where=f"the learning rates of {m.curve.epochs:,} epochs, {m.updates:,} steps each, have the sum {way:.3g}",
+            where=f"the learning rates of {m.curve.epochs:,} epochs, {m.updates:,} steps each, have the sum "
+            f"{m.curve.way * m.updates:.3g}",
         )
     curves = {"cost": costs, "validation cost": m.curve.validation}
     if _end(costs) - m.J > _end(costs) / 3:
@@ -109,6 +117,16 @@ def too_low(m: Measured) -> Iterator[Finding]:
         "half before it gained; a fifth of all there is to learn is still to come, and the end not in sight",
         where=f"{what} {costs[0]:.4g} at the start, {costs[len(costs) // 2]:.4g} half way, {_end(costs):.4g} at last",
     )
+
+
+def _reach(m: Measured) -> list[float]:
+    """How far all steps together can have moved the weights of each layer, in units of their size; [] if unknown."""
+    if not np.isfinite(way := m.curve.way * m.updates):
+        return []
+    layers = [(W, dW - m.decay * W) for W, dW in zip(m.trace.W[1:], m.trace.dW[1:], strict=True)]
+    return [
+        float(way * max(np.linalg.norm(dW), dW.size**0.5) / max(np.linalg.norm(W), len(W) ** 0.5)) for W, dW in layers
+    ]
 
 
 def _to_come(costs: Array) -> float:
