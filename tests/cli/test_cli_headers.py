@@ -46,7 +46,7 @@ SHAPES = [([6000, 6000, 3], 108_000_000), ([1, 1, 3], 4), ([-1, -1, 3], 3), ([1,
 
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_pictures_are_brought_to_the_size_of_the_model_not_to_that_of_its_header(tmp_path, run, monkeypatch):
-    model = cr.MLPClassifier((4,), max_iter=9, solver="lbfgs").fit(
+    model = cr.MLPClassifier((4,), activation="tanh", max_iter=9, solver="lbfgs").fit(
         np.random.default_rng(0).random((20, 3)), [0, 1] * 10
     )
     Image.new("RGB", (1, 1)).save(tmp_path / "one.png")
