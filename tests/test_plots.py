@@ -334,7 +334,7 @@ def test_the_axes_have_the_names_the_model_was_fitted_with(rng):
 
 def test_many_classes_with_long_names_leave_the_boundary_its_room(rng):
     X, names = rng.normal(size=(80, 2)), [f"a rather long name of class {k}" for k in range(40)]
-    clf = MLPClassifier((2,), solver="lbfgs", max_iter=2, tol=1.0).fit(X, np.repeat(names, 2))
+    clf = MLPClassifier((2,), "tanh", solver="lbfgs", max_iter=2, tol=1.0, random_state=0).fit(X, np.repeat(names, 2))
     ax = plots.decision_boundary(clf, X, np.repeat(names, 2))
     assert_readable(ax.figure)
     assert ax.get_window_extent().width > 400

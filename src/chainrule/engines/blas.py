@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from chainrule.engines import interrupts
-
 # The limit of most libraries belongs to the process, that of an OpenMP one to a thread. So whoever comes first sets it,
 # and whoever leaves last sets it back: by owner, the identifier of a thread or None for the process.
 _lock = threading.RLock()
@@ -25,53 +23,59 @@ _before: dict[tuple[int | None, Any], int] = {}  # (owner, library) → the numb
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Within the block, and as a decorator within the function, BLAS has one thread."""
-    inside = False
-    try:
-        with interrupts.Deferral():  # a signal in between would leave BLAS with one thread
-            _close()
-            inside = True
-        yield
-    finally:
-        if inside:
-            with interrupts.Deferral():
-                _open()
+    yield from _block(1)
 
 
 @contextmanager
 def as_before() -> Iterator[None]:
     """The way out of a block of `one_thread`, for a call of somebody else's code in it."""
-    outside = False
+    yield from _block(-1)
+
+
+def _block(by: int) -> Iterator[None]:
+    """Count by 1 or −1 within the block. Ctrl-C may come anywhere in here: what was counted is counted back."""
+    counted: list[int | None] = []
+    libraries, back = _libraries(hasattr(sys.modules.get("scipy.optimize"), "minimize")), False
     try:
-        with interrupts.Deferral():
-            _open()
-            outside = True
+        with _lock:
+            for owner in (None, threading.get_ident()):
+                _inside[owner] += by
+                counted.append(owner)  # a signal is handled when this call is over, not before
+            _limit(libraries)
         yield
     finally:
-        if outside:
-            with interrupts.Deferral():
-                _close()
+        try:
+            back = _count_back(counted, by, libraries)
+        finally:
+            if not back:
+                _count_back(counted, by, libraries)
 
 
-def _close() -> None:
-    me, libraries = threading.get_ident(), _libraries(hasattr(sys.modules.get("scipy.optimize"), "minimize"))
+def _count_back(counted: list[int | None], by: int, libraries: list[Any]) -> bool:
     with _lock:
-        _inside.update((None, me))
-        for library in libraries:
-            threads = library.num_threads
-            if threads is not None and threads > 1:
-                alone = library.internal_api == "openblas" and library.threading_layer == "openmp"
-                _before.setdefault((me if alone else None, library), threads)
+        while counted:
+            _inside[counted[-1]] -= by
+            counted.pop()
+        _limit(libraries)
+    return True
+
+
+def _limit(libraries: list[Any]) -> None:
+    """Give the libraries one thread or, where their owner is not inside, as many as before."""
+    me = threading.get_ident()
+    for library in {*libraries, *(library for _, library in _before)}:
+        alone = library.internal_api == "openblas" and library.threading_layer == "openmp"
+        owner = me if alone else None
+        if _inside[owner] > 0:
+            if (threads := library.num_threads) is not None and threads > 1:
+                _before.setdefault((owner, library), threads)
                 _set(library, 1)
-
-
-def _open() -> None:
-    with _lock:
-        for owner in (None, threading.get_ident()):
-            _inside[owner] -= 1
-            if _inside[owner] <= 0:  # below 0 after a fork inside, which has forgotten the block
-                del _inside[owner]
-                for key in [key for key in _before if key[0] == owner]:
-                    _set(key[1], _before.pop(key))
+        elif (owner, library) in _before:
+            _set(library, _before[owner, library])
+            _before.pop((owner, library), None)
+    for owner in (None, me):
+        if _inside[owner] <= 0:  # below 0 after a fork inside, which has forgotten the block
+            del _inside[owner]
 
 
 def _set(library: Any, threads: int) -> None:

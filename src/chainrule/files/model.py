@@ -53,7 +53,7 @@ def save(model: Any, path: File, about: dict[str, Any] | None = None) -> None:
     load : The way back.
     """
     if isinstance(model, (str, os.PathLike)):
-        raise TypeError(f"save: got {model!r} as the model; the model comes first: save(model, path)")
+        raise ModelFileError(f"save: got {model!r} as the model; the model comes first: save(model, path)")
     if codec.stored_name(type(model)) != codec.NETWORK and not hasattr(model, "get_params"):
         raise ModelFileError(f"{os.fspath(path)}: {type(model).__name__} is no network, estimator or pipeline")
     write(path, model, about)
