@@ -331,3 +331,21 @@ def test_words_of_one_meaning_are_written_as_they_are_compared():
     for words, _ in elsewhere._MEANINGS:
         assert words == words.lower().replace("_", "").replace("-", "")
         assert len(words.split()) == len(set(words.split()))
+
+
+WRONG = {
+    "most: got 0, wanted a whole number of 1 or more": lambda: cr.check_gradients(net(), X, Y, most=0),
+    "tolerance: got -1, wanted a relative error": lambda: cr.check_gradients(net(), X, Y, tolerance=-1),
+    "tolerance: got nan": lambda: cr.check_gradients(net(), X, Y, tolerance=float("nan")),
+    "tolerance: got 'a'": lambda: cr.check_gradients(net(), X, Y, tolerance="a"),
+    "Make it a row: Y.reshape(1, -1)": lambda: cr.diagnose(net(), X, Y[0]),
+    "steps: got 5, wanted the Step records": lambda: cr.diagnose(net(), X, Y, steps=5),
+    "validation: got ndarray, wanted (X, Y)": lambda: cr.diagnose(net(), X, Y, validation=X),
+    "seed: got 'a', wanted a whole number": lambda: cr.Network([2, 1], seed="a"),
+    "seed: got -1, wanted a whole number": lambda: train(seed=-1),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_an_argument_without_meaning_is_named(words):
+    asserted(words, WRONG[words])

@@ -100,6 +100,16 @@ def check_number(name: str, value: Any, wanted: str, accepts: Callable[[Any], bo
     return float(value)
 
 
+def generator(seed: Any) -> np.random.Generator:
+    """The generator of a seed. ValueError for what is none."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"seed: got {seed!r}, wanted a whole number of 0 or more, or a numpy.random.Generator"
+        ) from None
+
+
 def check_l2(l2: Any) -> float:
     """λ as a float. ValueError if it is below 0, infinite or NaN."""
     return check_number("l2", l2, "a number of 0 or more", lambda number: 0 <= number < inf)

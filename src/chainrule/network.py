@@ -101,7 +101,7 @@ class Network:
         self._compiled: tuple[Any, Any] | None = None
         self._parameters = kernel.zeros(layout.length(self.sizes), self.dtype)
         self._W, self._b = self.unpack(self._parameters)
-        rng = np.random.default_rng(seed)
+        rng = checks.generator(seed)
         if init != "zeros":
             for l in range(1, self.L + 1):
                 self.W[l][...] = initializers.get(init, self.g[l])(rng, self.W[l].shape)

@@ -341,3 +341,22 @@ train()
     child.communicate(timeout=60)
     assert child.returncode == -signal.SIGHUP
     assert modelfile.read_about(tmp_path / "c")["epoch"] > 0
+
+
+def test_the_command_line_answers_a_closed_terminal_and_says_how_to_go_on(tmp_path):
+    train = ["train", "breast_cancer", "--quiet", "--hidden", "64,64", "--epochs", "20000", "--checkpoint", "c"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "chainrule", *train],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "c").exists():
+        time.sleep(0.01)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGHUP)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 129
+    assert "of 20000; go on with:" in err
+    assert "--resume" in err

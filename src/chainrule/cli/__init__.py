@@ -20,6 +20,8 @@ from chainrule.cli.train import train
 from chainrule.cli.use import evaluate, inspect, predict
 from chainrule.cli.working import diagnose, trace
 
+_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 for _command in (train, predict, evaluate, inspect, trace, diagnose, claims, export):
     app.command()(_command)
@@ -39,15 +41,19 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit.
 
-    0; 2 after an error (one line); 130 after Ctrl-C, 143 after SIGTERM, and 141 where the reader of what is printed has
-    gone before it was all.
+    0; 2 after an error (one line); 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, and 141 where the reader of
+    what is printed has gone before it was all.
     """
-    before = signal.signal(signal.SIGTERM, _terminated)
+    before = {number: signal.getsignal(number) for number in _ENDINGS}
+    before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}  # nohup
+    for number in before:
+        signal.signal(number, _terminated)
     try:
         with streams(), notes():
             code = _run(list(sys.argv[1:] if arguments is None else arguments))
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     sys.exit(code)
 
 

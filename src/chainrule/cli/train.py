@@ -379,7 +379,9 @@ def _closing(network: Any, scores: Scores, seconds: float) -> list[str]:
     watched = getattr(network, "validation_scores_", None)
     best = f", best at epoch {watched.index(network.best_validation_score_) + 1}" if watched else ""
     lines = [f"Trained {screen.counted(network.n_iter_, 'epoch')} in {seconds:.1f} s{best}."]
-    first, second, *_ = (next(iter(values.values())) for values in scores.values())
-    if first <= second and network.hidden_layer_sizes:
+    first, second, third = (next(iter(values.values())) for values in scores.values())
+    if first <= third:
+        lines.append(f"It is no better than {list(scores)[2]}. What keeps it from learning: chainrule diagnose.")
+    elif first <= second and network.hidden_layer_sizes:
         lines.append("The hidden layers do not help on these data: --hidden none is as good, and simpler.")
     return lines

@@ -284,6 +284,8 @@ class Fit:
             "classes": digest(getattr(est, "classes_", None)),
             "validation": None if others is None else digest(*[a for a in vars(others).values() if a is not None]),
         }
+        if isinstance(est.schedule, str):
+            same["epochs that the schedule is stretched over (max_iter, --epochs)"] = est.max_iter
         initial = None if seed is None and not est.warm_start else self.network.parameters
         writer = CheckpointWriter(settings, same, made_of(schedule(est)), initial, est.max_iter)
         if writer.saved is None:

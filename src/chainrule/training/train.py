@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule import engines
 from chainrule._types import Array
-from chainrule.checks import check_function, check_l2, check_number, check_whole, helpful
+from chainrule.checks import check_function, check_l2, check_number, check_whole, generator, helpful
 from chainrule.engines import interrupts
 from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
@@ -324,7 +324,7 @@ def prepare(
         )
     X, Y, w = examples
     m = Y.shape[1]
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     mask_key = int(rng.integers(2**63))
     if order is not None:
         order = partial(_checked_order, order, m)

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule import equations
 from chainrule._types import Array
-from chainrule.checks import check_l2
+from chainrule.checks import check_l2, check_number, check_whole, generator
 from chainrule.engines import blas
 from chainrule.network import Network
 from chainrule.working import costs
@@ -178,6 +178,8 @@ def check_gradients(
     where none of the usual mistakes gives its numbers.
     """
     check_network("check_gradients", network)
+    check_whole(most=most)
+    check_number("tolerance", tolerance, "a relative error above 0 and below 1", lambda error: 0 < error < 1)
     net = frozen(network, np.float64)
     X, Y, w = net.check_examples(X, Y, weights)
     X, net.normalizer, l2 = X.toarray() if hasattr(X, "tocsr") else X, None, check_l2(l2)
@@ -197,7 +199,7 @@ def check_gradients(
             raise
     got, J = _by_name(result, net), _cost_of(result)
     mistakes = Mistakes(net, X, Y, l2, w)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     compared = []
     for name, theta in backward_order(net.W, net.b):
         l = int(name[3:-1])

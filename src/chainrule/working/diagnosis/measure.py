@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import equations
 from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.checks import check_l2, check_whole, plain
+from chainrule.checks import check_l2, check_whole, generator, plain
 from chainrule.network import Network
 from chainrule.working.diagnosis.report import require
 from chainrule.working.trace import Trace, trace
@@ -44,7 +44,7 @@ class Curve:
             costs, watched = (np.array(steps.get(name, []), float) for name in ("cost", "validation_cost"))
             rate = float(np.mean(steps.get("learning_rate", np.nan)))
             return cls(costs, watched, True, len(costs), rate * len(costs))
-        steps = [] if steps is None else list(steps)
+        steps = [] if steps is None else list(steps) if hasattr(steps, "__iter__") else [steps]
         if wrong := [step for step in steps if not hasattr(step, "cost")]:
             raise TypeError(f"steps: got {wrong[0]!r}, wanted the Step records of training, or a history dictionary")
         watched = np.array([step.validation_cost for step in steps if step.validation_cost is not None], float)
@@ -175,7 +175,11 @@ def measure(
     if len(shares) != hidden or not all(0 <= share < 1 for share in shares):
         raise ValueError(f"dropout: got {dropout!r}, wanted a share from 0 up to 1 (not included), one or {hidden}")
     check_whole(batch_size=batch_size)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
+    if np.ndim(Y) != 2:
+        network.check_examples(X, Y, weights)  # says what is wanted
+    if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+        raise ValueError(f"validation: got {type(validation).__name__}, wanted (X, Y)")
     X, Y, weights, all_of_them = _draw(X, Y, weights, most, rng)
     # Training adds (λ/2m) Σ ‖W‖² to each batch of m examples: that is to stay what it is with the examples drawn.
     batch = min(batch_size or all_of_them, all_of_them)
