@@ -285,7 +285,7 @@ def test_a_fit_is_known_by_its_seed_its_schedule_and_its_epochs(tmp_path):
 
 def test_a_schedule_that_is_stretched_over_more_epochs_is_another_one(tmp_path):
     fit(tmp_path / "a", schedule="cosine", max_iter=4)
-    words = r"stretched over \(max_iter, --epochs\): there 4, here 9; factors of the schedule: there 1, .*, here 1, "
+    words = r"max_iter: there 4, here 9; factors of the schedule: there 1, .*, here 1, "
     with pytest.raises(CheckpointError, match=words):
         fit(tmp_path / "a", schedule="cosine", max_iter=9)
     fit(tmp_path / "b", schedule=Plan(0.1), max_iter=4)

@@ -4,10 +4,13 @@ While a `Deferral` is open its list holds the signals that came. Engines look at
 have begun, an epoch, as if it had not been; then the loop writes the file, and the handlers have their turn.
 """
 
+import atexit
 import logging
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -34,13 +37,17 @@ class _Thread(threading.local):
 
 
 _here = _Thread()
+_awaited: set["Deferral"] = set()  # what other threads are at, which the end of the program waits for
+_ends_in: threading.Thread | None = None  # where the program ends
+_LONGEST_WAIT = 60.0  # seconds
 
 
 class Deferral:
     """Around what takes a training from one whole state to the next: signals that come within it wait.
 
-    At its end, or where `deliver` is called, their handlers do what they would have done. Within another one, outside
-    of the main thread, and for signals that are ignored, nothing is changed. Nothing of it is left after its end.
+    At its end, or where `deliver` is called, their handlers do what they would have done. Within another one, and for
+    signals that are ignored, nothing is changed. Outside of the main thread, where no signal comes, the end of the
+    program waits. Nothing of it is left after its end.
     """
 
     def __init__(self) -> None:
@@ -50,7 +57,10 @@ class Deferral:
         self._closing = False
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is not threading.main_thread() or _here.deferral is not None:
+        if threading.current_thread() is not threading.main_thread():
+            _awaited.add(self)
+            return self
+        if _here.deferral is not None:
             return self
         if kernel.BUILT:
             kernel.module().ask(_poll)
@@ -74,6 +84,7 @@ class Deferral:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
         if _here.deferral is not self:
+            _awaited.discard(self)
             return
         self._closing, _here.deferral = True, None
         try:
@@ -145,7 +156,12 @@ def ask(question: Callable[[], None]) -> None:
 
 
 def check() -> None:
-    """SignalWaits, or what the question of this thread raises: for engines, where they can give up what they do."""
+    """SignalWaits, or what the question of this thread raises: for engines, where they can give up what they do.
+
+    SystemExit where the program ends in another thread.
+    """
+    if _ends_in is not None and threading.current_thread() is not _ends_in:
+        raise SystemExit
     if _here.deferral is not None and _here.deferral.waiting:
         raise SignalWaits
     if _here.question is not None:
@@ -156,3 +172,19 @@ def _poll() -> None:
     """What the kernel calls in the main thread, in all of its calls."""
     if _here.deferral is not None and _here.deferral.giving_up:
         check()
+
+
+def _end() -> None:
+    """Before the interpreter ends: engines end what they do in other threads, and what is whole by then is written."""
+    global _ends_in
+    _ends_in = threading.current_thread()
+    if kernel.BUILT:
+        kernel.module().end_calls()
+    until = time.monotonic() + _LONGEST_WAIT
+    while _awaited and time.monotonic() < until:
+        time.sleep(0.005)
+
+
+atexit.register(_end)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_awaited.clear)

@@ -4,7 +4,6 @@ It was built with the package where there was a compiler. The environment variab
 instruction sets it was built for (avx512, avx2, baseline); otherwise it is the best that the processor has.
 """
 
-import atexit
 import os
 from functools import cache
 from importlib.util import find_spec
@@ -21,7 +20,6 @@ BUILT = find_spec("chainrule._native") is not None
 if BUILT:  # at once: a limit that threadpoolctl sets can only reach an OpenMP that is loaded
     from chainrule import _native
 
-    atexit.register(_native.end_calls)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_native.forget_other_threads)
 

@@ -285,7 +285,7 @@ class Fit:
             "validation": None if others is None else digest(*[a for a in vars(others).values() if a is not None]),
         }
         if isinstance(est.schedule, str):
-            same["epochs that the schedule is stretched over (max_iter, --epochs)"] = est.max_iter
+            same["max_iter"] = est.max_iter  # over which it is stretched
         initial = None if seed is None and not est.warm_start else self.network.parameters
         writer = CheckpointWriter(settings, same, made_of(schedule(est)), initial, est.max_iter)
         if writer.saved is None:

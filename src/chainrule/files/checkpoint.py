@@ -26,7 +26,8 @@ from chainrule.text import as_json, first_few, one_line
 StateDict = Callable[[], dict[str, Any]]  # all that changes from epoch to epoch; "epoch" of "epochs" are done
 
 _INITIAL = "initial parameters"
-_RETIRED = {"schedule"}  # it was compared by its name in version 0.1.0, now by what it gives
+_RETIRED = {"schedule", "max_iter"}  # of version 0.1.0; a schedule is compared by what it gives, see `made_of`
+_NUMBER = re.compile(r"(?<![\w.])\d+(\.\d*)?(e[-+]?\d+)?(?![\w.])")
 SECONDS = 30.0  # between two writes, unless the user counts in epochs
 
 
@@ -129,10 +130,15 @@ class CheckpointWriter:
                 self.same[_INITIAL] = there.get(_INITIAL, initial)
         here = self.same | self.done(epoch)
         # What was not known to the version that wrote the file is not compared, nor is what is no longer.
-        differ = [name for name in there if name not in _RETIRED and there[name] != here.get(name)]
+        left = {name: text for name, text in there.items() if name in here or name not in _RETIRED}
+        differ = [name for name, text in left.items() if _plain(text) != _plain(here.get(name, ""))]
         if differ:
             what = "; ".join(f"{name}: there {there[name]}, here {here.get(name, 'absent')}" for name in differ)
-            advice = ". Make the network as it was made then, or take the one in the file" if _INITIAL in differ else ""
+            advice = ""
+            if any(" in the state " in here.get(name, "") for name in differ):
+                advice += ". A generator that was drawn from is another seed: give one in the state it had"
+            if _INITIAL in differ:
+                advice += ". Make the network as it was made then, or take the one in the file"
             raise CheckpointError(f"checkpoint: {self.path} is of another training ({what}){advice}")
         if epoch > self.epochs:
             raise CheckpointError(
@@ -258,7 +264,7 @@ def made_of(
         return digest(np.asarray(order(epoch), np.int64)) if order else ""
 
     def made(epochs: int) -> dict[str, str]:
-        some = np.unique(np.linspace(0, epochs - 1, min(epochs, 1000)).astype(int)).tolist()
+        some = range(0, epochs, -(-epochs // 1000) or 1)
         factors = [f"{schedule(epoch) if schedule else 1:.6g}" for epoch in some]
         text = f"{first_few(factors, 4)} (checksum {_short(factors)})"
         own_order = {"order of the last epoch": order_of(epochs - 1)} if order and epochs else {}
@@ -270,6 +276,11 @@ def made_of(
             "the epoch alone, such as lambda epoch: numpy.random.default_rng(epoch).permutation(m)"
         )
     return made
+
+
+def _plain(text: str) -> str:
+    """With every number as a float: 1 is 1.0."""
+    return _NUMBER.sub(lambda number: repr(float(number[0])), text)
 
 
 def _short(value: Any) -> str:
@@ -288,6 +299,8 @@ def words(value: Any) -> str:
     """What says the same in every process: a function by its name, an object by its class and attributes."""
     if isinstance(value, str):
         return value
+    if isinstance(value, np.generic):
+        value = value.item()
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     text = repr(value)

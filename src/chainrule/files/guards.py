@@ -40,15 +40,18 @@ _ONE_A_COLUMN = {
     "PCA": "mean_",
 }
 # Patterns of words that come to an end. After a part that takes any number of letters nothing may fail: else it is
-# tried again with each smaller number of them, from each letter of a long word. Where a word ends (\b) may follow where
-# one begins, because nothing begins within a word then.
-_LETTER = r"(?:\\[wWdDsS]|\\[^\w]|\[\^?(?:\\[wWdDsSnrt]|\\[^\w]|[^\\\[\]])+\]|[^\\.^$*+?{}()|\[\]]|\.)"
+# tried again with each smaller number of them, from each letter of a long word. So what follows may be left out (* or
+# ?). Where a word ends (\b) may follow where one begins, because nothing begins within a word then.
+_ESCAPE = r"\\(?:[wWdDsSnrtfv]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^\w])"
+_LETTER = rf"(?:{_ESCAPE}|\[\^?(?:{_ESCAPE}|[^\\\[\]])+\]|[^\\.^$*+?{{}}()|\[\]]|\.)"
 _FEW = rf"(?:{_LETTER}(?:\{{\d\}}|\?)?)*"
 _MANY = rf"(?:{_LETTER}(?:[*+]|\{{\d{{0,2}},\d{{0,4}}\}}))?"
-_BRANCH = rf"(?:(?:\\b)?{_FEW}{_MANY}(?:\(\?:{_FEW}{_MANY}\)\?)*|\\b{_FEW}{_MANY}\\b)"
-_PATTERN = re.compile(
-    rf"(?:\(\?[aiu]+\))?(?:{_BRANCH}(?:\|{_BRANCH})*|(?:\\b)?\({_FEW}{_MANY}\)|\\b\({_FEW}{_MANY}\)\\b)"
-)
+_MORE = rf"(?:{_LETTER}[*?]|\(\?:{_FEW}{_MANY}\)[*?])*"
+_BEFORE = rf"(?:\\b|\^|\(\?<[=!]{_LETTER}\))*"
+_HYPHENS = r"\\b\\w+\(\?:(?:[-'’]|\[[-'’]+\])\\w\+\)[*?]\\b".replace(r"\\w+\(", r"(?:\\w)*\\w\+\(")
+_BRANCH = rf"(?:{_BEFORE}{_FEW}{_MANY}{_MORE}|{_BEFORE}\\b{_FEW}{_MANY}\\b|{_HYPHENS})"
+_GROUP = rf"\((?:\?:)?{_FEW}{_MANY}\)"
+_PATTERN = re.compile(rf"(?:\(\?[aiu]+\))?(?:{_BRANCH}(?:\|{_BRANCH})*|(?:\\b)?{_GROUP}|\\b{_GROUP}\\b)")
 
 
 def check(made: Any, state: Mapping[str, Any]) -> None:
@@ -75,7 +78,7 @@ def check_keys(keys: Iterable[Any]) -> list[Any]:
     listed = list(keys)
     fine = len(listed) <= _MOST_KEYS or all(
         isinstance(key, (str, bytes, float, bool, type(None)))
-        or (isinstance(key, (int, np.integer)) and abs(int(key)) < 2**60)
+        or (isinstance(key, (int, np.integer)) and abs(int(key)) < 2**64)  # of which 16 hash alike
         for key in listed
     )
     require(fine, f"more than {_MOST_KEYS:,} keys that are neither text nor numbers")
@@ -153,8 +156,8 @@ def _check_column_transformer(made: Any, state: Mapping[str, Any]) -> None:
     )
     require(fields, "verbose_feature_names_out has fields beside {transformer_name} and {feature_name}")
     require(type(names) is bool or len(names) <= _LONGEST_FORMAT, "verbose_feature_names_out is too long")
-    fine = jobs is None or (type(jobs) is int and -1 <= jobs <= _MOST_PROCESSES)
-    require(fine, f"n_jobs is not -1 to {_MOST_PROCESSES}")
+    fine = jobs is None or (type(jobs) is int and abs(jobs) <= _MOST_PROCESSES)
+    require(fine, f"n_jobs is beyond {_MOST_PROCESSES}")
     require(not weights or all(map(_real, weights.values())), "transformer_weights: a weight is no number")
     if "transformers_" not in state:
         return
@@ -241,7 +244,8 @@ def _check_encoder(made: Any, state: Mapping[str, Any]) -> None:
             continue
         n, left = len(categories), len(categories) - group.size + 1
         fits = 0 <= group.min() <= group.max() < n and mapping.shape == (n,) and 0 <= mapping.min() <= mapping.max()
-        whole = mapping.max() < left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}
+        # What is missing has a number too, after the others.
+        whole = mapping.max() <= left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}
         require(fits and whole, "the infrequent categories of an encoder are not among its categories")
 
 
