@@ -305,6 +305,8 @@ FITTED = {
         ({}, WORDS),
         ({"handle_unknown": "use_encoded_value", "unknown_value": -1}, WORDS),
         ({}, np.round(HOLES)),
+        ({"max_categories": 2, "handle_unknown": "use_encoded_value", "unknown_value": 99}, np.round(HOLES)),
+        ({"min_frequency": 20}, np.array([["q"], ["r"], ["s"], [None]] * 30, dtype=object)),
     ],
     "LabelEncoder": [({}, LABELS)],
     "LabelBinarizer": [({}, LABELS), ({"neg_label": -1}, LABELS), ({}, np.arange(60) % 3), ({}, X > 0)],
@@ -341,7 +343,7 @@ FITTED = {
             {
                 "transformers": [("n", "drop", slice(0, 1)), ("t", CountVectorizer(token_pattern=r"\w"), "w")],
                 "verbose_feature_names_out": "{transformer_name}/{feature_name}",
-                "n_jobs": 1,
+                "n_jobs": -2,
             },
             TABLE,
         ),

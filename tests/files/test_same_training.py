@@ -320,3 +320,31 @@ def test_what_a_checkpoint_compares_can_be_read(tmp_path):
     assert same["seed"] == "2"
     assert same["optimizer"].startswith("Adam(learning_rate=0.01")
     assert same["factors of the schedule"].startswith("1, 0.93301")
+
+
+def test_numbers_are_compared_as_numbers(tmp_path):
+    train(tmp_path / "c", optimizer=cr.GradientDescent(1), stop=2, clip_norm=1, l2=1, every=1)
+    same = {"clip_norm": np.float64(1.0), "l2": 1.0, "every": np.int64(1), "batch_size": np.int64(16)}
+    train(tmp_path / "c", optimizer=cr.GradientDescent(1.0), stop=3, **same)
+    assert_refused(tmp_path / "c", r"clip_norm: there 1\.?0?, here 1\.5", **{**same, "clip_norm": 1.5})
+
+
+def test_a_generator_that_was_drawn_from_is_told_apart_with_what_to_do(tmp_path):
+    seed = np.random.default_rng(0)
+    train(tmp_path / "c", seed=seed, stop=2)
+    assert_refused(tmp_path / "c", r"A generator that was drawn from is another seed: give one in the state", seed=seed)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", cr.schedules.Cosine(9)], ids=["by name", "a function"])
+def test_a_fit_that_was_written_before_schedules_were_compared_by_what_they_give_goes_on(tmp_path, schedule):
+    whole = cr.MLPClassifier((4,), max_iter=9, random_state=0, schedule=schedule).fit(X.T, Y[0])
+    fit(tmp_path / "c", max_iter=9, schedule=schedule)
+    _, tree = modelfile.read(tmp_path / "c")
+    same = {
+        name: text
+        for name, text in tree["same"].items()
+        if name not in ("factors of the schedule", "initial parameters")
+    }
+    modelfile.write(tmp_path / "c", tree | {"same": same | {"schedule": "there", "max_iter": "9"}})
+    again = fit(tmp_path / "c", max_iter=9, schedule=schedule)
+    np.testing.assert_array_equal(again.network_.parameters, whole.network_.parameters)

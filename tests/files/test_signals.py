@@ -324,6 +324,34 @@ os.waitpid(child, 0)
     assert modelfile.read_about(tmp_path / "c")["epoch"] == 300
 
 
+@pytest.mark.parametrize("way", ["a loop", "a loop that began in the main thread", "a run", "a fit", "the reference"])
+def test_a_daemon_thread_that_trains_when_the_program_ends_keeps_what_it_has_done(tmp_path, way):
+    program = """
+import sys, threading, time, warnings
+import chainrule as cr
+X, Y = cr.datasets.flower()
+way = sys.argv[2]
+net = cr.Network([2, 8, 1], seed=0)
+engine = "numpy" if way == "the reference" else "auto"
+options = {"epochs": 10**7, "batch_size": 32, "seed": 1, "engine": engine, "checkpoint": sys.argv[1]}
+if way == "a fit":
+    model = cr.MLPClassifier((8,), max_iter=10**7, tol=0, n_iter_no_change=10**7)
+    work = lambda: model.fit(X.T, Y[0], checkpoint=sys.argv[1])
+else:
+    steps = net.train(X, Y, cr.Adam(), **options)
+    if "main" in way:
+        next(steps)
+    work = steps.run if way == "a run" else lambda: [None for _ in steps]
+threading.Thread(target=work, daemon=True).start()
+time.sleep(0.5)
+sys.exit(3)
+"""
+    run = [sys.executable, "-c", program, tmp_path / "c", way]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert modelfile.read_about(tmp_path / "c")["epoch"] > 5
+
+
 def test_a_closed_terminal_is_answered_like_ctrl_c(tmp_path):
     program = (
         PROGRAM.replace("epochs=5000", "epochs=10**9, every=10**9").replace("ACTION", "pass")

@@ -628,3 +628,14 @@ def test_an_error_in_the_function_says_with_what_it_was_called():
     assert raised.value.__notes__ == [
         "(in the gradient function, called with X (2, 7), Y (1, 7), W[1] (4, 2), W[2] (1, 4))"
     ]
+
+
+def test_a_sum_that_is_zero_but_for_rounding_is_a_sum(rng):
+    X, Y = rng.normal(size=(4, 12)), np.eye(3)[:, rng.integers(0, 3, 12)]
+    net = cr.Network([4, 5, 3], output="softmax", seed=0)
+    _, dW, db = net.gradients(X, Y)
+    db[2] = np.full((3, 1), np.sum(net.forward(X) - Y) / 12)
+    assert db[2].any()
+    check = cr.check_gradients(net, X, Y, (dW, db), raises=False)
+    assert "the sum has no axis=1" in str(check)
+    assert "zero everywhere" not in str(check)

@@ -61,8 +61,13 @@ class Explanation:
         for text, tensors in mistakes:
             if first.name not in tensors or not first.is_as(tensors[first.name]):
                 continue
-            if scores and tensors[first.name].shape == first.shape and norm(tensors[first.name]) <= tiny:
-                continue  # of all zeros, "it is zero everywhere" came first, and what else gives zeros says no more
+            gives = tensors[first.name]
+            if gives.shape == first.shape and norm(gives) <= tiny:
+                zeros = not np.any(first.got)
+                if zeros and scores:
+                    continue  # "it is zero everywhere" came first, and what else gives zeros says no more
+                if not zeros and not np.any(gives):
+                    continue  # a sum that is 0 but for rounding is a sum
             same = [one for one in self.compared if one.is_as(tensors.get(one.name))]
             numbers = sum(one.different for one in same if one.problem)
             if numbers >= least and all(one.problem or one in same for one in keeps):
