@@ -242,10 +242,12 @@ def _check_encoder(made: Any, state: Mapping[str, Any]) -> None:
     ):
         if group is None and mapping is None:
             continue
-        n, left = len(categories), len(categories) - group.size + 1
+        n = len(categories)
+        if mapping.shape == (n - 1,) and categories[-1] != categories[-1]:  # NaN, which an OrdinalEncoder leaves out
+            n -= 1
+        left = n - group.size + 1
         fits = 0 <= group.min() <= group.max() < n and mapping.shape == (n,) and 0 <= mapping.min() <= mapping.max()
-        # What is missing has a number too, after the others.
-        whole = mapping.max() <= left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}
+        whole = mapping.max() < left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}
         require(fits and whole, "the infrequent categories of an encoder are not among its categories")
 
 
