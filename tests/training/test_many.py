@@ -217,6 +217,15 @@ def test_another_error_stops_all_and_says_whose_it_is(examples):
     np.testing.assert_array_equal(nets[-1].parameters, untouched)
 
 
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_one_file_by_two_names_cannot_keep_two_trainings(tmp_path, link):
+    (tmp_path / "a").touch()
+    link(tmp_path / "a", tmp_path / "b")
+    paths = Each([tmp_path / "a", tmp_path / "b"])
+    with pytest.raises(ValueError, match="one file cannot keep several trainings"):
+        train_many([cr.Network([2, 1]) for _ in range(2)], *cr.datasets.flower(), cr.Adam(), epochs=1, checkpoint=paths)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

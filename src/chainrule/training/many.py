@@ -236,7 +236,7 @@ def _calls(networks: list["Network"], arguments: dict[str, Any]) -> list[dict[st
         if isinstance(value, Each) and len(value) != len(networks):
             raise ValueError(f"{name}: got Each of {len(value)} values, wanted {len(networks)}, one for each network")
         columns[name] = value if isinstance(value, Each) else (value,) * len(networks)
-    paths = [os.path.realpath(getattr(given, "path", given)) for given in columns["checkpoint"] if given is not None]
+    paths = [_place(getattr(given, "path", given)) for given in columns["checkpoint"] if given is not None]
     if len(set(paths)) != len(paths):
         raise ValueError(
             "checkpoint: one file cannot keep several trainings; give Each(paths), a file for each network"
@@ -248,3 +248,12 @@ def _calls(networks: list["Network"], arguments: dict[str, Any]) -> list[dict[st
             "Each(generator.spawn(len(networks)))"
         )
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _place(path: str | os.PathLike[str]) -> tuple[int, int] | str:
+    """What two names of one file have in common: the file that is there, or where it will be."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
