@@ -45,10 +45,10 @@ class Checkpoint:
     every : int, optional
         Epochs between two writes; half a minute unless given.
     resume : bool, default False
-        Go on from the file where it is there, as if there had been no interruption, to the last bit. What has been done
-        must be what these arguments would have done, or the error says what differs: the same data, options, seed and
-        initial parameters, and a schedule and an order of one's own with the same values so far. The network may also
-        have the parameters that the file holds. Without `resume`, a file that is there already is an error.
+        Go on from the file where it is there, as if there had been no interruption, to the last bit. Data, options,
+        seed and initial parameters must be the same, and a schedule or an order of one's own must have given the same
+        values so far; else the error says what differs. The network may also have the parameters that the file holds.
+        Without `resume`, a file that is there already is an error.
 
     Raises
     ------
