@@ -3,6 +3,9 @@
 Underflow alone does not: e⁻¹⁰⁰⁰ is 0 to the last digit of a double, and every stable formula here leans on that.
 """
 
+import gc
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -25,6 +28,18 @@ def one_thread() -> Iterator[None]:
     # pytest-xdist has a worker on every core already; a pool of threads in each makes them wait for one another.
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture
+def no_thread_left() -> Iterator[None]:
+    # By name, not by number: a thread of an earlier test may come to its end meanwhile.
+    before = set(threading.enumerate())
+    yield
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left
 
 
 @pytest.fixture

@@ -166,18 +166,16 @@ def test_early_stopping_by_a_scorer_knows_no_feature_names_and_warns_of_none(sco
 # -- failures --------------------------------------------------------------------------------------------------------
 
 
-def test_a_candidate_that_fails_gets_the_error_score():
+def test_a_candidate_that_fails_gets_the_error_score(no_thread_left):
     grid = {"learning_rate_init": [1e-3, 1e300], "solver": ["sgd"], "activation": ["identity"]}
     for score in (-8.0, -7.0):
         with pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 6"):
             ours = GridSearchCV(classifier(), grid, cv=3, error_score=score).fit(X, Y)
         np.testing.assert_array_equal(ours.cv_results_["mean_test_score"][1], score)
         assert ours.best_index_ == 0
-    before = threading.active_count()
     grid = {"learning_rate_init": [1e-3, 1e300], "solver": ["sgd"], "max_iter": [10**9], "tol": [0], "alpha": [0]}
     with pytest.raises(ValueError, match="non-finite parameter weights"):
         GridSearchCV(classifier(), grid, cv=3, error_score="raise", n_jobs=4).fit(X, Y)
-    assert threading.active_count() == before
     with pytest.raises(ValueError, match="Invalid parameter 'alhpa'"):
         GridSearchCV(classifier(), {"alhpa": [1]}, cv=3).fit(X, Y)
 
@@ -231,7 +229,7 @@ def test_every_candidate_is_there_once():
     assert search.cv_results_["params"] == list(ParameterGrid(GRID))
 
 
-def test_the_callers_context_holds_in_every_thread_and_a_search_given_up_ends_those_inside():
+def test_the_callers_context_holds_in_every_thread_and_a_search_given_up_ends_those_inside(no_thread_left):
     seen = []
 
     def score(estimator, X, y):
@@ -245,7 +243,5 @@ def test_the_callers_context_holds_in_every_thread_and_a_search_given_up_ends_th
 
     inner = GridSearchCV(classifier(solver="sgd", max_iter=10**9, tol=0, n_iter_no_change=10**9), {"alpha": [0, 1]})
     grid = [{"estimator__alpha": [0.5]}, {"estimator__learning_rate_init": [1e300], "error_score": ["raise"]}]
-    before = threading.active_count()
     with pytest.raises(ValueError, match="non-finite parameter weights"):
         GridSearchCV(inner, grid, cv=2, n_jobs=4, error_score="raise").fit(X, Y)
-    assert threading.active_count() == before

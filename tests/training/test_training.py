@@ -1,7 +1,5 @@
-import gc
 import inspect
 import itertools
-import threading
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -612,14 +610,6 @@ def test_every_optimizer_takes_in_training_the_steps_it_takes_alone(optimizer):
 
 
 # -- L-BFGS ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def no_thread_left():
-    before = threading.active_count()
-    yield
-    gc.collect()
-    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("weighted", [False, True])
