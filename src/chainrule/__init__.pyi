@@ -36,6 +36,8 @@ from chainrule.optimizers import HeavyBall as HeavyBall
 from chainrule.optimizers import Momentum as Momentum
 from chainrule.optimizers import Nesterov as Nesterov
 from chainrule.optimizers import RMSProp as RMSProp
+from chainrule.tabular.estimators import TabularClassifier as TabularClassifier
+from chainrule.tabular.estimators import TabularRegressor as TabularRegressor
 from chainrule.training.loop import Step as Step
 from chainrule.training.many import Each as Each
 from chainrule.training.many import train_many as train_many

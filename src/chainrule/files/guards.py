@@ -27,6 +27,7 @@ _SEVERAL = {
     *("steps", "transformers", "transformer_weights", "transform_input", "roles", "formats", "categories", "drop"),
     *("vocabulary", "stop_words", "ngram_range", "feature_range", "quantile_range", "kw_args", "inv_kw_args"),
     *("hidden_layer_sizes", "activation", "dropout", "class_weight"),
+    *("number", "category", "date", "text", "keep"),
 }
 # Arrays (n,) of numbers, one for each of the n columns.
 _ONE_A_COLUMN = {
