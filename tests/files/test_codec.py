@@ -33,7 +33,7 @@ import chainrule as cr
 from chainrule.errors import ModelFileError
 from chainrule.files import budget, codec, container
 from chainrule.files import model as modelfile
-from chainrule.tabular import Columns, DateParts
+from chainrule.tabular import Column, Columns, DateParts, Plan
 from support.contract import OPTIMIZERS, SCHEDULES
 from support.hostile import BOMBS, NETWORK_STATES, SIZES, TREES, alone, model_file, parts, thing
 from support.hostile_states import CRASHES, OBJECT_STATES, changed_at_random
@@ -278,6 +278,8 @@ TEXTS = ["the cat sat on the mat", "the dog ate the cat", "a mat, a dog, a log"]
 TABLE = pd.DataFrame({"n": X[:, 0], "w": np.resize(["p", "q", "r"], 60)})
 DATES = pd.DataFrame({"d": pd.to_datetime(["2024-01-01", None, "2025-06-30"])})
 LABELS = np.array(["yes", "no", "maybe"] * 20)
+LEARN = ("MLP", "Tabular")  # from a target
+LITTLE = {"effort": "quick", "hidden_layer_sizes": (3,), "max_iter": 2, "batch_size": 20, "random_state": 0}
 # type → transformers, each with what it is fitted to
 FITTED = {
     "StandardScaler": [(StandardScaler(), X), (StandardScaler(with_std=False), X)],
@@ -353,8 +355,12 @@ FITTED = {
     "DateParts": [(DateParts(), DATES)],
     "MLPClassifier": [({"hidden_layer_sizes": 3, "max_iter": 2, "solver": "sgd", "random_state": 0}, X)],
     "MLPRegressor": [({"hidden_layer_sizes": (3, 2), "max_iter": 2, "solver": "sgd", "random_state": 0}, X)],
+    "TabularClassifier": [(LITTLE, X), (LITTLE, TABLE)],
+    "TabularRegressor": [(LITTLE, X), (LITTLE | {"drop": ["n"]}, TABLE)],
 }
 OTHERS = {type(value).__name__: value for value in (*OPTIMIZERS, *SCHEDULES, cr.LBFGS())}
+OTHERS["Column"] = Column("a", "date", "2020-01-01 to 2021-12-31", 3, "%Y-%m-%d")
+OTHERS["Plan"] = Plan("classes", "y", 9, (OTHERS["Column"],), classes={1: 5, 2: 4}, rare={"x": 1})
 OTHERS["Normalizer"] = cr.Network([3, 1]).normalize(X.T).normalizer
 
 
@@ -380,7 +386,7 @@ def test_the_objects_of_every_listed_type_come_back_fitted(trip, name):
         return
     for made, rows in FITTED[kind.__name__]:
         made = kind(**made) if isinstance(made, dict) else made
-        y = (np.arange(60) % 2) if kind.__name__.startswith("MLP") else None
+        y = (np.arange(60) % 2) if kind.__name__.startswith(LEARN) else None
         made.fit(rows) if y is None else made.fit(rows, y)
         back = trip(made)
         assert type(back) is kind
@@ -765,13 +771,13 @@ def test_steps_whose_columns_do_not_agree_are_refused(tmp_path):
         cr.save(places, tmp_path / "m")
 
 
-@pytest.mark.parametrize("name", [name for name in FITTED if name not in ("LabelEncoder", "LabelBinarizer")])
+@pytest.mark.parametrize("name", [name for name in FITTED if not name.startswith(("Label", "Tabular"))])
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:.*predicts nearly the same", "ignore:Found unknown")
 def test_the_columns_that_a_part_will_make_are_known_beforehand(name):
     kind = listed(next(stored for stored in codec.PLACES if stored.endswith(f".{name}")))
     for made, rows in FITTED[name]:
         made = kind(**made) if isinstance(made, dict) else clone(made)
-        made.fit(rows, np.arange(60) % 2) if name.startswith("MLP") else made.fit(rows)
+        made.fit(rows, np.arange(60) % 2) if name.startswith(LEARN) else made.fit(rows)
         assert (
             budget._columns(made, rows.shape[1] if hasattr(rows, "shape") else 1, budget._Use(), 1)
             == made.transform(rows).shape[1]
@@ -799,7 +805,7 @@ def test_models_that_are_changed_at_random_are_refused_or_used_without_harm(tmp_
     kind = listed(next(stored for stored in codec.PLACES if stored.endswith(f".{name}")))
     for made, rows in FITTED[name]:
         made = kind(**made) if isinstance(made, dict) else made
-        made.fit(rows, np.arange(60) % 2) if name.startswith("MLP") else made.fit(rows)
+        made.fit(rows, np.arange(60) % 2) if name.startswith(LEARN) else made.fit(rows)
         whole = parts(made)
         for _ in range(25):
             with np.errstate(all="ignore"):

@@ -42,6 +42,8 @@ def _columns(part: Any, given: int | None, use: _Use, calls: int) -> int | None:
     if part == "drop":
         return 0
     n, kind = getattr(part, "n_features_in_", None), type(part).__name__
+    if kind.startswith("Tabular"):  # n counts the columns that it leaves out, too
+        return _tabular(part, use, calls)
     if kind == "Pipeline":  # n is that of its first step
         for name, step in part.steps:
             use.longest = max(use.longest, len(name))
@@ -57,6 +59,17 @@ def _columns(part: Any, given: int | None, use: _Use, calls: int) -> int | None:
     for known in (*getattr(part, "categories_", ()), *([part.classes_] if hasattr(part, "classes_") else [])):
         use.row += known.itemsize if known.dtype.kind in "US" else 0  # values become as long
     return made
+
+
+def _tabular(model: Any, use: _Use, calls: int) -> int | None:
+    """A model of a table, whose networks are all given what its preparation makes."""
+    if "networks_" not in model.__dict__:
+        return None
+    given = None if model.preparation_ is None else _columns(model.preparation_, None, use, calls)
+    for column in model.plan_.columns:
+        use.longest = max(use.longest, len(column.name))
+    answers = [_columns(network, given, use, calls) for network in model.networks_]
+    return answers[0]
 
 
 def _made(part: Any, kind: str, given: int | None, use: _Use, calls: int) -> int | None:

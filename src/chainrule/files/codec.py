@@ -19,6 +19,7 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.files import guards
 from chainrule.files.container import DTYPES, LARGEST_TEXT, Container, RefusedError, check_shape, require
+from chainrule.files.predicates import check_keys
 
 # Types that are still where their names in a file say: module → their names.
 _UNMOVED = {
@@ -153,14 +154,14 @@ def decode(tree: Any, file: Container, depth: int = 0) -> Any:
         case "tuple":
             return tuple(map(inner, tree["of"]))
         case "set" | "frozenset" as name:
-            return {"set": set, "frozenset": frozenset}[name](guards.check_keys(map(inner, tree["of"])))
+            return {"set": set, "frozenset": frozenset}[name](check_keys(map(inner, tree["of"])))
         case "slice":
             start, stop, step = map(inner, tree["of"])
             return slice(start, stop, step)
         case "bytes":
             return bytes.fromhex(tree["is"])
         case "dict":
-            keys = guards.check_keys(inner(key) for key, _ in tree["of"])
+            keys = check_keys(inner(key) for key, _ in tree["of"])
             return _check_generator({key: inner(part) for key, (_, part) in zip(keys, tree["of"], strict=True)})
         case "array":
             return _decode_array(tree, file, inner)
@@ -278,7 +279,9 @@ def _decode_object(name: str, state: dict[str, Any]) -> Any:
         raise RefusedError(f"refused, it asks for {name[:100]!r}, which is not among the types a model file may hold")
     kind = _load_type(name)
     if hasattr(kind, "__dataclass_fields__"):
-        return kind(**state)
+        made = kind(**state)
+        guards.check(made, state)
+        return made
     made = kind.__new__(kind)
     bad = any(key in _LEFT_OUT or callable(getattr(kind, key, None)) for key in state)  # it would hide a method
     require(not bad, f"a {kind.__name__} has no such state")
@@ -311,7 +314,7 @@ def _decode_network(tree: dict[str, Any], file: Container, inner: Callable[[Any]
 
 def _keys_can_be_read(keys: Iterable[Any], *path: str) -> None:
     try:
-        guards.check_keys(keys)
+        check_keys(keys)
     except ValueError as error:
         raise UnsafeStateError(f"{'.'.join(path) or 'it'} has {error}") from None
 

@@ -7,19 +7,25 @@ same class name: so the name tells the class, and no module must be imported for
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from chainrule._types import Array
 from chainrule.files.container import require
+from chainrule.files.predicates import (
+    LONGEST_FORMAT,
+    check_dtypes,
+    check_numbers,
+    check_order,
+    real,
+    whole,
+)
+from chainrule.files.table_guards import check_column, check_columns, check_plan, check_tabular
 
 _MOST_PROCESSES = 64
 _MOST_FEATURES = 10**7
 _LONGEST_NGRAM = 20
-_LONGEST_FORMAT = 200  # of names and of dates
-_MOST_KEYS = 1000  # of a dict or a set, where a file could choose keys that hash alike
 
 # Parameters that are more than one value. Any other is one: an array of shape (1000, 1, 1) makes 1000 of each number
 # that it is compared with or added to.
@@ -59,7 +65,7 @@ def check(made: Any, state: Mapping[str, Any]) -> None:
     """Check an object of a listed type, with the state that it has or was given: ValueError or another error if bad."""
     kind, features = type(made).__name__, state.get("n_features_in_", 0)
     # Each may be given a name.
-    require(_whole(features) and 0 <= features <= _MOST_FEATURES, f"n_features_in_ is not 0 to {_MOST_FEATURES:,}")
+    require(whole(features) and 0 <= features <= _MOST_FEATURES, f"n_features_in_ is not 0 to {_MOST_FEATURES:,}")
     names = state.get("feature_names_in_")
     if names is not None:
         texts = names.shape == (features,) and all(isinstance(name, str) for name in names)
@@ -69,54 +75,9 @@ def check(made: Any, state: Mapping[str, Any]) -> None:
         require(parameter in _SEVERAL or not several, f"{parameter} is more than one value")
     for attribute in _ONE_A_COLUMN.get(kind, "").split():
         if state.get(attribute) is not None:
-            _check_numbers(state, attribute, features)
+            check_numbers(state, attribute, features)
     if check_type := _CHECKS.get(kind):
         check_type(made, state)
-
-
-def check_keys(keys: Iterable[Any]) -> list[Any]:
-    """The keys of a dict or the members of a set; a file must not choose many that hash alike, which takes hours."""
-    listed = list(keys)
-    fine = len(listed) <= _MOST_KEYS or all(
-        isinstance(key, (str, bytes, float, bool, type(None)))
-        or (isinstance(key, (int, np.integer)) and abs(int(key)) < 2**64)  # of which 16 hash alike
-        for key in listed
-    )
-    require(fine, f"more than {_MOST_KEYS:,} keys that are neither text nor numbers")
-    return listed
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _real(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating))
-
-
-def _check_numbers(state: Mapping[str, Any], name: str, *shape: int) -> None:
-    """An attribute is an array of real numbers of this shape."""
-    array = state[name]
-    fits = isinstance(array, np.ndarray) and array.shape == shape and array.dtype.kind in "fiu"
-    require(fits, f"{name} is not {shape} numbers")
-
-
-def _check_dtypes(state: Mapping[str, Any], *names: str, kinds: str = "biuf") -> None:
-    """Parameters are dtypes of numbers, which are short."""
-    for name in names:
-        if name in state:
-            require(np.dtype(state[name]).kind in kinds, f"{name} is no dtype of numbers")
-
-
-def _check_order(values: Array) -> None:
-    """Compiled code finds numbers and times by bisection, what is missing at the end; Python finds texts in a dict."""
-    require(isinstance(values, np.ndarray) and values.ndim == 1, "categories are not a list")
-    require(values.dtype.kind in "biufmMOUS", f"categories are of {values.dtype}")
-    if values.dtype.kind == "O":
-        check_keys(values.tolist())
-    elif values.dtype.kind not in "US":
-        known = values[:-1] if (values[-1:] != values[-1:]).any() else values
-        require((known[:-1] < known[1:]).all(), "categories are not in order")
 
 
 def _check_estimator(made: Any, state: Mapping[str, Any]) -> None:
@@ -124,7 +85,7 @@ def _check_estimator(made: Any, state: Mapping[str, Any]) -> None:
     require(not {"coefs_", "intercepts_"} & state.keys(), "its parameters are not those of a network")
     weights = state.get("class_weight")
     for each in weights if isinstance(weights, list) else [weights]:  # one for each output
-        require(not isinstance(each, dict) or all(map(_real, each.values())), "class_weight: a weight is no number")
+        require(not isinstance(each, dict) or all(map(real, each.values())), "class_weight: a weight is no number")
     if "network_" not in state:
         return
     require(type(network).__name__ == "Network", "its parameters are not those of a network")
@@ -133,7 +94,7 @@ def _check_estimator(made: Any, state: Mapping[str, Any]) -> None:
     require(made.n_outputs_ == outputs, f"its network has {outputs} outputs, not {made.n_outputs_}")
     if type(made).__name__ == "MLPClassifier":
         classes, binarizer = made.classes_, made._label_binarizer
-        _check_order(classes)
+        check_order(classes)
         fits = len(classes) == outputs or (outputs == 1 and len(classes) == 2)
         require(
             type(binarizer).__name__ == "LabelBinarizer" and fits, f"{len(classes)} classes are not {outputs} outputs"
@@ -141,7 +102,7 @@ def _check_estimator(made: Any, state: Mapping[str, Any]) -> None:
         require(np.array_equal(binarizer.classes_, classes), "its classes are not those that it learned from")
     for name in ("target_mean_", "target_scale_"):
         if name in state:
-            _check_numbers(state, name, outputs)
+            check_numbers(state, name, outputs)
 
 
 def _check_pipeline(made: Any, state: Mapping[str, Any]) -> None:
@@ -153,19 +114,19 @@ def _check_pipeline(made: Any, state: Mapping[str, Any]) -> None:
 def _check_column_transformer(made: Any, state: Mapping[str, Any]) -> None:
     names, jobs, weights = made.verbose_feature_names_out, made.n_jobs, made.transformer_weights
     fields = type(names) is bool or re.fullmatch(
-        r"([^{}]|\{(transformer|feature)_name\})*", names[: _LONGEST_FORMAT + 1]
+        r"([^{}]|\{(transformer|feature)_name\})*", names[: LONGEST_FORMAT + 1]
     )
     require(fields, "verbose_feature_names_out has fields beside {transformer_name} and {feature_name}")
-    require(type(names) is bool or len(names) <= _LONGEST_FORMAT, "verbose_feature_names_out is too long")
+    require(type(names) is bool or len(names) <= LONGEST_FORMAT, "verbose_feature_names_out is too long")
     fine = jobs is None or (type(jobs) is int and abs(jobs) <= _MOST_PROCESSES)
     require(fine, f"n_jobs is beyond {_MOST_PROCESSES}")
-    require(not weights or all(map(_real, weights.values())), "transformer_weights: a weight is no number")
+    require(not weights or all(map(real, weights.values())), "transformer_weights: a weight is no number")
     if "transformers_" not in state:
         return
     n, indices = made.n_features_in_, made._transformer_to_input_indices
     for name, _, columns in made.transformers_:
         given = list(indices[name])
-        inside = len(given) == _count(made, columns) and all(_whole(k) and 0 <= k < n for k in given)
+        inside = len(given) == _count(made, columns) and all(whole(k) and 0 <= k < n for k in given)
         require(isinstance(name, str) and inside, "the columns of a transformer are not among its columns")
 
 
@@ -191,9 +152,9 @@ def _check_function_transformer(made: Any, state: Mapping[str, Any]) -> None:
 
 def _check_label_binarizer(made: Any, state: Mapping[str, Any]) -> None:
     """Labels are found by bisection, and what it gives becomes an index of a sparse array, which nobody checks."""
-    require(_whole(made.neg_label) and _whole(made.pos_label), "neg_label or pos_label is no whole number")
+    require(whole(made.neg_label) and whole(made.pos_label), "neg_label or pos_label is no whole number")
     if hasattr(made, "classes_"):
-        _check_order(made.classes_)
+        check_order(made.classes_)
         if made.classes_.dtype.kind in "OUS":  # these, too
             require((made.classes_[:-1] < made.classes_[1:]).all(), "its classes are not in order")
 
@@ -206,7 +167,7 @@ def _check_vectorizer(made: Any, state: Mapping[str, Any]) -> None:
     require(made.input == "content", "it reads files, not texts (input)")
     low, high = made.ngram_range
     require(1 <= low <= high <= _LONGEST_NGRAM, f"ngram_range is beyond 1 to {_LONGEST_NGRAM}")
-    _check_dtypes(state, "dtype")
+    check_dtypes(state, "dtype")
     weights = state.get("_tfidf")
     if weights is not None:
         fits = type(weights).__name__ == "TfidfTransformer" and vars(weights).get("n_features_in_") in (
@@ -230,12 +191,12 @@ def _check_vectorizer(made: Any, state: Mapping[str, Any]) -> None:
 
 def _check_encoder(made: Any, state: Mapping[str, Any]) -> None:
     """What an encoder looks for, and the numbers of its categories."""
-    _check_dtypes(state, "dtype")
+    check_dtypes(state, "dtype")
     if "categories_" not in state:
         return
     require(len(made.categories_) == made.n_features_in_, "an encoder has not categories for each column")
     for categories in made.categories_:
-        _check_order(categories)
+        check_order(categories)
     if not made._infrequent_enabled:
         return
     for categories, group, mapping in zip(
@@ -248,8 +209,8 @@ def _check_encoder(made: Any, state: Mapping[str, Any]) -> None:
             n -= 1
         left = n - group.size + 1
         fits = 0 <= group.min() <= group.max() < n and mapping.shape == (n,) and 0 <= mapping.min() <= mapping.max()
-        whole = mapping.max() < left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}
-        require(fits and whole, "the infrequent categories of an encoder are not among its categories")
+        indices = mapping.max() < left and {group.dtype.kind, mapping.dtype.kind} <= {"i"}
+        require(fits and indices, "the infrequent categories of an encoder are not among its categories")
 
 
 def _check_one_hot_encoder(made: Any, state: Mapping[str, Any]) -> None:
@@ -259,15 +220,15 @@ def _check_one_hot_encoder(made: Any, state: Mapping[str, Any]) -> None:
         return
     outs, dropped = made._compute_n_features_outs(), made._drop_idx_after_grouping
     drops = [None] * len(outs) if dropped is None else dropped.tolist()
-    fits = all(drop is None or (_whole(drop) and 0 <= drop <= out) for drop, out in zip(drops, outs, strict=True))
-    whole = type(made._n_features_outs) is list and all(map(_whole, made._n_features_outs))
+    fits = all(drop is None or (whole(drop) and 0 <= drop <= out) for drop, out in zip(drops, outs, strict=True))
+    counted = type(made._n_features_outs) is list and all(map(whole, made._n_features_outs))
     require(
-        fits and whole and made._n_features_outs == outs, "the columns of an encoder are not those of its categories"
+        fits and counted and made._n_features_outs == outs, "the columns of an encoder are not those of its categories"
     )
 
 
 def _check_imputer(made: Any, state: Mapping[str, Any]) -> None:
-    _check_dtypes(state, "_fit_dtype", "_fill_dtype", kinds="biufO")
+    check_dtypes(state, "_fit_dtype", "_fill_dtype", kinds="biufO")
     if "statistics_" in state:
         fills, indicator = made.statistics_, state.get("indicator_")
         one_each = fills.shape == (made.n_features_in_,) and fills.dtype.kind in "biufO"
@@ -283,7 +244,7 @@ def _check_imputer(made: Any, state: Mapping[str, Any]) -> None:
 def _check_indicator(made: Any, state: Mapping[str, Any]) -> None:
     if "features_" in state:
         features, n = made.features_, made._n_features
-        fits = _whole(n) and features.ndim == 1 and features.dtype.kind == "i" and state.get("n_features_in_", n) == n
+        fits = whole(n) and features.ndim == 1 and features.dtype.kind == "i" and state.get("n_features_in_", n) == n
         inside = fits and (features >= 0).all() and (features < n).all() and len(np.unique(features)) == len(features)
         require(inside, "its features are not among its columns")
 
@@ -291,8 +252,8 @@ def _check_indicator(made: Any, state: Mapping[str, Any]) -> None:
 def _check_quantiles(made: Any, state: Mapping[str, Any]) -> None:
     if "quantiles_" in state:
         count = len(made.references_)
-        _check_numbers(state, "references_", count)
-        _check_numbers(state, "quantiles_", count, made.n_features_in_)
+        check_numbers(state, "references_", count)
+        check_numbers(state, "quantiles_", count, made.n_features_in_)
 
 
 def _check_power(made: Any, state: Mapping[str, Any]) -> None:
@@ -305,15 +266,8 @@ def _check_power(made: Any, state: Mapping[str, Any]) -> None:
 def _check_pca(made: Any, state: Mapping[str, Any]) -> None:
     if "components_" in state:
         count = len(made.components_)
-        _check_numbers(state, "components_", count, made.n_features_in_)
-        _check_numbers(state, "explained_variance_", count)
-
-
-def _check_columns(made: Any, state: Mapping[str, Any]) -> None:
-    formats = made.formats or {}
-    texts = [*made.roles, *made.roles.values(), *formats, *formats.values()]
-    require(all(isinstance(text, str) for text in texts), "the roles and formats of columns are not texts")
-    require(all(len(form) <= _LONGEST_FORMAT for form in formats.values()), "a format of dates is too long")
+        check_numbers(state, "components_", count, made.n_features_in_)
+        check_numbers(state, "explained_variance_", count)
 
 
 _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
@@ -332,5 +286,9 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "QuantileTransformer": _check_quantiles,
     "PowerTransformer": _check_power,
     "PCA": _check_pca,
-    "Columns": _check_columns,
+    "Columns": check_columns,
+    "Plan": check_plan,
+    "Column": check_column,
+    "TabularClassifier": check_tabular,
+    "TabularRegressor": check_tabular,
 }

@@ -23,6 +23,7 @@ Model = TypeVar("Model")
 Header = dict[str, Any]  # what a file says about its content, see `read_about`
 
 MANY = 1000  # columns, classes and epochs that a header lists at most
+TABULAR = ("TabularClassifier", "TabularRegressor")  # a preparation, and networks whose mean is the answer
 CHECKPOINT = "checkpoint"  # the kind of a file that training can go on from
 
 
@@ -198,26 +199,45 @@ def _describe(content: Any, about: dict[str, Any]) -> Header:
         header |= {"kind": CHECKPOINT, "epoch": content["epoch"], "epochs": content["epochs"]}
     else:
         header["kind"] = type(content).__name__
-        last = content[-1] if header["kind"] == "Pipeline" else content
+        seeded = last = content[-1] if header["kind"] == "Pipeline" else content
+        if header["kind"] in TABULAR:
+            last = getattr(content, "networks_", [content])[0]
         network = last if header["kind"] == codec.NETWORK else getattr(last, "network_", None)
     if header["kind"] not in (CHECKPOINT, codec.NETWORK):
         header["preprocessing"] = list(_steps(content))
         header["columns"] = _names(getattr(content, "feature_names_in_", None))
-        header["classes"] = _names(getattr(last, "classes_", None))
+        header["classes"] = _names(getattr(content, "classes_", None))
         header["training"] = {
-            "seed": seed if isinstance(seed := getattr(last, "random_state", None), int) else None,
+            "seed": seed if isinstance(seed := getattr(seeded, "random_state", None), int) else None,
             "epochs": getattr(last, "n_iter_", None),
             "history": {name: _thin(curve) for name, curve in getattr(last, "history_", {}).items()},
         }
+    if header["kind"] in TABULAR and network is not None:
+        header |= _describe_table(content)
     if network is not None:
         header |= network.describe()
     return {**as_json(header), "about": as_json(about, _refuse)}
 
 
+def _describe_table(model: Any) -> Header:
+    """What a model of a table has understood of its columns, and how its networks were chosen."""
+    told = ("name", "role", "note", "missing")
+    return {
+        "task": model.plan_.task,
+        "target": model.plan_.target,
+        "columns": [{name: getattr(column, name) for name in told} for column in model.plan_.columns[:MANY]],
+        "networks": len(model.networks_),
+        "leaderboard": model.leaderboard_,
+    }
+
+
 def _steps(model: Any, name: str = "") -> Iterator[dict[str, Any]]:
     """What scikit-learn's transformers do before the network, in order, and to which columns."""
     kind = type(model).__name__
-    if kind == "Pipeline":
+    if kind in TABULAR:
+        if (preparation := getattr(model, "preparation_", None)) is not None:
+            yield from _steps(preparation)
+    elif kind == "Pipeline":
         for step, part in model.steps:
             yield from _steps(part, f"{name}.{step}" if name else step)
     elif kind == "ColumnTransformer":

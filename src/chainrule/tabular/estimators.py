@@ -7,11 +7,12 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule._types import Array
 from chainrule.readers import Table
-from chainrule.tabular.plan import Plan, make_plan
+from chainrule.tabular.plan import Column, Plan, make_plan
 from chainrule.tabular.race import Watch, answers, learn
 
 
@@ -21,6 +22,8 @@ class BaseTabular(BaseEstimator):
     plan_: Plan
     preparation_: Any
     networks_: list[Any]
+    classes_: Array
+    temperature_: float
     _task: Literal["classes", "regression"]
 
     def fit(
@@ -71,11 +74,18 @@ class BaseTabular(BaseEstimator):
             checkpoint=checkpoint,
             watch=watch,
         )
-        self.plan_, self.preparation_, self.networks_ = plan, learned.preparation, learned.networks
-        self.temperature_, self.leaderboard_ = learned.temperature, learned.leaderboard
+        return self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
+
+    def _take(
+        self, plan: Plan, preparation: Any, networks: list[Any], temperature: float = 1.0, leaderboard: Any = ()
+    ) -> Self:
+        self.plan_, self.preparation_, self.networks_ = plan, preparation, networks
+        self.leaderboard_ = list(leaderboard)
         self.n_features_in_ = plan.features or len(plan.columns)
         if plan.columns:
             self.feature_names_in_ = np.array([column.name for column in plan.columns], dtype=object)
+        if plan.task != "regression":
+            self.classes_, self.temperature_ = networks[0].classes_, temperature
         return self
 
     @property
@@ -131,11 +141,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         self.class_weight = class_weight
         self.random_state = random_state
 
-    @property
-    def classes_(self) -> Array:
-        """The labels (K,), in the order of the probabilities."""
-        return self.networks_[0].classes_  # type: ignore[no-any-return]
-
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class (m, K): p^(1/T), normalized, of the mean p of the networks."""
         probabilities = self._answers(X)
@@ -148,7 +153,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def predict(self, X: Any) -> Array:
         """The likeliest class of each row."""
-        return self.classes_[self._answers(X).argmax(axis=1)]
+        return self.classes_[self._answers(X).argmax(axis=1)]  # type: ignore[no-any-return]
 
 
 class TabularRegressor(RegressorMixin, BaseTabular):
@@ -205,3 +210,28 @@ def as_table(X: Any, y: Any = None) -> Table:
             frame = pd.DataFrame(frame, columns=[f"x{j + 1}" for j in range(frame.shape[1])])
     target = str(getattr(y, "name", None) or "y")
     return Table("X", frame, y, None if y is None else target)
+
+
+def from_pipeline(pipeline: Pipeline, about: Mapping[str, Any]) -> "TabularClassifier | TabularRegressor":
+    """A model that `chainrule train` has saved as a pipeline, before there were these estimators, as one of them.
+
+    about: what was saved beside it.
+    """
+    network = pipeline[-1]
+    columns = tuple(
+        Column(str(c["name"]), c["role"], c["note"], c["missing"], c.get("format", "")) for c in about["columns"] or ()
+    )
+    shape, rows = about["image_shape"], about["rows"]
+    plan = Plan(
+        about["task"],
+        about["target"],
+        rows["train"] + rows["test"],
+        columns,
+        features=0 if columns else about["features"],
+        image_shape=None if shape is None else tuple(shape),
+        classes=None if about["classes"] is None else dict(about["classes"]),
+        untargeted=rows.get("without_target", 0),
+    )
+    kind = TabularRegressor if about["classes"] is None else TabularClassifier
+    model = kind(random_state=network.random_state)
+    return model._take(plan, pipeline[:-1] if len(pipeline) > 1 else None, [network])

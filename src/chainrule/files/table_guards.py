@@ -1,0 +1,83 @@
+"""The guards of what tables need: columns, plans, and the estimators that hold a preparation and several networks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.files.container import require
+from chainrule.files.predicates import LONGEST_FORMAT, check_order, real, whole
+
+_MOST_NETWORKS = 100  # whose answers are averaged
+_SHARPEST = 1e-3, 1e3  # the temperatures of probabilities
+
+
+def check_tabular(made: Any, state: Mapping[str, Any]) -> None:
+    """A model of a table: what was understood, the preparation and the networks are of one and the same table."""
+    if "networks_" not in state:
+        return
+    plan, preparation, networks = made.plan_, made.preparation_, made.networks_
+    classifies = type(made).__name__ == "TabularClassifier"
+    require(type(plan).__name__ == "Plan", "plan_ is no plan")
+    require((plan.task == "regression") != classifies, f"its plan is of {plan.task!r:.100}")
+    kind = "MLPClassifier" if classifies else "MLPRegressor"
+    fits = type(networks) is list and 1 <= len(networks) <= _MOST_NETWORKS
+    require(fits, f"networks_ is no list of 1 to {_MOST_NETWORKS} networks")
+    require(all(type(network).__name__ == kind and hasattr(network, "network_") for network in networks), f"no {kind}")
+    sizes = {(network.n_features_in_, network.n_outputs_) for network in networks}
+    require(len(sizes) == 1, "its networks have different inputs or outputs")
+    require(preparation is None or type(preparation).__name__ == "Pipeline", "preparation_ is no pipeline")
+    given = networks[0] if preparation is None else preparation
+    require(preparation is not None or not plan.columns, "it has columns, and no preparation of them")
+    if plan.columns and type(preparation[0]).__name__ == "Columns":
+        used = [column.name for column in plan.columns if column.role != "left out"]
+        require(list(preparation[0].roles) == used, "its preparation is not of the columns that it has understood")
+    require(made.n_features_in_ == (len(plan.columns) or given.n_features_in_), "its inputs are not its columns")
+    if classifies:
+        classes = made.classes_
+        check_order(classes)
+        fits = all(np.array_equal(network.classes_, classes) for network in networks)
+        require(fits and len(classes) > 0, "its networks do not tell its classes apart")
+        warmth = made.temperature_
+        require(real(warmth) and _SHARPEST[0] <= warmth <= _SHARPEST[1], f"a temperature of {warmth!r:.100}")
+    else:
+        require(all(network.n_outputs_ == 1 for network in networks), "its networks predict several numbers")
+    entries = made.leaderboard_
+    require(type(entries) is list and len(entries) <= _MOST_NETWORKS, "leaderboard_ is no short list")
+    fits = all(
+        type(entry) is dict
+        and all(isinstance(key, str) and (real(item) or isinstance(item, str)) for key, item in entry.items())
+        for entry in entries
+    )
+    require(fits, "leaderboard_ holds more than texts and numbers")
+
+
+def check_plan(made: Any, state: Mapping[str, Any]) -> None:
+    """What was to be learned, and from what."""
+    require(made.task in ("binary", "classes", "regression") and isinstance(made.target, str), "no task, or no target")
+    columns = made.columns
+    require(type(columns) is tuple and all(type(each).__name__ == "Column" for each in columns), "columns are none")
+    require(len({column.name for column in columns}) == len(columns), "two columns have one name")
+    require(all(whole(n) and n >= 0 for n in (made.rows, made.features, made.untargeted)), "a count is none")
+    shape = made.image_shape
+    fits = shape is None or (type(shape) is tuple and len(shape) == 3 and all(whole(n) and n > 0 for n in shape))
+    require(fits, "image_shape is no height, width and channels")
+    for counts in (made.classes, made.rare):
+        fits = counts is None or (type(counts) is dict and all(whole(n) and n >= 0 for n in counts.values()))
+        require(fits, "the rows of the classes are no counts")
+
+
+def check_column(made: Any, state: Mapping[str, Any]) -> None:
+    """What was understood of one column."""
+    texts = (made.name, made.role, made.note, made.format)
+    require(all(isinstance(text, str) for text in texts), "what is said of a column is no text")
+    require(whole(made.missing) and made.missing >= 0, "how often a column is missing is no count")
+    require(len(made.format) <= LONGEST_FORMAT, "a format of dates is too long")
+
+
+def check_columns(made: Any, state: Mapping[str, Any]) -> None:
+    """The transformer that brings columns to the types of their roles."""
+    formats = made.formats or {}
+    texts = [*made.roles, *made.roles.values(), *formats, *formats.values()]
+    require(all(isinstance(text, str) for text in texts), "the roles and formats of columns are not texts")
+    require(all(len(form) <= LONGEST_FORMAT for form in formats.values()), "a format of dates is too long")
