@@ -69,7 +69,7 @@ def giveaways(plan: Plan, X: Any, y: Array) -> Iterator[Finding]:
 def _as_numbers(values: "pd.Series[Any]") -> Array:
     """float64 (m,): numbers as they are, dates in seconds, words by their place in the alphabet; NaN where missing."""
     if pd.api.types.is_datetime64_any_dtype(values):
-        return (values - pd.Timestamp(0)).dt.total_seconds().to_numpy(float)
+        return np.asarray((values - pd.Timestamp(0)).dt.total_seconds(), dtype=float)
     if pd.api.types.is_numeric_dtype(values):
         return np.asarray(values.to_numpy(float, na_value=np.nan))
     codes = pd.factorize(values.replace("", None), sort=True)[0]
