@@ -53,7 +53,7 @@ class BaseTabular(BaseEstimator):
         y: Any,
         sample_weight: Any = None,
         *,
-        validation: tuple[Any, Any] | None = None,
+        validation: tuple[Any, Any] | Array | None = None,
         checkpoint: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
     ) -> Self:

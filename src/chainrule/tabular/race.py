@@ -54,7 +54,7 @@ def learn(
     *,
     sample_weight: Any = None,
     class_weight: Any = None,
-    validation: tuple[Any, Any] | None = None,
+    validation: tuple[Any, Any] | Array | None = None,
     seed: int = 0,
     arguments: Arguments | None = None,
     effort: str = "normal",
@@ -65,10 +65,10 @@ def learn(
     """Learn what a plan says from its rows: X a DataFrame or an array (m, n), y (m,) labels or numbers.
 
     sample_weight: (m,) of each row. class_weight: as in MLPClassifier. validation: (X, y) to compare the candidates on,
-    instead of a part of the rows. arguments: of the networks, instead of the recipe's. effort: "quick" is one network
-    without a race, "normal" the default, "thorough" takes several times as long. time_limit: seconds.
-    checkpoint: checkpoint, checkpoint_every and resume, as in MLPClassifier.fit. watch: asked for callbacks before each
-    training.
+    instead of a part of the rows, or (k,) the indices of this part: the winner is trained on these rows, too.
+    arguments: of the networks, instead of the recipe's. effort: "quick" is one network without a race, "normal" the
+    default, "thorough" takes several times as long. time_limit: seconds. checkpoint: checkpoint, checkpoint_every and
+    resume, as in MLPClassifier.fit. watch: asked for callbacks before each training.
     """
     m, given = len(y), dict(arguments or {})
     if class_weight is not None:
@@ -101,11 +101,14 @@ def learn(
 
     everything, leaderboard, held_out, winner = np.arange(m), [], None, "big"
     if len(candidates) > 1:
-        if validation is None:
-            train, rest = _split(plan, y, seed)
-            X_val, y_val = _take(X, rest), y[rest]
+        if isinstance(validation, tuple):
+            train, rest, (X_val, y_val) = everything, None, validation
         else:
-            train, (X_val, y_val) = everything, validation
+            if validation is None:
+                train, rest = _split(plan, y, seed)
+            else:
+                train, rest = np.setdiff1d(everything, validation), validation
+            X_val, y_val = _take(X, rest), y[rest]
         found: dict[str, tuple[float, Array]] = {}
         for name, candidate in candidates.items():
             short = {**candidate, "max_iter": max(1, min(25, candidate["max_iter"]))}
@@ -125,7 +128,7 @@ def learn(
         leaderboard.sort(key=lambda entry: entry["loss"])
         if found:
             winner = leaderboard[0]["name"]
-            if validation is None:
+            if rest is not None:
                 held_out = HeldOut(rest, found[winner][1])
     count = 1 if effort == "quick" else 2
     trained = [fitted(candidates[winner], everything, seed + i, f"network {i + 1} of {count}") for i in range(count)]
