@@ -83,7 +83,7 @@ def class_scores(
         raise ValueError(
             f"probabilities: got shape {p.shape}, wanted {(m, K)}, a row for each y, a column for each class"
         )
-    w = _weights(sample_weight, m)
+    w = weights_of(sample_weight, m)
     chosen = p.argmax(axis=1) if predicted is None else indices(classes, predicted)
     target, p, chosen, w = (part[w > 0] for part in (target, p, chosen, w))
     if not len(target):
@@ -115,7 +115,7 @@ def number_scores(y: Any, predicted: Any, *, sample_weight: Any = None, seed: An
         By name. Without R² where all y are the same.
     """
     y, predicted = np.asarray(y, dtype=float).ravel(), np.asarray(predicted, dtype=float).ravel()
-    w = _weights(sample_weight, len(y))
+    w = weights_of(sample_weight, len(y))
     y, e, w = y[w > 0], (y - predicted)[w > 0], w[w > 0]
     if not len(y):
         return {}
@@ -160,7 +160,7 @@ def class_table(classes: Sequence[Any] | Array, y: Any, predicted: Any, sample_w
         In the order of `classes`.
     """
     target, chosen, K = indices(classes, y), indices(classes, predicted), len(classes)
-    w = _weights(sample_weight, len(target))
+    w = weights_of(sample_weight, len(target))
     hit, there, said = (np.bincount(k, v, K) for k, v in ((target, w * (target == chosen)), (target, w), (chosen, w)))
     rows = np.bincount(target, minlength=K)
     precision, recall, f1 = _share(hit, said), _share(hit, there), _share(2 * hit, there + said)
@@ -211,7 +211,7 @@ def best_threshold(true: Any, probability: Any, metric: str = "F1", sample_weigh
     if metric not in metrics:
         raise unknown("metric", metric, metrics)
     t, p = np.asarray(true, dtype=bool), np.asarray(probability, dtype=float)
-    w = _weights(sample_weight, len(t))
+    w = weights_of(sample_weight, len(t))
     values, which = np.unique(-p, return_inverse=True)
     values = -values
     tp = np.r_[0.0, np.bincount(which, w * t).cumsum()]  # of the k highest different probabilities taken as positive
@@ -241,7 +241,8 @@ def _positive(classes: Sequence[Any] | Array, positive: Any) -> int:
     return 1 if positive is None else int(indices(labels, [positive])[0])
 
 
-def _weights(sample_weight: Any, m: int) -> Array:
+def weights_of(sample_weight: Any, m: int) -> Array:
+    """The weights of m rows, 1 unless given. ValueError for what cannot be a weight."""
     w = np.ones(m) if sample_weight is None else np.asarray(sample_weight, dtype=float).ravel()
     if w.shape != (m,) or not (np.isfinite(w).all() and (w >= 0).all()):
         raise ValueError(f"sample_weight: wanted {m} numbers of 0 or more, one for each row")

@@ -1,0 +1,124 @@
+"""Which columns matter to a model: how much worse it answers when it is given those of other rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule._types import Array
+from chainrule.checks import generator
+from chainrule.tabular.calibration import effective
+from chainrule.tabular.opened import Opened, opened
+from chainrule.tabular.scores import Z, indices, weights_of
+
+WORK = 1_000_000  # answers to ask for, about; fewer rows are looked at where there are many columns
+FEWEST = 200
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much higher the loss is without what a column says, with its 95 % interval."""
+
+    column: str
+    increase: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Importances:
+    """The importance of each column, the largest first.
+
+    loss: its name, "log loss" or "RMSE". base: the loss with all columns as they are. rows: how many it was measured
+    on.
+    """
+
+    loss: str
+    base: float
+    rows: int
+    columns: tuple[Importance, ...]
+
+
+def permutation_importance(
+    model: Any, X: Any, y: Any, *, sample_weight: Any = None, repeats: int = 5, seed: Any = 0
+) -> Importances:
+    """How much the loss grows when the values of a column are mixed among the rows (Breiman 2001).
+
+    Parameters
+    ----------
+    model : fitted model
+        As `opened` takes it.
+    X : table of m rows
+        Best rows that it was not trained on: on those it was, a column that it only remembers looks important.
+    y : array of shape (m,)
+        Labels or numbers.
+    sample_weight : array of shape (m,), optional
+    repeats : int, default 5
+        How often each column is mixed.
+    seed : int or numpy.random.Generator, default 0
+
+    Returns
+    -------
+    Importances
+        In log loss for classes; in RMSE for numbers, in the units of y.
+
+    Notes
+    -----
+    All inputs of the network that are made of one column are mixed together. The interval is that of another sample of
+    rows, and of other mixings. Where two columns say the same, the model can do without one of them: neither looks
+    important, and together they may be.
+    """
+    inside, rng = opened(model), generator(seed)
+    inputs = inside.prepare(X)
+    target = np.asarray(y, dtype=float) if inside.classes is None else indices(inside.classes, y)
+    w = weights_of(sample_weight, len(target))
+    blocks = inside.blocks()
+    most = max(FEWEST, WORK // (max(1, len(blocks)) * repeats))
+    kept = np.flatnonzero(w > 0)
+    if len(kept) > most:
+        kept = np.sort(rng.choice(kept, most, replace=False))
+    if not len(kept):
+        raise ValueError("importance: got no rows, wanted at least 2")
+    inputs, target, w = np.array(inputs[kept]), target[kept], w[kept]
+    before, found = _losses(inside, inputs, target), []
+    for name, block in blocks.items():
+        own, after = inputs[:, block].copy(), []
+        if (own == own[0]).all():
+            found.append(Importance(name, 0.0, 0.0, 0.0))
+            continue
+        for _ in range(repeats):
+            inputs[:, block] = own[rng.permutation(len(own))]
+            after.append(_losses(inside, inputs, target))
+        inputs[:, block] = own
+        found.append(Importance(name, *_increase(before, np.array(after), w, inside.classes is None)))
+    base = float(np.average(before, weights=w))
+    measure, base = ("RMSE", base**0.5) if inside.classes is None else ("log loss", base)
+    return Importances(measure, base, len(kept), tuple(sorted(found, key=lambda each: -each.increase)))
+
+
+def _losses(inside: Opened, inputs: Array, target: Array) -> Array:
+    """Of each row (m,): the log loss, or the squared error."""
+    answers = inside.answer(inputs)
+    if inside.classes is None:
+        squares: Array = (answers - target) ** 2
+        return squares
+    true: Array = -np.log(answers[np.arange(len(target)), target].clip(np.finfo(float).eps))
+    return true
+
+
+def _increase(before: Array, after: Array, w: Array, root: bool) -> tuple[float, float, float]:
+    """The increase and its interval. before: (m,); after: (repeats, m); root: of the root of the mean."""
+    w, n = w / w.sum(), effective(w)
+    base, each = before @ w, after @ w  # of each repeat
+    mean = after.mean(axis=0)
+    change = mean - before - (mean - before) @ w  # (m,)
+    increase, spread = each.mean() - base, each
+    if root:
+        grown, base_root = each.mean() ** 0.5, base**0.5
+        increase, spread = grown - base_root, each**0.5
+        # The derivatives of the two roots by the weights of the rows.
+        change = (mean - each.mean()) / (2 * grown) if grown else 0 * mean
+        change -= (before - base) / (2 * base_root) if base_root else 0
+    variance = (w**2) @ change**2 * n / max(n - 1, 1) + (spread.var(ddof=1) / len(each) if len(each) > 1 else 0.0)
+    half = Z * variance**0.5
+    return float(increase), float(increase - half), float(increase + half)
