@@ -63,6 +63,10 @@ class ModelVersionWarning(UserNote):
     """A model file was written with another version of scikit-learn; its predictions may differ."""
 
 
+class ReadingNote(UserNote):
+    """How a source was understood where it leaves that open: a table without a header, with remarks, of many sheets."""
+
+
 class TextEncodingWarning(UserNote):
     """A text file is not UTF-8, and was read in another encoding."""
 

@@ -74,9 +74,13 @@ def test_columns_without_a_name_are_kept(write):
     assert list(read(write("t.csv", ",a\n0,5\n1,6\n")).X.columns) == ["Unnamed: 0", "a"]
 
 
-def test_decimal_commas_are_numbers_where_semicolons_delimit(write):
-    table = read(write("t.csv", "a;b\n1,5;x\n-2,25;y\n"))
-    assert table.X["a"].tolist() == [1.5, -2.25]
+@pytest.mark.parametrize("sep", ",;\t|")
+def test_decimal_commas_come_as_written_beside_any_delimiter(write, sep):
+    lines = ["a,b,c", '"1,5",x,2.5', '"-2,25",y,3']
+    text = "\n".join(line.replace('",', f'"{sep}').replace("x,", f"x{sep}").replace("y,", f"y{sep}") for line in lines)
+    table = read(write("t.csv", text.replace("a,b,c", f"a{sep}b{sep}c")))
+    assert table.X["a"].tolist() == ["1,5", "-2,25"]
+    assert table.X["c"].tolist() == [2.5, 3]
 
 
 def test_decimal_points_keep_their_meaning_beside_semicolons(write):

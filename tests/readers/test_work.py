@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from chainrule.readers import common, delimited, images, read
+from chainrule.readers import common, delimited, images, layout, read
 from chainrule.readers import parquet as parquet_reader
 from support.files import MIB, refusal
 
@@ -24,7 +24,7 @@ from support.files import MIB, refusal
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 def test_blank_lines_are_counted_before_any_is_looked_at(write, monkeypatch, end):
     monkeypatch.setattr(common, "MORE", 16 * MIB)
-    monkeypatch.setattr(delimited.csv, "reader", lambda *_, **__: pytest.fail("looked at"))
+    monkeypatch.setattr(layout.csv, "reader", lambda *_, **__: pytest.fail("looked at"))
     path = write("t.csv.gz", gzip.compress(b"a,b\n1,2\n" + end * MIB))
     assert "as a table it opens to" in refusal(path)
 

@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from chainrule import datasets
 from chainrule.readers import delimited, hdf5, idx, images, npz, parquet
-from chainrule.readers.common import ReaderError, Table, check_target, regular, shown_name
+from chainrule.readers.common import ReaderError, Table, check_target, regular, shown_name, whole
 from chainrule.readers.frames import split
 from chainrule.readers.images import IMAGES
 from chainrule.text import did_you_mean
@@ -39,6 +40,8 @@ def read(
     image_size: tuple[int, int] = (64, 64),
     gray: bool = False,
     labels: str | os.PathLike[str] | None = None,
+    header: bool | None = None,
+    written: Collection[str] = (),
 ) -> Table:
     r"""Read any supported source; a path that exists wins over a bundled data set of that name.
 
@@ -47,7 +50,14 @@ def read(
         Sources that know their own target accept its name too.
     image_size, gray: (height, width) and color that image files are brought to; other sources keep theirs.
     labels: the label file of IDX images, where it is not beside them under the usual name.
+    header: whether the first row of a text names the columns; None looks, and notes where it does not: then they are
+        column1, column2 …, and the number of a column will do for a target. Also noted is what stands above, between
+        and below the rows, and is no row.
+    written: columns of a text to have as text even where all is numbers.
 
+    Cells of a text come as written, without blanks around them, but for columns of plain numbers and of true and false.
+    A number with a leading zero is no plain one, nor 1.234 beside decimal commas. Empty cells and \N are missing; so
+    are, but not in the target, the usual words for it (NA, null …).
     In .npz and .h5 files the target is called by its bare word: train_set_y and test_set_y are both "y".
     Text is UTF-8, or UTF-16 or UTF-32 with a byte order mark, or else, with a warning, one of these two without a
     mark, or Windows-1252. Whole numbers stay exact. Names of files and folders that are no UTF-8 have \xff for a byte.
@@ -72,7 +82,8 @@ def read(
     if is_idx:
         return idx.read(path, target, labels)
     if suffix in (".csv", ".tsv", ".txt"):
-        return split(path, delimited.read(path, "\t" if suffix == ".tsv" else None), target)
+        seps = "\t" if suffix == ".tsv" else delimited.SEPS
+        return split(path, delimited.read(whole(path), seps, header, target, written), target)
     match path.suffix.lower():
         case ".parquet":
             return split(path, parquet.read(path), target)

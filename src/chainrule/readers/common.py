@@ -1,13 +1,15 @@
 """What every reader shares: the Table, the error, and the checks before a file is opened."""
 
+import bz2
 import gzip
+import lzma
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ MIB = 1 << 20
 # A file may open to this many times its size and this much more: compressed tables and images stay far below,
 # a bomb (gzip packs zeros 1,000 : 1, other packers more) does not.
 TIMES, MORE = 64, 256 * MIB
+PACKINGS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard"}  # what to call them
 
 
 class ReaderError(ChainruleError, ValueError):
@@ -99,20 +102,50 @@ def check_size(path: Path, opened: int, size: int, what: str = "it") -> None:
         )
 
 
+@dataclass(frozen=True)
+class Source:
+    """A file that has been read: what a reader of text or of one archive starts from."""
+
+    path: Path  # what to call it in an error
+    data: bytes  # unpacked
+    size: int  # in bytes, packed
+
+
 def content(path: Path) -> bytes:
-    """The bytes of a file, unpacked where its name ends in .gz."""
+    """The bytes of a file, unpacked where its name ends in .gz, .bz2, .xz or .zst."""
+    return whole(path).data
+
+
+def whole(path: Path) -> Source:
+    """A file with its bytes, unpacked where its name ends in .gz, .bz2, .xz or .zst."""
     size = regular(path)
     check_size(path, size, size)
-    zipped = path.suffix.lower() == ".gz"
+    packing = path.suffix.lower()
     pieces, length = [], 0
-    with opening(path, "gzip" if zipped else "a file"), open(path, "rb", opener=_at_once) as raw:
-        file = gzip.GzipFile(fileobj=raw) if zipped else raw
+    with opening(path, PACKINGS.get(packing, "a file")), open(path, "rb", opener=_at_once) as raw:
+        file = unpacked(raw, packing)
         # Files of /proc have a size of 0, whatever is in them.
-        while piece := file.read(16 * MIB if zipped else max(size + 1, MIB)):
+        while piece := file.read(16 * MIB if packing in PACKINGS else max(size + 1, MIB)):
             pieces.append(piece)
             length += len(piece)
             check_size(path, length, size)
-        return b"".join(pieces)
+        return Source(path, b"".join(pieces), size)
+
+
+def unpacked(raw: IO[bytes], packing: str) -> IO[bytes]:
+    """What is in a file that is packed as its ending says; the file itself for any other ending."""
+    match packing:
+        case ".gz":
+            return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
+        case ".bz2":
+            return cast(IO[bytes], bz2.BZ2File(raw))
+        case ".xz":
+            return cast(IO[bytes], lzma.LZMAFile(raw))
+        case ".zst":
+            import pyarrow as pa
+
+            return cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(raw), "zstd"))
+    return raw
 
 
 def _at_once(path: str, flags: int) -> int:

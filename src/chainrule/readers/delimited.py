@@ -1,128 +1,221 @@
-"""Tables as text: encoding, delimiter and decimal mark are detected here, then pandas reads the table."""
+"""Tables as text: where the table is and how it is delimited is found out first, then pandas reads it."""
 
-import codecs
-import csv
 import io
 import re
 import warnings
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain, islice
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.errors import TextEncodingWarning
-from chainrule.readers.common import MIB, ReaderError, check_size, content, opening
-from chainrule.readers.frames import check_names
+from chainrule.errors import ReadingNote
+from chainrule.readers import encoding, layout
+from chainrule.readers.common import MIB, ReaderError, Source, check_size, opening
+from chainrule.readers.frames import check_names, named, stripped
+from chainrule.text import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _BEGINNING = 16 * MIB  # characters, in which the header and the rows that tell the delimiter are looked for
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-_MARKS = {
-    **{codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16"},
-    **{codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"},
-}
-# Without a mark: which of the first four bytes are 0, in a text that begins with characters of ASCII or Latin-1.
-_ZEROS = {"-0-0": "utf-16-le", "0-0-": "utf-16-be", "-000": "utf-32-le", "000-": "utf-32-be"}
-_CONTROLS = re.compile(r"[\0-\x08\x0e-\x1f\x7f]")
-# What tables in EBCDIC are made of: ends of lines, space, punctuation, letters, digits.
-_EBCDIC = re.compile(rb"[\x0d\x15\x25\x40\x4b\x4e\x5b-\x5e\x60\x61\x6b-\x6f\x7a-\x7f\x81-\xa9\xc1-\xe9\xf0-\xf9]")
+SEPS = ",;\t|"
+_BLANKS = ["", *(" " * n for n in range(1, 9)), "\\N"]  # quoted blanks; skipinitialspace empties bare ones
+# What is missing wherever it stands, but in the target: what pandas takes for it.
+_MISSING = [
+    *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
+    *("NULL", "NaN", "None", "n/a", "nan", "null", *_BLANKS),
+]
+_THOUSANDS = r"[-+]?(?:[1-9]\d{0,2}(?:\.\d{3})*|0)"
+_ZEROS = re.compile(rb"0\d+(\.\d*)?([eE][-+]?\d+)? *\"? *([\r\n,;\t|]|$)")
 
 
-def read(path: Path, sep: str | None) -> "pd.DataFrame":
-    """The table in a text file; sep: its delimiter, or None to look for it among , ; tab |."""
-    import pandas as pd
+class Joined(io.RawIOBase):
+    """Pieces of bytes, and at the end perhaps a file, one after the other, without a copy of them."""
 
-    data, encoding = _text(path)
+    def __init__(self, *pieces: bytes | memoryview, file: IO[bytes] | None = None) -> None:
+        self._pieces, self._file = [memoryview(piece) for piece in pieces if len(piece)], file
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with what comes next."""
+        if not self._pieces:
+            piece = memoryview(self._file.read(len(buffer)) if self._file else b"")
+        else:
+            piece = self._pieces[0][: len(buffer)]
+            self._pieces[0] = self._pieces[0][len(piece) :]
+            if not len(self._pieces[0]):
+                del self._pieces[0]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def read(
+    source: Source, seps: str, header: bool | None = None, target: str | None = None, written: Collection[str] = ()
+) -> "pd.DataFrame":
+    """The table in a text. seps: the delimiters that it may have.
+
+    target: the column in which only empty cells are missing. written: columns that are text even where all is numbers.
+    """
+    data = encoding.utf8(source)
     # While it reads, pandas keeps some 32 bytes for each field beside the text itself.
-    check_table = partial(check_size, path, size=path.stat().st_size, what="as a table it")
+    check_table = partial(check_size, source.path, size=source.size, what="as a table it")
     lines = data.count(b"\n") + data.count(b"\r")
     check_table(32 * lines + 2 * len(data))
-    buffer = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
-    beginning = buffer.read(_BEGINNING)
-    if len(beginning) == _BEGINNING and not re.search(r"[\r\n]", beginning.lstrip()):
-        raise ReaderError(f"{path}: its first {_BEGINNING:,} characters have no whole header line")
-    first = {sep: _first_rows(beginning, sep) for sep in ([sep] if sep else ",;\t|")}
-    sep = max(first, key=lambda sep: _fit(first[sep]))
-    check_table(32 * (lines + data.count(sep.encode())) + 2 * len(data))
-    header, *rows = first[sep]
-    names = [name.strip() for name in header]
-    if not any(names):
-        raise ReaderError(f"{path}: the file is empty, wanted a header line and rows")
+    beginning = data[:_BEGINNING].decode(errors="ignore")
+    found = head(source, beginning, seps, header, target)
+    check_table(32 * (lines + data.count(found.sep.encode())) + 2 * len(data))
+    begin = len(beginning[: found.begin].encode())
+    ending = layout.ending(data, begin, found)
+
+    def table(end: int, columns: Collection[int] | None = None, dtype: Any = None) -> "pd.DataFrame":
+        rows = Joined(b"\n" * found.lines, memoryview(data)[begin:end])
+        return rows_of(rows, found, target, written, usecols=columns, dtype=dtype)
+
+    with opening(source.path, "a table"), np.errstate(invalid="ignore"):  # of infinity, as of NaN
+        frame, end = table(ending.end), ending.end
+        if ending.totals and not _are_totals(frame, ending.totals):
+            frame, end = table(ending.totals_end), ending.totals_end
+        below = [*([" ".join(ending.totals).strip()] if end < ending.totals_end else []), *ending.remarks]
+        frame = _exact(frame, partial(table, end))
+        frame = _as_written(frame, partial(table, end), data[begin:end], found.sep)
+        for note in found.notes:
+            warnings.warn(f"{source.path}: {note}", ReadingNote, stacklevel=4)
+        if below:
+            note = f"what stands below the rows is left out ({first_few(below, 3)})"
+            warnings.warn(f"{source.path}: {note}", ReadingNote, stacklevel=4)
+        return finished(frame, found)
+
+
+def head(source: Source, beginning: str, seps: str, header: bool | None, target: str | None) -> layout.Layout:
+    """Where the table begins that a text begins with; what cannot be a table is refused."""
+    if len(beginning) >= _BEGINNING - 4 and not re.search(r"[\r\n]", beginning.lstrip()):
+        raise ReaderError(f"{source.path}: its first {_BEGINNING:,} characters have no whole header line")
+    found = layout.find(beginning, seps, header, target)
+    if not any(found.names):
+        raise ReaderError(f"{source.path}: the file is empty, wanted a header line and rows")
     # pandas would silently take the surplus of the first row for an index, and shift every column by one.
-    if rows and len(rows[0]) > len(names):
-        raise ReaderError(f"{path}: the first row has {len(rows[0])} fields, the header has {len(names)}")
-    check_names(path, names)
-    cells = list(chain.from_iterable(rows)) if sep == ";" else []
-    points = any(re.fullmatch(r"-?\d+\.\d+", cell) for cell in cells)
-    commas = any(re.fullmatch(r"-?\d+,\d+", cell) for cell in cells)
-
-    def table(**options: object) -> "pd.DataFrame":
-        buffer.seek(0)
-        return pd.read_csv(
-            buffer,
-            sep=sep,
-            decimal="," if commas and not points else ".",
-            skipinitialspace=True,
-            na_values=[" " * n for n in range(1, 9)],  # quoted blanks; skipinitialspace empties bare ones
-            low_memory=False,
-            **options,
+    if len(found.first) > len(found.names):
+        raise ReaderError(
+            f"{source.path}: the first row has {len(found.first)} fields, the header has {len(found.names)}"
         )
-
-    with opening(path, "a table"):
-        frame = table()
-        # With a missing value among them, pandas reads whole numbers as floats, beyond 2⁵³ as other numbers, and beyond
-        # 2⁶³ as text, which is "" where one is missing.
-        floats, others = frame.select_dtypes("float64"), frame.select_dtypes(exclude=["number", "bool"])
-        for name in [*floats.columns[(floats.abs() >= 2**53).any()], *others.columns[(others == "").any()]]:
-            frame[name] = frame[name].mask(frame[name] == "")
-            for dtype in ("Int64", "UInt64"):
-                with suppress(OverflowError, TypeError, ValueError), np.errstate(invalid="ignore"):
-                    frame[name] = table(usecols=[name], dtype={name: dtype})[name]
-                    break
-        # Our names, because pandas renames the second "a" to "a.1", and its names for the columns without one.
-        frame.columns = [ours or theirs for ours, theirs in zip(names, frame.columns, strict=True)]
-        return frame
+    check_names(source.path, found.names)
+    return found
 
 
-def _first_rows(beginning: str, sep: str) -> list[list[str]]:
-    rows: list[list[str]] = []
-    with suppress(csv.Error):  # a field beyond csv's limit; pandas, which has none, has the last word
-        lines = io.StringIO(beginning, newline="")
-        rows.extend(islice(filter(None, csv.reader(lines, delimiter=sep, skipinitialspace=True)), 50))
-    return rows or [[]]
+def rows_of(
+    raw: io.RawIOBase, found: layout.Layout, target: str | None, written: Collection[str], dtype: Any, **options: Any
+) -> Any:
+    """What pandas makes of rows, the columns called by their numbers."""
+    import pandas as pd
+
+    text = io.TextIOWrapper(io.BufferedReader(raw, MIB), "utf-8", newline="")
+    target, numbers = named(target, found.names), range(len(found.names))
+    return pd.read_csv(
+        text,
+        sep=found.sep,
+        header=None,
+        names=list(numbers),
+        dtype={i: str for i in numbers if found.names[i] in written} if dtype is None else dtype,
+        na_values={i: _BLANKS if found.names[i] == target else _MISSING for i in numbers},
+        keep_default_na=False,
+        skipinitialspace=True,
+        low_memory=False,
+        **options,
+    )
 
 
-def _fit(rows: list[list[str]]) -> tuple[bool, float, int]:
-    """How well a delimiter fits: it splits the header, and the rows alike, and into many."""
-    width = len(rows[0])
-    return width > 1, sum(len(row) == width for row in rows) / len(rows), width
+def finished(frame: "pd.DataFrame", found: layout.Layout) -> "pd.DataFrame":
+    """The columns with their names, but those that have no name and no value: the rows ended in a delimiter."""
+    frame = stripped(frame)
+    frame.columns = [name or f"Unnamed: {i}" for i, name in enumerate(found.names)]
+    empty = [f"Unnamed: {i}" for i, name in enumerate(found.names) if not name and frame.iloc[:, i].isna().all()]
+    return frame.drop(columns=empty)
 
 
-def _text(path: Path) -> tuple[bytes, str]:
-    """The bytes of a text, and the encoding in which they are one."""
-    data = content(path)
-    marked = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "")
-    guessed = "" if marked else _ZEROS.get("".join("-" if byte else "0" for byte in data[:4]), "")
-    if not marked and not guessed and b"\0" in data:
-        raise ReaderError(f"{path}: binary data (byte 0 at position {data.index(0)}), wanted a table as text")
-    encoding, advice = marked or guessed or "utf-8", "save it as UTF-8 if it looks wrong"
-    with suppress(UnicodeDecodeError):
-        text = data.decode(encoding)
-        if data.startswith(b"+/v"):
-            raise ReaderError(f"{path}: begins with the mark of UTF-7; save it as UTF-8")
-        if not guessed:
-            return data, encoding
-        if not _CONTROLS.search(text):
-            warnings.warn(f"{path}: not UTF-8, read as {guessed.upper()}; {advice}", TextEncodingWarning, stacklevel=4)
-            return data, encoding
-    if len(_EBCDIC.findall(data[:1000])) > 0.95 * len(data[:1000]):
-        raise ReaderError(f"{path}: looks like EBCDIC; save it as UTF-8")
-    if marked or guessed or re.search(rb"[\x01-\x08\x0e-\x1f\x81\x8d\x8f\x90\x9d]", data):  # not in Windows-1252 text
-        raise ReaderError(f"{path}: binary data or an unknown encoding, wanted a table in UTF-8, UTF-16 or UTF-32")
-    warnings.warn(f"{path}: not UTF-8, read as Windows-1252; {advice}", TextEncodingWarning, stacklevel=4)
-    return data, "cp1252"
+def _exact(frame: "pd.DataFrame", table: Any) -> "pd.DataFrame":
+    """Whole numbers beyond 2⁵³ as they are.
+
+    With a missing value among them, pandas reads whole numbers as floats, beyond 2⁵³ as other numbers, and beyond 2⁶³
+    as text, which is "" where one is missing.
+    """
+    floats, others = frame.select_dtypes("float64"), frame.select_dtypes(exclude=["number", "bool"])
+    for i in [*floats.columns[(floats.abs() >= 2**53).any()], *others.columns[(others == "").any()]]:
+        frame[i] = frame[i].mask(frame[i] == "")
+        for dtype in ("Int64", "UInt64"):
+            with suppress(OverflowError, TypeError, ValueError):
+                frame[i] = table([i], {i: dtype})[i]
+                break
+    return frame
+
+
+def _as_written(frame: "pd.DataFrame", table: Any, data: bytes, sep: str) -> "pd.DataFrame":
+    """Columns that are no numbers, though pandas took them for numbers, as text.
+
+    007 and 07 are different codes. And where other columns have decimal commas, 1.234 may be a thousand and more.
+    """
+    numbers = frame.select_dtypes("number")
+    floats = numbers.select_dtypes("float64")
+    points = [i for i in floats if _could_be_thousands(floats[i])]
+    commas = bool(points) and _decimal_commas(frame)
+    suspects = [*numbers] if _leading_zeros(data, sep) else points if commas or sep == ";" else []
+    texts = table(suspects, dict.fromkeys(suspects, str)) if suspects else {}
+    thousands = [i for i in points if i in texts and texts[i].dropna().str.fullmatch(_THOUSANDS).all()]
+    if not commas and (sep != ";" or any((floats[i] % 1 > 0).any() for i in floats if i not in thousands)):
+        thousands = []
+    for i in suspects:
+        if i in thousands or texts[i].str.match(r"[-+]?0\d", na=False).any():
+            frame[i] = texts[i]
+    return frame
+
+
+def _leading_zeros(data: bytes, sep: str) -> bool:
+    """Whether some cell seems to be a number that begins with a zero and another digit."""
+    if _ZEROS.match(data):
+        return True
+    text = np.frombuffer(data, np.uint8)
+    for start in range(0, len(text), MIB // 4):
+        piece = text[start : start + MIB // 4 + 1]
+        begins = (piece[:-1] < ord("-")) | (piece[:-1] == ord(sep))  # also behind blanks and quotes
+        at = np.flatnonzero((piece[1:] == ord("0")) & begins) + start + 1
+        second, third, sixth = (text.take(at + i, mode="clip") for i in (1, 2, 5))
+        digit = (second >= ord("0")) & (second <= ord("9"))
+        # Not at each of the dates and times of day, of which there are many.
+        date = np.isin(third, [*b"/:-"]) | ((third == ord(".")) & (sixth == ord(".")))
+        if any(_ZEROS.match(data, i) for i in at[digit & ~date].tolist()):
+            return True
+    return False
+
+
+def _could_be_thousands(numbers: "pd.Series[Any]") -> bool:
+    """Whether the numbers could be written like 1.234 and 12.345 and 0, and some have a point."""
+    values = np.abs(numbers.to_numpy()[np.isfinite(numbers.to_numpy())])
+    thousandths = values * 1000
+    whole = np.abs(thousandths - np.round(thousandths)) <= 1e-9 * np.maximum(thousandths, 1)
+    return bool(((values >= 1) | (values == 0)).all() and whole.all() and (values % 1 > 0).any())
+
+
+def _decimal_commas(frame: "pd.DataFrame") -> bool:
+    """Whether a column of text has decimal commas that are no marks of thousands."""
+    for i in frame.select_dtypes(exclude=["number", "bool"]):
+        given = frame[i].dropna().astype(str)
+        if given.iloc[:: max(1, len(given) // 1000)].str.fullmatch(r"[-+]?\d[\d.]*,(?:\d\d?|\d{4,})").any():
+            return True
+    return False
+
+
+def _are_totals(frame: "pd.DataFrame", cells: Sequence[str]) -> bool:
+    """Whether the cells below the rows are sums or means of the rows above, as far as they can be compared."""
+    compared = False
+    for i, cell in enumerate(cells):
+        with suppress(ValueError):
+            total = float(cell.replace(",", ""))
+            if frame[i].dtype.kind in "if":
+                compared = True
+                if np.isclose(total, [frame[i].sum(), frame[i].mean()], rtol=1e-3).any():
+                    return True
+    return not compared

@@ -1,7 +1,7 @@
 """From a whole frame to a Table."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ def split(where: str | Path, frame: "pd.DataFrame", target: str | None) -> Table
         raise ReaderError(f"{where}: no examples, got {len(frame)} rows of {len(frame.columns)} columns")
     if target is None:
         return Table(name, frame, None, None)
+    target = named(target, frame.columns)
     if target not in frame.columns:
         hint, columns = did_you_mean(target, frame.columns, 3), first_few(frame.columns, quoted=True)
         raise ReaderError(f"{where}: no column {target!r}.{hint} Columns: {columns}")
@@ -44,6 +45,23 @@ def _text(where: object, column: "pd.Series[Any]") -> "pd.Series[Any]":
                 f"({value[:20]!r}), wanted numbers or text"
             ) from None
     return column.__class__(values, column.index, name=column.name)
+
+
+def named(target: str | None, names: Collection[str]) -> str | None:
+    """The name of the target: its number will do where the columns have no names of their own."""
+    numbered = f"column{target}"
+    return numbered if target not in names and numbered in names else target
+
+
+def stripped(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The frame with its texts without blanks around them; empty ones are missing."""
+    for i, dtype in frame.dtypes.items():
+        if dtype.name == "object":
+            frame[i] = frame[i].map(lambda value: (value.strip() or None) if isinstance(value, str) else value)
+        elif dtype.name in ("str", "string"):
+            texts = frame[i].str.strip()
+            frame[i] = texts.mask(texts == "")
+    return frame
 
 
 def check_names(where: object, names: Iterable[str]) -> None:

@@ -1,0 +1,210 @@
+"""Where in a text the table is: its delimiter, the header or none, and what stands above and below the rows."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from chainrule.readers import header as headers
+from chainrule.text import first_few
+
+_LOOKED_AT = 200  # rows
+_MOST_BELOW, _TAIL = 20, 1 << 16  # lines and bytes below the table that are looked at
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_TOTALS = re.compile(
+    r"((grand|sub)\W?)?total(s|es|e|i)?( g[eé]n[eé]ral)?|totaal|sums?|summen?|gesamt(summe)?|insgesamt|"
+    r"somme|suma|somma|razem",
+    re.IGNORECASE,
+)
+
+
+class Row(NamedTuple):
+    """One of the first rows: its cells, and the characters and lines of the text up to its end."""
+
+    cells: list[str]
+    end: int
+    lines: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """sep: the delimiter. names: of the columns, "" where one has none. begin: characters before the first row of data.
+
+    lines: how many these are. first: the first row of data. notes: what was not plainly so, in words.
+    """
+
+    sep: str
+    names: list[str]
+    begin: int
+    lines: int
+    first: list[str]
+    notes: list[str]
+
+
+def find(beginning: str, seps: str, header: bool | None = None, target: str | None = None) -> Layout:
+    """Where the table begins. seps: the delimiters that it may have. header: None looks whether it has one.
+
+    target: a column that must have that name, if there is a header.
+    """
+    if told := re.match(r'"?sep=(.)"?[\r\n]+', beginning):  # Excel's own
+        seps = told[1]
+    found = {}
+    for sep in seps:
+        rows = list(_rows(beginning, sep))[1 if told else 0 :]
+        start = _start(rows, header)
+        found[sep] = rows, start, _fit(rows, start)
+    sep = max(found, key=lambda sep: found[sep][2])
+    rows, start, _ = found[sep]
+    above, rows = rows[:start], rows[start:]
+    notes = []
+    if above and not all(row.cells[0].startswith("#") for row in above):
+        said = first_few(filter(None, (_shown(row.cells) for row in above)), 3)
+        notes.append(f"what stands above the table is left out ({said})")
+    if not rows:
+        return Layout(sep, [], 0, 0, [], notes)
+    cells = [row.cells for row in rows]
+    names = cells[0]
+    has = headers.has_header(names, cells[1:], target) if header is None else header
+    if not has:
+        named = [f"column{i + 1}" for i in range(max(map(len, cells)) if len(cells) < 3 else _width(rows))]
+        if header is None:
+            notes.append(
+                f"the first row looks like data ({first_few(names, 4)}), so that the columns are called {named[0]} "
+                f"to {named[-1]}; if it is a header, say so (header=True, --header)"
+            )
+        last = above[-1] if above else Row([], 0, 0)
+        return Layout(sep, named, last.end, last.lines, names, notes)
+    names = [re.sub(r"^#\s+", "", names[0]), *names[1:]]
+    below = headers.below(names, cells[1:])
+    if below:
+        notes.append(f"below the header, {first_few(map(_shown, cells[1 : 1 + below]), 2)} is left out: it is no data")
+    names = _extended(names, cells[1 + below :], notes)
+    first = cells[1 + below] if len(cells) > 1 + below else []
+    return Layout(sep, names, rows[below].end, rows[below].lines, first, notes)
+
+
+def _rows(text: str, sep: str) -> Iterator[Row]:
+    """The first rows that are not blank."""
+    end = lines = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal end, lines
+        for line in _LINE.finditer(text):
+            end, lines = line.end(), lines + 1
+            yield line[0]
+
+    with suppress(csv.Error):  # a field beyond csv's limit; pandas, which has none, has the last word
+        reader = csv.reader(counted(), delimiter=sep, skipinitialspace=True)
+        for cells in islice((cells for cells in reader if len(cells) > 1 or any(map(str.strip, cells))), _LOOKED_AT):
+            yield Row([cell.strip() for cell in cells], end, lines)
+
+
+def _width(rows: Sequence[Row]) -> int:
+    """The most common number of fields; of equals the larger."""
+    widths = Counter(len(row.cells) for row in rows)
+    return max(widths, key=lambda width: (widths[width], width), default=0)
+
+
+def _fit(rows: Sequence[Row], start: int) -> tuple[bool, float, int]:
+    """How well a delimiter fits: it splits the header, and the rows alike, and into many."""
+    width = len(rows[start].cells) if rows else 0
+    return width > 1, sum(len(row.cells) == width for row in rows) / max(1, len(rows)), width
+
+
+def _start(rows: Sequence[Row], header: bool | None) -> int:
+    """Which row is the first of the table: a title, remarks and blank lines may stand above it."""
+    width, start = _width(rows), 0
+    while start < len(rows) and _above(rows[start], width):
+        start += 1
+    for i in range(start + 1, min(start + 10, len(rows))):  # a title with as many commas as the table
+        below = [row.cells for row in rows[i + 1 :]]
+        if rows[i].lines - rows[i - 1].lines > 1 and headers.words_over_numbers(rows[i].cells, below):
+            start = i
+    if start == len(rows):
+        return 0
+    cells = [row.cells for row in rows[start:]]
+    if start and len(rows[start - 1].cells) == width and rows[start - 1].cells[0].startswith("#"):
+        # A header as numpy.savetxt writes it, if there is no other.
+        start -= not headers.words_over_numbers(cells[0], cells[1:])
+    remarks = all(row.cells[0].startswith("#") for row in rows[:start])
+    # In the one column "a", "1,5", "2,5" a comma is no delimiter: only a header has something above it.
+    if (
+        start
+        and not remarks
+        and not headers.words_over_numbers(rows[start].cells, [r.cells for r in rows[start + 1 :]])
+    ):
+        apart = rows[start].lines - rows[start - 1].lines > 1
+        return start if apart and all(rows[start].cells) and header is not False else 0
+    return start
+
+
+def _above(row: Row, width: int) -> bool:
+    """Whether a row is too narrow for a table of this width, or has but a title in it."""
+    filled = sum(map(bool, row.cells))
+    if row.cells[0].startswith("#"):
+        return True
+    if width > 1 and len(row.cells) <= max(1, width // 2):
+        return True
+    return width > 2 and filled <= max(1, width // 3) and all(row.cells[:filled])
+
+
+def _extended(names: list[str], rows: Sequence[list[str]], notes: list[str]) -> list[str]:
+    """The names, and one more where every row has a field more than the header."""
+    width = len(names) + 1
+    if not rows or any(len(row) != width for row in rows):
+        return names
+    if not any(row[-1] for row in rows):
+        return [*names, ""]  # the rows end in a delimiter
+    labels = [row[0] for row in rows]
+    counted = labels == [str(i + 1) for i in range(len(rows))]
+    if len(rows) > 1 and (counted or (len(set(labels)) == len(labels) and not any(map(headers.is_number, labels)))):
+        notes.append(
+            "the header has one name less than the rows have fields, as R writes it; the first column is 'row'"
+        )
+        return ["row", *names]
+    return names
+
+
+def _shown(cells: Sequence[str]) -> str:
+    return " ".join(cell for cell in cells if cell)
+
+
+class Ending(NamedTuple):
+    """Where the rows of data end, in bytes, and what stands below them: remarks, and before them the cells of what
+    may be a row of totals, with its own end.
+    """
+
+    end: int
+    remarks: list[str]
+    totals: list[str]
+    totals_end: int
+
+
+def ending(data: bytes, begin: int, layout: Layout) -> Ending:
+    """Where the rows end that begin at a byte: below them may be empty rows, remarks and a row of totals."""
+    # As Excel writes them, empty rows have delimiters.
+    full = len(data.rstrip(b"\r\n " + layout.sep.encode()))
+    end = next((found.end() for found in re.compile(rb"\r\n|\r|\n").finditer(data, full)), len(data))
+    lines, remarks, last = data[max(begin, end - _TAIL) : end].splitlines(keepends=True), [], [""]
+    for i in range(len(lines) - 1, max(0, len(lines) - _MOST_BELOW), -1):
+        last, apart = _cells(lines[i], layout.sep), not any(_cells(lines[i - 1], layout.sep))
+        alone = len(last) == 1 and (" " in last[0] or last[0][:1] in ("#", "(", "-"))
+        remark = len(layout.names) > 1 and last[0] and not any(last[1:]) and not headers.is_number(last[0])
+        if b'"' in lines[i] or (any(last) and not (remark and (alone or apart))):
+            break
+        remarks += [last[0]] if any(last) else []
+        end -= len(lines[i])
+    filled = [cell for cell in last if cell]
+    totals = len(filled) > 1 and len(last) == len(layout.names) and _TOTALS.fullmatch(filled[0].rstrip(": "))
+    return Ending(end - len(lines[i]) if totals else end, remarks[::-1], last if totals else [], end)
+
+
+def _cells(line: bytes, sep: str) -> list[str]:
+    with suppress(csv.Error):
+        reader = csv.reader([line.decode(errors="replace").strip("\r\n")], delimiter=sep, skipinitialspace=True)
+        return [cell.strip() for cell in next(reader, [])] or [""]
+    return [""]
