@@ -66,7 +66,7 @@ def test_the_printed_table_of_layers_is_that_of_the_network(table, ok):
 def test_predict_gives_answers_with_probabilities_in_the_order_of_the_rows(model, table, ok):
     printed = ok("predict", model, table)
     frame = pd.read_csv(pd.io.common.StringIO(printed))
-    assert list(frame.columns) == ["prediction", "probability no", "probability yes"]
+    assert list(frame.columns) == ["prediction", "probability_no", "probability_yes"]
     assert len(frame) == 80
     np.testing.assert_allclose(frame.iloc[:, 1:].sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(frame.prediction, cr.load(model).predict(people()))
@@ -167,7 +167,7 @@ def test_images_in_folders(ok, rng):
     assert "images of 6 × 8 pixels, color" in out
     assert "always the largest class" in out
     header, *rows = ok("predict", "pictures.chainrule", "pictures/red").splitlines()
-    assert header.startswith("file,prediction,probability blue")
+    assert header.startswith("file,prediction,probability_blue")
     assert [row.split(",")[:2] for row in rows] == [[f"{i}.png", "red"] for i in range(10)]
     assert ok("predict", "pictures.chainrule", "pictures/red/3.png").splitlines()[1].startswith("3.png,red,")
     assert "1.0000" in ok("evaluate", "pictures.chainrule", "pictures")
@@ -408,7 +408,7 @@ def test_ctrl_c_ends_with_one_line_and_130(table):
 def test_a_closed_pipe_is_no_error(model, table):
     program = subprocess.list2cmdline([*PROGRAM, "predict", model, table])
     done = subprocess.run(f"{program} | head -1", shell=True, capture_output=True, text=True, timeout=60)
-    assert done.stdout == "prediction,probability no,probability yes\n"
+    assert done.stdout == "prediction,probability_no,probability_yes\n"
     assert done.stderr == ""
 
 

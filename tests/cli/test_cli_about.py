@@ -161,7 +161,7 @@ def test_a_model_that_does_not_work_is_one_line(folder, run, monkeypatch):
     def stumble(*_, **__):
         raise AttributeError("'NoneType' object has no attribute 'shape'")
 
-    monkeypatch.setattr("chainrule.estimators.MLPClassifier.predict", stumble)
+    monkeypatch.setattr("chainrule.estimators.MLPClassifier.predict_proba", stumble)
     for command in ("predict", "evaluate", "trace"):
         code, out, err = run(command, folder / "classes", folder / "people.csv")
         assert (code, out, err.count("\n")) == (2, "", 1)

@@ -16,8 +16,9 @@ from chainrule.cli.claims import claims
 from chainrule.cli.common import Stopped
 from chainrule.cli.export import export
 from chainrule.cli.output import OutputError, complain, notes, show, streams
+from chainrule.cli.predictions import predict
 from chainrule.cli.train import train
-from chainrule.cli.use import evaluate, inspect, predict
+from chainrule.cli.use import evaluate, inspect
 from chainrule.cli.working import diagnose, trace
 
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

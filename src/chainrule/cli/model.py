@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -13,10 +13,11 @@ from chainrule.cli.common import CommandError
 from chainrule.text import one_line
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
     from chainrule._types import Array
     from chainrule.readers import Table
+    from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
+
+ROWS = 10_000  # that are prepared, predicted and written at a time
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -35,8 +36,8 @@ _ABOUT = {
     "task": str,
     "target": str,
     "rows": {"train": int, "test": int},
-    "columns": [{"name": object, "role": str, "note": str, "missing": int}],
-    "classes": [(object, int)],
+    "columns": [{"name": str, "role": str, "note": str, "missing": int}],
+    "classes": [(str | int | float, int)],
     "features": int,
     "image_shape": [int],
     "test": dict,
@@ -81,37 +82,41 @@ class Examples(NamedTuple):
     y: Any
     untargeted: int  # rows without a target
     unknown: dict[str, int]  # classes that the model has never seen, with their rows
+    rows: Any  # (m,) which rows of the table these are: true or false
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The pipeline of a model file, and what `train` has written about it."""
+    """The model of a file, and what `train` has written about it."""
 
-    pipeline: "Pipeline"
+    model: "TabularClassifier | TabularRegressor"
     about: dict[str, Any]
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises CommandError for the models that `train` has not saved, ModelFileError for files that are none."""
         from chainrule.files import model as modelfile
+        from chainrule.tabular.estimators import from_pipeline
 
         header, model = modelfile.load_with_about(path)
         about = header["about"]
         if header["kind"] == modelfile.CHECKPOINT:
             raise CommandError(f"{path}: is the checkpoint of a training; end it with chainrule train … --resume")
-        network = getattr(model[-1], "network_", None) if header["kind"] == "Pipeline" else None
-        if network is None or not is_about(about):
+        networks = [model[-1]] if header["kind"] == "Pipeline" else getattr(model, "networks_", None)
+        if not (networks and all(hasattr(each, "network_") for each in networks) and is_about(about)):
             raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
+        if header["kind"] == "Pipeline":  # of before there were estimators of tables
+            model = from_pipeline(model, about)
         # What the file says about its model is believed from here on: pictures are brought to that size, say.
-        shape, columns, inputs = about["image_shape"], about["columns"], getattr(model, "n_features_in_", None)
+        shape, first = about["image_shape"], networks[0] if model.preparation_ is None else model.preparation_
+        inputs, named = getattr(first, "n_features_in_", None), "columns" in getattr(first, "named_steps", ())
         if about["features"] != inputs:
             raise CommandError(f"{path}: says {about['features']!r:.100} inputs, and its model has {inputs}")
         if shape is not None and not (len(shape) == 3 and prod(shape) == inputs):
             raise CommandError(f"{path}: its images of {shape!r:.100} are not its {inputs} inputs")
         if (about["classes"] is not None) != hasattr(model, "classes_"):
             raise CommandError(f"{path}: says it has classes where its model has none, or none where it has")
-        named = model.named_steps.keys() >= {"columns", "inputs"}
-        if bool(columns) != named:
+        if bool(about["columns"]) != named:
             raise CommandError(f"{path}: says it has columns where its model has none, or none where it has")
         return cls(model, about)
 
@@ -123,7 +128,7 @@ class Trained:
     @property
     def classes(self) -> "Array | None":
         """The classes (K,), None for a regression."""
-        return None if self.about["classes"] is None else self.pipeline.classes_
+        return None if self.about["classes"] is None else self.model.classes_
 
     def read(self, data: str, target: str | None = None) -> "Table":
         """DATA as the model was trained to see it: images in its size."""
@@ -131,6 +136,46 @@ class Trained:
 
         height, width, channels = self.about["image_shape"] or (64, 64, 3)
         return readers.read(data, target=target, image_size=(height, width), gray=channels == 1)
+
+    def tables(self, data: str) -> "Iterator[Table]":
+        """DATA without its target, as one table or, where it can be read so, as some rows of it at a time."""
+        yield self.read(data)
+
+    def outputs(self, X: Any) -> "Array":
+        """Probabilities (m, K) or predictions (m,), made of some rows at a time."""
+        import numpy as np
+
+        model = self.model
+        answer = model.predict if self.classes is None else model.predict_proba
+        pieces = range(0, len(X), ROWS)
+        return np.concatenate([answer(_some(X, slice(first, first + ROWS))) for first in pieces])
+
+    @property
+    def positive(self) -> Any:
+        """Of two classes the one that precision, recall and a threshold are of: the rarer one; None for others."""
+        from chainrule.tabular.scores import rarer
+
+        if self.classes is None or len(self.classes) != 2:
+            return None
+        return rarer(dict(zip(self.classes.tolist(), (rows for _, rows in self.about["classes"]), strict=True)))
+
+    def threshold(self, given: float | None) -> float | None:
+        """The threshold that was given as an option. Raises CommandError where it can have no meaning."""
+        if given is not None and self.positive is None:
+            what = "a number" if self.classes is None else f"one of {len(self.classes)} classes"
+            raise CommandError(f"--threshold: is between two classes, and this model predicts {what}")
+        return given
+
+    def decided(self, outputs: "Array", threshold: float | None = None) -> "Array":
+        """The answer for each row (m,): the number, the likeliest class, or what a threshold decides."""
+        from chainrule.tabular.scores import decide
+
+        if self.classes is None:
+            return outputs
+        if threshold is not None:
+            return decide(self.classes, outputs, threshold, self.positive)
+        answers: Array = self.classes[outputs.argmax(axis=1)]
+        return answers
 
     def rows(self, X: Any, data: str) -> Any:
         """What `predict` takes: a model of tables takes tables, a model of arrays a table of as many numbers, too."""
@@ -176,11 +221,11 @@ class Trained:
                 )
             y = self.classes[[same.get(label, 0) for label in labels]]
         X = self.rows(table.X, data)
-        return Examples(X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, unknown)
+        return Examples(X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, unknown, rows)
 
     def prepared(self, X: Any) -> Any:
-        """The inputs (m, n[0]) that the steps before the network make of the rows."""
-        return self.pipeline[:-1].transform(X) if len(self.pipeline) > 1 else X
+        """The inputs (m, n[0]) of the networks that the preparation makes of the rows."""
+        return X if self.model.preparation_ is None else self.model.preparation_.transform(X)
 
     def input_names(self, X: Any, count: int) -> list[str]:
         """What to call the inputs of the network: after their columns or pixels, or by number."""
@@ -193,7 +238,7 @@ class Trained:
         if not self.about["columns"]:
             columns = [str(name) for name in getattr(X, "columns", ())]
             return columns if len(columns) == count else [str(k) for k in range(count)]
-        names, transformer = [""] * count, self.pipeline.named_steps["inputs"]
+        names, transformer = [""] * count, self.model.preparation_.named_steps["inputs"]
         for name, step, given in transformer.transformers_:
             part = transformer.output_indices_[name]
             columns = [given] if isinstance(given, str) else list(given)
@@ -205,6 +250,21 @@ class Trained:
                 inputs = [f"{columns[0]}: {word}" for word in inputs]
             names[part] = inputs
         return names
+
+
+def some_rows(table: "Table", rows: slice) -> "Table":
+    """A table of some of the rows."""
+    return replace(table, X=_some(table.X, rows), y=_some(table.y, rows), files=_some(table.files, rows))
+
+
+def parts(table: "Table") -> "Iterator[Table]":
+    """A table in pieces of some rows: what is made of each is as large as a piece."""
+    for first in range(0, len(table.X), ROWS):
+        yield some_rows(table, slice(first, first + ROWS))
+
+
+def _some(part: Any, rows: slice) -> Any:
+    return None if part is None else part.iloc[rows] if hasattr(part, "iloc") else part[rows]
 
 
 @contextmanager

@@ -137,10 +137,16 @@ def show(text: object, stream: TextIO | None = None, end: str = "\n") -> None:
 
 def print_json(result: dict[str, Any]) -> None:
     """One JSON object on stdout."""
+    print(json_text(result))
+
+
+def json_text(result: dict[str, Any]) -> str:
+    """A JSON object as a line for stdout, exact in every encoding."""
     value = to_json(result)
     text = json.dumps(value, ensure_ascii=False)
-    text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
-    print(text if encodable(text, sys.stdout.encoding) else json.dumps(value))
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return text if encodable(text, sys.stdout.encoding) else json.dumps(value)
 
 
 def complain(kind: str, message: object) -> None:

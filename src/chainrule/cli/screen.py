@@ -16,6 +16,7 @@ from chainrule.text import first_few
 
 if TYPE_CHECKING:
     from chainrule.tabular import Plan
+    from chainrule.tabular.scores import ClassRow, Score
 
 MANY = 20  # columns, from which they are shown by role
 MOST = 500  # lines, and columns, of a table; a model file of a stranger may have any number
@@ -127,6 +128,21 @@ def scores(console: Printer, given: Mapping[str, Mapping[str, float | None]], ti
     for i, (model, values) in enumerate(islice(given.items(), MOST)):
         shown.add_row(model, *(number(values[name]) for name in names), style="bold" if i == 0 else None)
     console.print(shown)
+
+
+def scored(console: Printer, given: "Mapping[str, Score]", title: str) -> None:
+    """One line for each score, with its 95 % interval."""
+    shown = table(("", "", "95 % interval"), right=(1,))
+    console.print(title, style="bold")
+    for name, score in given.items():
+        shown.add_row(name, number(score.value), f"{number(score.low)} to {number(score.high)}")
+    console.print(shown)
+
+
+def by_class(console: Printer, given: "Sequence[ClassRow]") -> None:
+    """One line for each class."""
+    rows = [(row.label, *map(number, (row.precision, row.recall, row.f1)), f"{row.rows:,}") for row in given]
+    console.print(table(("class", "precision", "recall", "F1", "rows"), rows, right=(1, 2, 3, 4)))
 
 
 def preprocessing(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:

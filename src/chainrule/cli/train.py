@@ -348,9 +348,10 @@ def _tell(run: Run, plan: "Plan", fitted: Fitted, scores: Scores, predicted: Any
     closing, page = _closing(network, scores, fitted.seconds), None
     if run.report is not None:
         from chainrule.cli import report
+        from chainrule.tabular.estimators import from_pipeline
 
         page = run.report / REPORT
-        trained = Trained(fitted.pipeline, header["about"])
+        trained = Trained(from_pipeline(fitted.pipeline, header["about"]), header["about"])
         named = plan.columns or plan.image_shape is not None
         names = trained.input_names(None, network.n_features_in_) if named else []
         report.write(page, plan, trained.about, network, rows[2:], fitted.traces, closing, names)

@@ -1,157 +1,110 @@
-"""chainrule predict, evaluate and inspect: what a saved model is good for."""
+"""chainrule evaluate and inspect: how good a saved model is, and what it is."""
 
-import io
 import json
-import os
-import sys
-from contextlib import suppress
-from pathlib import Path
+from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, Model, apart, metric, writable
-from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_header, scores
-from chainrule.cli.output import after, complain, console, encodable, print_json, show
+from chainrule.cli.common import CommandError, Data, Json, Model, Threshold, metric
+from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_header
+from chainrule.cli.output import console, print_json
 from chainrule.errors import ChainruleError
-from chainrule.text import first_few, without_controls
+from chainrule.text import did_you_mean, first_few
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from chainrule._types import Array
+    from chainrule.readers import Table
+    from chainrule.tabular.scores import Score
 
-_ENDINGS = (".csv", ".parquet", ".json")
-_ROWS = 10_000  # that are printed at once
 
-
-def predict(
+def evaluate(
     model: Model,
     data: Data,
-    out: Annotated[
-        Path | None, typer.Option(help="A .csv, .parquet or .json file to write; else CSV is printed.")
+    weight: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="How much each row counts, a number of 0 or more.")
     ] = None,
+    threshold: Threshold = None,
     as_json: Json = False,
 ) -> None:
-    """Predict every row of DATA: the answer, and for classes how likely each is."""
-    if out is not None:
-        if out.suffix.lower() not in _ENDINGS:
-            raise CommandError(f"{out}: predictions go to a .csv, .parquet or .json file")
-        apart(out, "--out", {"is the model, and would be overwritten": model})
-        apart(out, "--out", {"is the data, and would be overwritten": data if os.path.exists(data) else None})
-        writable(out, "--out")
-    else:
-        sys.stdout.flush()  # where it is closed, this is known now
-    import pandas as pd
-
-    trained = Trained.load(model)
-    table = trained.read(data)
-    columns: dict[str, Any] = {} if table.files is None else {"file": table.files}
-    with at_work(model):
-        X = trained.rows(table.X, data)
-        columns["prediction"] = trained.pipeline.predict(X)
-        if trained.classes is not None:
-            names = [f"probability {label}" for label in trained.classes]
-            columns |= zip(names, trained.pipeline.predict_proba(X).T, strict=True)
-        frame = pd.DataFrame(columns)
-    if not as_json and (out is None or out.suffix.lower() == ".csv"):
-        _note_formulas([*(table.files or ()), *(() if trained.classes is None else trained.classes)])
-    if out is None:
-        if as_json:
-            print_json(_about(model, table.name, trained, frame) | {"predictions": frame.to_dict("records")})
-        else:
-            _print(frame)
-        return
-    _save(frame, out)
-    with after(out):
-        if as_json:
-            print_json(_about(model, table.name, trained, frame) | {"out": str(out)})
-        else:
-            console().print(f"Wrote {len(frame):,} predictions of {trained.target} to {out}")
-
-
-def _save(frame: "DataFrame", out: Path) -> None:
-    """Write predictions to a file, which is there as a whole or not at all."""
-    from chainrule.files.atomic import replacing
-
-    try:
-        with replacing(out) as file:
-            if out.suffix.lower() == ".parquet":
-                frame.to_parquet(file, index=False)
-                return
-            # Names of files that are no UTF-8 are written as they are.
-            text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline="")
-            if out.suffix.lower() == ".csv":
-                frame.to_csv(text, index=False)
-            else:
-                frame.to_json(text, orient="records")
-            text.detach()
-    except ImportError:
-        raise CommandError(f'{out}: writing Parquet needs an extra: pip install "chainrule[data]"') from None
-    except UnicodeError:
-        raise CommandError(f"{out}: a class or a file has a name that is no text; print the predictions") from None
-    except OSError as error:
-        raise CommandError(f"{out}: cannot be written: {error.strerror or error}") from None
-
-
-def _print(frame: "DataFrame") -> None:
-    """Predictions as CSV, for people to read: what a terminal would obey is replaced, with a note."""
-    replaced = False
-    for first in range(0, len(frame), _ROWS):
-        text = frame[first : first + _ROWS].to_csv(index=False, header=first == 0, lineterminator="\n")
-        replaced |= text != without_controls(text) or not encodable(text, sys.stdout.encoding)
-        show(text, end="")
-    if replaced:
-        complain("note", "names have characters that cannot be printed and were replaced; --out FILE keeps them")
-
-
-def _note_formulas(names: list[Any]) -> None:
-    """A note on names that spreadsheet programs would compute. They are written as they are: they are the data."""
-    for name in names:
-        if isinstance(name, str) and len(name) > 1 and name[0] in "=+-@\t\r":
-            with suppress(ValueError):
-                float(name)
-                continue
-            complain("note", f"{str(name)!r:.80} is a formula to spreadsheet programs: import its column as text")
-            return
-
-
-def _about(model: Path, data: str, trained: Trained, frame: "DataFrame") -> dict[str, Any]:
-    return {"model": str(model), "data": data, "target": trained.target, "rows": len(frame)}
-
-
-def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
-    """Compare the predictions for DATA with its target."""
+    """Compare the predictions for DATA with its target: all scores, each with its 95 % interval."""
     from sklearn.metrics import confusion_matrix
 
+    from chainrule.tabular.scores import class_table
+
     trained = Trained.load(model)
-    pipeline, about, target, classes = trained.pipeline, trained.about, trained.target, trained.classes
+    about, target, classes = trained.about, trained.target, trained.classes
+    threshold = trained.threshold(threshold)
     table = trained.read(data, target)
+    weights = None if weight is None else _weights(table, weight)
     with at_work(model):
-        X, y, untargeted, unknown = trained.examples(table, data)
-        predicted = pipeline.predict(X)
-        result = scores(pipeline, X, y, predicted)
-    if classes is not None:  # those that it has never seen are wrong
-        result["accuracy"] *= len(y) / (len(y) + sum(unknown.values()))
+        X, y, untargeted, unknown, rows = trained.examples(table, data)
+        outputs = trained.outputs(X)
+        predicted = trained.decided(outputs, threshold)
+    weights = None if weights is None else weights[rows]
+    scores = _scores(trained, y, outputs, predicted, weights, sum(unknown.values()))
+    by_class = [] if classes is None else class_table(classes, y, predicted, weights)
     if as_json:
         counts = None if classes is None else confusion_matrix(y, predicted, labels=classes)
-        stated = {"model": str(model), "data": table.name, "target": target, "rows": len(y), "scores": result}
+        stated = {"model": str(model), "data": table.name, "target": target, "rows": len(y)}
+        stated["scores"] = {name: score.value for name, score in scores.items()}
+        stated["intervals"] = {name: [score.low, score.high] for name, score in scores.items()}
         more = {"without_target": untargeted, "unknown": list(unknown), "classes": classes, "confusion": counts}
+        if classes is not None:
+            more |= {"positive": trained.positive, "threshold": threshold, "by_class": list(map(asdict, by_class))}
         print_json(stated | more)
         return
     say = console()
-    screen.scores(say, {target: result}, f"{model} on {screen.counted(len(y))} of {table.name}")
+    screen.scored(say, scores, f"{model} on {screen.counted(len(y))} of {table.name}")
     if untargeted:
         say.print(f"Left out: {screen.counted(untargeted)} without {target}")
     if unknown:
         say.print(f"Classes the model has never seen, counted as wrong: {first_few(unknown, 10)}")
+    if trained.positive is not None:
+        since = "" if threshold is None else f", which is predicted from a probability of {threshold:g} on"
+        say.print(f"Precision, recall, F1 and PR AUC are of {target} = {trained.positive}{since}.")
     if classes is not None:
+        screen.by_class(say, by_class)
         screen.confusion(say, classes, y, predicted)
     if table.name == about["data"]:
         say.print(
             f"The model has learned from {about['rows']['train']:,} rows of {table.name}; if these are among them, "
             "the scores say little. How it does on rows it has not seen: chainrule inspect"
         )
+
+
+def _weights(table: "Table", name: str) -> "Array":
+    """How much each row counts (m,). Raises CommandError."""
+    import numpy as np
+
+    from chainrule import tabular
+
+    X: Any = table.X
+    columns = getattr(X, "columns", ())
+    if name not in columns:
+        raise CommandError(f"--weight {name}: no such column in {table.name}.{did_you_mean(name, columns)}")
+    weights = tabular.numbers(X[name], name)
+    if (wrong := ~(weights >= 0)).any():
+        i = int(np.argmax(wrong))
+        raise CommandError(f"--weight {name}: row {i + 1} has {X[name].iloc[i]!s}, wanted a number of 0 or more")
+    if not weights.any():
+        raise CommandError(f"--weight {name}: is 0 in every row")
+    return weights
+
+
+def _scores(
+    trained: Trained, y: "Array", outputs: "Array", predicted: "Array", weights: "Array | None", unknown: int
+) -> "dict[str, Score]":
+    """All scores; rows of classes that the model has never seen are wrong."""
+    from chainrule.tabular.scores import Score, class_scores, number_scores
+
+    if trained.classes is None:
+        return number_scores(y, outputs, sample_weight=weights)
+    scores = class_scores(trained.classes, y, outputs, predicted, positive=trained.positive, sample_weight=weights)
+    share = len(y) / (len(y) + unknown)
+    return scores | {"accuracy": Score(*(share * part for part in astuple(scores["accuracy"])))}
 
 
 def inspect(model: Model, as_json: Json = False) -> None:

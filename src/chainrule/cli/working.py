@@ -1,6 +1,7 @@
 """chainrule trace and diagnose: the working of a saved model, and what is wrong with it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Model
-from chainrule.cli.model import Trained, at_work, targets
+from chainrule.cli.model import Trained, at_work, some_rows, targets
 from chainrule.cli.output import console, print_json, show
 from chainrule.text import in_line
 
@@ -43,13 +44,15 @@ def trace(
     table = _table(data, trained)
     if row > len(table.X):
         raise CommandError(f"--row {row}: {table.name} has {screen.counted(len(table.X))}")
-    one = _row(table, row - 1)
+    one = some_rows(table, slice(row - 1, row))
     rows, why = trained.rows(one.X, data), f"there is no {trained.target}"
     with at_work(model):
         prepared = trained.prepared(rows)
         names = trained.input_names(one.X, prepared.shape[1])
-        answer = trained.pipeline.predict(rows)[0]
-    estimator, y = trained.pipeline[-1], None
+        answer = trained.model.predict(rows)[0]
+        likely = None if trained.classes is None else trained.model.predict_proba(rows).max()
+    networks = trained.model.networks_
+    estimator, y = networks[0], None
     if one.y is not None and _value(next(iter(one.y))) is not None:
         try:
             y = trained.examples(one, f"row {row}").y
@@ -62,6 +65,7 @@ def trace(
         raise CommandError(f"--unit {unit}: {error}") from None
     if as_json:
         result: dict[str, Any] = {"model": str(model), "data": table.name, "row": row, "prediction": answer}
+        result |= {"network": 1, "networks": len(networks)}
         result["target"] = None if y is None else y[0]
         result["columns"] = _values(one)
         result["inputs"] = {"names": names, "prepared": prepared[0]}
@@ -71,7 +75,7 @@ def trace(
         return
     say = console()
     file = f", {table.files[row - 1]}" if table.files and table.files != (table.name,) else ""
-    say.print(f"Row {row:,} of {len(table.X):,} of {table.name}{file}")
+    say.print(f"Row {row:,} of {len(table.X):,} of {table.name}{file}{_which(networks)}")
     _columns(say, one, trained.about)
     _inputs(say, names, prepared[0], working)
     if unit_sum is not None:
@@ -83,9 +87,10 @@ def trace(
         shown = np.array2string(working["Y"][:, 0], precision=4, separator=", ", threshold=20)
         say.print(f"Target: {trained.target} = {y[0]}, for the network Y = {shown}ᵀ{_smoothed(estimator)}")
     show(working)
-    likely = f" (probability {trained.pipeline.predict_proba(rows).max():.4f})" if trained.classes is not None else ""
     say.line()
-    say.print(f"Prediction: {trained.target} = {answer}{likely}")
+    mean = f", the mean of {len(networks)} networks" if len(networks) > 1 else ""
+    probability = "" if likely is None else f" (probability {likely:.4f})"
+    say.print(f"Prediction: {trained.target} = {answer}{probability}{mean}")
 
 
 def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
@@ -97,7 +102,7 @@ def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
     table = trained.read(data, trained.target)
     X, y, *_ = trained.examples(table, data)
     with at_work(model):
-        prepared, estimator = trained.prepared(X), trained.pipeline[-1]
+        prepared, estimator = trained.prepared(X), trained.model.networks_[0]
         # The network was fitted to an array; with these names, findings can name the columns.
         names = trained.input_names(X, prepared.shape[1])
         estimator.feature_names_in_ = np.array(names, dtype=object)
@@ -105,8 +110,13 @@ def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
     if as_json:
         print_json({"model": str(model), "data": table.name, "rows": len(y), **diagnosis.to_dict()})
         return
-    console().print(f"{model} on {screen.counted(len(y))} of {table.name}")
+    console().print(f"{model} on {screen.counted(len(y))} of {table.name}{_which(trained.model.networks_)}")
     show(diagnosis)
+
+
+def _which(networks: Sequence[Any]) -> str:
+    """Which of several networks is shown."""
+    return f": network 1 of {len(networks)}" if len(networks) > 1 else ""
 
 
 def _unit(text: str) -> tuple[int, int]:
@@ -123,15 +133,6 @@ def _table(data: str, trained: Trained) -> "Table":
         return trained.read(data, trained.target)
     except ReaderError:
         return trained.read(data)
-
-
-def _row(table: "Table", i: int) -> "Table":
-    """A table of one row."""
-
-    def only(part: Any) -> Any:
-        return None if part is None else part.iloc[[i]] if hasattr(part, "iloc") else part[[i]]
-
-    return replace(table, X=only(table.X), y=only(table.y))
 
 
 def _values(one: "Table") -> dict[str, Any]:
