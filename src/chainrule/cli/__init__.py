@@ -1,4 +1,4 @@
-"""The command line: train, predict, evaluate, inspect, trace, diagnose, claims, export.
+"""The command line: train, predict, evaluate, explain, inspect, trace, diagnose, claims, export.
 
 Errors are one line, exit code 2.
 """
@@ -14,6 +14,7 @@ import typer
 from chainrule._version import __version__
 from chainrule.cli.claims import claims
 from chainrule.cli.common import Stopped
+from chainrule.cli.explain import explain
 from chainrule.cli.export import export
 from chainrule.cli.output import OutputError, complain, notes, show, streams
 from chainrule.cli.predictions import predict
@@ -24,7 +25,7 @@ from chainrule.cli.working import diagnose, trace
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-for _command in (train, predict, evaluate, inspect, trace, diagnose, claims, export):
+for _command in (train, predict, evaluate, explain, inspect, trace, diagnose, claims, export):
     app.command()(_command)
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A file, a folder of images, or a bundled data set.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train has saved.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+AllowMissing = Annotated[
+    bool,
+    typer.Option("--allow-missing", help="Where a column is not there, or none of it can be read, take it as missing."),
+]
 Threshold = Annotated[
     float | None,
     typer.Option(min=0, max=1, metavar="P", help="Of two classes: the probability from which the rarer one is chosen."),

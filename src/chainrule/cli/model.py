@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
@@ -126,6 +126,11 @@ class Trained:
         return str(self.about["target"])
 
     @property
+    def columns(self) -> list[str]:
+        """The names of the columns that it uses; empty for a model of arrays or images."""
+        return [column["name"] for column in self.about["columns"] or () if column["role"] != "left out"]
+
+    @property
     def classes(self) -> "Array | None":
         """The classes (K,), None for a regression."""
         return None if self.about["classes"] is None else self.model.classes_
@@ -136,6 +141,21 @@ class Trained:
 
         height, width, channels = self.about["image_shape"] or (64, 64, 3)
         return readers.read(data, target=target, image_size=(height, width), gray=channels == 1)
+
+    def table(self, data: str) -> "Table":
+        """DATA with its target, or without one if it has none."""
+        from chainrule.readers import ReaderError
+
+        try:
+            return self.read(data, self.target)
+        except ReaderError:
+            return self.read(data)
+
+    def row(self, table: "Table", number: int) -> "Table":
+        """One row of a table, counted from 1. Raises CommandError."""
+        if number > (count := len(table.X)):
+            raise CommandError(f"--row {number}: {table.name} has {count:,} row{'' if count == 1 else 's'}")
+        return some_rows(table, slice(number - 1, number))
 
     def tables(self, data: str) -> "Iterator[Table]":
         """DATA without its target, as one table or, where it can be read so, as some rows of it at a time."""
@@ -177,25 +197,10 @@ class Trained:
         answers: Array = self.classes[outputs.argmax(axis=1)]
         return answers
 
-    def rows(self, X: Any, data: str) -> Any:
-        """What `predict` takes: a model of tables takes tables, a model of arrays a table of as many numbers, too."""
-        if self.about["columns"] and hasattr(X, "columns"):
-            return X
-        wanted = self.about["features"]
-        if hasattr(X, "columns"):
-            import pandas as pd
-
-            X = X.drop(columns=self.target, errors="ignore")
-            if X.shape[1] == wanted:
-                X = X.apply(pd.to_numeric, errors="coerce").to_numpy("float32")
-        if X.shape[1] != wanted:
-            raise CommandError(f"{data}: {X.shape[1]} numbers in each row, the model was trained on {wanted}")
-        return X
-
-    def examples(self, table: "Table", data: str) -> Examples:
+    def examples(self, table: "Table", read: "Callable[[Any], Any]") -> Examples:
         """The rows whose target the model can know; a label is the same whatever type its column has here.
 
-        Raises CommandError where no row is left.
+        read: a Reading. Raises CommandError where no row is left.
         """
         import numpy as np
         import pandas as pd
@@ -203,10 +208,10 @@ class Trained:
         from chainrule import tabular
 
         if table.y is None:
-            raise CommandError(f"{data}: there is no {self.target!r} to compare the predictions with")
+            raise CommandError(f"{table.name}: there is no {self.target!r} to compare the predictions with")
         rows, unknown = np.asarray(pd.notna(table.y)), dict[str, int]()
         if not rows.any():
-            raise CommandError(f"{data}: {self.target!r} is missing in every row")
+            raise CommandError(f"{table.name}: {self.target!r} is missing in every row")
         untargeted = int((~rows).sum())
         if self.classes is None:
             y = tabular.numbers(table.y, self.target)
@@ -217,10 +222,10 @@ class Trained:
             unknown, rows = dict(sorted(others.items())), rows & np.isin(labels, list(same))
             if not rows.any():
                 raise CommandError(
-                    f"{data}: {self.target!r} has no value that is a class of the model ({', '.join(same)})"
+                    f"{table.name}: {self.target!r} has no value that is a class of the model ({', '.join(same)})"
                 )
             y = self.classes[[same.get(label, 0) for label in labels]]
-        X = self.rows(table.X, data)
+        X = read(table.X)
         return Examples(X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, unknown, rows)
 
     def prepared(self, X: Any) -> Any:
@@ -255,6 +260,14 @@ class Trained:
 def some_rows(table: "Table", rows: slice) -> "Table":
     """A table of some of the rows."""
     return replace(table, X=_some(table.X, rows), y=_some(table.y, rows), files=_some(table.files, rows))
+
+
+def cell(value: Any) -> Any:
+    """A value of a table as JSON and people have it; None where it is missing."""
+    import pandas as pd
+
+    value = value.item() if hasattr(value, "item") else value
+    return None if pd.isna(value) else value if isinstance(value, (bool, int, float)) else str(value)
 
 
 def parts(table: "Table") -> "Iterator[Table]":

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from chainrule.cli.common import CommandError, Data, Json, Model, Threshold, apart, writable
+from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, apart, writable
 from chainrule.cli.model import Trained, at_work, parts
 from chainrule.cli.output import after, complain, console, encodable, json_text, print_json, show
+from chainrule.cli.reading import Reading
 from chainrule.text import did_you_mean, first_few, one_line, without_controls
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def predict(
     ] = None,
     keep_all: Annotated[bool, typer.Option("--keep-all", help="All columns of DATA beside the answers.")] = False,
     threshold: Threshold = None,
+    allow_missing: AllowMissing = False,
     as_json: Json = False,
 ) -> None:
     """Predict every row of DATA: the answer, and for classes how likely each is."""
@@ -51,7 +53,7 @@ def predict(
     else:
         sys.stdout.flush()  # where it is closed, this is known now
     trained = Trained.load(model)
-    answers = Answers(model, data, trained, keep or (), keep_all, trained.threshold(threshold))
+    answers = Answers(model, data, trained, keep or (), keep_all, trained.threshold(threshold), allow_missing)
     if as_json and out is None:
         _print_json(answers)
         return
@@ -75,11 +77,19 @@ class Answers:
     """
 
     def __init__(
-        self, model: Path, data: str, trained: Trained, keep: Sequence[str], keep_all: bool, threshold: float | None
+        self,
+        model: Path,
+        data: str,
+        trained: Trained,
+        keep: Sequence[str],
+        keep_all: bool,
+        threshold: float | None,
+        allow_missing: bool,
     ) -> None:
         self.model, self.data, self.trained, self.threshold = model, data, trained, threshold
         self.keep, self.keep_all = keep, keep_all
         self.rows, self.name = 0, data
+        self.read = Reading(trained, data, allow_missing)
         self._names = _names(trained.classes)
 
     def frames(self) -> Frames:
@@ -91,6 +101,7 @@ class Answers:
                     frame = self._frame(part)
                 self.rows += len(frame)
                 yield frame
+        self.read.tell()
 
     def about(self) -> dict[str, Any]:
         """What is known before the first row."""
@@ -104,12 +115,12 @@ class Answers:
 
     def closing(self) -> dict[str, Any]:
         """What is known after the last row."""
-        return {"rows": self.rows}
+        return {"rows": self.rows, "notes": self.read.notes}
 
     def _frame(self, table: "Table") -> "DataFrame":
         import pandas as pd
 
-        X = self.trained.rows(table.X, self.data)
+        X = self.read(table.X)
         kept, answers = self._kept(table), dict[str, Any]()
         outputs = self.trained.outputs(X)
         answers["prediction"] = self.trained.decided(outputs, self.threshold)

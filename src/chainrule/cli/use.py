@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, Model, Threshold, metric
+from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, metric
 from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_header
 from chainrule.cli.output import console, print_json
+from chainrule.cli.reading import Reading
 from chainrule.errors import ChainruleError
 from chainrule.text import did_you_mean, first_few
 
@@ -27,6 +28,7 @@ def evaluate(
         str | None, typer.Option(metavar="COLUMN", help="How much each row counts, a number of 0 or more.")
     ] = None,
     threshold: Threshold = None,
+    allow_missing: AllowMissing = False,
     as_json: Json = False,
 ) -> None:
     """Compare the predictions for DATA with its target: all scores, each with its 95 % interval."""
@@ -39,19 +41,27 @@ def evaluate(
     threshold = trained.threshold(threshold)
     table = trained.read(data, target)
     weights = None if weight is None else _weights(table, weight)
+    read = Reading(trained, data, allow_missing)
     with at_work(model):
-        X, y, untargeted, unknown, rows = trained.examples(table, data)
+        X, y, untargeted, unknown, rows = trained.examples(table, read)
         outputs = trained.outputs(X)
         predicted = trained.decided(outputs, threshold)
     weights = None if weights is None else weights[rows]
     scores = _scores(trained, y, outputs, predicted, weights, sum(unknown.values()))
+    read.tell()
     by_class = [] if classes is None else class_table(classes, y, predicted, weights)
     if as_json:
         counts = None if classes is None else confusion_matrix(y, predicted, labels=classes)
         stated = {"model": str(model), "data": table.name, "target": target, "rows": len(y)}
         stated["scores"] = {name: score.value for name, score in scores.items()}
         stated["intervals"] = {name: [score.low, score.high] for name, score in scores.items()}
-        more = {"without_target": untargeted, "unknown": list(unknown), "classes": classes, "confusion": counts}
+        more = {
+            "notes": read.notes,
+            "without_target": untargeted,
+            "unknown": list(unknown),
+            "classes": classes,
+            "confusion": counts,
+        }
         if classes is not None:
             more |= {"positive": trained.positive, "threshold": threshold, "by_class": list(map(asdict, by_class))}
         print_json(stated | more)

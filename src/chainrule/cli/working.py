@@ -10,8 +10,9 @@ from rich.console import Console
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Model
-from chainrule.cli.model import Trained, at_work, some_rows, targets
+from chainrule.cli.model import Trained, at_work, cell, targets
 from chainrule.cli.output import console, print_json, show
+from chainrule.cli.reading import Reading
 from chainrule.text import in_line
 
 if TYPE_CHECKING:
@@ -41,11 +42,10 @@ def trace(
 
     which = None if unit is None else _unit(unit)
     trained = Trained.load(model)
-    table = _table(data, trained)
-    if row > len(table.X):
-        raise CommandError(f"--row {row}: {table.name} has {screen.counted(len(table.X))}")
-    one = some_rows(table, slice(row - 1, row))
-    rows, why = trained.rows(one.X, data), f"there is no {trained.target}"
+    table = trained.table(data)
+    one = trained.row(table, row)
+    read, why = Reading(trained, data), f"there is no {trained.target}"
+    rows = read(one.X)
     with at_work(model):
         prepared = trained.prepared(rows)
         names = trained.input_names(one.X, prepared.shape[1])
@@ -53,11 +53,12 @@ def trace(
         likely = None if trained.classes is None else trained.model.predict_proba(rows).max()
     networks = trained.model.networks_
     estimator, y = networks[0], None
-    if one.y is not None and _value(next(iter(one.y))) is not None:
+    if one.y is not None and cell(next(iter(one.y))) is not None:
         try:
-            y = trained.examples(one, f"row {row}").y
+            y = trained.examples(one, read).y
         except CommandError as error:
             why = str(error)
+    read.tell()
     working = traced(estimator.network_, prepared.T, None if y is None else targets(estimator, y))
     try:
         unit_sum = None if which is None else replace(working.unit(*which), names=names)
@@ -100,7 +101,9 @@ def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
 
     trained = Trained.load(model)
     table = trained.read(data, trained.target)
-    X, y, *_ = trained.examples(table, data)
+    read = Reading(trained, data)
+    X, y, *_ = trained.examples(table, read)
+    read.tell()
     with at_work(model):
         prepared, estimator = trained.prepared(X), trained.model.networks_[0]
         # The network was fitted to an array; with these names, findings can name the columns.
@@ -125,20 +128,10 @@ def _unit(text: str) -> tuple[int, int]:
     return int(given[1]), int(given[2])
 
 
-def _table(data: str, trained: Trained) -> "Table":
-    """DATA with its target, or without one if it has none."""
-    from chainrule.readers import ReaderError
-
-    try:
-        return trained.read(data, trained.target)
-    except ReaderError:
-        return trained.read(data)
-
-
 def _values(one: "Table") -> dict[str, Any]:
     """The row as it stands in the table, by the names of the columns; None where a value is missing."""
     X: Any = one.X
-    return {str(name): _value(X[name].iloc[0]) for name in getattr(X, "columns", ())}
+    return {str(name): cell(X[name].iloc[0]) for name in getattr(X, "columns", ())}
 
 
 def _columns(say: Console, one: "Table", about: dict[str, Any]) -> None:
@@ -170,11 +163,3 @@ def _smoothed(estimator: Any) -> str:
     if getattr(estimator, "label_smoothing", 0):
         return f" (labels smoothed by {estimator.label_smoothing:g}, as in training)"
     return " (scaled, as in training)" if hasattr(estimator, "target_scale_") else ""
-
-
-def _value(value: Any) -> Any:
-    """A value of a table as JSON and people have it; None where it is missing."""
-    import pandas as pd
-
-    value = value.item() if hasattr(value, "item") else value
-    return None if pd.isna(value) else value if isinstance(value, (bool, int, float)) else str(value)

@@ -1,0 +1,98 @@
+"""How the rows of a table come to a model: by the rules of its training, and with a word on what could not be read."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from chainrule.cli.common import CommandError
+from chainrule.cli.model import Trained
+from chainrule.cli.output import complain
+from chainrule.text import did_you_mean, first_few
+
+if TYPE_CHECKING:
+    pass
+
+
+class Reading:
+    """Rows of DATA as a model takes them, some at a time.
+
+    allow_missing: whether a column may be missing as a whole: not there, or with no value that can be read.
+    """
+
+    def __init__(self, trained: Trained, data: str, allow_missing: bool = False) -> None:
+        self.trained, self.data, self.allow_missing = trained, data, allow_missing
+        self._said: dict[str, None] = {}
+
+    def __call__(self, X: Any) -> Any:
+        """What the model takes: a model of tables takes tables, one of arrays a table of as many numbers, too.
+
+        Raises CommandError where a column is missing as a whole.
+        """
+        if self.trained.columns and hasattr(X, "columns"):
+            return self._table(X)
+        return self._numbers(X)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of all rows so far."""
+        return list(self._said)
+
+    def tell(self) -> None:
+        """A note on stderr for each."""
+        for note in self.notes:
+            complain("note", note)
+
+    def _numbers(self, X: Any) -> Any:
+        wanted = self.trained.about["features"]
+        if hasattr(X, "columns"):
+            import pandas as pd
+
+            X = X.drop(columns=self.trained.target, errors="ignore")
+            if X.shape[1] == wanted:
+                X = X.apply(pd.to_numeric, errors="coerce").to_numpy("float32")
+        if X.shape[1] != wanted:
+            raise CommandError(f"{self.data}: {X.shape[1]} numbers in each row, the model was trained on {wanted}")
+        return X
+
+    def _table(self, X: Any) -> Any:
+        wanted, there = self.trained.columns, [str(name) for name in X.columns]
+        absent = [name for name in wanted if name not in there]
+        if not absent:
+            return X
+        meant = _meant(absent, [name for name in there if name not in wanted])
+        for name, other in meant.items():
+            self._said[f"{name}: read from the column {other!r}"] = None
+        absent = [name for name in absent if name not in meant]
+        if absent and (not self.allow_missing or len(absent) == len(wanted)):
+            raise CommandError(self._absence(absent, there))
+        for name in absent:
+            self._said[f"{name}: not there, taken as missing"] = None
+        X = X.rename(columns={other: name for name, other in meant.items()})
+        return X.assign(**dict.fromkeys(absent)) if absent else X
+
+    def _absence(self, absent: list[str], there: list[str]) -> str:
+        more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+        others = f"; of these, too: {first_few(absent[1:], 10)}" if len(absent) > 1 else ""
+        advice = "" if len(absent) == len(self.trained.columns) else " To take it as missing: --allow-missing."
+        return (
+            f"{self.data}: no column {absent[0]!r}{more}, which the model was trained on{others}."
+            f"{did_you_mean(absent[0], there)} Columns: {first_few(there, 30)}.{advice}"
+        )
+
+
+def _meant(absent: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """For columns that are not there, those whose names are the same but for upper and lower case, blanks and signs."""
+    found: dict[str, list[str]] = {}
+    for name in others:
+        found.setdefault(_letters(name), []).append(name)
+    wanted = [_letters(name) for name in absent]
+    return {
+        name: found[letters][0]
+        for name, letters in zip(absent, wanted, strict=True)
+        if letters and wanted.count(letters) == 1 and len(found.get(letters, ())) == 1
+    }
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name).casefold())
