@@ -1,7 +1,8 @@
 """From a file, a folder of images or the name of a bundled data set to one Table. Errors are one clear line.
 
 Nothing is downloaded, nothing is unpickled, nothing outside the source is opened, and the memory and the work that a
-source takes are limited (see common.size_limit). pandas, pyarrow, h5py and Pillow are imported where they are needed.
+source takes are limited (see common.size_limit). pandas, openpyxl, pyarrow, h5py and Pillow are imported where they are
+needed.
 """
 
 import errno
@@ -11,22 +12,40 @@ import stat
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainrule import datasets
-from chainrule.readers import delimited, hdf5, idx, images, npz, parquet
-from chainrule.readers.common import ReaderError, Table, check_target, regular, shown_name, whole
+from chainrule.readers import archives, delimited, feather, hdf5, idx, images, npz, parquet, records, sheets
+from chainrule.readers.common import (
+    ReaderError,
+    Source,
+    Table,
+    check_target,
+    packed,
+    regular,
+    shown_name,
+    standard_input,
+    whole,
+)
 from chainrule.readers.frames import split
 from chainrule.readers.images import IMAGES
 from chainrule.text import did_you_mean
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["FORMATS", "IMAGES", "ReaderError", "Table", "read"]
 
 FORMATS = (
-    ".csv .tsv .txt (also .gz), .parquet, .npz, .h5 .hdf5, *-images-idx3-ubyte (also .gz), an image, "
-    "or a folder of images with one sub-folder per class"
+    ".csv .tsv .txt .json .jsonl (also .gz .bz2 .xz .zst, or alone in a .zip), .xlsx, .parquet, .feather .arrow, .npz, "
+    ".h5 .hdf5, *-images-idx3-ubyte (also .gz), an image, or a folder of images with one sub-folder per class"
 )
+STANDARD_INPUT = "-"
+_DELIMITERS = {".csv": delimited.SEPS, ".txt": delimited.SEPS, ".tsv": "\t", ".tab": "\t"}
+_JSON = (".json", ".jsonl", ".ndjson")
+_SHEETS, _ARROW = (".xlsx", ".xlsm"), (".feather", ".arrow")
 
 # Bundled sets whose columns have names: what scikit-learn calls "target" is, in words.
 _FRAMES = {"breast_cancer": "diagnosis", "diabetes": "progression", "iris": "species", "wine": "cultivar"}
@@ -41,11 +60,13 @@ def read(
     gray: bool = False,
     labels: str | os.PathLike[str] | None = None,
     header: bool | None = None,
+    sheet: str | None = None,
     written: Collection[str] = (),
 ) -> Table:
     r"""Read any supported source; a path that exists wins over a bundled data set of that name.
 
-    source: a path (its extension tells the format, see FORMATS) or a name from chainrule.datasets.NAMES.
+    source: a path (its extension tells the format, see FORMATS) or a name from chainrule.datasets.NAMES; "-" is
+        standard input, a table in JSON or as text.
     target: the column of a table to predict (without it y is None), or the key of the target among arrays.
         Sources that know their own target accept its name too.
     image_size, gray: (height, width) and color that image files are brought to; other sources keep theirs.
@@ -53,6 +74,7 @@ def read(
     header: whether the first row of a text names the columns; None looks, and notes where it does not: then they are
         column1, column2 …, and the number of a column will do for a target. Also noted is what stands above, between
         and below the rows, and is no row.
+    sheet: the name or the number of a sheet of Excel; None takes the first that is shown and not empty.
     written: columns of a text to have as text even where all is numbers.
 
     Cells of a text come as written, without blanks around them, but for columns of plain numbers and of true and false.
@@ -65,13 +87,19 @@ def read(
     Raises ReaderError, for hostile files in bounded memory: a source may open to 64 times its size and 256 MiB.
     """
     path = Path(source)
-    plain = path.name.lower().removesuffix(".gz")
+    plain = path.name.lower().removesuffix(packing := packed(path))
     suffix = Path(plain).suffix
     is_idx = re.search(r"[-.]idx3-ubyte$", plain)
     if labels is not None and not is_idx:
         raise ReaderError(f"{source}: labels goes with IDX images (*-images-idx3-ubyte) only")
     if min(image_size) < 1:
         raise ReaderError(f"image_size = {image_size}, wanted (height, width) of at least 1 pixel each")
+    if sheet is not None and suffix not in _SHEETS:
+        raise ReaderError(f"{source}: sheet goes with Excel (.xlsx) only")
+    if source == STANDARD_INPUT:
+        given = standard_input()
+        name = "t.json" if given.data.lstrip()[:1] in (b"{", b"[") else "t.csv"
+        return split(given.path, _frame(given, name, header, target, sheet, written), target)
     if not _exists(source):
         if str(source) in datasets.NAMES:
             return _bundled(str(source), target)
@@ -81,9 +109,8 @@ def read(
     regular(path)
     if is_idx:
         return idx.read(path, target, labels)
-    if suffix in (".csv", ".tsv", ".txt"):
-        seps = "\t" if suffix == ".tsv" else delimited.SEPS
-        return split(path, delimited.read(whole(path), seps, header, target, written), target)
+    if suffix in (*_DELIMITERS, *_JSON) or (not packing and suffix in (*_SHEETS, *_ARROW, ".zip")):
+        return split(path, _frame(whole(path), plain, header, target, sheet, written), target)
     match path.suffix.lower():
         case ".parquet":
             return split(path, parquet.read(path), target)
@@ -95,6 +122,23 @@ def read(
             check_target(path, target, None)
             return images.table(shown_name(path), [path], image_size, gray)
     raise ReaderError(f"{path}: unknown format, wanted {FORMATS}")
+
+
+def _frame(
+    source: Source, name: str, header: bool | None, target: str | None, sheet: str | None, written: Collection[str]
+) -> "pd.DataFrame":
+    """The table in a file that has been read, by its name."""
+    suffix = Path(name.lower()).suffix
+    if suffix == ".zip":
+        source, name = archives.table(source, (*_DELIMITERS, *_JSON, *_SHEETS, *_ARROW))
+        return _frame(source, name, header, target, sheet, written)
+    if suffix in _SHEETS:
+        return sheets.read(source, header, target, sheet)
+    if suffix in _JSON:
+        return records.read(source, suffix != ".json", target)
+    if suffix in _ARROW:
+        return feather.read(source)
+    return delimited.read(source, _DELIMITERS[suffix], header, target, written)
 
 
 def _exists(source: str | os.PathLike[str]) -> bool:

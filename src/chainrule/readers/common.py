@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,16 +121,32 @@ def whole(path: Path) -> Source:
     """A file with its bytes, unpacked where its name ends in .gz, .bz2, .xz or .zst."""
     size = regular(path)
     check_size(path, size, size)
-    packing = path.suffix.lower()
+    packing = packed(path)
     pieces, length = [], 0
     with opening(path, PACKINGS.get(packing, "a file")), open(path, "rb", opener=_at_once) as raw:
         file = unpacked(raw, packing)
         # Files of /proc have a size of 0, whatever is in them.
-        while piece := file.read(16 * MIB if packing in PACKINGS else max(size + 1, MIB)):
+        while piece := file.read(16 * MIB if packing else max(size + 1, MIB)):
             pieces.append(piece)
             length += len(piece)
             check_size(path, length, size)
         return Source(path, b"".join(pieces), size)
+
+
+def packed(path: Path) -> str:
+    """The ending of a name that says how the file is packed, or nothing."""
+    return path.suffix.lower() if path.suffix.lower() in PACKINGS else ""
+
+
+def standard_input() -> Source:
+    """All that comes in by standard input, at most half of the memory."""
+    path, pieces, length = Path("standard input"), [], 0
+    with opening(path, "a file"):
+        while piece := sys.stdin.buffer.read(MIB):
+            pieces.append(piece)
+            length += len(piece)
+            check_size(path, length, length)
+    return Source(path, b"".join(pieces), length)
 
 
 def unpacked(raw: IO[bytes], packing: str) -> IO[bytes]:

@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
@@ -13,20 +13,13 @@ import numpy as np
 from chainrule.errors import ReadingNote
 from chainrule.readers import encoding, layout
 from chainrule.readers.common import MIB, ReaderError, Source, check_size, opening
-from chainrule.readers.frames import check_names, named, stripped
-from chainrule.text import first_few
+from chainrule.readers.frames import BLANKS, MISSING, are_totals, check_names, finished, named
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _BEGINNING = 16 * MIB  # characters, in which the header and the rows that tell the delimiter are looked for
 SEPS = ",;\t|"
-_BLANKS = ["", *(" " * n for n in range(1, 9)), "\\N"]  # quoted blanks; skipinitialspace empties bare ones
-# What is missing wherever it stands, but in the target: what pandas takes for it.
-_MISSING = [
-    *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
-    *("NULL", "NaN", "None", "n/a", "nan", "null", *_BLANKS),
-]
 _THOUSANDS = r"[-+]?(?:[1-9]\d{0,2}(?:\.\d{3})*|0)"
 _ZEROS = re.compile(rb"0\d+(\.\d*)?([eE][-+]?\d+)? *\"? *([\r\n,;\t|]|$)")
 
@@ -78,17 +71,14 @@ def read(
 
     with opening(source.path, "a table"), np.errstate(invalid="ignore"):  # of infinity, as of NaN
         frame, end = table(ending.end), ending.end
-        if ending.totals and not _are_totals(frame, ending.totals):
+        if ending.totals and not are_totals(frame, ending.totals):
             frame, end = table(ending.totals_end), ending.totals_end
-        below = [*([" ".join(ending.totals).strip()] if end < ending.totals_end else []), *ending.remarks]
         frame = _exact(frame, partial(table, end))
         frame = _as_written(frame, partial(table, end), data[begin:end], found.sep)
-        for note in found.notes:
+        totals = ending.totals if end < ending.totals_end else []
+        for note in [*found.notes, *layout.said_below(totals, ending.remarks)]:
             warnings.warn(f"{source.path}: {note}", ReadingNote, stacklevel=4)
-        if below:
-            note = f"what stands below the rows is left out ({first_few(below, 3)})"
-            warnings.warn(f"{source.path}: {note}", ReadingNote, stacklevel=4)
-        return finished(frame, found)
+        return finished(frame, found.names)
 
 
 def head(source: Source, beginning: str, seps: str, header: bool | None, target: str | None) -> layout.Layout:
@@ -121,20 +111,12 @@ def rows_of(
         header=None,
         names=list(numbers),
         dtype={i: str for i in numbers if found.names[i] in written} if dtype is None else dtype,
-        na_values={i: _BLANKS if found.names[i] == target else _MISSING for i in numbers},
+        na_values={i: BLANKS if found.names[i] == target else MISSING for i in numbers},
         keep_default_na=False,
         skipinitialspace=True,
         low_memory=False,
         **options,
     )
-
-
-def finished(frame: "pd.DataFrame", found: layout.Layout) -> "pd.DataFrame":
-    """The columns with their names, but those that have no name and no value: the rows ended in a delimiter."""
-    frame = stripped(frame)
-    frame.columns = [name or f"Unnamed: {i}" for i, name in enumerate(found.names)]
-    empty = [f"Unnamed: {i}" for i, name in enumerate(found.names) if not name and frame.iloc[:, i].isna().all()]
-    return frame.drop(columns=empty)
 
 
 def _exact(frame: "pd.DataFrame", table: Any) -> "pd.DataFrame":
@@ -206,16 +188,3 @@ def _decimal_commas(frame: "pd.DataFrame") -> bool:
         if given.iloc[:: max(1, len(given) // 1000)].str.fullmatch(r"[-+]?\d[\d.]*,(?:\d\d?|\d{4,})").any():
             return True
     return False
-
-
-def _are_totals(frame: "pd.DataFrame", cells: Sequence[str]) -> bool:
-    """Whether the cells below the rows are sums or means of the rows above, as far as they can be compared."""
-    compared = False
-    for i, cell in enumerate(cells):
-        with suppress(ValueError):
-            total = float(cell.replace(",", ""))
-            if frame[i].dtype.kind in "if":
-                compared = True
-                if np.isclose(total, [frame[i].sum(), frame[i].mean()], rtol=1e-3).any():
-                    return True
-    return not compared

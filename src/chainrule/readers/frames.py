@@ -1,9 +1,13 @@
 """From a whole frame to a Table."""
 
+import datetime as dt
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from chainrule.readers.common import ReaderError, Table, shown_name
 from chainrule.text import did_you_mean, first_few
@@ -12,6 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_COLUMNS = 250_000  # pandas takes some 30 µs for each
+BLANKS = ["", *(" " * n for n in range(1, 9)), "\\N"]  # quoted blanks; skipinitialspace empties bare ones
+# What is missing wherever it stands, but in the target: what pandas takes for it.
+MISSING = [
+    *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
+    *("NULL", "NaN", "None", "n/a", "nan", "null", *BLANKS),
+]
 
 
 def split(where: str | Path, frame: "pd.DataFrame", target: str | None) -> Table:
@@ -53,6 +63,43 @@ def named(target: str | None, names: Collection[str]) -> str | None:
     return numbered if target not in names and numbered in names else target
 
 
+def column(values: list[Any], is_target: bool = False) -> "pd.Series[Any]":
+    """Values of any kind as a column: of numbers, booleans, times or else of text, which is how a text file has them.
+
+    Empty text is missing; in other columns than the target, so are the usual words for it.
+    """
+    import pandas as pd
+
+    marks = {"", "\\N"} if is_target else set(MISSING)
+    if any(isinstance(value, str) for value in values):
+        values = [value.strip() if isinstance(value, str) else value for value in values]
+        values = [None if isinstance(value, str) and value in marks else value for value in values]
+    kinds = {type(value) for value in values} - {type(None)}
+    gaps = None in values
+    if kinds <= {int}:
+        if gaps and any(abs(value) >= 2**53 for value in values if value is not None):
+            for dtype in ("Int64", "UInt64"):
+                with suppress(OverflowError, TypeError, ValueError):
+                    return pd.Series(values, dtype=dtype)
+        return pd.Series(values, dtype=float if gaps else None)
+    if kinds <= {int, float}:
+        return pd.Series(values, dtype=float)
+    if kinds == {bool}:
+        return pd.Series(values, dtype=object if gaps else bool)
+    if kinds <= {dt.date, dt.datetime}:
+        return pd.Series(np.array(values, "datetime64[us]"))
+    if kinds == {dt.timedelta}:
+        return pd.Series(np.array(values, "timedelta64[us]"))
+    return pd.Series([None if value is None else as_text(value) for value in values], dtype=str if kinds else object)
+
+
+def as_text(value: object) -> str:
+    """A value as a text file would have it: 2024-01-31, 7, 7.5."""
+    if isinstance(value, dt.datetime) and value.time() == dt.time():
+        value = value.date()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def stripped(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The frame with its texts without blanks around them; empty ones are missing."""
     for i, dtype in frame.dtypes.items():
@@ -62,6 +109,27 @@ def stripped(frame: "pd.DataFrame") -> "pd.DataFrame":
             texts = frame[i].str.strip()
             frame[i] = texts.mask(texts == "")
     return frame
+
+
+def finished(frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
+    """The columns with their names, but those that have no name and no value: the rows ended in a delimiter."""
+    frame = stripped(frame)
+    frame.columns = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
+    empty = [f"Unnamed: {i}" for i, name in enumerate(names) if not name and frame.iloc[:, i].isna().all()]
+    return frame.drop(columns=empty)
+
+
+def are_totals(frame: "pd.DataFrame", cells: Sequence[str]) -> bool:
+    """Whether the cells below the rows are sums or means of the rows above, as far as they can be compared."""
+    compared = False
+    for i, cell in enumerate(cells):
+        with suppress(ValueError):
+            total = float(cell.replace(",", ""))
+            if frame[i].dtype.kind in "if":
+                compared = True
+                if np.isclose(total, [frame[i].sum(), frame[i].mean()], rtol=1e-3).any():
+                    return True
+    return not compared
 
 
 def check_names(where: object, names: Iterable[str]) -> None:

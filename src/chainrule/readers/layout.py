@@ -12,8 +12,8 @@ from typing import NamedTuple
 from chainrule.readers import header as headers
 from chainrule.text import first_few
 
-_LOOKED_AT = 200  # rows
-_MOST_BELOW, _TAIL = 20, 1 << 16  # lines and bytes below the table that are looked at
+LOOKED_AT = 200  # rows
+MOST_BELOW, _TAIL = 20, 1 << 16  # lines and bytes below the table that are looked at
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _TOTALS = re.compile(
     r"((grand|sub)\W?)?total(s|es|e|i)?( g[eé]n[eé]ral)?|totaal|sums?|summen?|gesamt(summe)?|insgesamt|"
@@ -58,7 +58,12 @@ def find(beginning: str, seps: str, header: bool | None = None, target: str | No
         start = _start(rows, header)
         found[sep] = rows, start, _fit(rows, start)
     sep = max(found, key=lambda sep: found[sep][2])
-    rows, start, _ = found[sep]
+    return arranged(found[sep][0], header, target, sep)
+
+
+def arranged(rows: Sequence[Row], header: bool | None, target: str | None, sep: str = "") -> Layout:
+    """Where the table begins of which these are the first rows, without blank ones."""
+    start = _start(rows, header)
     above, rows = rows[:start], rows[start:]
     notes = []
     if above and not all(row.cells[0].startswith("#") for row in above):
@@ -99,7 +104,7 @@ def _rows(text: str, sep: str) -> Iterator[Row]:
 
     with suppress(csv.Error):  # a field beyond csv's limit; pandas, which has none, has the last word
         reader = csv.reader(counted(), delimiter=sep, skipinitialspace=True)
-        for cells in islice((cells for cells in reader if len(cells) > 1 or any(map(str.strip, cells))), _LOOKED_AT):
+        for cells in islice((cells for cells in reader if len(cells) > 1 or any(map(str.strip, cells))), LOOKED_AT):
             yield Row([cell.strip() for cell in cells], end, lines)
 
 
@@ -189,18 +194,37 @@ def ending(data: bytes, begin: int, layout: Layout) -> Ending:
     # As Excel writes them, empty rows have delimiters.
     full = len(data.rstrip(b"\r\n " + layout.sep.encode()))
     end = next((found.end() for found in re.compile(rb"\r\n|\r|\n").finditer(data, full)), len(data))
-    lines, remarks, last = data[max(begin, end - _TAIL) : end].splitlines(keepends=True), [], [""]
-    for i in range(len(lines) - 1, max(0, len(lines) - _MOST_BELOW), -1):
-        last, apart = _cells(lines[i], layout.sep), not any(_cells(lines[i - 1], layout.sep))
+    lines = data[max(begin, end - _TAIL) : end].splitlines(keepends=True)[-MOST_BELOW:]
+    remarks, totals = below([None if b'"' in line else _cells(line, layout.sep) for line in lines], len(layout.names))
+    end -= sum(map(len, lines[len(lines) - len(remarks) :]))
+    last = len(lines[-1 - len(remarks)]) if totals else 0
+    return Ending(end - last, [remark for remark in remarks if remark], totals, end)
+
+
+def below(rows: Sequence[list[str] | None], width: int) -> tuple[list[str], list[str]]:
+    """The remarks, or "" for an empty row, in which some rows end, and the cells of a row of totals before them.
+
+    rows: the last of a table of so many columns; None for one that is surely no remark.
+    """
+    remarks: list[str] = []
+    last: list[str] | None = None
+    for before, last in zip(rows[-2::-1], rows[:0:-1], strict=True):
+        if last is None:
+            return remarks[::-1], []
         alone = len(last) == 1 and (" " in last[0] or last[0][:1] in ("#", "(", "-"))
-        remark = len(layout.names) > 1 and last[0] and not any(last[1:]) and not headers.is_number(last[0])
-        if b'"' in lines[i] or (any(last) and not (remark and (alone or apart))):
+        remark = width > 1 and last[0] and not any(last[1:]) and not headers.is_number(last[0])
+        if any(last) and not (remark and (alone or not any(before or ["x"]))):
             break
-        remarks += [last[0]] if any(last) else []
-        end -= len(lines[i])
-    filled = [cell for cell in last if cell]
-    totals = len(filled) > 1 and len(last) == len(layout.names) and _TOTALS.fullmatch(filled[0].rstrip(": "))
-    return Ending(end - len(lines[i]) if totals else end, remarks[::-1], last if totals else [], end)
+        remarks.append(last[0])
+    filled = [cell for cell in last or [] if cell]
+    totals = last and len(filled) > 1 and len(last) <= width and _TOTALS.fullmatch(filled[0].rstrip(": "))
+    return remarks[::-1], (last or []) if totals else []
+
+
+def said_below(totals: Sequence[str], remarks: Sequence[str]) -> list[str]:
+    """The note on what stands below the rows, if there is something."""
+    said = [*([_shown(totals)] if totals else []), *filter(None, remarks)]
+    return [f"what stands below the rows is left out ({first_few(said, 3)})"] if said else []
 
 
 def _cells(line: bytes, sep: str) -> list[str]:

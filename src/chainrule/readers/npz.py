@@ -10,12 +10,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from chainrule.readers import arrays
-from chainrule.readers.common import MIB, ReaderError, Table, check_size, opening, regular
-from chainrule.text import first_few
+from chainrule.readers import archives, arrays
+from chainrule.readers.common import MIB, ReaderError, Table, opening, regular
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read(path: Path, target: str | None) -> Table:
@@ -30,23 +28,13 @@ def read(path: Path, target: str | None) -> Table:
 
 
 def _members(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The arrays by their keys. What numpy.savez would not write is refused."""
-    members: dict[str, zipfile.ZipInfo] = {}
-    for info in archive.infolist():
-        name = info.filename
-        key, shown = name.removesuffix(".npy"), first_few([name], quoted=True)
-        parts = name.replace("\\", "/").split("/")
-        if name[:1] in "/\\" or ":" in parts[0] or ".." in parts:
-            raise ReaderError(f"{path}: the archive has a member called {shown}, a path to elsewhere; not opened")
-        if key in members:
-            raise ReaderError(f"{path}: the archive has several members called {shown}; write it anew")
-        if info.flag_bits & 1:
-            raise ReaderError(f"{path}: {shown} in the archive is encrypted; write it anew with numpy.savez")
-        if info.compress_type not in _METHODS:
-            raise ReaderError(f"{path}: {shown} is packed in a way that numpy.savez does not use; write it anew")
-        members[key] = info
-    check_size(path, sum(info.file_size for info in members.values()), size)
-    return members
+    """The arrays by their keys."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    for name, info in archives.members(path, archive, size, "numpy.savez").items():
+        if (key := name.removesuffix(".npy")) in found:
+            raise ReaderError(f"{path}: the archive has several members called {key!r}; write it anew")
+        found[key] = info
+    return found
 
 
 def _array(path: Path, archive: zipfile.ZipFile, key: str, info: zipfile.ZipInfo, size: int) -> NDArray[Any]:

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from chainrule.readers import thrift
+from chainrule.readers import arrow, thrift
 from chainrule.readers.common import MIB, ReaderError, check_size, opening, regular, size_limit
-from chainrule.readers.frames import check_names
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 _MOST_ROWS = 65_536  # at a time
 _MOST_PIECES = 250_000  # columns of all batches, beside one for each 64 bytes of the file: each takes some 10 µs
@@ -24,10 +22,9 @@ _UNPACKED, _PAGE = 2, 3  # in the header of a page: its bytes after and before t
 
 
 def read(path: Path) -> "pd.DataFrame":
-    """The table in a file; a named index is a column of it. Columns of lists and the like are refused."""
+    """The table in a file; a named index is a column of it. Columns of lists and the like are left out."""
     size = regular(path)
     with opening(path, "Parquet"):
-        import pandas as pd
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -36,13 +33,7 @@ def read(path: Path) -> "pd.DataFrame":
             if raw.read() == b"PARE":
                 raise _encrypted(path)
             about = parquet.read_metadata(raw)
-            schema = about.schema.to_arrow_schema()
-            check_names(path, schema.names)
-            if not schema.names:
-                raise ReaderError(f"{path}: no examples, got {about.num_rows} rows of 0 columns")
-            for field in schema:
-                if pa.types.is_nested(field.type):
-                    raise ReaderError(f"{path}: column {field.name!r} holds {field.type}, wanted one value in each row")
+            schema = arrow.plain(path, about.schema.to_arrow_schema(), about.num_rows)
             try:
                 rows = max(1, min(_MOST_ROWS, size_limit(size) // _row(path, raw, size)))
             except ReaderError:
@@ -55,46 +46,12 @@ def read(path: Path) -> "pd.DataFrame":
                     f"{rows:,} fit into the memory at a time; save it in parts, or without the long texts"
                 )
             batches, opened = [], 0
-            for batch in parquet.ParquetFile(raw, metadata=about).iter_batches(batch_size=rows):
+            for batch in parquet.ParquetFile(raw, metadata=about).iter_batches(rows, columns=schema.names):
                 batches.append(batch)
                 opened += max(batch.nbytes, 8 * batch.num_rows * batch.num_columns)
                 check_size(path, opened, size)
         table = pa.Table.from_batches(batches, schema)
-        for name, column in zip(schema.names, table.columns, strict=True):
-            _check_text(path, name, column)
-        # Dates as objects of Python would end with the year 9999, in an error without a column.
-        try:
-            frame = table.to_pandas(date_as_object=False)
-        except Exception:  # which does not name the column
-            for name, column in zip(schema.names, table.columns, strict=True):
-                with opening(path, f"column {name!r} of {column.type}"):
-                    column.to_pandas()
-            raise
-        frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
-        frame.columns = [str(column) for column in frame.columns]
-        exact = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
-        # With a missing value among them, whole numbers have become floats: beyond 2⁵³, other numbers.
-        for name, column in zip(schema.names, table.columns, strict=True):
-            if column.type in exact and column.null_count and name in frame and (frame[name].abs() >= 2**53).any():
-                frame[name] = column.to_pandas(types_mapper=exact.get)
-        return frame
-
-
-def _check_text(path: Path, name: str, column: "pa.ChunkedArray") -> None:
-    """Refuse text that is no UTF-8, with its row."""
-    import pyarrow as pa
-
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid as error:
-        row = 1
-        for item in column:
-            try:
-                item.as_py()
-            except UnicodeDecodeError:
-                raise ReaderError(f"{path}: column {name!r} is no UTF-8 text in row {row}; write it anew") from None
-            row += 1
-        raise ReaderError(f"{path}: column {name!r} is damaged: {error}") from None
+        return arrow.frame(path, table)
 
 
 def _row(path: Path, raw: BinaryIO, size: int) -> int:
