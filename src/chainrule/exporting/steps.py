@@ -27,7 +27,7 @@ from sklearn.preprocessing import (
 
 from chainrule.exporting.graph import DOUBLE, ML, TEXT, ExportError, Graph, Symbol, Value, traced
 from chainrule.tabular import Columns, DateParts
-from chainrule.tabular.plan import WORD
+from chainrule.tabular.roles import WORD
 
 Given = Value | dict[str, Value]
 _MOST_CELLS = 2**26  # of a table with all categories in each of its columns, which an encoder is asked about
