@@ -241,8 +241,10 @@ class _Judge:
                 f"{self.name}: no date tells whether the day or the month comes first ({found.note}); "
                 "if it is the other way, say --dates day-first or month-first"
             )
-        marks = int(values.isna().sum())
-        note = found.note if not marks else f"{found.note}; {taken(Counter(self.known[values.isna()].str.strip()))}"
+        marks, note = int(values.isna().sum()), found.note
+        if isinstance(values.dtype, pd.DatetimeTZDtype):  # as they are written there, not in UTC
+            note = f"{values.min():%Y-%m-%d} to {values.max():%Y-%m-%d}"
+        note = note if not marks else f"{note}; {taken(Counter(self.known[values.isna()].str.strip()))}"
         return self.made("date", note, marks + found.unread, found.format)
 
     def _words(self, counts: "pd.Series[int]") -> Column:

@@ -140,22 +140,6 @@ def read_numbers(values: "pd.Series[Any]", form: str) -> Array:
     return floats
 
 
-def to_dates(values: "pd.Series[Any]", form: str) -> "pd.Series[Any]":
-    """As datetime64 without time zone, NaT where it is not a date of that format ("" for what is a date already).
-
-    Raises TableError, with the row, for a year before 1 or beyond 9999.
-    """
-    dates = pd.to_datetime(values, format=form or None, errors="coerce", utc=True).dt.tz_localize(None)
-    wrong = (dates.dt.year < 1) | (dates.dt.year > 9999)
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        raise TableError(
-            f"column {str(values.name)!r} has a date in the year {dates.dt.year.iloc[i]} in row {_row(values, i)}, "
-            "wanted 1 to 9999: correct it, or leave it empty"
-        )
-    return dates
-
-
 def to_booleans(values: "pd.Series[Any]") -> Array:
     """1.0 and 0.0, NaN where it is neither yes nor no."""
     words = {"true": 1.0, "1": 1.0, "1.0": 1.0, "yes": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0, "no": 0.0}
