@@ -34,6 +34,7 @@ from chainrule import MLPClassifier, MLPRegressor, exporting, readers, tabular
 from chainrule.activations import Activation
 from chainrule.exporting import ExportError, graph
 from chainrule.exporting.steps import apply, matrix
+from chainrule.tabular import dates
 from support.contract import DEPTHS, HIDDEN, rng_of
 from support.tables import shared
 
@@ -109,8 +110,8 @@ def columns_of(frame, pipeline, path="model.onnx"):
             text = [str(value).strip() if there else "" for value, there in zip(values, values.notna(), strict=True)]
             inputs[name] = np.array(text, dtype=object)[:, None]
         elif role == "date":
-            dates = tabular.values.to_dates(values, formats.get(name, ""))
-            inputs[name] = ((dates - pd.Timestamp(0)) / pd.Timedelta(seconds=1)).to_numpy(float)[:, None]
+            found = dates.parse(values, formats.get(name, ""))
+            inputs[name] = ((found - pd.Timestamp(0)) / pd.Timedelta(seconds=1)).to_numpy(float)[:, None]
         elif role == "boolean":
             inputs[name] = np.array([{"True": 1.0, "False": 0.0}.get(str(v), np.nan) for v in values])[:, None]
         else:

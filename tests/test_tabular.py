@@ -119,7 +119,7 @@ SENTENCES = [f"the quick brown fox number {'one' if i % 2 else 'two'} jumps over
     [
         (np.linspace(-2, 5, M), "number", "-2 to 5"),
         ([1, 2, 3] * 40, "number", "1 to 3"),
-        ([f"{i}.5" if i % 30 else "?" for i in range(M)], "number", "4 not numbers, taken as missing"),
+        ([f"{i}.5" if i % 30 else "?" for i in range(M)], "number", "? in 4 rows, taken as missing"),
         ([decimal.Decimal(i % 9) / 4 for i in range(M)], "number", "0 to 2"),
         (pd.to_timedelta(np.arange(M) * 1.5, unit="s"), "number", "0 to 178.5"),
         (pd.array([None, 1, 2, 3] * 30, dtype="Int64"), "number", "1 to 3"),

@@ -6,6 +6,7 @@ import math
 import warnings
 
 import numpy as np
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
@@ -28,6 +29,7 @@ from chainrule.files import codec, guards
 from chainrule.tabular import Columns
 
 X = np.random.default_rng(0).normal(size=(60, 3)) + 5
+DAYS = pd.DataFrame({"d": ["2024-01-31", "2024-02-01"]})
 TEXTS = ["the cat sat on the mat", "the dog ate the cat", "a mat, a dog, a log"] * 3
 
 
@@ -181,8 +183,11 @@ OBJECT_STATES = {
     "columns that nobody lists": chosen(transformers_=[("n", "passthrough", slice(None))], n_features_in_=10**6),
     "columns that nobody counts": chosen(n_features_in_=None),
     "names of a longer format": chosen(verbose_feature_names_out="{feature_name}" * 100),
-    "a format of dates without end": changed(Columns({"d": "date"}, {"d": "%Y" + " " * 10_000}).fit(X)),
-    "roles that are numbers": changed(Columns({"d": 1}).fit(X)),
+    "a format of dates without end": changed(Columns({"d": "date"}, {"d": "%Y" + " " * 10_000}).fit(DAYS)),
+    "roles that are numbers": changed(Columns({"d": 1}).fit(DAYS)),
+    "a category that is a list": changed(Columns({"d": "category"}).fit(DAYS), levels_={"d": [["a"] * 1000]}),
+    "a spelling that is a number": changed(Columns({"d": "category"}).fit(DAYS), spellings_={"d": {"a": 1}}),
+    "a range of texts": changed(Columns({"d": "category"}).fit(DAYS), ranges_={"d": ("a", "b")}),
     "names of one column more": changed(StandardScaler().fit(X), feature_names_in_=np.array(list("abcd"), object)),
     "steps of letters": changed(Pipeline([("s", StandardScaler().fit(X))]), steps=["abc"]),
     "a target of a thousand shapes": estimator(

@@ -27,7 +27,8 @@ from sklearn.preprocessing import (
 
 from chainrule.exporting.graph import DOUBLE, ML, TEXT, ExportError, Graph, Symbol, Value, traced
 from chainrule.tabular import Columns, DateParts
-from chainrule.tabular.plan import WORD
+from chainrule.tabular.numerals import Format
+from chainrule.tabular.roles import WORD
 
 Given = Value | dict[str, Value]
 _MOST_CELLS = 2**26  # of a table with all categories in each of its columns, which an encoder is asked about
@@ -68,7 +69,7 @@ def apply(step: Any, given: Given) -> Given:
         return given
     if isinstance(step, Columns):
         assert isinstance(given, dict)
-        return {name: _typed(given[name], role) for name, role in step.roles.items()}
+        return {name: _typed(step, name, given[name]) for name in step.roles}
     if isinstance(step, ColumnTransformer):
         return _column_transformer(step, given)
     if type(step) not in _STEPS:
@@ -103,11 +104,18 @@ def _input(graph: Graph, name: str, wanted: np.dtype[Any] | str, number: str = "
     return graph.input(name, wanted, meaning=_TEXT if wanted == TEXT else number)
 
 
-def _typed(x: Value, role: str) -> Value:
+def _typed(step: Columns, name: str, x: Value) -> Value:
+    role = step.roles[name]
     if role == "boolean":
         return np.where((x == 0) | (x == 1), x, np.nan)
     if role == "presence":
         return _index(x, [""]).astype(DOUBLE)  # 0 for "", 1 for all else
+    if role == "number":
+        for mark in Format.of((step.formats or {}).get(name, "")).missing:
+            x = np.where(x == mark, np.nan, x)
+    if role == "category":
+        for word, same in getattr(step, "spellings_", {}).get(name, {}).items():
+            x = x.graph.op("Where", _index(x, [word]) == 0, np.array([same], object), x, dtype=TEXT)
     return x
 
 

@@ -44,7 +44,7 @@ PLACES: dict[str, str] = {
     "chainrule.TabularClassifier": "chainrule.tabular.estimators:TabularClassifier",
     "chainrule.TabularRegressor": "chainrule.tabular.estimators:TabularRegressor",
     "chainrule.tabular.Plan": "chainrule.tabular.plan:Plan",
-    "chainrule.tabular.Column": "chainrule.tabular.plan:Column",
+    "chainrule.tabular.Column": "chainrule.tabular.roles:Column",
     "chainrule.tabular.Columns": "chainrule.tabular.transformers:Columns",
     "chainrule.tabular.DateParts": "chainrule.tabular.transformers:DateParts",
     **{f"{module}.{name}": f"{module}:{name}" for module, names in _UNMOVED.items() for name in names.split()},

@@ -65,6 +65,10 @@ def check_plan(made: Any, state: Mapping[str, Any]) -> None:
     for counts in (made.classes, made.rare):
         fits = counts is None or (type(counts) is dict and all(whole(n) and n >= 0 for n in counts.values()))
         require(fits, "the rows of the classes are no counts")
+    merged, remarks = made.merged, made.remarks
+    require(isinstance(made.target_format, str) and len(made.target_format) <= LONGEST_FORMAT, "a format is too long")
+    require(merged is None or _are_texts(merged), "merged classes are no texts")
+    require(type(remarks) is tuple and all(isinstance(line, str) for line in remarks), "remarks are no texts")
 
 
 def check_column(made: Any, state: Mapping[str, Any]) -> None:
@@ -72,7 +76,7 @@ def check_column(made: Any, state: Mapping[str, Any]) -> None:
     texts = (made.name, made.role, made.note, made.format)
     require(all(isinstance(text, str) for text in texts), "what is said of a column is no text")
     require(whole(made.missing) and made.missing >= 0, "how often a column is missing is no count")
-    require(len(made.format) <= LONGEST_FORMAT, "a format of dates is too long")
+    require(len(made.format) <= LONGEST_FORMAT, "a format is too long")
 
 
 def check_columns(made: Any, state: Mapping[str, Any]) -> None:
@@ -80,4 +84,17 @@ def check_columns(made: Any, state: Mapping[str, Any]) -> None:
     formats = made.formats or {}
     texts = [*made.roles, *made.roles.values(), *formats, *formats.values()]
     require(all(isinstance(text, str) for text in texts), "the roles and formats of columns are not texts")
-    require(all(len(form) <= LONGEST_FORMAT for form in formats.values()), "a format of dates is too long")
+    require(all(len(form) <= LONGEST_FORMAT for form in formats.values()), "a format is too long")
+    if "levels_" in state:  # files of before have none
+        spellings, levels, ranges = made.spellings_, made.levels_, made.ranges_
+        require(all(type(known) is dict for known in (spellings, levels, ranges)), "what columns hold is no dict")
+        require(all(_are_texts(same) for same in spellings.values()), "the spellings of categories are no texts")
+        fits = all(type(known) is list and all(isinstance(word, str) for word in known) for known in levels.values())
+        require(fits, "categories are no texts")
+        fits = all(type(ends) is tuple and len(ends) == 2 and all(map(real, ends)) for ends in ranges.values())
+        require(fits, "the ends of a range are no numbers")
+
+
+def _are_texts(words: Any) -> bool:
+    """Whether this is a dict from text to text."""
+    return type(words) is dict and all(isinstance(word, str) for pair in words.items() for word in pair)

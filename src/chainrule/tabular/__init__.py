@@ -3,8 +3,9 @@
 The work on the columns is done by scikit-learn's transformers; two small ones are our own, in transformers.py.
 """
 
-from chainrule.tabular.plan import Column, Plan, make_plan
+from chainrule.tabular.plan import Plan, make_plan
 from chainrule.tabular.recipe import Arguments, make_pipeline, recipe
+from chainrule.tabular.roles import Column
 from chainrule.tabular.transformers import Columns, DateParts
 from chainrule.tabular.values import TableError, labels, numbers
 

@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from chainrule._types import Array
 from chainrule.readers import Table
-from chainrule.tabular.plan import Column, Plan, make_plan
+from chainrule.tabular.plan import Plan, make_plan
 from chainrule.tabular.race import Watch, answers, learn
+from chainrule.tabular.roles import Column
 
 
 class BaseTabular(BaseEstimator):
@@ -40,7 +41,10 @@ class BaseTabular(BaseEstimator):
     ) -> Self:
         """Fit to the rows of a table."""
         table = as_table(X, y)
-        plan = make_plan(table, self._task, self.drop, self.keep)
+        said = {
+            name: getattr(self, name) for name in ("drop", "keep", "number", "category", "date", "text", "day_first")
+        }
+        plan = make_plan(table, self._task, **said)
         rows, labels = plan.examples(table)
         validation = None if X_val is None else (as_table(X_val).X, np.asarray(y_val))
         settings = {"checkpoint": checkpoint, "checkpoint_every": checkpoint_every, "resume": resume}

@@ -16,7 +16,8 @@ from chainrule.activations import Activation
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
-from chainrule.tabular.plan import WORD, Plan, Task, often
+from chainrule.tabular.plan import Plan, Task
+from chainrule.tabular.roles import WORD, often
 from chainrule.tabular.transformers import Columns, DateParts
 
 

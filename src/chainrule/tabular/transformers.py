@@ -8,57 +8,152 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from chainrule._types import Array
 from chainrule.checks import plain
-from chainrule.tabular.values import check_columns, check_range, to_booleans, to_dates, to_floats
+from chainrule.tabular import dates
+from chainrule.tabular.marks import is_mark, spellings
+from chainrule.tabular.numerals import Format
+from chainrule.tabular.values import TableError, check_columns, check_range, read_numbers, to_booleans, to_floats
+from chainrule.text import first_few
 
 
 class Columns(TransformerMixin, BaseEstimator):
     """A table with its columns picked by name and brought to the types of their roles.
 
-    roles: name → role, as in `Column`. formats: name → format of dates that come as text.
+    roles: name → role, as in `Column`. formats: name → how the numbers or the dates of a column are written.
     Tables read from different files agree after it: a column of numbers that is text in one file, say, or codes that
-    happen to be all digits. Raises TableError for a column that is not there, and for infinity.
+    happen to be all digits, or dates in another form. Raises TableError for a column that is not there, for infinity,
+    and for a column of which no value can be read; `allow_unreadable` = True takes these as missing.
     """
+
+    allow_unreadable = False  # a file of before does not hold it
 
     def __init__(self, roles: dict[str, str], formats: dict[str, str] | None = None) -> None:
         self.roles = roles
         self.formats = formats
 
     def fit(self, X: Any, y: Any = None) -> "Columns":
-        """Nothing to learn."""
+        """Learn what `notes` compares with: the range of each number, and the categories, with their spellings."""
         self.feature_names_in_ = np.array(list(self.roles), dtype=object)
         self.n_features_in_ = len(self.roles)
+        self.ranges_: dict[str, tuple[float, float]] = {}
+        self.levels_: dict[str, list[str]] = {}
+        self.spellings_: dict[str, dict[str, str]] = {}
+        frame = self._frame(X)
+        for name, role in self.roles.items():
+            if role == "number":
+                floats = self._read(frame[name], role)[0]
+                if not np.isnan(floats).all():
+                    self.ranges_[name] = (float(np.nanmin(floats)), float(np.nanmax(floats)))
+            elif role == "category":
+                counts = _words(frame[name]).value_counts()
+                self.spellings_[name] = spellings(counts.drop("", errors="ignore").to_dict())
+                self.levels_[name] = sorted({*counts.index} - {""} - {*self.spellings_[name]})
         return self
 
     def transform(self, X: Any) -> pd.DataFrame:
         """The DataFrame of the columns: float64, text ("" where it is missing) or datetime64."""
-        frame = X.to_pandas() if hasattr(X, "to_pandas") else X
-        if not isinstance(frame, pd.DataFrame):
-            names = list(self.roles) if np.shape(X)[1:] == (len(self.roles),) else None
-            frame = pd.DataFrame(plain("X", X), columns=names)
-        check_columns(self.roles, frame)
+        frame = self._frame(X)
         return pd.DataFrame({name: self._typed(frame[name], role) for name, role in self.roles.items()})
+
+    def notes(self, X: Any) -> list[str]:
+        """What is unlike the training in each column of a table: what cannot be read, is unseen, or is out of range."""
+        frame, found = self._frame(X), []
+        for name, role in self.roles.items():
+            found += [f"{name}: {note}" for note in self._notes(name, role, frame[name].reset_index(drop=True))]
+        return found
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The names of the columns."""
         return self.feature_names_in_
 
+    def _frame(self, X: Any) -> pd.DataFrame:
+        frame = X.to_pandas() if hasattr(X, "to_pandas") else X
+        if not isinstance(frame, pd.DataFrame):
+            names = list(self.roles) if np.shape(X)[1:] == (len(self.roles),) else None
+            frame = pd.DataFrame(plain("X", X), columns=names)
+        check_columns(self.roles, frame)
+        return frame
+
+    def _read(self, values: "pd.Series[Any]", role: str) -> tuple[Any, Array]:
+        """The values of a column as its role has them, and which (m,) are given but cannot be read."""
+        form = (self.formats or {}).get(str(values.name), "")
+        if role == "number":
+            read = read_numbers(values, form)
+            check_range(values, read)
+        elif role == "date":
+            read = dates.read(values, form).dates
+        else:
+            read = to_booleans(values)
+        unread = np.asarray(pd.isna(read)) & values.notna().to_numpy()
+        if unread.any():
+            different = pd.unique(values[unread])
+            words = [v for v in different if not isinstance(v, str) or not is_mark(v.strip())]
+            unread &= values.isin(words).to_numpy()
+            if role == "number" and unread.any():  # -999 was read, as missing
+                unread &= ~np.isin(to_floats(values), Format.of(form).missing)
+        return read, unread
+
     def _typed(self, values: "pd.Series[Any]", role: str) -> Any:
         values = values.reset_index(drop=True)
-        if role == "number":
-            floats = to_floats(values)
-            check_range(values, floats)
-            return floats
-        if role == "boolean":
-            return to_booleans(values)
         if role == "presence":
             return values.notna().to_numpy(float)
-        if role == "date":
-            return to_dates(values, (self.formats or {}).get(str(values.name), ""))
-        # A whole number and the same number with a point are the same category: 3 becomes 3.0 beside a missing value.
-        text = values.astype(object).map(
-            lambda v: str(int(v)) if isinstance(v, float) and v.is_integer() else str(v).strip()
-        )
-        return text.where(values.notna(), "").astype(object)
+        if role in ("number", "date", "boolean"):
+            read, unread = self._read(values, role)
+            if not self.allow_unreadable and unread.any() and np.asarray(pd.isna(read)).all():
+                what = first_few(pd.unique(values[unread].astype(str)), 3, quoted=True)
+                raise TableError(
+                    f"column {str(values.name)!r}: none of its values is {_WANTED[role][0]} ({what}), as in training; "
+                    "correct them, or leave them empty"
+                )
+            return read
+        text = _words(values)
+        return self._spelled(str(values.name), text) if role == "category" else text
+
+    def _spelled(self, name: str, text: "pd.Series[Any]") -> "pd.Series[Any]":
+        """Words as they were most often written in training."""
+        if not hasattr(self, "levels_"):  # of a file of before
+            return text
+        same, known = self.spellings_.get(name, {}), set(self.levels_.get(name, ()))
+        new = set(text.unique()) - known - {*same, ""}
+        if new:
+            rows = dict.fromkeys(known, 1) | dict.fromkeys(new, 0)
+            same = same | {word: other for word, other in spellings(rows).items() if word in new and other in known}
+        return text.map(lambda word: same.get(word, word)).astype(object) if same else text
+
+    def _notes(self, name: str, role: str, values: "pd.Series[Any]") -> list[str]:
+        rows, given = len(values), int(values.notna().sum())
+        if not given:
+            return [f"empty in all {rows:,} rows"] if rows > 1 else []
+        found = []
+        if role in ("number", "date", "boolean"):
+            read, unread = self._read(values, role)
+            if unread.any():
+                what = first_few(pd.unique(values[unread].astype(str)), 3, quoted=True)
+                found.append(f"{unread.sum():,} of {rows:,} not {_WANTED[role][1]} ({what})")
+            if role == "number" and name in getattr(self, "ranges_", {}):
+                low, high = self.ranges_[name]
+                for outside, where in ((read < low, "below"), (read > high, "above")):
+                    if count := int(outside.sum()):
+                        found.append(f"{where} the training range in {count:,} row{'s' if count > 1 else ''}")
+        elif role == "category" and name in getattr(self, "levels_", {}):
+            text = self._typed(values, role)
+            new = text[(text != "") & ~text.isin(self.levels_[name])]
+            if len(new):
+                found.append(f"{len(new):,} unseen ({first_few(new.unique(), 3)})")
+        return found
+
+
+_WANTED = {"number": ("a number", "numbers"), "date": ("a date", "dates"), "boolean": ("yes or no", "yes or no")}
+
+
+def _words(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The values as text, "" where one is missing.
+
+    A whole number and the same number with a point are the same category: 3 becomes 3.0 beside a missing value.
+    """
+    text = values.astype(object).map(
+        lambda v: str(int(v)) if isinstance(v, float) and v.is_integer() else str(v).strip()
+    )
+    return text.where(values.notna(), "").astype(object)
 
 
 _PARTS = ("days", "year", "month", "day", "weekday", "hour")

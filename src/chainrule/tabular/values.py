@@ -9,6 +9,7 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.errors import ChainruleError
+from chainrule.tabular import numerals
 from chainrule.text import did_you_mean, first_few
 
 MOST_WHOLE = 2**53  # below it, a float is the whole number that it stands for
@@ -76,12 +77,27 @@ def _is_whole(item: Any) -> bool:
     return isinstance(item, int) or (known and item == int(item))
 
 
-def numbers(y: Any, target: str) -> Array:
-    """The target as numbers, NaN where it is missing. Raises TableError for text and for what no network can give."""
+def numbers(y: Any, target: str, form: str = "") -> Array:
+    """The target as numbers, NaN where it is missing. Raises TableError for text and for what no network can give.
+
+    form: how text is written, see numerals.py. A few words among many numbers are taken as missing.
+    """
     y = pd.Series(y).reset_index(drop=True)
-    values = to_floats(y)
+    stray = np.zeros(len(y), bool)
+    if numeric(y) or pd.api.types.infer_dtype(y, skipna=True) == "boolean":
+        values = to_floats(y)
+    else:
+        known = y.notna().to_numpy()
+        texts = numerals.Texts.of_column(y[known])
+        found = numerals.recognize(texts.counts)
+        parsed = numerals.parse(texts.counts, form or str(found.format))
+        values = np.full(len(y), np.nan)
+        values[known] = parsed[texts.of]
+        if not found.convincing:
+            words = np.isnan(parsed) & ~np.isin(texts.counts.index, list(found.marks))
+            stray[known] = words[texts.of]
     for wrong, what, wanted in (
-        (np.isnan(values) & y.notna().to_numpy(), "is not a number", "regression needs numbers"),
+        (stray, "is not a number", "regression needs numbers"),
         (np.isinf(values), "is infinite", "regression needs numbers"),
         (np.abs(values) > MOST_TARGET, "is too large", f"wanted at most {MOST_TARGET:g}; rescale or correct it"),
     ):
@@ -110,20 +126,18 @@ def to_floats(values: "pd.Series[Any]") -> Array:
     return np.asarray(values.to_numpy(float, na_value=np.nan))
 
 
-def to_dates(values: "pd.Series[Any]", form: str) -> "pd.Series[Any]":
-    """As datetime64 without time zone, NaT where it is not a date of that format ("" for what is a date already).
-
-    Raises TableError, with the row, for a year before 1 or beyond 9999.
-    """
-    dates = pd.to_datetime(values, format=form or None, errors="coerce", utc=True).dt.tz_localize(None)
-    wrong = (dates.dt.year < 1) | (dates.dt.year > 9999)
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        raise TableError(
-            f"column {str(values.name)!r} has a date in the year {dates.dt.year.iloc[i]} in row {_row(values, i)}, "
-            "wanted 1 to 9999: correct it, or leave it empty"
-        )
-    return dates
+def read_numbers(values: "pd.Series[Any]", form: str) -> Array:
+    """As float64, NaN where it is no number of that format, see numerals.py."""
+    floats = to_floats(values)
+    missing = numerals.Format.of(form).missing
+    if pd.api.types.is_numeric_dtype(values):
+        return np.where(np.isin(floats, missing), np.nan, floats) if missing else floats
+    floats, text = floats.copy(), values.map(lambda value: isinstance(value, str)).to_numpy()
+    if text.any():
+        texts = numerals.Texts.of_column(values[text])
+        floats[text] = numerals.parse(texts.counts, form)[texts.of]
+    floats[np.isin(floats, missing)] = np.nan
+    return floats
 
 
 def to_booleans(values: "pd.Series[Any]") -> Array:

@@ -1,0 +1,329 @@
+"""Numbers as people write them: ``1,234.56``, ``1.234,56 €``, ``$1.2M``, ``(1,200)``, ``45 %``, ``12 km``, ``-5``.
+
+A format says how the numbers of a column are written: the decimal mark, the unit, and after ``|`` each number that
+stands for a missing value. ``""`` is plain; ``",€"`` has decimal commas and euros; ``".|-999"`` is missing at -999.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isnan, nan
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from chainrule._types import Array
+from chainrule.tabular.marks import is_mark
+
+_words = str.split
+# Blanks of every width, apostrophes and minus signs, as typesetters have them.
+_SAME = str.maketrans(
+    {**dict.fromkeys("\u00a0\u202f\u2009\u2007\u2008", " "), **dict.fromkeys("’ʼ", "'"), **dict.fromkeys("−–－", "-")}
+)
+_CURRENCIES = {
+    **dict.fromkeys(("$", "US$", "USD"), "$"), **dict.fromkeys(("€", "EUR", "euro"), "€"),
+    **dict.fromkeys(("£", "GBP"), "£"), **dict.fromkeys(("¥", "JPY", "CN¥", "CNY", "RMB"), "¥"),
+    **dict.fromkeys(("₹", "INR", "Rs", "Rs."), "₹"), **dict.fromkeys(("CHF", "Fr", "Fr."), "CHF"),
+    **dict.fromkeys(("R$", "BRL"), "R$"), **dict.fromkeys(("zł", "PLN"), "zł"), **dict.fromkeys(("₽", "RUB"), "₽"),
+    **dict.fromkeys(("₩", "KRW"), "₩"), **dict.fromkeys(("₺", "TRY", "TL"), "₺"), **dict.fromkeys(("kr", "kr."), "kr"),
+    **{word: word for word in _words("A$ AU$ C$ CA$ NZ$ HK$ S$ AUD CAD NZD HKD SGD SEK NOK DKK CZK Kč HUF Ft MXN ZAR "
+    "ILS ₪ ₫ ฿ ₴ ₦ ₱ THB VND PHP IDR Rp MYR RM TWD UAH NGN AED SAR COP ARS CLP BTC Ξ")},
+}  # fmt: skip
+_TIMES = {
+    **dict.fromkeys(("k", "K", "thousand", "Tsd", "Tsd.", "tsd"), 1e3),
+    **dict.fromkeys(("lakh", "lac"), 1e5), **dict.fromkeys(("crore", "Cr", "cr"), 1e7),
+    **dict.fromkeys(("M", "MM", "mn", "Mn", "mln", "mio", "Mio", "Mio.", "million", "millions"), 1e6),
+    **dict.fromkeys(("bn", "Bn", "billion", "billions", "Mrd", "Mrd.", "mrd"), 1e9),
+    **dict.fromkeys(("tn", "trillion"), 1e12),
+}  # fmt: skip
+_PERHAPS = {"m": 1e6, "b": 1e9, "B": 1e9, "t": 1e12, "T": 1e12}  # meters or millions, bytes or billions …
+_PREFIXES = {"µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "c": 1e-2, "": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+_PREFIXES["T"] = 1e12
+_SCALED = frozenset(_words("g m s B b W Wh Hz l L A V J Pa bit cal byte bytes"))  # what stands behind such a prefix
+_UNITS = frozenset(
+    _words(
+        "% ‰ lb oz t ton tonne ft in inch mi mile yd gal mph kmh km/h kph h hr hour min sec d day week wk month mo "
+        "year yr y °c °f ° cc hp bhp ps rpm kmpl m2 km2 ft2 sqft qm ha acre m3 px pcs star people person item"
+    )
+)
+
+_CURRENCY = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, reverse=True) if word != "euro")
+_NUMERAL = re.compile(
+    rf"""'?(\()?[ ]?([-+])?[ ]?({_CURRENCY})?[ ]?([-+])?[ ]?  # brackets, sign, currency, sign
+    ([.,]?\d+(?:[.,' ]\d+)*)(?:\.-?)?([eE][-+]?\d+)?(-(?=$|[ )]))?\+?  # digits, exponent, sign
+    [ ]?((?:[^\W\d_]|[%‰°"'″′$€£¥₹₽₩₪₫฿₺₴₦₱])[^\d()|]{{0,18}}[²³23]?|/[ ]?\d{{1,3}})?[ ]?(\))?""",
+    re.VERBOSE,
+)
+_GROUPED = re.compile(r"(?!0)(?:\d{1,3}(?P<mark>[.,' ])\d{3}(?:(?P=mark)\d{3})*|\d{1,2}(?:,\d{2})+,\d{3})")
+_PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,15})?(e[-+]\d{1,3})?")
+_MARKS = re.compile(r"[.,' ]")
+_BOUND = re.compile(r"[<>≤≥]=? ?[-+]?[$€£]?\d[\d.,]*\D{0,8}")
+
+
+class _Cell(NamedTuple):
+    """A number as it is written: what it is with a decimal point and with a decimal comma, NaN where it cannot be."""
+
+    point: float
+    comma: float
+    marked: bool  # whether there are marks among its digits
+    padded: bool  # a whole number that begins with 0
+    times: float  # 1000 of 5k €
+    unit: str  # as in the tables above, or as it is written
+
+    def value(self, mark: str) -> float:
+        """The number before the unit, with that decimal mark."""
+        return self.comma if mark == "," else self.point
+
+
+def _cell(text: str) -> _Cell | None:
+    whole, point, fraction = text.partition(".")
+    if whole.isdecimal() and (fraction.isdecimal() or not point):  # most are plain, and this is five times as fast
+        padded, value = len(whole) > 1 and whole[0] == "0", float(text)
+        if not point:
+            return _Cell(value, value, False, padded, 1.0, "")
+        grouped = len(fraction) == 3 and len(whole) <= 3 and whole[0] != "0"
+        return _Cell(value, float(whole + fraction) if grouped else nan, True, False, 1.0, "")
+    found = _NUMERAL.fullmatch(text.strip() if text.isascii() else text.strip().translate(_SAME))
+    if found is None:
+        return None
+    opening, sign, before, sign2, body, exponent, sign3, after, closing = found.groups()
+    if (opening or closing) and not (opening and closing):
+        return None
+    signs = (opening or "") + (sign or "") + (sign2 or "") + (sign3 or "")
+    if len(signs) > 1:
+        return None
+    scale = -1.0 if signs in ("-", "(") else 1.0
+    if exponent:
+        scale *= float("1" + exponent)
+    times, unit = _suffix(after.strip()) if after else (1.0, "")
+    if before:
+        if unit in _PERHAPS:
+            times, unit = _PERHAPS[unit], ""
+        if unit not in ("", _CURRENCIES[before]):
+            return None
+        unit = _CURRENCIES[before]
+    if body.isdecimal():
+        value = float(body) * scale
+        return _Cell(value, value, False, len(body) > 1 and body[0] == "0", times, unit)
+    return _Cell(_value(body, ".") * scale, _value(body, ",") * scale, True, False, times, unit)
+
+
+def _value(body: str, mark: str) -> float:
+    """The digits as a number; NaN if this is not how it is written with that decimal mark."""
+    whole, _, fraction = body.partition(mark)
+    if fraction and not fraction.isdecimal():
+        return nan
+    if whole and not whole.isdecimal():
+        if not _GROUPED.fullmatch(whole):
+            return nan
+        whole = _MARKS.sub("", whole)
+    return float(f"{whole or '0'}.{fraction}") if whole or fraction else nan
+
+
+@lru_cache(maxsize=4096)
+def _suffix(after: str) -> tuple[float, str]:
+    """What stands behind a number, as a factor and a unit: (1000, "€") of ``k €``."""
+    after = after.translate({ord("²"): "2", ord("³"): "3"})
+    if after in _TIMES:
+        return _TIMES[after], ""
+    if after in _CURRENCIES:
+        return 1.0, _CURRENCIES[after]
+    for word, times in (_TIMES | _PERHAPS).items():
+        rest = after.removeprefix(word).strip()
+        if rest != after and rest in _CURRENCIES:
+            return times, _CURRENCIES[rest]
+    if _scaled(after):
+        return 1.0, after
+    plain = after.casefold().rstrip(".")
+    return 1.0, after if len(after) == 1 else plain[:-1] if len(plain) > 3 and plain.endswith("s") else plain
+
+
+def _scaled(unit: str) -> tuple[float, str] | None:
+    """The factor and the unit of one with a prefix, like km; None for others."""
+    for prefix, factor in _PREFIXES.items():
+        if unit.startswith(prefix) and unit[len(prefix) :] in _SCALED:
+            return factor, unit[len(prefix) :].removesuffix("ytes").removesuffix("yte").upper().replace("BIT", "b")
+    return None
+
+
+def is_unit(unit: str) -> bool:
+    """Whether it is a unit wherever it stands; a letter behind some numbers, as in 14A, is none."""
+    if len(unit) == 1 and unit.isalpha():
+        return False
+    return unit in _UNITS or unit in _CURRENCIES.values() or _scaled(unit) is not None
+
+
+def _factor(cell: _Cell, unit: str) -> float:
+    """How many of the unit of the column one of the cell's is; NaN where that cannot be told."""
+    if cell.unit in ("", unit):
+        return cell.times
+    if cell.unit in _PERHAPS and not _scaled(unit):
+        return _PERHAPS[cell.unit]
+    ours, theirs = _scaled(unit), _scaled(cell.unit)
+    if ours and theirs and ours[1] == theirs[1]:
+        return cell.times * theirs[0] / ours[0]
+    # Numbers that had no unit when the format was found: another writer may add what everybody knew.
+    return cell.times if not unit and is_unit(cell.unit) and cell.unit not in "%‰" else nan
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the numbers of a column are written."""
+
+    decimal: str = "."
+    unit: str = ""
+    missing: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> "Format":
+        """The format that `str` has written; of any other text, something that reads little."""
+        first, *missing = text.split("|")
+        return cls(first[:1] or ".", first[1:], tuple(float(m) for m in missing if _PLAIN.fullmatch(m)))
+
+    def __str__(self) -> str:
+        text = self.decimal + self.unit + "".join(f"|{value:.15g}" for value in self.missing)
+        return "" if text == "." else text
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a column: each different one once, the rows it is in, and which of them each row has."""
+
+    counts: "pd.Series[int]"
+    of: Array  # (m,)
+
+    @classmethod
+    def of_column(cls, known: "pd.Series[Any]") -> "Texts":
+        """Of the values of a column that are there."""
+        of, texts = pd.factorize(known.astype(str).str.strip().astype(object))
+        return cls(pd.Series(np.bincount(of, minlength=len(texts)), index=texts, dtype=int), of)
+
+
+@dataclass(frozen=True)
+class Numerals:
+    """The numbers among the texts of a column.
+
+    values: of each different text, NaN where it is none. marks, others: texts that stand for a missing value, and texts
+    that are no numbers either, with their rows. units: of numbers that are not in the unit of the column, with their
+    rows. ambiguous: whether nothing tells what is the decimal mark. convincing: whether a person would call it a column
+    of numbers.
+    """
+
+    format: Format
+    values: Array
+    marks: dict[str, int]
+    others: dict[str, int]
+    units: dict[str, int]
+    ambiguous: bool
+    convincing: bool
+
+
+def recognize(counts: "pd.Series[int]", decimal: Callable[[], str] = str) -> Numerals:
+    """How the numbers among the texts of a column are written, decided by all of its rows.
+
+    counts: text → rows. decimal: gives the decimal mark of the table, for columns that do not show theirs.
+    """
+    cells, n = [_cell(text) for text in counts.index], counts.to_numpy()
+    votes = _votes(cells, n.tolist())
+    mark, ambiguous = votes.mark, False
+    if not mark:
+        mark = decimal() if votes.open else ""
+        ambiguous, mark = votes.open and not mark and not votes.thousands, mark or "."
+    unit, units = _unit(cells, n.tolist())
+    values = np.array([nan if cell is None else cell.value(mark) * _factor(cell, unit) for cell in cells], float)
+    good = ~np.isnan(values)
+    rest = counts[~good]
+    bare = np.array([is_mark(text) or is_bound(text) for text in rest.index], bool)
+    marks, others = rest[bare].to_dict(), rest[~bare].to_dict()
+    rows, stray, foreign = int(n[good].sum()), sum(others.values()), sum(units.values())
+    # Nearly all; or many numbers and a few words; or numbers in two units.
+    convincing = rows > 0 and (
+        rows >= 0.9 * (rows + stray)
+        or (rows >= stray and len(others) <= 3 and len(np.unique(values[good])) > 20)
+        or (rows >= stray and len(units) == 1 and all(map(is_unit, units)) and rows + foreign >= 0.9 * (rows + stray))
+    )
+    padded = np.array([cell is not None and cell.padded for cell in cells], bool)
+    if padded.any():  # 007 and zip codes
+        widths = {len(text) for text, one in zip(counts.index, good, strict=True) if one}
+        convincing = convincing and n[padded].sum() < 0.05 * rows and len(widths) > 1
+    return Numerals(Format(mark, unit), values, marks, others, units, ambiguous, convincing)
+
+
+def parse(counts: "pd.Series[int]", form: str) -> Array:
+    """The numbers (k,) that k different texts stand for, NaN where one is none of that format.
+
+    Texts that show another decimal mark for sure are read with that one: files come from all countries.
+    """
+    given = Format.of(form)
+    cells = [_cell(text) for text in counts.index]
+    mark = _votes(cells, counts.tolist()).mark or given.decimal
+    values = np.array([nan if cell is None else cell.value(mark) * _factor(cell, given.unit) for cell in cells], float)
+    values[np.isin(values, given.missing)] = nan
+    return values
+
+
+def decimal_mark(counts: "pd.Series[int]") -> str:
+    """The decimal mark that the numbers among these texts show for sure; else empty."""
+    return _votes([_cell(text) for text in counts.index], counts.tolist()).mark
+
+
+def is_bound(text: str) -> bool:
+    """Whether a text says what a number is above or below, as ``<0.1`` does where nothing could be measured."""
+    return _BOUND.fullmatch(text) is not None
+
+
+class _Votes(NamedTuple):
+    """mark: the decimal mark that more rows need, empty if none does. open: whether some would be numbers with the
+    other one, too. thousands: whether there are marks from 1000 on, and none below, so that they are not for decimals.
+    """
+
+    mark: str
+    open: bool
+    thousands: bool
+
+
+def _votes(cells: list[_Cell | None], rows: list[int]) -> _Votes:
+    points = commas = either = small = large = 0
+    for cell, n in zip(cells, rows, strict=True):
+        if cell is None:
+            continue
+        if not cell.marked:
+            small, large = small + n * (abs(cell.point) < 1000), large + n * (abs(cell.point) >= 1000)
+        elif cell.comma != cell.comma:
+            points += n * (cell.point == cell.point)
+        elif cell.point != cell.point:
+            commas += n
+        else:
+            either += n * (cell.point != cell.comma)
+    return _Votes("." if points > commas else "," if commas > points else "", either > 0, small > 0 and not large)
+
+
+def _unit(cells: list[_Cell | None], rows: list[int]) -> tuple[str, dict[str, int]]:
+    """The unit of most rows, and the rows of those that cannot be told in it."""
+    units = Counter[str]()
+    plain = multiplied = 0
+    for cell, n in zip(cells, rows, strict=True):
+        if cell is not None:
+            plain += n * (not cell.unit)
+            multiplied += n * (cell.times != 1)
+            units[cell.unit] += n
+    del units[""]
+    letters = [unit for unit in units if unit in _PERHAPS]
+    if letters and (multiplied or len(letters) > 1):  # 19k and 1.2m are no meters
+        for letter in letters:
+            del units[letter]
+    for unit, count in units.most_common():
+        if is_unit(unit) or count >= plain:
+            break
+    else:
+        unit = ""
+    return unit, {u: n for u, n in units.items() if isnan(_factor(_Cell(1, 1, False, False, 1, u), unit))}
+
+
+def described(form: Format) -> str:
+    """What is special in a format, for people; empty for plain numbers."""
+    kind = "currency" if form.unit in _CURRENCIES.values() else ""
+    return ", ".join(filter(None, (kind, "decimal comma" if form.decimal == "," else "")))

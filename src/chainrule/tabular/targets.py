@@ -1,0 +1,200 @@
+"""What is to be learned: classes or numbers, told from the target, and what of it is left out."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from chainrule._types import Array
+from chainrule.tabular import numerals
+from chainrule.tabular.marks import is_mark, is_no_class, sentinel, spellings, taken
+from chainrule.tabular.values import TableError, labels, numbers, numeric, to_floats
+from chainrule.text import first_few
+
+FEWEST = 4  # rows a class needs: two to train on, one to validate, one to test
+_AMOUNT = re.compile(r"(rating|score|stars?|count|number|num|quality|grade|level|rank|age|points?|visits?|size)$", re.I)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What there is to learn.
+
+    known: the rows (m,) that have an answer. classes: label → rows, those with fewer than FEWEST rows in `rare`; None
+    for numbers. format: how numbers are written. merged: label → the one that it is another spelling of.
+    """
+
+    known: Array
+    classes: Mapping[Any, int] | None
+    rare: Mapping[Any, int] | None
+    format: str
+    merged: Mapping[str, str]
+    remarks: tuple[str, ...]
+
+
+def answers(
+    y: Any, name: str, classes: Mapping[Any, int] | None, form: str = "", merged: Mapping[str, str] | None = None
+) -> tuple[Array, Array]:
+    """The labels or numbers (m,) of a target that was understood, and which rows (m,) have one."""
+    if classes is None:
+        values = numbers(y, name, form)
+        return values, ~np.isnan(values)
+    known, values = np.asarray(pd.notna(y)), labels(y)
+    if merged:
+        values = np.array([merged.get(label, label) for label in values.tolist()], dtype=str)
+    return values, known & np.array([label in classes for label in values.tolist()], bool)
+
+
+def understand(y: Any, name: str, task: Literal["classes", "regression"] | None, decimal: Callable[[], str]) -> Target:
+    """Look at a target, and decide what it is.
+
+    task: what a person has said. decimal: gives the decimal mark of the table.
+
+    Raises TableError where there is nothing to learn.
+    """
+    y = pd.Series(y).reset_index(drop=True)
+    known = y.notna().to_numpy()
+    if not known.any():
+        raise TableError(f"the target {name!r} is missing in every row")
+    found = _Judge(y, known, name, task, decimal)
+    return found.regression() if found.is_number else found.classification()
+
+
+class _Judge:
+    def __init__(
+        self, y: "pd.Series[Any]", known: Array, name: str, task: str | None, decimal: Callable[[], str]
+    ) -> None:
+        self.y, self.known, self.name, self.task = y, known, name, task
+        self.remarks: list[str] = []
+        self.texts: numerals.Texts | None = None
+        self.numerals: numerals.Numerals | None = None
+        given = y[known]
+        if numeric(given):
+            self.is_number = task == "regression" or (
+                task is None and given.nunique() != 2 and not self._few(to_floats(given))
+            )
+            return
+        self.is_number = task == "regression"
+        if pd.api.types.infer_dtype(given, skipna=True) == "boolean":
+            return
+        self.texts = numerals.Texts.of_column(given)
+        found = numerals.recognize(self.texts.counts, decimal)
+        if found.convincing and np.isfinite(found.values).any():
+            self.numerals = found
+            self.is_number = self.is_number or (task is None and self._amounts(found, self.texts.counts))
+
+    def _amounts(self, found: numerals.Numerals, counts: "pd.Series[int]") -> bool:
+        """Whether numbers as text are amounts."""
+        good = np.isfinite(found.values)
+        different = len(np.unique(found.values[good]))
+        if found.format.unit or not pd.to_numeric(counts.index[good], errors="coerce").notna().all():
+            return different > 2  # nobody writes 1,200 € for a name
+        if found.others and different <= 20:
+            return False
+        return different > 2 and not self._few(np.repeat(found.values[good], counts.to_numpy()[good]))
+
+    def _few(self, values: Array) -> bool:
+        """Whether numbers are so few, and whole, that they name classes."""
+        different, counts = np.unique(values, return_counts=True)
+        whole = np.isfinite(different).all() and (different == np.round(different)).all()
+        if not whole or len(different) > min(20, len(values) / 10):
+            return False
+        # Names of classes are about as frequent as one another; counts have a tail.
+        return not (len(different) > 6 and counts.min() < FEWEST and np.median(np.diff(different)) == 1)
+
+    # -- numbers -------------------------------------------------------------------------------------------------------
+
+    def regression(self) -> Target:
+        form = str(self.numerals.format) if self.numerals else ""
+        values = numbers(self.y, self.name, form)
+        good = values[~np.isnan(values)]
+        if len(good) < FEWEST:
+            raise TableError(
+                f"the target {self.name!r} has {len(good)} rows with a target, at least {FEWEST} are needed"
+            )
+        if np.ptp(good) == 0:
+            raise TableError(f"the target {self.name!r} is {good[0]:g} in every row: there is nothing to learn")
+        if self.numerals is not None:
+            if form:
+                how = ", ".join(filter(None, (self.numerals.format.unit, numerals.described(self.numerals.format))))
+                self.remarks.append(f"{self.name}: read as {good.min():.10g} to {good.max():.10g} ({how})")
+            if self.numerals.ambiguous:
+                self.remarks.append(
+                    f"{self.name}: nothing in the table tells whether its marks are for thousands or for decimals; it "
+                    f"was read as {good.min():.10g} to {good.max():.10g}"
+                )
+            if left := self.numerals.marks | self.numerals.others:
+                self.remarks.append(f"{self.name}: {taken(left, 'left out')}")
+        different = np.unique(good)
+        if self.task is None and len(different) <= 20 and (different == np.round(different)).all():
+            self.remarks.append(
+                f"{self.name}: {len(different)} different whole numbers, learned as amounts; "
+                "if they are names of classes, say --task classes"
+            )
+        if (found := sentinel(good)) is not None:
+            self.remarks.append(
+                f"{self.name}: {found[0]:.15g} in {found[1]:,} rows is far from all other numbers; if it stands for a "
+                "missing value, leave these cells empty"
+            )
+        return Target(~np.isnan(values), None, None, form, {}, tuple(self.remarks))
+
+    # -- classes -------------------------------------------------------------------------------------------------------
+
+    def classification(self) -> Target:
+        known = self.known & ~self._gaps()
+        if not known.any():
+            raise TableError(f"the target {self.name!r} is missing in every row")
+        values, counts = np.unique(labels(self.y[known]), return_counts=True)
+        rows = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        merged = self._merged(rows)
+        for variant, label in merged.items():
+            rows[label] += rows.pop(variant)
+        if len(rows) == 1:
+            raise TableError(f"the target {self.name!r} is {values[0]!s} in every row: there is nothing to learn")
+        classes = {label: count for label, count in rows.items() if count >= FEWEST}
+        if len(classes) < 2:
+            raise TableError(
+                f"the target {self.name!r} has {len(rows)} different values in {int(known.sum())} rows; "
+                f"at least two classes with {FEWEST} rows each are needed"
+            )
+        rare = {label: count for label, count in rows.items() if count < FEWEST}
+        self._remark_on_numbers(rows)
+        return Target(known, classes, rare, "", merged, tuple(self.remarks))
+
+    def _gaps(self) -> Array:
+        """The rows (m,) whose text stands for a missing value."""
+        gaps = np.zeros(len(self.y), bool)
+        if self.texts is None:
+            return gaps
+        counts = self.texts.counts
+        truths = {text.casefold() for text in counts.index if not is_mark(text)} <= {"true", "false"}
+        is_gap = is_mark if self.numerals is not None or truths else is_no_class
+        of_gaps = np.array([is_gap(text) for text in counts.index], bool)
+        if of_gaps.any() and (~of_gaps).sum() >= 2:  # "+" and "-" are classes
+            self.remarks.append(f"{self.name}: {taken(counts[of_gaps].to_dict(), 'left out')}")
+            gaps[np.flatnonzero(self.known)] = of_gaps[self.texts.of]
+        return gaps
+
+    def _merged(self, rows: Mapping[Any, int]) -> dict[str, str]:
+        """Labels that are other spellings of others, unless no two classes would be left."""
+        merged = spellings({label: count for label, count in rows.items() if isinstance(label, str)})
+        if len(rows) - len(merged) < 2:
+            return {}
+        for label in dict.fromkeys(merged.values()):
+            same = [*(variant for variant, other in merged.items() if other == label), label]
+            self.remarks.append(f"{self.name}: {first_few(sorted(same))} are one class, {label}")
+        return merged
+
+    def _remark_on_numbers(self, rows: Mapping[Any, int]) -> None:
+        if self.task is not None or len(rows) < 5 or not all(isinstance(label, int) for label in rows):
+            return
+        counts = np.array([rows[label] for label in sorted(rows)])
+        top = int(counts.argmax())
+        one_hill = (np.diff(counts[: top + 1]) >= 0).all() and (np.diff(counts[top:]) <= 0).all()
+        if _AMOUNT.search(self.name) or one_hill:
+            self.remarks.append(
+                f"{self.name}: {len(rows)} different whole numbers, learned as classes; "
+                "if they are amounts, say --task regression"
+            )
