@@ -200,7 +200,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     def n_iter_(self) -> int:
         """The epochs that its networks were trained for, the most of them."""
         check_is_fitted(self)
-        return max(network.n_iter_ for network in self.networks_)
+        return max(int(network.n_iter_) for network in self.networks_)
 
     # -- how it is done ----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from chainrule.checks import refuse_masked
 from chainrule.estimators.explain import KINDS, explained
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.values import TableError, check_columns, numbers
-from chainrule.text import did_you_mean, first_few
+from chainrule.text import first_few
 
 Rows: TypeAlias = pd.DataFrame | Array
 
@@ -196,10 +196,7 @@ def as_known(rows: Rows, plan: Plan, by_name: bool, who: str) -> Rows:
     by_name: whether these rows and those of the plan came with names. who: the estimator, for the error.
     """
     if by_name:
-        there = set(rows.columns if isinstance(rows, pd.DataFrame) else ())
-        if absent := [column.name for column in plan.used if column.name not in there]:
-            hint = did_you_mean(absent[0], there) if len(absent) == 1 else ""
-            raise TableError(f"X: no column {first_few(absent, 10, quoted=True)}, which {who} was fitted to.{hint}")
+        check_columns([column.name for column in plan.used], pd.DataFrame(rows))
         return rows
     names = [column.name for column in plan.columns]
     if rows.shape[1] != (width := len(names) or plan.features):
