@@ -88,14 +88,16 @@ def _array(X: Any, name: str) -> Array:
 
 def positions(words: Any, name: str, rows: Rows) -> tuple[str, ...]:
     """The names of the columns that a person lists: names, one name, or their numbers."""
-    listed = [words] if isinstance(words, (str, int, np.integer)) else list(() if words is None else words)
+    listed: list[Any] = [words] if isinstance(words, (str, int, np.integer)) else list(() if words is None else words)
     names = [*(named(rows[:0]) if isinstance(rows, np.ndarray) else rows).columns]
     found = []
     for word in listed:
-        numbered = isinstance(word, (int, np.integer)) and not isinstance(word, bool) and str(word) not in names
-        if numbered and not -len(names) <= word < len(names):
+        if not isinstance(word, (int, np.integer)) or isinstance(word, bool) or str(word) in names:
+            found.append(str(word))
+        elif -len(names) <= word < len(names):
+            found.append(names[word])
+        else:
             raise TableError(f"{name}: got {word}, there are the columns 0 to {len(names) - 1}")
-        found.append(names[word] if numbered else str(word))
     check_columns(found, pd.DataFrame(columns=names))
     return tuple(found)
 
@@ -115,7 +117,8 @@ def target_of(y: Any, X: Any) -> tuple[Any, Any]:
 def target_name(y: Any) -> str:
     """What to call a target."""
     name = getattr(y, "name", None)
-    if name is None and len(columns := getattr(y, "columns", ())) == 1:
+    columns = [*getattr(y, "columns", ())]
+    if name is None and len(columns) == 1:
         name = columns[0]
     return "y" if name is None else str(name)
 
@@ -143,7 +146,8 @@ def as_labels(y: Any) -> Array:
             if kind == "integer" and values.dtype == object:
                 raise ValueError(f"y: whole numbers beyond 2^64. {KINDS}")
         check_classification_targets(values)
-    return values
+    found: Array = values
+    return found
 
 
 def as_numbers(y: Any) -> Array:
