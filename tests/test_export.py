@@ -36,6 +36,7 @@ from chainrule.exporting import ExportError, graph
 from chainrule.exporting.steps import apply, matrix
 from chainrule.tabular import dates
 from support.contract import DEPTHS, HIDDEN, rng_of
+from support.tables import people as everyone
 from support.tables import shared
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need the extra chainrule[export]")
@@ -815,3 +816,35 @@ def test_an_export_depends_on_the_fit_alone(scaled):
         MLPRegressor(**QUICK, scale_target=scaled).fit(X, y / 77).set_params(scale_target=not scaled, activation="tanh")
     )
     np.testing.assert_allclose(exported(model, X)["prediction"][:, 0], model.predict(X), 1e-9)
+
+
+# -- estimators of tables ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("classes", [["no", "yes"], [1, 2, 3], [False, True]])
+@pytest.mark.parametrize("temperature", [1.0, 1.7])
+def test_the_mean_of_several_classifiers_of_a_table(classes, temperature):
+    table = everyone(60).drop(columns=["buys", "spends"])
+    little = {"hidden_layer_sizes": (4,), "max_iter": 5, "batch_size": 10, "random_state": 0}
+    model = cr.TabularClassifier(**little).fit(table, pd.Series(np.resize(classes, 60), name="which"))
+    model.temperature_ = temperature
+    assert len(model.networks_) > 1
+    same_classes(model, table, columns_of(table, model.preparation_))
+    about = session().get_modelmeta().custom_metadata_map
+    assert (about["target"], json.loads(about["classes"])) == ("which", classes)
+    assert about["task"] == ("binary" if len(classes) == 2 else "classes")
+
+
+@pytest.mark.parametrize("effort", ["quick", "normal"])
+def test_the_mean_of_several_regressors_of_a_table(effort):
+    table = everyone(60).drop(columns="buys")
+    little = {"hidden_layer_sizes": (4,), "max_iter": 5, "batch_size": 10, "random_state": 0}
+    model = cr.TabularRegressor(effort=effort, **little).fit(table, "spends")
+    same_numbers(model, table, columns_of(table, model.preparation_))
+
+
+def test_an_estimator_of_an_array_of_numbers():
+    X, y = load_iris(return_X_y=True)
+    model = cr.TabularClassifier(hidden_layer_sizes=(4,), max_iter=5, random_state=0).fit(X, y)
+    same_classes(model, X)
+    same_classes(make_pipeline(StandardScaler(), model).fit(X, y), X)

@@ -51,7 +51,7 @@ ARROWS = {
     "plots": "_types activations checks files network",
     "readers": "datasets errors text",
     "schedules": "checks",
-    "tabular": "_types activations checks errors estimators optimizers readers schedules text working",
+    "tabular": "_types activations checks errors estimators files optimizers readers schedules text working",
     "text": "elsewhere",
     "training": "_types checks engines errors files optimizers schedules",
     "working": "_types activations checks engines equations losses network text",

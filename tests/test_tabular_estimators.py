@@ -1,17 +1,45 @@
 """TabularClassifier and TabularRegressor: a table as it is, from fit to file."""
 
+import copy
+import decimal
+import pickle
+from unittest import SkipTest
+
+import joblib
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+from scipy import sparse
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.callback import ScoringMonitor
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline as chain
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import chainrule as cr
 from chainrule.files import model as modelfile
 from chainrule.readers import Table
-from chainrule.tabular import estimators, make_pipeline, make_plan
+from chainrule.tabular import TableError, estimators, make_pipeline, make_plan
 from support.tables import people
 
-LITTLE = {"hidden_layer_sizes": (4,), "max_iter": 2, "batch_size": 20}
-QUICK = {**LITTLE, "random_state": 0}
+LITTLE = {"hidden_layer_sizes": (4,), "max_iter": 2, "batch_size": 10}
+RACE = {**LITTLE, "random_state": 0}
+QUICK = {**RACE, "effort": "quick"}
 ESTIMATORS = {"buys": cr.TabularClassifier, "spends": cr.TabularRegressor}
+M = 40
+TABLE = pd.DataFrame(
+    {
+        "age": np.arange(M) % 9 + 0.5,
+        "city": np.resize(["Rome", "Oslo", None], M),
+        "since": pd.date_range("2020-01-01", periods=M),
+        "member": np.resize([True, False], M),
+    }
+)
+LABELS = np.resize(["no", "yes"], M)
+ROLES = ["number", "category", "date", "boolean"]
 
 
 def split(target):
@@ -23,17 +51,410 @@ def answers(model, X):
     return model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
 
 
+def classifier(X=TABLE, y=LABELS, *weights, **options):
+    return cr.TabularClassifier(**QUICK | options).fit(X, y, *weights)
+
+
+def regressor(X=TABLE, y=TABLE["age"] * 2, *weights, **options):
+    return cr.TabularRegressor(**QUICK | options).fit(X, y, *weights)
+
+
+# -- scikit-learn's checks ---------------------------------------------------------------------------------------------
+
+
+def expected_failures(estimator):
+    failures = {"check_sample_weight_equivalence_on_dense_data": "mini-batches and dropout are drawn by rows"}
+    if is_classifier(estimator):
+        failures["check_methods_subset_invariance"] = "products in float32 are rounded by how many rows there are"
+    return failures
+
+
+@parametrize_with_checks(
+    [kind(effort="quick", max_iter=20) for kind in ESTIMATORS.values()], expected_failed_checks=expected_failures
+)
+@pytest.mark.filterwarnings("ignore:.*predicts nearly the same", "ignore:Got `batch_size`", "ignore:.*unique classes")
+def test_scikit_learns_checks_pass(estimator, check):
+    try:
+        check(estimator)
+        skipped = ""
+    except SkipTest as reason:
+        skipped = str(reason)
+    assert not skipped or "SCIPY_ARRAY_API is not set" in skipped
+
+
+def test_what_it_says_about_itself():
+    for kind in ESTIMATORS.values():
+        model = kind(effort="quick")
+        assert repr(model) == f"{kind.__name__}(effort='quick')"
+        tags = model.__sklearn_tags__().input_tags
+        assert (tags.allow_nan, tags.string, tags.categorical, tags.sparse) == (True, True, True, False)
+        for use in ("columns_", "leaderboard_", "n_iter_"):
+            with pytest.raises((NotFittedError, AttributeError)):
+                getattr(model, use)
+        with pytest.raises(NotFittedError):
+            model.predict(TABLE)
+        with pytest.raises(NotFittedError):
+            model.save("m")
+    assert is_classifier(cr.TabularClassifier())
+    assert is_regressor(cr.TabularRegressor())
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+TABLES = {
+    "pandas": TABLE,
+    "polars": pl.from_pandas(TABLE),
+    "Arrow": pa.Table.from_pandas(TABLE),
+    "a batch of Arrow": pa.RecordBatch.from_pandas(TABLE),
+    "columns": {name: list(TABLE[name]) for name in TABLE},
+    "records": TABLE.to_dict("records"),
+    "objects": TABLE.to_numpy(),
+    "lists": TABLE.to_numpy().tolist(),
+    "nullable": TABLE.convert_dtypes(),
+    "pyarrow": TABLE.convert_dtypes(dtype_backend="pyarrow"),
+    "numbered": TABLE.set_axis(range(4), axis=1),
+    "names of all kinds": TABLE.set_axis([0, "a", 1.5, ("b", 1)], axis=1),
+    "another index": TABLE.set_index(np.arange(M)[::-1]),
+    "two levels": pd.concat({"x": TABLE}, axis=1),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_table_is_read_alike_in_every_form_that_it_comes_in(kind):
+    given = TABLES[kind]
+    model = classifier(given)
+    assert list(model.columns_["role"]) == ROLES
+    assert (model.predict_proba(given) == classifier().predict_proba(TABLE)).all()
+    assert model.n_features_in_ == 4
+    assert hasattr(model, "feature_names_in_") == (kind not in ("objects", "lists"))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i1", "u8", "?"])
+def test_arrays_of_numbers_are_inputs_as_they_are(dtype):
+    X = (np.arange(2 * M).reshape(M, 2) % 7 % 3).astype(dtype)
+    model = classifier(X)
+    assert (model.predict_proba(X) == model.predict_proba(X.tolist())).all()
+    assert (model.predict_proba(X) == model.predict_proba(pd.DataFrame(X))).all()
+    assert model.n_features_in_ == 2
+    assert len(model.columns_) == 0
+
+
+def test_a_missing_number_of_an_array_is_filled_in():
+    X = np.where(np.eye(M, 3) == 1, np.nan, np.arange(3 * M).reshape(M, 3) % 7)
+    assert np.isfinite(regressor(X).predict(X)).all()
+
+
+def test_the_columns_of_new_rows_are_found_by_name_and_others_are_ignored():
+    model = classifier()
+    expected = model.predict_proba(TABLE)
+    for X in (TABLE[TABLE.columns[::-1]], TABLE.assign(more="x"), pl.from_pandas(TABLE)[:, ::-1], TABLE.to_numpy()):
+        assert (model.predict_proba(X) == expected).all()
+    assert model.predict({"age": 3, "city": "Rome", "since": "2020-01-05", "member": True}).shape == (1,)
+    assert model.predict([{"age": 3, "city": None, "since": None, "member": None}]).shape == (1,)
+
+
+def test_columns_that_were_left_out_need_not_come_again():
+    model = classifier(TABLE.assign(empty=None), drop=["age"])
+    assert len(model.columns_) == 5
+    assert (model.predict(TABLE.drop(columns="age")) == model.predict(TABLE.assign(empty=1))).all()
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (
+            TABLE.drop(columns=["age", "city"]),
+            "no column 'age' .and 1 more.. Columns: since, member; missing: age, city",
+        ),
+        (TABLE.rename(columns={"age": "Age"}), "no column 'age'. Did you mean 'Age'?"),
+        (TABLE.to_numpy()[:, :3], "X has 3 features, but TabularClassifier is expecting 4 features as input"),
+        (TABLE.iloc[:0], "0 sample"),
+        (TABLE["age"], "2-dimensional container"),
+        (sparse.eye_array(4).tocsr(), "Sparse data was passed for X"),
+        (sparse.eye_array(4).todok(), "Sparse data was passed for X"),
+        (pd.concat([TABLE, TABLE["age"]], axis=1), "several columns are called 'age'"),
+        (pl.from_pandas(TABLE).lazy(), "X: got a LazyFrame, wanted its rows"),
+        (np.ma.masked_array(np.ones((2, 4)), np.eye(2, 4)), "masked array that hides 2"),
+        ("people.csv", "Expected 2D array"),
+        (None, "Expected 2D array"),
+    ],
+)
+def test_rows_that_cannot_be_answered_are_one_clear_error(X, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        classifier().predict(X)
+
+
+# -- the target --------------------------------------------------------------------------------------------------------
+
+BIG = 2**53 + 1
+TARGETS = {
+    "text": (LABELS, ["no", "yes"]),
+    "objects": (LABELS.astype(object), ["no", "yes"]),
+    "a list": (list(LABELS), ["no", "yes"]),
+    "a tuple": (tuple(LABELS), ["no", "yes"]),
+    "a Series of any index": (pd.Series(LABELS, index=range(900, 900 + M)), ["no", "yes"]),
+    "categories": (pd.Categorical(LABELS), ["no", "yes"]),
+    "categories of numbers": (pd.Series(np.resize([3, 1], M)).astype("category"), [1, 3]),
+    "string": (pd.Series(LABELS, dtype="string"), ["no", "yes"]),
+    "polars": (pl.Series(LABELS), ["no", "yes"]),
+    "polars' categories": (pl.Series(LABELS, dtype=pl.Categorical), ["no", "yes"]),
+    "Arrow": (pa.array(list(LABELS)), ["no", "yes"]),
+    "chunks of Arrow": (pa.chunked_array([list(LABELS)]), ["no", "yes"]),
+    "a dictionary of Arrow": (pa.array(list(LABELS)).dictionary_encode(), ["no", "yes"]),
+    "one column": (pd.DataFrame({"t": LABELS}), ["no", "yes"]),
+    "one column of polars": (pl.DataFrame({"t": LABELS}), ["no", "yes"]),
+    "booleans": (LABELS == "yes", [False, True]),
+    "a list of booleans": ([False, True] * (M // 2), [False, True]),
+    "nullable booleans": (pd.Series(LABELS == "yes", dtype="boolean"), [False, True]),
+    "nullable numbers": (pd.Series(np.resize([1, 2, 3, 4], M), dtype="Int64"), [1, 2, 3, 4]),
+    "whole floats": (np.resize([-1.0, 1.0], M), [-1.0, 1.0]),
+    "large": (np.resize([BIG, BIG + 1], M), [BIG, BIG + 1]),
+    "a list of large": ([BIG, BIG + 1] * (M // 2), [BIG, BIG + 1]),
+    "beyond int64": ([2**63 + 1, 2**63 + 2] * (M // 2), [2**63 + 1, 2**63 + 2]),
+    "large and nullable": (pd.Series([BIG, BIG + 1] * (M // 2), dtype="Int64"), [BIG, BIG + 1]),
+    "leading zeros": (["007", "07"] * (M // 2), ["007", "07"]),
+    "words for nothing": (["None", "NA"] * (M // 2), ["NA", "None"]),
+    "dates": (np.resize(np.array(["2020-01-01", "2021-01-01"], "M8[us]"), M), None),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_labels_of_every_kind_come_back_as_they_are(kind, tmp_path):
+    y, classes = TARGETS[kind]
+    model = classifier(y=y)
+    assert classes is None or model.classes_.tolist() == classes
+    assert set(model.predict(TABLE).tolist()) <= set(model.classes_.tolist())
+    assert 0 <= model.score(TABLE, y) <= 1
+    model.save(tmp_path / "m")
+    back = cr.load(tmp_path / "m")
+    assert (back.predict(TABLE) == model.predict(TABLE)).all()
+    assert back.classes_.dtype == model.classes_.dtype
+
+
+NUMBERS = {
+    "whole": np.arange(M),
+    "float32": np.arange(M, dtype="f4"),
+    "nullable": pd.Series(np.arange(M), dtype="Float64"),
+    "text": list(map(str, range(M))),
+    "decimals": [decimal.Decimal(i) for i in range(M)],
+    "polars": pl.Series(np.arange(M)),
+    "Arrow": pa.array(range(M)),
+    "times": pd.to_timedelta(np.arange(M), unit="s"),
+    "categories": pd.Categorical(np.arange(M)),
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_numbers_of_every_kind_are_learned(kind):
+    y, expected = NUMBERS[kind], regressor(y=np.arange(M) * 1.0)
+    model = regressor(y=y)
+    assert (model.predict(TABLE) == expected.predict(TABLE)).all()
+    assert model.predict(TABLE).dtype == np.float64
+    assert model.score(TABLE, y) == expected.score(TABLE, y)
+
+
+def test_no_row_is_left_out_however_rare_its_class():
+    model = classifier(y=["a"] * 20 + ["b"] * 19 + ["c"])
+    assert model.plan_.classes == {"a": 20, "b": 19, "c": 1}
+    assert model.predict_proba(TABLE).shape == (M, 3)
+    assert classifier(y=["a"] * 39 + ["b"]).predict_proba(TABLE).shape == (M, 2)
+
+
+def test_a_target_that_is_the_same_in_every_row_is_learned_by_the_regressor():
+    assert np.isfinite(regressor(y=np.full(M, 3.0)).predict(TABLE)).all()
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([None, *LABELS[1:]], "Input y contains NaN.\nThe first in y is in row 0"),
+        ([np.nan, *[1.0, 2.0] * 19, 1.0], "Input y contains NaN"),
+        (pd.Series([pd.NA, *LABELS[1:]], dtype="string"), "Input y contains NaN"),
+        (None, "requires y to be passed, but the target y is None"),
+        (["a"] * M, "got one class, 'a', in every row"),
+        (LABELS[:5], "inconsistent numbers of samples: \\[40, 5\\]. y: wanted one for each row of X"),
+        (["a", 1] * (M // 2), "Unknown label type: int, str. Labels are text"),
+        ([True, 2] * (M // 2), "Unknown label type: bool, int"),
+        (pd.cut(np.arange(M), 2), "Unknown label type: Interval"),
+        ([2**64, 2**65] * (M // 2), "whole numbers beyond 2\\^64"),
+        (np.resize([0.5, 1.5, 2.0], M), "Unknown label type: continuous"),
+        (np.eye(M, 2), "y should be a 1d array"),
+        ("citi", "no column 'citi'. Did you mean 'city'?"),
+    ],
+)
+def test_a_target_that_cannot_be_classes_is_one_clear_error(y, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        classifier(y=y)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([None, *range(1, M)], "Input y contains NaN.\nThe first in y is in row 0"),
+        ([np.inf, *range(1, M)], "Input y contains infinity"),
+        ([1e38, *range(1, M)], "the target 'y' is too large in row 1"),
+        (LABELS, "the target 'y' is not a number in row 1 \\('no'\\)"),
+        (TABLE["since"], "y: got datetime64.*, wanted numbers"),
+    ],
+)
+def test_a_target_that_cannot_be_numbers_is_one_clear_error(y, message):
+    with pytest.raises(ValueError, match=message):
+        regressor(y=y)
+
+
+def test_the_target_may_be_a_column_of_the_table():
+    table = TABLE.assign(buys=LABELS)
+    model = classifier(table, "buys")
+    assert (model.predict_proba(table) == classifier().predict_proba(TABLE)).all()
+    assert model.plan_.target == "buys"
+    assert model.score(table, "buys") == model.score(TABLE, LABELS)
+    with pytest.raises(TableError, match="y: got 'buys', the name of a column; the columns of an array have no names"):
+        classifier(TABLE.to_numpy(), "buys")
+    with pytest.warns(DataConversionWarning):
+        classifier(y=LABELS[:, None])
+
+
+# -- what is asked for -------------------------------------------------------------------------------------------------
+
+
+def test_columns_are_dropped_by_name_or_by_number():
+    for drop in ("age", ["age"], 0, [-4], np.array(["age"])):
+        assert list(classifier(drop=drop).columns_["role"]) == ["left out", *ROLES[1:]]
+    numbers = np.arange(2 * M).reshape(M, 2) % 5
+    model = classifier(numbers, drop=[1])
+    assert list(model.columns_.index) == ["x0", "x1"]
+    assert (model.predict(numbers) == model.predict(numbers * [1, 7])).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"effort": "fast"}, "'effort' parameter of TabularClassifier must be a str among"),
+        ({"time_limit": 0}, "'time_limit' parameter"),
+        ({"drop": "agee"}, "no column 'agee'. Did you mean 'age'?"),
+        ({"drop": 4}, "drop: got 4, there are the columns 0 to 3"),
+        ({"drop": list(TABLE)}, "no column to learn from"),
+        ({"random_state": "now"}, "'random_state' parameter"),
+        ({"class_weight": {"maybe": 2}}, "are not in class_weight"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"activation": "relo"}, "unknown activation 'relo'. Did you mean 'relu'?"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_one_clear_error(options, message):
+    with pytest.raises(ValueError, match=message):
+        classifier(**options)
+
+
+WORDS = "cat_features category, categorical_features category, presets effort, seed random_state, epochs max_iter, "
+WORDS += "timeout time_limit, num_features number, ignored_features drop, hidden hidden_layer_sizes"
+
+
+@pytest.mark.parametrize(("word", "ours"), [pair.split() for pair in WORDS.split(", ")])
+def test_the_words_of_other_libraries_are_known(word, ours):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{word}'. Did you mean '{ours}'?"):
+        cr.TabularRegressor(**{word: 1})
+
+
+def test_weights_and_the_weights_of_classes_count():
+    plain = classifier(max_iter=20).predict_proba(TABLE)[:, 0]
+    weighted = classifier(TABLE, LABELS, np.where(LABELS == "no", 3.0, 1.0), max_iter=20).predict_proba(TABLE)[:, 0]
+    by_class = classifier(class_weight={"no": 3}, max_iter=20).predict_proba(TABLE)[:, 0]
+    assert plain.mean() + 0.02 < weighted.mean()
+    np.testing.assert_allclose(weighted, by_class, rtol=1e-5)
+    balanced = classifier(y=["a"] * 30 + ["b"] * 10, class_weight="balanced", max_iter=20).predict_proba(TABLE)[:, 1]
+    assert balanced.mean() > 0.3
+    for wrong in (np.full(M, np.nan), -np.ones(M), np.ones(3), np.zeros(M)):
+        with pytest.raises(ValueError, match="weight"):
+            classifier(TABLE, LABELS, wrong)
+
+
+def test_candidates_are_compared_on_a_validation_set_of_ones_own():
+    model = cr.TabularClassifier(**RACE).fit(TABLE, LABELS, X_val=TABLE[:9], y_val=LABELS[:9])
+    other = cr.TabularClassifier(**RACE).fit(TABLE, LABELS, X_val=TABLE[9:20], y_val=LABELS[9:20])
+    assert set(model.leaderboard_["loss"]) != set(other.leaderboard_["loss"])
+    for X_val, y_val, message in (
+        (TABLE, None, "needs both X_val and y_val"),
+        (TABLE.drop(columns="age"), LABELS, "no column 'age'"),
+        (TABLE, ["maybe"] * M, "y_val: got 'maybe', which is not among the labels of y"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            classifier().fit(TABLE, LABELS, X_val=X_val, y_val=y_val)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, again = (classifier(effort="normal", random_state=3) for _ in range(2))
+    assert (first.predict_proba(TABLE) == again.predict_proba(TABLE)).all()
+    for seed in (4, np.random.RandomState(4), None):
+        assert (classifier(random_state=seed).predict_proba(TABLE) != first.predict_proba(TABLE)).any()
+    one, two = (classifier(random_state=np.random.RandomState(5)) for _ in range(2))
+    assert (one.predict_proba(TABLE) == two.predict_proba(TABLE)).all()
+
+
+def test_callbacks_are_told_of_every_training():
+    class Watcher:
+        def setup(self, estimator, context):
+            told.append("setup")
+
+        def on_fit_task_begin(self, estimator, context):
+            told.append(context.task_name)
+
+        def on_fit_task_end(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            told.append("teardown")
+
+    told = []
+    model = cr.TabularClassifier(**RACE).set_callbacks(Watcher(), ScoringMonitor(scoring="accuracy"))
+    model.fit(TABLE, LABELS)
+    trainings = told.count("setup")
+    assert trainings >= len(model.networks_)
+    assert (told.count("teardown"), told.count("fit"), told.count("epoch")) == (trainings, trainings, 2 * trainings)
+    assert all(not hasattr(network, "_skl_callbacks") for network in model.networks_)
+
+
+def test_what_was_understood_is_a_table():
+    model = classifier()
+    assert list(model.columns_.columns) == ["role", "note", "missing"]
+    assert model.columns_.loc["city", "missing"] == 13
+    race = cr.TabularClassifier(**RACE).fit(TABLE, LABELS)
+    assert {"name", "loss"} <= set(race.leaderboard_)
+    assert (np.diff(race.leaderboard_["loss"]) >= 0).all()
+
+
+# -- with the rest of scikit-learn -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ESTIMATORS)
+def test_copies_of_every_kind_say_the_same(target, tmp_path):
+    X, y = split(target)
+    model = ESTIMATORS[target](**QUICK).fit(X, y)
+    expected = answers(model, X)
+    joblib.dump(model, tmp_path / "joblib")
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), joblib.load(tmp_path / "joblib")):
+        assert (answers(other, X) == expected).all()
+    assert (answers(clone(model).fit(X, y), X) == expected).all()
+
+
+def test_it_works_where_scikit_learn_takes_an_estimator():
+    search = GridSearchCV(cr.TabularClassifier(**RACE), {"effort": ["quick", "normal"]}, cv=2).fit(TABLE, LABELS)
+    assert search.best_params_["effort"] in ("quick", "normal")
+    assert len(cross_val_score(cr.TabularRegressor(**QUICK), TABLE, TABLE["age"], cv=2)) == 2
+    pipeline = chain("passthrough", cr.TabularClassifier(**QUICK)).fit(TABLE, LABELS)
+    assert (pipeline.predict(TABLE) == classifier().predict(TABLE)).all()
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", ESTIMATORS)
 def test_a_saved_model_says_the_same_and_its_file_tells_what_it_is(target, tmp_path):
     X, y = split(target)
-    model = ESTIMATORS[target](**QUICK).fit(X, y)
+    model = ESTIMATORS[target](**RACE).fit(X, y)
     cr.save(model, tmp_path / "m", {"who": "me"})
     again = cr.load(tmp_path / "m", ESTIMATORS[target])
     assert (answers(again, X) == answers(model, X)).all()
-    assert again.columns_ == model.columns_
+    assert again.columns_.equals(model.columns_)
     assert again.get_params() == model.get_params()
     header = modelfile.read_about(tmp_path / "m")
     assert header["kind"] == type(model).__name__
@@ -41,7 +462,7 @@ def test_a_saved_model_says_the_same_and_its_file_tells_what_it_is(target, tmp_p
     assert set(header["columns"][0]) == {"name", "role", "note", "missing"}
     assert header["classes"] == (["no", "yes"] if target == "buys" else None)
     assert (header["target"], header["networks"], header["training"]["seed"]) == (target, 2, 0)
-    assert header["leaderboard"] == model.leaderboard_
+    assert header["leaderboard"] == model.leaderboard_.to_dict("records")
     assert header["preprocessing"][0]["does"] == "Columns"
     assert len(header["layers"]) == 2
 

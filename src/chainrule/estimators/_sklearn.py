@@ -27,7 +27,9 @@ def fit_context(method: Method) -> Method:
 
     @wraps(method)
     def explained(estimator: Any, *args: Any, **named: Any) -> Any:
-        if isinstance(estimator.solver, type):  # a class, of which scikit-learn lists what it should be
+        if isinstance(
+            getattr(estimator, "solver", None), type
+        ):  # a class, of which scikit-learn lists what it should be
             check_optimizer(estimator.solver)
         return checked(estimator, *args, **named)
 

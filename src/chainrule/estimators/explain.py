@@ -15,7 +15,7 @@ from chainrule._types import Array
 from chainrule.checks import first_not_finite, refuse_masked
 from chainrule.estimators._sklearn import get_feature_names
 
-_KINDS = "Labels are text, whole numbers or booleans, all of one kind; y.astype(str) makes text of anything."
+KINDS = "Labels are text, whole numbers or booleans, all of one kind; y.astype(str) makes text of anything."
 
 
 @contextmanager
@@ -97,10 +97,10 @@ def _completed(first: str, given: dict[str, Any]) -> tuple[str, str, bool] | Non
     if first.startswith("Unknown label type: ("):
         kinds = _types(y)
         hint = "MLPRegressor learns numbers. " if "float" in kinds else ""
-        return f"Unknown label type: {kinds}", f"y: {hint}{_KINDS}", True
+        return f"Unknown label type: {kinds}", f"y: {hint}{KINDS}", True
     if first.startswith("'<' not supported"):
         kinds = _types(y)
-        return first, f"y: got labels of different types ({kinds}), which have no order. {_KINDS}", False
+        return first, f"y: got labels of different types ({kinds}), which have no order. {KINDS}", False
     if first.startswith("at least one array or dtype is required"):
         shape = getattr(X, "shape", ())
         return "Found array with 0 feature(s)", f"X: got a table of shape {shape}, without columns.", True

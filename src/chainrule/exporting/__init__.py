@@ -29,7 +29,7 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str,
 
     Parameters
     ----------
-    model : Network, MLPClassifier, MLPRegressor or Pipeline
+    model : Network, MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor or Pipeline
         What to write; of a search, its best estimator.
     path : path-like
         The file. It is complete, or not there.
@@ -53,7 +53,7 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str,
     -----
     Rows are examples. A Network has the input X (batch, n[0]) and the output Y (batch, n[L]). The outputs of a
     classifier are `label` (batch,) and `probabilities` (batch, classes), that of a regressor `prediction`
-    (batch, outputs). A pipeline that begins with the columns of a table has an input (batch, 1) for each, by its name:
+    (batch, outputs). What begins with the columns of a table has an input (batch, 1) for each, by its name:
     numbers as double, categories as text without blanks around it ("" is missing), dates as seconds since 1970, text as
     words (batch, words); others have one X. The network computes in its own precision, the steps before it in float64.
     The metadata name the target, the task, the classes and the columns of X where they are known.
@@ -69,13 +69,12 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str,
     except ImportError:
         raise ImportError('ONNX files need an extra: pip install "chainrule[export]"') from None
     graph, about = Graph(), about or {}
-    metadata = {"target": str(about["target"])} if about.get("target") else {}
     if isinstance(model, Network):
+        metadata = {"task": "network"} | ({"target": str(about["target"])} if about.get("target") else {})
         Y = forward(graph, model, graph.input("X", model.dtype, model.sizes[0]))
         graph.output("Y", Y, model.sizes[-1])
-        metadata |= {"task": "network"}
     else:
-        metadata |= _estimator(graph, model, about)
+        metadata = _estimator(graph, model, about)
     data = graph.model(metadata).SerializeToString()
     try:
         with replacing(path) as file:
@@ -92,30 +91,37 @@ def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, 
 
     from chainrule.estimators import MLPClassifier, MLPRegressor
     from chainrule.exporting import steps
+    from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
 
     model = getattr(model, "best_estimator_", model)  # of a search
     *before, last = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
-    if not isinstance(last, (MLPClassifier, MLPRegressor)):
+    if not isinstance(last, (MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor)):
         raise ExportError(
-            f"{type(last).__name__}: wanted a Network, an MLPClassifier or MLPRegressor of chainrule, or a pipeline "
-            "that ends in one"
+            f"{type(last).__name__}: wanted a Network, an MLPClassifier or MLPRegressor of chainrule, a "
+            "TabularClassifier or TabularRegressor, or a pipeline that ends in one"
         )
     check_is_fitted(last)
-    network = last._synced()
+    networks = [last]
+    if isinstance(last, (TabularClassifier, TabularRegressor)):
+        networks = last.networks_
+        before = [*before, *(step for _, step in getattr(last.preparation_, "steps", ()))]
+        about = {"target": last.plan_.target, "image_shape": last.plan_.image_shape, **about}
     # The samplers of imbalanced-learn, in its pipelines, change the training set only.
     before = [step for step in before if step not in (None, "passthrough") and not _samples(step)]
     names = [str(name) for name in getattr(before[0] if before else last, "feature_names_in_", ())]
-    given = steps.inputs(graph, before, network, _pixels(about) or first_few(names, 5))
+    given = steps.inputs(graph, before, networks[0]._synced(), _pixels(about) or first_few(names, 5))
     metadata = {} if isinstance(given, dict) or not names else {"columns": json.dumps(names, ensure_ascii=False)}
     for step in before:
         given = steps.apply(step, given)
-    A = forward(graph, network, steps.matrix(given))
-    if isinstance(last, MLPRegressor):
-        regressor(graph, last, A, str(about.get("target") or ""))
+    outputs = [forward(graph, network._synced(), steps.matrix(given)) for network in networks]
+    target = str(about.get("target") or "")
+    metadata |= {"target": target} if target else {}
+    if not hasattr(last, "classes_"):
+        regressor(graph, networks, outputs, target)
         return metadata | {"task": "regression"}
-    classifier(graph, last, A, str(about.get("target") or ""))
-    several = last._label_binarizer.y_type_.startswith("multilabel")
-    task = "labels" if several else "binary" if last.n_outputs_ == 1 else "classes"
+    classifier(graph, networks, outputs, getattr(last, "temperature_", 1.0), target)
+    several = networks[0]._label_binarizer.y_type_.startswith("multilabel")
+    task = "labels" if several else "binary" if networks[0].n_outputs_ == 1 else "classes"
     return metadata | {"task": task, "classes": json.dumps(last.classes_.tolist(), ensure_ascii=False)}
 
 

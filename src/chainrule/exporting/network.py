@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.activations import ACTIVATIONS
-from chainrule.exporting.graph import ExportError, Graph, Value, traced
+from chainrule.exporting.graph import DOUBLE, ExportError, Graph, Value, traced
 from chainrule.network import Network
+from chainrule.tabular.calibration import LEAST
 from chainrule.text import first_few
 
 # Operators that are faster than the formula they stand for; the other activations are traced.
@@ -33,31 +34,58 @@ def _activation(graph: Graph, g: Any, Z: Value) -> Value:
     return traced(f"activation {g.name!r}", g, Z)
 
 
-def regressor(graph: Graph, model: Any, A: Value, target: str) -> None:
-    """The output `prediction` (batch, outputs), in the units of the targets."""
+def prediction(model: Any, A: Value) -> Value:
+    """The outputs (batch, outputs) of the network of an MLPRegressor in the units of its targets."""
     dtype = A.dtype
     if model._scaled():  # in float64, as the estimator does it
         A = (model.target_mean_ + model.target_scale_ * A.astype(np.float64)).astype(dtype)
-    graph.output("prediction", A, model.n_outputs_, meaning=target)
+    return A
 
 
-def classifier(graph: Graph, model: Any, A: Value, target: str) -> None:
-    """The outputs `label` (batch,) and `probabilities` (batch, classes); of multi-label models both (batch, labels)."""
+def probabilities(model: Any, A: Value) -> Value:
+    """The probability of each class (batch, classes) of the outputs of the network of an MLPClassifier."""
+    return np.concatenate([1 - A, A], axis=1) if model.n_outputs_ == 1 else A
+
+
+def regressor(graph: Graph, models: list[Any], outputs: list[Value], target: str) -> None:
+    """The output `prediction` (batch, outputs), in the units of the targets; of several models their mean."""
+    answers = [prediction(model, A) for model, A in zip(models, outputs, strict=True)]
+    graph.output("prediction", _mean(answers), models[0].n_outputs_, meaning=target)
+
+
+def classifier(graph: Graph, models: list[Any], outputs: list[Value], temperature: float, target: str) -> None:
+    """The outputs `label` (batch,) and `probabilities` (batch, classes); of multi-label models both (batch, labels).
+
+    Of several models p^(1/T), normalized, of their mean p.
+    """
+    model, A = models[0], outputs[0]
     classes = model.classes_
     if model._label_binarizer.y_type_.startswith("multilabel"):
         graph.output("label", (A > 0.5).astype(np.int64), len(classes), meaning=target)
         graph.output("probabilities", A, len(classes), meaning="that each label is 1")
         return
-    if model.n_outputs_ == 1:
+    p = _mean([probabilities(model, A) for model, A in zip(models, outputs, strict=True)])
+    if model.n_outputs_ == 1 and len(models) == 1:
         flat = graph.op("Reshape", A, np.array([-1]))  # (batch,)
         best = (flat > 0.5).astype(np.int64)
-        A = np.concatenate([1 - A, A], axis=1)
     else:
-        best = graph.op("ArgMax", A, dtype=np.dtype(np.int64), axis=1, keepdims=0)
+        best = graph.op("ArgMax", p, dtype=np.dtype(np.int64), axis=1, keepdims=0)
+    if temperature != 1:
+        p = graph.op("Softmax", np.log(np.maximum(p, LEAST)) / temperature)
     names = _labels(classes if len(classes) > 1 else np.repeat(classes, 2))
     label = graph.op("Gather", names, best, dtype=names.dtype)
     graph.output("label", label, meaning=target)
-    graph.output("probabilities", A, len(names), meaning=f"of {first_few(classes, 5)}")
+    graph.output("probabilities", p, len(names), meaning=f"of {first_few(classes, 5)}")
+
+
+def _mean(values: list[Value]) -> Value:
+    """The mean of what several models say, in float64 as they do it; of one what it says."""
+    if len(values) == 1:
+        return values[0]
+    total = values[0].astype(DOUBLE)
+    for value in values[1:]:
+        total = total + value.astype(DOUBLE)
+    return total / len(values)
 
 
 def _labels(classes: Any) -> Any:

@@ -227,7 +227,7 @@ def _describe_table(model: Any) -> Header:
         "target": model.plan_.target,
         "columns": [{name: getattr(column, name) for name in told} for column in model.plan_.columns[:MANY]],
         "networks": len(model.networks_),
-        "leaderboard": model.leaderboard_,
+        "leaderboard": model._leaderboard,
     }
 
 

@@ -42,14 +42,14 @@ def check_tabular(made: Any, state: Mapping[str, Any]) -> None:
         require(real(warmth) and _SHARPEST[0] <= warmth <= _SHARPEST[1], f"a temperature of {warmth!r:.100}")
     else:
         require(all(network.n_outputs_ == 1 for network in networks), "its networks predict several numbers")
-    entries = made.leaderboard_
-    require(type(entries) is list and len(entries) <= _MOST_NETWORKS, "leaderboard_ is no short list")
+    entries = made._leaderboard
+    require(type(entries) is list and len(entries) <= _MOST_NETWORKS, "its leaderboard is no short list")
     fits = all(
         type(entry) is dict
         and all(isinstance(key, str) and (real(item) or isinstance(item, str)) for key, item in entry.items())
         for entry in entries
     )
-    require(fits, "leaderboard_ holds more than texts and numbers")
+    require(fits, "its leaderboard holds more than texts and numbers")
 
 
 def check_plan(made: Any, state: Mapping[str, Any]) -> None:

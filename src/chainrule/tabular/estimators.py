@@ -1,124 +1,64 @@
 """TabularClassifier and TabularRegressor: scikit-learn estimators that take a whole table as it is."""
 
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from chainrule._types import Array
-from chainrule.readers import Table
-from chainrule.tabular.plan import Plan, make_plan
-from chainrule.tabular.race import Watch, answers, learn
+from chainrule.checks import helpful
+from chainrule.estimators._sklearn import StrOptions
+from chainrule.tabular import given
+from chainrule.tabular.base import BaseTabular
+from chainrule.tabular.calibration import with_temperature
+from chainrule.tabular.docs import with_parameters
+from chainrule.tabular.plan import Plan
 from chainrule.tabular.roles import Column
 
 
-class BaseTabular(BaseEstimator):
-    """What the two share: from the table to the plan, to the race, to the mean of some networks."""
-
-    plan_: Plan
-    preparation_: Any
-    networks_: list[Any]
-    classes_: Array
-    temperature_: float
-    _task: Literal["classes", "regression"]
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        checkpoint: "str | os.PathLike[str] | None" = None,
-        checkpoint_every: int | None = None,
-        resume: bool = False,
-    ) -> Self:
-        """Fit to the rows of a table."""
-        table = as_table(X, y)
-        said = {
-            name: getattr(self, name) for name in ("drop", "keep", "number", "category", "date", "text", "day_first")
-        }
-        plan = make_plan(table, self._task, **said)
-        rows, labels = plan.examples(table)
-        validation = None if X_val is None else (as_table(X_val).X, np.asarray(y_val))
-        settings = {"checkpoint": checkpoint, "checkpoint_every": checkpoint_every, "resume": resume}
-        return self.fit_plan(plan, rows, labels, sample_weight, validation=validation, checkpoint=settings)
-
-    def fit_plan(
-        self,
-        plan: Plan,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        validation: tuple[Any, Any] | Array | None = None,
-        checkpoint: Mapping[str, Any] | None = None,
-        watch: Watch | None = None,
-    ) -> Self:
-        """Fit to rows as a plan says, which was made of them or of more of their table: see `learn`."""
-        chosen = ("hidden_layer_sizes", "activation", "learning_rate_init", "batch_size", "max_iter")
-        arguments = {name: value for name in chosen if (value := getattr(self, name)) is not None}
-        learned = learn(
-            plan,
-            X,
-            y,
-            sample_weight=sample_weight,
-            class_weight=getattr(self, "class_weight", None),
-            validation=validation,
-            seed=self.random_state or 0,
-            arguments=arguments,  # type: ignore[arg-type]
-            effort=self.effort,
-            time_limit=self.time_limit,
-            checkpoint=checkpoint,
-            watch=watch,
-        )
-        return self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
-
-    def _take(
-        self, plan: Plan, preparation: Any, networks: list[Any], temperature: float = 1.0, leaderboard: Any = ()
-    ) -> Self:
-        self.plan_, self.preparation_, self.networks_ = plan, preparation, networks
-        self.leaderboard_ = list(leaderboard)
-        self.n_features_in_ = plan.features or len(plan.columns)
-        if plan.columns:
-            self.feature_names_in_ = np.array([column.name for column in plan.columns], dtype=object)
-        if plan.task != "regression":
-            self.classes_, self.temperature_ = networks[0].classes_, temperature
-        return self
-
-    @property
-    def columns_(self) -> list[dict[str, Any]]:
-        """What was understood: name, role and note of each column."""
-        return [{"name": c.name, "role": c.role, "note": c.note, "missing": c.missing} for c in self.plan_.columns]
-
-    def _answers(self, X: Any) -> Array:
-        """The mean of the networks: probabilities (m, K) or predictions (m,)."""
-        check_is_fitted(self)
-        return answers(self.preparation_, self.networks_, as_table(X).X)
-
-
+@with_parameters(
+    """
+    class_weight : dict, "balanced" or None, default None
+        {class: weight}; it multiplies sample_weight. "balanced" is rows / (classes · rows of the class).
+    """
+)
 class TabularClassifier(ClassifierMixin, BaseTabular):
-    """Tells classes apart, from a table as it is: numbers, categories, dates, text, missing values."""
+    """Tells classes apart, from a table as it is: numbers, categories, dates, text, missing values.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : array
+        The labels (K,), in the order of the probabilities.
+    temperature_ : float
+        T, by which the logarithms of the probabilities are divided, so that they are as often right as they say.
+    {attributes}
+    """
 
     _task = "classes"
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTabular._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
 
+    @partial(helpful, homes=False)
     def __init__(
         self,
         *,
         effort: str = "normal",
         time_limit: float | None = None,
-        number: Sequence[str] = (),
-        category: Sequence[str] = (),
-        date: Sequence[str] = (),
-        text: Sequence[str] = (),
-        drop: Sequence[str] = (),
-        keep: Sequence[str] = (),
+        number: Any = (),
+        category: Any = (),
+        date: Any = (),
+        text: Any = (),
+        drop: Any = (),
+        keep: Any = (),
         day_first: bool | None = None,
         hidden_layer_sizes: Any = None,
         activation: Any = None,
@@ -126,94 +66,149 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         batch_size: int | None = None,
         max_iter: int | None = None,
         class_weight: Any = None,
-        random_state: int | None = None,
+        random_state: Any = None,
     ) -> None:
-        self.effort = effort
-        self.time_limit = time_limit
-        self.number = number
-        self.category = category
-        self.date = date
-        self.text = text
-        self.drop = drop
-        self.keep = keep
-        self.day_first = day_first
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.class_weight = class_weight
-        self.random_state = random_state
+        self._set(locals())
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class (m, K): p^(1/T), normalized, of the mean p of the networks."""
-        probabilities = self._answers(X)
-        if self.temperature_ != 1:
-            with np.errstate(divide="ignore"):
-                logits = np.log(probabilities) / self.temperature_
-            probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
-            probabilities /= probabilities.sum(axis=1, keepdims=True)
-        return probabilities
+        """The probability of each class.
+
+        Parameters
+        ----------
+        X : table as in fit
+            The rows. Columns are found by their names; others are ignored.
+
+        Returns
+        -------
+        array of shape (m, K)
+            In the order of `classes_`: p^(1/T), normalized, of the mean p of the networks.
+        """
+        return with_temperature(self._answers(X), self.temperature_)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : table as in fit
+            The rows.
+
+        Returns
+        -------
+        array of shape (m, K)
+            log(predict_proba(X)); −∞ for 0.
+        """
+        with np.errstate(divide="ignore"):  # log 0 = −∞ is the answer
+            return np.log(self.predict_proba(X))
 
     def predict(self, X: Any) -> Array:
-        """The likeliest class of each row."""
-        return self.classes_[self._answers(X).argmax(axis=1)]  # type: ignore[no-any-return]
+        """The likeliest class of each row.
+
+        Parameters
+        ----------
+        X : table as in fit
+            The rows. Columns are found by their names; others are ignored.
+
+        Returns
+        -------
+        array of shape (m,)
+            Labels.
+        """
+        best = self._answers(X).argmax(axis=1)
+        return self.classes_[best]  # type: ignore[no-any-return]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : table as in fit
+            The rows.
+        y : array-like of shape (m,), or str
+            Their labels, or the name of their column in X.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+
+        Returns
+        -------
+        float
+            The share of rows that are right.
+        """
+        y, X = given.target_of(y, X)
+        return float(super().score(X, given.as_labels(y), sample_weight))
 
 
+@with_parameters()
 class TabularRegressor(RegressorMixin, BaseTabular):
-    """Predicts a number, from a table as it is: numbers, categories, dates, text, missing values."""
+    """Predicts a number, from a table as it is: numbers, categories, dates, text, missing values.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+    """
 
     _task = "regression"
 
+    @partial(helpful, homes=False)
     def __init__(
         self,
         *,
         effort: str = "normal",
         time_limit: float | None = None,
-        number: Sequence[str] = (),
-        category: Sequence[str] = (),
-        date: Sequence[str] = (),
-        text: Sequence[str] = (),
-        drop: Sequence[str] = (),
-        keep: Sequence[str] = (),
+        number: Any = (),
+        category: Any = (),
+        date: Any = (),
+        text: Any = (),
+        drop: Any = (),
+        keep: Any = (),
         day_first: bool | None = None,
         hidden_layer_sizes: Any = None,
         activation: Any = None,
         learning_rate_init: float | None = None,
         batch_size: int | None = None,
         max_iter: int | None = None,
-        random_state: int | None = None,
+        random_state: Any = None,
     ) -> None:
-        self.effort = effort
-        self.time_limit = time_limit
-        self.number = number
-        self.category = category
-        self.date = date
-        self.text = text
-        self.drop = drop
-        self.keep = keep
-        self.day_first = day_first
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.random_state = random_state
+        self._set(locals())
 
     def predict(self, X: Any) -> Array:
-        """The prediction of each row (m,)."""
+        """The prediction of each row.
+
+        Parameters
+        ----------
+        X : table as in fit
+            The rows. Columns are found by their names; others are ignored.
+
+        Returns
+        -------
+        array of shape (m,)
+            Numbers, in the units of y.
+        """
         return self._answers(X)
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of `predict`.
 
-def as_table(X: Any, y: Any = None) -> Table:
-    """A DataFrame of any library, or an array, as a Table; y: its target."""
-    frame = X.to_pandas() if hasattr(X, "to_pandas") else X
-    if not isinstance(frame, pd.DataFrame):
-        frame = np.asarray(frame)
-        if frame.dtype.kind not in "biuf":
-            frame = pd.DataFrame(frame, columns=[f"x{j + 1}" for j in range(frame.shape[1])])
-    target = str(getattr(y, "name", None) or "y")
-    return Table("X", frame, y, None if y is None else target)
+        Parameters
+        ----------
+        X : table as in fit
+            The rows.
+        y : array-like of shape (m,), or str
+            Their numbers, or the name of their column in X.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+
+        Returns
+        -------
+        float
+            The coefficient of determination, 1 − Σ(y − ŷ)² / Σ(y − ȳ)².
+        """
+        y, X = given.target_of(y, X)
+        return float(super().score(X, given.as_numbers(y), sample_weight))
 
 
 def from_pipeline(pipeline: Pipeline, about: Mapping[str, Any]) -> "TabularClassifier | TabularRegressor":

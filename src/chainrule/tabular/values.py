@@ -26,7 +26,8 @@ def check_columns(wanted: Iterable[str], frame: pd.DataFrame) -> None:
     if absent := [name for name in wanted if name not in frame.columns]:
         more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
         hint = did_you_mean(absent[0], frame.columns)
-        raise TableError(f"no column {absent[0]!r}{more}.{hint} Columns: {first_few(frame.columns, 30)}")
+        missing = f"; missing: {first_few(absent, 30)}" if more else ""
+        raise TableError(f"no column {absent[0]!r}{more}.{hint} Columns: {first_few(frame.columns, 30)}{missing}")
 
 
 def check_range(column: "pd.Series[Any]", floats: Array) -> None:

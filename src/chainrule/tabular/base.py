@@ -1,0 +1,268 @@
+"""What the estimators of tables share: from a table to its plan, to the race, to the mean of some networks."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from chainrule._types import Array
+from chainrule.estimators import MLPClassifier
+from chainrule.estimators._sklearn import Interval, StrOptions, check_sample_weight, fit_context
+from chainrule.estimators.explain import explained
+from chainrule.files.atomic import File
+from chainrule.files.checkpoint import Checkpoint
+from chainrule.files.model import save
+from chainrule.readers import Table
+from chainrule.tabular import given
+from chainrule.tabular.plan import Plan, make_plan
+from chainrule.tabular.race import Watch, answers, learn
+from chainrule.text import first_few
+
+_NAMES = ["array-like", str, Integral]
+# Arguments of the networks, which replace those of the recipe.
+_OF_NETWORKS = ("hidden_layer_sizes", "activation", "learning_rate_init", "batch_size", "max_iter")
+
+
+class BaseTabular(CallbackSupportMixin, BaseEstimator):
+    """What the two share: from the table to the plan, to the race, to the mean of some networks."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "effort": [StrOptions({"quick", "normal", "thorough"})],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        **dict.fromkeys(("number", "category", "date", "text", "drop", "keep"), _NAMES),
+        "day_first": ["boolean", None],
+        **{name: [*MLPClassifier._parameter_constraints[name], None] for name in _OF_NETWORKS},
+        "random_state": ["random_state"],
+    }
+
+    plan_: Plan
+    preparation_: Any
+    networks_: list[Any]
+    classes_: Array
+    temperature_: float
+    _task: Literal["classes", "regression"]
+
+    def _set(self, arguments: dict[str, Any]) -> None:
+        """Keep the arguments of __init__ (its locals) as they are, as scikit-learn wants it."""
+        self.__dict__.update((name, value) for name, value in arguments.items() if name not in ("self", "__class__"))
+
+    @fit_context
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        checkpoint: "File | Checkpoint | None" = None,
+        checkpoint_every: int | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Fit to the rows of a table.
+
+        Parameters
+        ----------
+        X : DataFrame of pandas, polars or Arrow, dict of columns, list of records, or array-like of shape (m, n)
+            The rows.
+        y : array-like of shape (m,), or str
+            What is to be predicted, or the name of its column in X.
+        sample_weight : array-like of shape (m,), optional
+            The weight of each row.
+        X_val, y_val : as X and y, optional
+            Rows of your own to compare candidates on, instead of a part of X.
+        checkpoint : path or chainrule.Checkpoint, optional
+            A file that the fit is kept in: written now and then, and when it is stopped (Ctrl-C, SIGTERM).
+        checkpoint_every : int, optional
+            Epochs between two writes; half a minute unless given.
+        resume : bool, default False
+            Go on from that file where it is there, with the same parameters and data, as if there had been no
+            interruption, to the last bit.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        rows, named, target, name = self._examples(X, y)
+        if sample_weight is not None:
+            with explained(sample_weight=sample_weight):
+                sample_weight = check_sample_weight(sample_weight, rows)
+        plan = self._plan(rows, target, name)
+        if plan.columns:
+            rows = given.as_known(rows, plan, named, "")
+        validation = None
+        if (X_val is None) != (y_val is None):
+            raise ValueError("a validation set needs both X_val and y_val")
+        if X_val is not None:
+            rows_val, named_val, target_val, _ = self._examples(X_val, y_val, ("X_val", "y_val"))
+            validation = given.as_known(rows_val, plan, named and named_val, type(self).__name__), target_val
+            if plan.classes is not None and len(unknown := np.setdiff1d(target_val, target)):
+                raise ValueError(f"y_val: got {first_few(unknown, 3, quoted=True)}, which is not among the labels of y")
+        kept = Checkpoint.of(checkpoint, checkpoint_every, resume)
+        settings = None if kept is None else {"checkpoint": kept}
+        self.fit_plan(plan, rows, target, sample_weight, validation=validation, checkpoint=settings)
+        if not named:
+            self.__dict__.pop("feature_names_in_", None)
+        return self
+
+    def fit_plan(
+        self,
+        plan: Plan,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation: tuple[Any, Any] | Array | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
+    ) -> Self:
+        """Fit to rows as a plan says, which was made of them or of more of their table.
+
+        Parameters
+        ----------
+        plan : Plan
+            What each column is.
+        X : DataFrame or array of shape (m, n)
+            The rows.
+        y : array of shape (m,)
+            Labels or numbers.
+        sample_weight : array of shape (m,), optional
+            The weight of each row.
+        validation : pair of X and y, or array, optional
+            What to compare candidates on: rows of their own, or the indices of some of these.
+        checkpoint : dict, optional
+            checkpoint, checkpoint_every and resume.
+        watch : function, optional
+            Is told what is trained next, and gives callbacks for it.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        callbacks = getattr(self, "_skl_callbacks", ())
+        arguments = {name: value for name in _OF_NETWORKS if (value := getattr(self, name)) is not None}
+        learned = learn(
+            plan,
+            X,
+            y,
+            sample_weight=sample_weight,
+            class_weight=getattr(self, "class_weight", None),
+            validation=validation,
+            seed=self._seed(),
+            arguments=arguments,  # type: ignore[arg-type]
+            effort=self.effort,
+            time_limit=self.time_limit,
+            checkpoint=checkpoint,
+            watch=watch or (lambda stage: callbacks),
+        )
+        return self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
+
+    def save(self, path: File) -> None:
+        """Write the fitted estimator to one file, which `chainrule.load` reads, without pickle.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Raises
+        ------
+        ModelFileError
+            Where it cannot be written.
+        """
+        check_is_fitted(self)
+        save(self, path)
+
+    @property
+    def columns_(self) -> pd.DataFrame:
+        """What was understood: role, note and how many values are missing, for each column."""
+        check_is_fitted(self)
+        told = ("name", "role", "note", "missing")
+        rows = [[getattr(column, name) for name in told] for column in self.plan_.columns]
+        return pd.DataFrame(rows, columns=[*told]).set_index("name")
+
+    @property
+    def leaderboard_(self) -> pd.DataFrame:
+        """The race: a row for each candidate, the best first."""
+        check_is_fitted(self)
+        return pd.DataFrame(self._leaderboard)
+
+    @property
+    def n_iter_(self) -> int:
+        """The epochs that its networks were trained for, the most of them."""
+        check_is_fitted(self)
+        return max(int(network.n_iter_) for network in self.networks_)
+
+    # -- how it is done ----------------------------------------------------------------------------------------------
+
+    def _examples(self, X: Any, y: Any, names: tuple[str, str] = ("X", "y")) -> tuple[given.Rows, bool, Array, str]:
+        """The rows, whether their columns have names, the target, and what it is called."""
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        y, X = given.target_of(y, X)
+        rows, named = given.as_rows(X, names[0])
+        target = given.as_numbers(y) if self._task == "regression" else given.as_labels(y)
+        given.check_lengths(rows, target)
+        return rows, named, target, given.target_name(y)
+
+    def _plan(self, rows: given.Rows, target: Array, name: str) -> Plan:
+        """What the columns are, and what is to be learned; no row is left out."""
+        m = len(rows)
+        if m < 4:
+            raise ValueError(f"Found array with {m} sample(s) (shape={rows.shape}) while a minimum of 4 is required.")
+        word = ("number", "category", "date", "text", "drop", "keep")
+        said = {role: given.positions(getattr(self, role), role, rows) for role in word}
+        if isinstance(rows, np.ndarray) and any(said.values()):
+            rows = given.named(rows)
+        stand_in = Table("X", rows, np.arange(m), name)
+        plan = make_plan(stand_in, "regression", day_first=self.day_first, **said)
+        if self._task == "regression":
+            return plan
+        labels, counts = np.unique(target, return_counts=True)
+        if len(labels) < 2:
+            raise ValueError(f"y: got one class, {labels[0]!r}, in every row; wanted two or more")
+        known = labels.tolist() if labels.dtype.kind != "M" else map(str, labels)
+        classes = dict(zip(known, counts.tolist(), strict=True))
+        return replace(plan, task="binary" if len(labels) == 2 else "classes", classes=classes)
+
+    def _seed(self) -> int:
+        seed = self.random_state
+        return int(seed) if isinstance(seed, Integral) else int(check_random_state(seed).randint(2**31))
+
+    def _take(
+        self, plan: Plan, preparation: Any, networks: list[Any], temperature: float = 1.0, leaderboard: Any = ()
+    ) -> Self:
+        self.plan_, self.preparation_, self.networks_ = plan, preparation, networks
+        self._leaderboard = list(leaderboard)
+        self.n_features_in_ = plan.features or len(plan.columns)
+        self.feature_names_in_ = np.array([column.name for column in plan.columns], dtype=object)
+        if not plan.columns:
+            del self.feature_names_in_
+        if plan.task != "regression":
+            self.classes_, self.temperature_ = networks[0].classes_, temperature
+        return self
+
+    def _rows(self, X: Any) -> given.Rows:
+        """Rows to predict, as the model was fitted to them: columns by name, or by number where they have none."""
+        check_is_fitted(self)
+        rows, named = given.as_rows(X)
+        return given.as_known(rows, self.plan_, named and hasattr(self, "feature_names_in_"), type(self).__name__)
+
+    def _answers(self, X: Any) -> Array:
+        """The mean of the networks: probabilities (m, K) or predictions (m,)."""
+        rows = self._rows(X)
+        return answers(self.preparation_, self.networks_, rows)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
+        return tags

@@ -1,0 +1,57 @@
+"""What the docstrings of the two estimators have in common."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from chainrule.estimators.docs import filled
+
+Class = TypeVar("Class", bound=type)
+
+_PARAMETERS = """\
+    effort : {"quick", "normal", "thorough"}, default "normal"
+        "quick" is one network, without a race; "thorough" takes several times as long as "normal".
+    time_limit : float, optional
+        Seconds after which nothing new is begun.
+    number, category, date, text : str or list of str, default ()
+        Columns that are this, whatever they look like: names, or numbers counted from 0.
+    drop : str or list of str, default ()
+        Columns not to use.
+    keep : str or list of str, default ()
+        Columns to use even if they look like identifiers.
+    day_first : bool, optional
+        Whether 03/04/2024 is in April; told from all rows unless given.
+    hidden_layer_sizes : int or sequence of int, optional
+        Units of each hidden layer; ``()`` for none. This and the next four replace what the recipe chooses.
+    activation : str or Activation, optional
+        Of the hidden layers.
+    learning_rate_init : float, optional
+        The learning rate to begin with.
+    batch_size : int, optional
+        Rows for each update.
+    max_iter : int, optional
+        The epochs.
+{more}    random_state : int, RandomState or None, default None
+        For everything that is drawn. The same int gives the same model, to the last bit.
+"""
+_ATTRIBUTES = """\
+    columns_ : DataFrame
+        What was understood: role, note and how many values are missing, for each column.
+    leaderboard_ : DataFrame
+        The race: a row for each candidate, the best first.
+    networks_ : list of MLPClassifier or MLPRegressor
+        The mean of what they say is the answer.
+    preparation_ : sklearn.pipeline.Pipeline or None
+        From the table to the inputs of the networks; None where these are the rows as they are.
+    plan_ : chainrule.tabular.Plan
+        What was to be learned, and from what.
+    n_features_in_ : int
+        Columns of X, those left out among them.
+    feature_names_in_ : array
+        Their names, where X had names.
+"""
+
+
+def with_parameters(more: str = "") -> Callable[[Class], Class]:
+    """Fill the shared parameters and attributes into the docstring of an estimator; more: parameters of its own."""
+    own = more.lstrip("\n").rstrip(" ")
+    return filled(parameters=_PARAMETERS.replace("{more}", own), attributes=_ATTRIBUTES)
