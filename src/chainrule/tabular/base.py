@@ -23,7 +23,7 @@ from chainrule.readers import Table
 from chainrule.tabular import given
 from chainrule.tabular.importance import Importances, permutation_importance
 from chainrule.tabular.intervals import fit_intervals
-from chainrule.tabular.opened import opened
+from chainrule.tabular.opened import opened, taken
 from chainrule.tabular.plan import Plan, make_plan
 from chainrule.tabular.race import HeldOut, Watch, answers, learn
 from chainrule.text import first_few
@@ -272,13 +272,13 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         """Which columns matter, and how sure the answers are: by rows that at least one network was not trained on."""
         inside = opened(self)
         some = np.linspace(0, len(y) - 1, min(len(y), TYPICAL)).astype(int)
-        self.typical_ = inside.prepare(_take(X, some)).mean(axis=0, dtype=float)
+        self.typical_ = inside.prepare(taken(X, some)).mean(axis=0, dtype=float)
         answers = None
         if isinstance(validation, tuple):
             X, y = validation
             weights = None
         elif held_out is not None:
-            X, y, answers = _take(X, held_out.rows), y[held_out.rows], held_out.outputs
+            X, y, answers = taken(X, held_out.rows), y[held_out.rows], held_out.outputs
             weights = None if weights is None else np.asarray(weights)[held_out.rows]
         if self._task == "regression":
             self.interval_ = fit_intervals(inside.answer(inside.prepare(X)) if answers is None else answers, y)
@@ -290,22 +290,29 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         ):
             self.importances_ = permutation_importance(inside, X, y, sample_weight=weights, repeats=3)
 
-    def _rows(self, X: Any) -> given.Rows:
-        """Rows to predict, as the model was fitted to them: columns by name, or by number where they have none."""
+    def known_rows(self, X: Any) -> given.Rows:
+        """Rows as the model knows them: its columns by name, or by number where they have none.
+
+        Parameters
+        ----------
+        X : table as in fit
+            The rows.
+
+        Returns
+        -------
+        DataFrame or array of shape (m, n)
+            What `preparation_` takes.
+        """
         check_is_fitted(self)
         rows, named = given.as_rows(X)
         return given.as_known(rows, self.plan_, named and hasattr(self, "feature_names_in_"), type(self).__name__)
 
     def _answers(self, X: Any) -> Array:
         """The mean of the networks: probabilities (m, K) or predictions (m,)."""
-        rows = self._rows(X)
+        rows = self.known_rows(X)
         return answers(self.preparation_, self.networks_, rows)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
-
-
-def _take(X: Any, rows: Array) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
