@@ -46,7 +46,7 @@ PLACES: dict[str, str] = {
     "chainrule.tabular.Plan": "chainrule.tabular.plan:Plan",
     "chainrule.tabular.Column": "chainrule.tabular.roles:Column",
     "chainrule.tabular.Columns": "chainrule.tabular.transformers:Columns",
-    "chainrule.tabular.DateParts": "chainrule.tabular.transformers:DateParts",
+    "chainrule.tabular.DateParts": "chainrule.tabular.calendar:DateParts",
     **{f"{module}.{name}": f"{module}:{name}" for module, names in _UNMOVED.items() for name in names.split()},
 }
 NETWORK = "Network"  # stored in a form of its own, with its parameters layer by layer

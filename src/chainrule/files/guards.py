@@ -21,7 +21,7 @@ from chainrule.files.predicates import (
     real,
     whole,
 )
-from chainrule.files.table_guards import check_column, check_columns, check_plan, check_tabular
+from chainrule.files.table_guards import check_column, check_columns, check_date_parts, check_plan, check_tabular
 
 _MOST_PROCESSES = 64
 _MOST_FEATURES = 10**7
@@ -287,6 +287,7 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "PowerTransformer": _check_power,
     "PCA": _check_pca,
     "Columns": check_columns,
+    "DateParts": check_date_parts,
     "Plan": check_plan,
     "Column": check_column,
     "TabularClassifier": check_tabular,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.files.container import require
-from chainrule.files.predicates import LONGEST_FORMAT, check_order, real, whole
+from chainrule.files.predicates import LONGEST_FORMAT, check_numbers, check_order, real, whole
 
 _MOST_NETWORKS = 100  # whose answers are averaged
 _SHARPEST = 1e-3, 1e3  # the temperatures of probabilities
@@ -98,3 +98,14 @@ def check_columns(made: Any, state: Mapping[str, Any]) -> None:
 def _are_texts(words: Any) -> bool:
     """Whether this is a dict from text to text."""
     return type(words) is dict and all(isinstance(word, str) for pair in words.items() for word in pair)
+
+
+def check_date_parts(made: Any, state: Mapping[str, Any]) -> None:
+    """The transformer of dates: the parts of each column, and the numbers of each part."""
+    if not made.cyclic or "n_features_in_" not in state:
+        return
+    n, parts = made.n_features_in_, made.parts_
+    fits = type(parts) is list and len(parts) == n and all(type(some) is list for some in parts)
+    require(fits and all(isinstance(name, str) for some in parts for name in some), "parts_ are not texts")
+    check_numbers(state, "limits_", n, 2)
+    check_numbers(state, "ranges_", sum(map(len, parts)), 3)

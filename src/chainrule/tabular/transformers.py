@@ -1,4 +1,4 @@
-"""Two transformers that scikit-learn lacks: one brings a table to the types of the training, one dates to numbers."""
+"""The transformer that brings a table to the types of the training, and says what is unlike it."""
 
 from typing import Any
 
@@ -154,30 +154,3 @@ def _words(values: "pd.Series[Any]") -> "pd.Series[Any]":
         lambda v: str(int(v)) if isinstance(v, float) and v.is_integer() else str(v).strip()
     )
     return text.where(values.notna(), "").astype(object)
-
-
-_PARTS = ("days", "year", "month", "day", "weekday", "hour")
-
-
-class DateParts(TransformerMixin, BaseEstimator):
-    """Dates as numbers: days since 1970, year, month, day, day of the week, hour; NaN where one is missing."""
-
-    def fit(self, X: Any, y: Any = None) -> "DateParts":
-        """Nothing to learn."""
-        self.n_features_in_ = np.shape(X)[1]
-        self.feature_names_in_ = np.asarray(X.columns, object)
-        return self
-
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """The name of the column, and which part of its dates."""
-        names = self.feature_names_in_ if input_features is None else input_features
-        return np.array([f"{name} {part}" for name in names for part in _PARTS], object)
-
-    def transform(self, X: pd.DataFrame) -> Array:
-        """(m, n) dates as (m, 6 n) numbers."""
-        parts: list[Any] = []
-        for name in X.columns:
-            d = X[name].dt
-            days = (X[name] - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1)
-            parts += [days, d.year, d.month, d.day, d.day_of_week, d.hour]
-        return np.column_stack([part.to_numpy(float) for part in parts])
