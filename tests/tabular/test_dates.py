@@ -81,7 +81,7 @@ def test_months_and_times_of_day_are_dates(form):
         (["13 février 2019", "1 AOÛT 2019"], ["2019-02-13", "2019-08-01"]),
         (["lunes 13 de enero de 2020", "sábado, 1 de febrero de 2020"], ["2020-01-13", "2020-02-01"]),
         (["Sun Jan 13 2019 08:15:00 GMT+0100 (Central European Time)"] * 2, ["2019-01-13"] * 2),
-        (["13-Jan-69", "13-Jan-68"], ["1969-01-13", "2068-01-13"]),
+        (["13-Jan-69", "13-Jan-99", "13-Jan-22"], ["1969-01-13", "1999-01-13", "2022-01-13"]),
         (["2020-02-29", "2000-02-29", "1900-03-01"], ["2020-02-29", "2000-02-29", "1900-03-01"]),
         (["2019-01-13 24:00", "2019-01-14 23:59"], ["2019-01-14", "2019-01-14"]),
         (["2019\u201301\u201313", "2019-01-14\u00a008:15"], ["2019-01-13", "2019-01-14"]),
@@ -179,6 +179,26 @@ def test_of_three_numbers_of_two_digits_the_one_with_few_values_is_the_year():
         np.testing.assert_array_equal(found(dates.dt.strftime(form)).dates, dates)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "since"),
+    [
+        ("1935-03-01", "2017-05-06", 1935),  # of birth
+        ("1958-03-01", "1975-05-06", 1958),
+        ("1969-03-01", "1999-05-06", None),
+        ("1995-03-01", "2005-05-06", None),
+        ("2024-03-01", "2055-05-06", None),  # of the end of a bond
+    ],
+)
+@pytest.mark.parametrize("form", ["%d.%m.%y", "%d-%b-%y", "%b-%y"])
+def test_years_of_two_digits_are_those_of_the_shortest_time(first, last, since, form):
+    cells = pd.Series(pd.date_range(first, last, freq="97D")).dt.strftime(form)
+    expected = pd.Series(pd.date_range(first, last, freq="97D")).dt.year
+    dates = found(cells)
+    assert dates.dates.dt.year.tolist() == expected.tolist()
+    assert dates.format == (f"{form}|years since {since}" if since else form)
+    assert parse(cells[:1], dates.format).dt.year.tolist() == [expected[0]]
+
+
 # -- mixtures and what is no date --------------------------------------------------------------------------------------
 
 
@@ -201,7 +221,7 @@ def test_marks_of_missing_values_in_any_share_of_the_rows_are_left_missing(mark,
     cells = TIMES.dt.strftime("%Y-%m-%d").where(np.arange(400) % 11 >= share, mark)
     dates = found(cells)
     assert dates.unread == (cells == mark).sum()
-    assert f"{dates.unread} not dates, taken as missing" in dates.note
+    assert f"{dates.unread} not dates ({mark}), taken as missing" in dates.note
 
 
 def test_a_few_stray_words_are_left_missing_but_words_with_a_few_dates_are_no_dates():
@@ -221,6 +241,13 @@ def test_missing_cells_are_not_counted():
     dates = found(["2019-01-13", None, np.nan, "2019-01-15"])
     assert dates.unread == 0
     assert dates.dates.isna().tolist() == [False, True, True, False]
+
+
+def test_the_note_says_what_is_far_from_all_others_and_that_offsets_were_brought_to_utc():
+    cells = [*TIMES.dt.strftime("%Y-%m-%d"), *["9999-12-31"] * 30, "1900-01-01"]
+    assert found(cells).note == "2019-01-13 to 2022-08-22, 1900-01-01 in 1 row, 9999-12-31 in 30 rows"
+    cells = TIMES.dt.strftime("%Y-%m-%dT%H:%M:%S+02:00")
+    assert found(cells).note == "2019-01-13 to 2022-08-22 in UTC"
 
 
 # -- what is a date already --------------------------------------------------------------------------------------------

@@ -15,8 +15,6 @@ _NUMBERS = ("days", "year", "month", "day", "weekday", "time")
 _WAVES = tuple(f"{wave} of {cycle}" for cycle in ("year", "week", "day") for wave in ("sin", "cos"))
 PARTS = (*_NUMBERS, *_WAVES, "far", "missing")  # of DateParts(cyclic=True)
 _DAY = 86_400  # seconds
-_FAR = 10  # times the range of all other days
-_YEARS = 10 * 365
 
 
 def calendar(seconds: Any) -> dict[str, Any]:
@@ -123,7 +121,7 @@ def _learned(seconds: Array) -> tuple[tuple[float, float], dict[str, tuple[float
     known = seconds[~np.isnan(seconds)]
     if not len(known):
         return (0.0, 0.0), {"days": (0.0, 0.0, 0.0)}
-    first, last = _usual(np.unique(known))
+    first, last = usual(np.unique(known))
     low, high = first - (last - first) / 2, last + (last - first) / 2
     near = known[(known >= low) & (known <= high)]
     numbers = calendar(near)
@@ -147,13 +145,18 @@ def _learned(seconds: Array) -> tuple[tuple[float, float], dict[str, tuple[float
     return (low, high), found
 
 
-def _usual(different: Array) -> tuple[float, float]:
-    """The first and last of the days but a few far from all others: 9999-12-31 is no date, 1900-01-01 often neither."""
+def usual(different: Array) -> tuple[Any, Any]:
+    """The first and last of moments in order, but for a few that are far from all others.
+
+    9999-12-31 stands for no end, and 1900-01-01 often for none known. They are at most three on each side, further
+    away than ten times the range of the others, which are ten or more, and than ten years.
+    """
     n = len(different)
+    years = np.timedelta64(3650, "D") if different.dtype.kind == "M" else 3650 * _DAY
     for count in range(min(6, n - 10), 0, -1):
         for before in range(max(0, count - 3), min(3, count) + 1):
             some = different[before : n - count + before]
-            least = max(_FAR * (some[-1] - some[0]), _YEARS * _DAY)
+            least = max(10 * (some[-1] - some[0]), years)
             after = count - before
             if (not before or some[0] - different[before - 1] > least) and (
                 not after or different[n - after] - some[-1] > least

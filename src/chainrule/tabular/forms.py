@@ -18,6 +18,7 @@ from chainrule._types import Array
 LONGEST = 80  # characters of a cell that can be a date
 NONE = np.datetime64("NaT", "us")
 DAY = 86_400_000_000  # microseconds
+CENTURY = 1969  # to 2068, as in POSIX
 _MONTHS = (
     "january jan januar janner jan janvier janv enero ene gennaio gen janeiro januari",
     "february feb februar fevrier fevr fev febrero febbraio fevereiro februari",
@@ -212,8 +213,11 @@ def _zone(word: str, digits: slice) -> dict[str, slice | int]:
     return fields
 
 
-def moments(reading: Reading, digits: Array) -> Array:
-    """The moments of cells with these digits (k, n); NaT where there is no such day or time."""
+def moments(reading: Reading, digits: Array, century: int = CENTURY) -> Array:
+    """The moments of cells with these digits (k, n); NaT where there is no such day or time.
+
+    century: the first of the hundred years that two digits stand for.
+    """
 
     def number(name: str, otherwise: int = 0) -> Array:
         place = reading.fields.get(name, otherwise)
@@ -224,8 +228,7 @@ def moments(reading: Reading, digits: Array) -> Array:
 
     year, month, day = number("Y", 1970 if not reading.order else 1972), number("m", 1), number("d", 1)
     if "y" in reading.fields:
-        year = number("y")
-        year += np.where(year < 69, 2000, 1900)
+        year = century + (number("y") - century) % 100
     if "q" in reading.fields:
         month = 3 * number("q") - 2
     good = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
