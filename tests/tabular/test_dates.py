@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.tabular import TableError
+from chainrule.readers import Table
+from chainrule.tabular import TableError, make_plan
 from chainrule.tabular.dates import parse, read, recognize
 
 DAY = pd.Timestamp("2019-01-13 08:15")
@@ -197,6 +198,20 @@ def test_years_of_two_digits_are_those_of_the_shortest_time(first, last, since, 
     assert dates.dates.dt.year.tolist() == expected.tolist()
     assert dates.format == (f"{form}|years since {since}" if since else form)
     assert parse(cells[:1], dates.format).dt.year.tolist() == [expected[0]]
+
+
+def test_a_column_that_does_not_tell_is_read_as_the_other_dates_of_the_table():
+    unclear = [f"{1 + i % 12:02}/{1 + i % 7:02}/2021" for i in range(60)]
+    for form, first in {"%d/%m/%Y": "day", "%m/%d/%Y": "month", "%d.%m.%Y %H:%M": "day"}.items():
+        frame = pd.DataFrame({"a": unclear, "b": TIMES[:60].dt.strftime(form), "c": TIMES[:60].dt.strftime("%Y-%m-%d")})
+        plan = make_plan(Table("t", frame, pd.Series([0.5, 1.5] * 30, name="y"), "y"))
+        assert plan.columns[0].format.startswith("%d" if first == "day" else "%m")
+        assert plan.columns[0].note.endswith(f"{first} first, as in the other dates")
+        assert not any("first" in remark for remark in plan.remarks)
+    frame["b"], frame["d"] = TIMES[:60].dt.strftime("%d/%m/%Y"), TIMES[:60].dt.strftime("%m/%d/%Y")
+    plan = make_plan(Table("t", frame, pd.Series([0.5, 1.5] * 30, name="y"), "y"))
+    assert "day or month first? taken as month/day/year" in plan.columns[0].note
+    assert any("--dates day-first" in remark for remark in plan.remarks)
 
 
 # -- mixtures and what is no date --------------------------------------------------------------------------------------

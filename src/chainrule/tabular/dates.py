@@ -7,7 +7,7 @@ layout leaves open, as day or month first, is decided by all cells together.
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,16 @@ def read(values: "pd.Series[Any]", format: str = "") -> Dates:
 def parse(values: "pd.Series[Any]", format: str = "") -> "pd.Series[Any]":
     """The dates that `read` finds, NaT where it finds none."""
     return read(values, format).dates
+
+
+def day_first(columns: Iterable["pd.Series[Any]"]) -> bool | None:
+    """Whether the day comes before the month in the columns that tell; None if none does, or they do not agree."""
+    told = set()
+    for values in columns:
+        found = recognize(values)
+        if found is not None and not found.ambiguous:
+            told.add(orders.order_of(found.format.partition("|")[0])[0])
+    return {frozenset({"dmy"}): True, frozenset({"mdy"}): False}.get(frozenset(told & {"dmy", "mdy"}))
 
 
 # -- cells -------------------------------------------------------------------------------------------------------------
