@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.readers import Table
-from chainrule.tabular import TableError, make_plan
+from chainrule.tabular import Columns, TableError, make_plan
 from chainrule.tabular.dates import parse, read, recognize
 
 DAY = pd.Timestamp("2019-01-13 08:15")
@@ -379,6 +379,19 @@ def test_a_cell_that_does_not_tell_is_read_in_the_order_of_training():
     for trained, expected in {"%d/%m/%Y": "2021-02-01", "%m/%d/%Y": "2021-01-02", "%d.%m.%Y": "2021-02-01"}.items():
         for cell in ("01/02/2021", "1-2-2021", "01/02/21", "01/02/2021 08:15"):
             assert parse(pd.Series([cell]), trained).dt.strftime("%Y-%m-%d").tolist() == [expected]
+
+
+def test_notes_say_what_is_unlike_the_training():
+    columns = Columns({"d": "date"}, {"d": "%d.%m.%Y"}).fit(pd.DataFrame({"d": TIMES.dt.strftime("%d.%m.%Y")}))
+    for cells, said in {
+        "as it was": (TIMES.dt.strftime("%d.%m.%Y"), []),
+        "as well": (TIMES.dt.strftime("%Y-%m-%d"), []),
+        "swapped": (TIMES.dt.strftime("%m/%d/%Y"), ["read as month/day/year, in training it was day.month.year"]),
+        "new": (["12.01.2019", "22.08.2022", "23.08.2022", "31.12.9999"], ["before the training range in 1 row"]),
+        "unread": (["13.01.2019", "see file", "12.2019"], ["1 of 3 not dates ('see file')"]),
+    }.values():
+        said = said + ["after the training range in 2 rows"] * ("31.12.9999" in [*cells])
+        assert columns.notes(pd.DataFrame({"d": cells})) == [f"d: {line}" for line in said]
 
 
 def test_what_cannot_be_read_is_missing():

@@ -17,14 +17,14 @@ PARTS = (*_NUMBERS, *_WAVES, "far", "missing")  # of DateParts(cyclic=True)
 _DAY = 86_400  # seconds
 
 
-def calendar(seconds: Any) -> dict[str, Any]:
+def calendar(given: Any) -> dict[str, Any]:
     """The numbers of moments, given in seconds since 1970: arrays, or values of an ONNX graph.
 
     Source: H. Hinnant, "chrono-compatible low-level date algorithms", civil_from_days: 400 years from a 1st of March
     are an era of 146,097 days.
     """
-    days = np.floor(seconds / _DAY)
-    time = seconds - days * _DAY  # of the day
+    days = np.floor(given / _DAY)
+    time = given - days * _DAY  # of the day
     z = days + 719468  # since 0000-03-01
     era = np.floor(z / 146097)
     doe = z - era * 146097  # day of the era
@@ -34,7 +34,7 @@ def calendar(seconds: Any) -> dict[str, Any]:
     month = np.where(mp < 10, mp + 3, mp - 9)
     weekday = days + 3 - np.floor((days + 3) / 7) * 7
     return {
-        "days": seconds / _DAY,
+        "days": given / _DAY,
         "year": yoe + era * 400 + (month <= 2).astype(np.float64),
         "month": month,
         "day": doy - np.floor((153 * mp + 2) / 5) + 1,
@@ -74,7 +74,7 @@ class DateParts(TransformerMixin, BaseEstimator):
         self.n_features_in_ = np.shape(X)[1]
         self.feature_names_in_ = np.asarray(X.columns, object)
         if self.cyclic:
-            learned = [_learned(_seconds(X[name])) for name in X.columns]
+            learned = [_learned(seconds(X[name])) for name in X.columns]
             self.parts_ = [[*found] for _, found in learned]
             self.limits_ = np.array([limits for limits, _ in learned]).reshape(-1, 2)  # (n, 2) seconds
             ranges = [each for _, found in learned for each in found.values()]
@@ -89,14 +89,14 @@ class DateParts(TransformerMixin, BaseEstimator):
 
     def transform(self, X: pd.DataFrame) -> Array:
         """(m, n) dates as (m, 6 n) numbers; with `cyclic`, as many as differ in training."""
-        return np.column_stack(self.columns([_seconds(X[name]) for name in X.columns]))
+        return np.column_stack(self.columns([seconds(X[name]) for name in X.columns]))
 
-    def columns(self, seconds: list[Any]) -> list[Any]:
+    def columns(self, moments: list[Any]) -> list[Any]:
         """The parts of n columns of seconds since 1970: arrays (m,), or values of an ONNX graph."""
         if not self.cyclic:
-            return [numbers[name] for numbers in map(calendar, seconds) for name in SIX]
+            return [numbers[name] for numbers in map(calendar, moments) for name in SIX]
         made: list[Any] = []
-        for given, some, (low, high) in zip(seconds, self.parts_, self.limits_.tolist(), strict=True):
+        for given, some, (low, high) in zip(moments, self.parts_, self.limits_.tolist(), strict=True):
             numbers = calendar(np.minimum(np.maximum(given, low), high))
             for name in some:
                 lowest, highest, mean = self.ranges_[len(made)].tolist()
@@ -110,15 +110,15 @@ class DateParts(TransformerMixin, BaseEstimator):
         return made
 
 
-def _seconds(dates: "pd.Series[Any]") -> Array:
+def seconds(dates: "pd.Series[Any]") -> Array:
     """Since 1970, NaN where the date is missing."""
     moments = dates.to_numpy("M8[us]")
     return np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 1e6)
 
 
-def _learned(seconds: Array) -> tuple[tuple[float, float], dict[str, tuple[float, float, float]]]:
+def _learned(given: Array) -> tuple[tuple[float, float], dict[str, tuple[float, float, float]]]:
     """The limits of a column of dates, and the parts that differ in it: name → lowest, highest, mean."""
-    known = seconds[~np.isnan(seconds)]
+    known = given[~np.isnan(given)]
     if not len(known):
         return (0.0, 0.0), {"days": (0.0, 0.0, 0.0)}
     first, last = usual(np.unique(known))
@@ -139,7 +139,7 @@ def _learned(seconds: Array) -> tuple[tuple[float, float], dict[str, tuple[float
         if name in found:
             found[name] = (*beyond[name], found[name][2])
     found = found or {"days": (numbers["days"][0],) * 3}
-    for name, there in (("far", len(near) < len(known)), ("missing", len(known) < len(seconds))):
+    for name, there in (("far", len(near) < len(known)), ("missing", len(known) < len(given))):
         if there:
             found[name] = (0.0, 1.0, 0.0)
     return (low, high), found
