@@ -41,7 +41,7 @@ def found(cells, **options):
 
 
 def days(cells, **options):
-    return found(cells, **options).dates.dt.strftime("%Y-%m-%d").tolist()
+    return found(cells, **options).dates.to_numpy("M8[D]").astype(str).tolist()
 
 
 # -- forms -------------------------------------------------------------------------------------------------------------
