@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 
 import chainrule as cr
 from chainrule.files import codec, guards
-from chainrule.tabular import Columns
+from chainrule.tabular import Columns, DateParts
 
 X = np.random.default_rng(0).normal(size=(60, 3)) + 5
 DAYS = pd.DataFrame({"d": ["2024-01-31", "2024-02-01"]})
@@ -54,6 +54,11 @@ def changed_object(made, **state):
 
 def encoder(**state):
     return changed(OneHotEncoder(sparse_output=False).fit(np.arange(4.0)[:, None]), **state)
+
+
+def dates(**state):
+    days = pd.DataFrame({"d": pd.date_range("2024-01-01", periods=400)})
+    return changed(DateParts(cyclic=True).fit(days), **state)
 
 
 def counter(**state):
@@ -188,6 +193,10 @@ OBJECT_STATES = {
     "a category that is a list": changed(Columns({"d": "category"}).fit(DAYS), levels_={"d": [["a"] * 1000]}),
     "a spelling that is a number": changed(Columns({"d": "category"}).fit(DAYS), spellings_={"d": {"a": 1}}),
     "a range of texts": changed(Columns({"d": "category"}).fit(DAYS), ranges_={"d": ("a", "b")}),
+    "parts of dates of another column": dates(parts_=[["days"], ["year"]]),
+    "parts of dates that are numbers": dates(parts_=[[1]]),
+    "limits of dates of a thousand shapes": dates(limits_=np.ones((1000, 1, 2))),
+    "means of parts that are not there": dates(ranges_=np.ones((1, 3))),
     "names of one column more": changed(StandardScaler().fit(X), feature_names_in_=np.array(list("abcd"), object)),
     "steps of letters": changed(Pipeline([("s", StandardScaler().fit(X))]), steps=["abc"]),
     "a target of a thousand shapes": estimator(

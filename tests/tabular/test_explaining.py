@@ -59,7 +59,7 @@ def classifier(frame, target):
 
 @pytest.fixture(scope="module")
 def regressor(frame):
-    return TabularRegressor(effort="quick", **QUICK | {"max_iter": 60}).fit(
+    return TabularRegressor(effort="quick", **QUICK | {"max_iter": 120}).fit(
         frame, 100 + 10 * frame["missingindicator_a"] + 5 * (frame["a_b"] == "d")
     )
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.readers import Table
-from chainrule.tabular import numerals, roles, targets
+from chainrule.tabular import dates, numerals, roles, targets
 from chainrule.tabular.roles import Column
 from chainrule.tabular.values import TableError, check_columns
 
@@ -83,6 +83,7 @@ def make_plan(
         raise TableError(f"column {name!r} was said both to drop and to keep: say one")
     task = _task(table.target, words.pop(table.target, ""), task)
     decimal = cache(lambda: _decimal_mark(table))
+    others = cache(lambda: _day_first(table))
     target = targets.understand(table.y, table.target, task, decimal)
     plan = Plan(
         "regression" if target.classes is None else "binary" if len(target.classes) == 2 else "classes",
@@ -107,7 +108,8 @@ def make_plan(
     # Better an identifier than nothing: a table may hold one column, counting up. So look twice.
     for some in (kept, {*frame.columns}):
         found = [
-            roles.column(frame[name], words.get(name, ""), name in some, decimal, day_first) for name in frame.columns
+            roles.column(frame[name], words.get(name, ""), name in some, decimal, day_first, others)
+            for name in frame.columns
         ]
         columns = tuple(column for column, _ in found)
         plan = replace(
@@ -144,6 +146,12 @@ def _task(
     if task not in (None, said):
         raise TableError(f"the target {target!r} was said {_SAID[word]}, and the task {task}: say one")
     return said
+
+
+def _day_first(table: Table) -> bool | None:
+    """Whether the other dates of the table have the day before the month; None if they do not tell."""
+    columns = (table.X[name].dropna() for name in table.X.columns) if isinstance(table.X, pd.DataFrame) else ()
+    return dates.day_first(each for each in columns if pd.api.types.infer_dtype(each) == "string")
 
 
 def _decimal_mark(table: Table) -> str:

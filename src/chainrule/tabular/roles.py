@@ -51,15 +51,17 @@ def column(
     keep: bool = False,
     decimal: Callable[[], str] = str,
     day_first: bool | None = None,
+    others: Callable[[], bool | None] = lambda: None,
 ) -> tuple[Column, list[str]]:
     """What a column is taken for, and remarks on what a person may see differently.
 
     word: the role that a person has given it. keep: not to be left out as an identifier. decimal: gives the decimal
-    mark of the table, for columns that do not show theirs.
+    mark of the table, for columns that do not show theirs; others says in the same way whether its dates begin with
+    the day.
     """
     if word == "drop":
         return Column(str(values.name), "left out", "as you asked"), []
-    return _Judge(str(values.name), values, word, keep, decimal, day_first).column()
+    return _Judge(str(values.name), values, word, keep, decimal, day_first, others).column()
 
 
 class _Judge:
@@ -73,9 +75,10 @@ class _Judge:
         keep: bool,
         decimal: Callable[[], str],
         day_first: bool | None,
+        others: Callable[[], bool | None],
     ) -> None:
         self.name, self.values, self.word, self.keep = name, values, word, keep
-        self.decimal, self.day_first = decimal, day_first
+        self.decimal, self.day_first, self.others = decimal, day_first, others
         self.known = values.dropna()
         self.missing = len(values) - len(self.known)
         self.remarks: list[str] = []
@@ -236,12 +239,16 @@ class _Judge:
         found = dates.recognize(values, self.day_first, asked)
         if found is None:
             return None
-        if found.ambiguous and self.day_first is None:
+        note = found.note
+        if found.ambiguous and self.day_first is None and (first := self.others()) is not None:
+            found = dates.recognize(values, first, asked) or found
+            note = f"{found.note}; {'day' if first else 'month'} first, as in the other dates"
+        elif found.ambiguous and self.day_first is None:
             self.remarks.append(
                 f"{self.name}: no date tells whether the day or the month comes first ({found.note}); "
                 "if it is the other way, say --dates day-first or month-first"
             )
-        marks, note = int(values.isna().sum()), found.note
+        marks = int(values.isna().sum())
         if isinstance(values.dtype, pd.DatetimeTZDtype):  # as they are written there, not in UTC
             note = f"{values.min():%Y-%m-%d} to {values.max():%Y-%m-%d}"
         note = note if not marks else f"{note}; {taken(Counter(self.known[values.isna()].str.strip()))}"

@@ -1,4 +1,4 @@
-"""Two transformers that scikit-learn lacks: one brings a table to the types of the training, one dates to numbers."""
+"""The transformer that brings a table to the types of the training, and says what is unlike it."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from chainrule._types import Array
 from chainrule.checks import plain
 from chainrule.tabular import dates
+from chainrule.tabular.calendar import seconds
 from chainrule.tabular.marks import is_mark, spellings
 from chainrule.tabular.numerals import Format
 from chainrule.tabular.values import TableError, check_columns, check_range, read_numbers, to_booleans, to_floats
@@ -31,7 +32,7 @@ class Columns(TransformerMixin, BaseEstimator):
         self.formats = formats
 
     def fit(self, X: Any, y: Any = None) -> "Columns":
-        """Learn what `notes` compares with: the range of each number, and the categories, with their spellings."""
+        """Learn what `notes` compares with: ranges of numbers and dates, categories with their spellings."""
         self.feature_names_in_ = np.array(list(self.roles), dtype=object)
         self.n_features_in_ = len(self.roles)
         self.ranges_: dict[str, tuple[float, float]] = {}
@@ -39,8 +40,8 @@ class Columns(TransformerMixin, BaseEstimator):
         self.spellings_: dict[str, dict[str, str]] = {}
         frame = self._frame(X)
         for name, role in self.roles.items():
-            if role == "number":
-                floats = self._read(frame[name], role)[0]
+            if role in ("number", "date"):
+                floats = _floats(self._read(frame[name], role)[0])
                 if not np.isnan(floats).all():
                     self.ranges_[name] = (float(np.nanmin(floats)), float(np.nanmax(floats)))
             elif role == "category":
@@ -129,9 +130,12 @@ class Columns(TransformerMixin, BaseEstimator):
             if unread.any():
                 what = first_few(pd.unique(values[unread].astype(str)), 3, quoted=True)
                 found.append(f"{unread.sum():,} of {rows:,} not {_WANTED[role][1]} ({what})")
-            if role == "number" and name in getattr(self, "ranges_", {}):
-                low, high = self.ranges_[name]
-                for outside, where in ((read < low, "below"), (read > high, "above")):
+            if role == "date":
+                found += dates.unlike(values, (self.formats or {}).get(name, ""))
+            if role != "boolean" and name in getattr(self, "ranges_", {}):
+                floats, (low, high) = _floats(read), self.ranges_[name]
+                below, above = ("before", "after") if role == "date" else ("below", "above")
+                for outside, where in ((floats < low, below), (floats > high, above)):
                     if count := int(outside.sum()):
                         found.append(f"{where} the training range in {count:,} row{'s' if count > 1 else ''}")
         elif role == "category" and name in getattr(self, "levels_", {}):
@@ -145,6 +149,11 @@ class Columns(TransformerMixin, BaseEstimator):
 _WANTED = {"number": ("a number", "numbers"), "date": ("a date", "dates"), "boolean": ("yes or no", "yes or no")}
 
 
+def _floats(read: Any) -> Array:
+    """Numbers as they are, dates as seconds since 1970."""
+    return seconds(read) if isinstance(read, pd.Series) and read.dtype.kind == "M" else np.asarray(read, float)
+
+
 def _words(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """The values as text, "" where one is missing.
 
@@ -154,30 +163,3 @@ def _words(values: "pd.Series[Any]") -> "pd.Series[Any]":
         lambda v: str(int(v)) if isinstance(v, float) and v.is_integer() else str(v).strip()
     )
     return text.where(values.notna(), "").astype(object)
-
-
-_PARTS = ("days", "year", "month", "day", "weekday", "hour")
-
-
-class DateParts(TransformerMixin, BaseEstimator):
-    """Dates as numbers: days since 1970, year, month, day, day of the week, hour; NaN where one is missing."""
-
-    def fit(self, X: Any, y: Any = None) -> "DateParts":
-        """Nothing to learn."""
-        self.n_features_in_ = np.shape(X)[1]
-        self.feature_names_in_ = np.asarray(X.columns, object)
-        return self
-
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """The name of the column, and which part of its dates."""
-        names = self.feature_names_in_ if input_features is None else input_features
-        return np.array([f"{name} {part}" for name in names for part in _PARTS], object)
-
-    def transform(self, X: pd.DataFrame) -> Array:
-        """(m, n) dates as (m, 6 n) numbers."""
-        parts: list[Any] = []
-        for name in X.columns:
-            d = X[name].dt
-            days = (X[name] - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1)
-            parts += [days, d.year, d.month, d.day, d.day_of_week, d.hour]
-        return np.column_stack([part.to_numpy(float) for part in parts])
