@@ -34,7 +34,7 @@ def is_mark(text: str) -> bool:
 def is_no_class(text: str) -> bool:
     """Whether a cell among words is a mark, not a class: ``?``, ``NaN``, ``#N/A``; ``None`` and ``NA`` are words."""
     letters = _letters(text)
-    return not letters or letters in _NO_CLASS or text == r"\N" or (text[0] == "#" and letters in _ERRORS)
+    return not letters or letters in _NO_CLASS or text in (r"\N", "<NA>") or (text[0] == "#" and letters in _ERRORS)
 
 
 def taken(marks: Mapping[str, int], what: str = "taken as missing") -> str:

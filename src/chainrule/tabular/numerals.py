@@ -267,7 +267,7 @@ def recognize(counts: "pd.Series[int]", decimal: Callable[[], str] = str) -> Num
         widths = {len(text) for text, one in zip(counts.index, good, strict=True) if one}
         convincing = convincing and n[padded].sum() < 0.05 * rows and len(widths) > 1
     converted = {word: count for word, count in others.items() if word not in strange}
-    is_open = votes.open and not votes.mark
+    is_open = votes.open and not votes.mark and (ambiguous or not votes.thousands)
     return Numerals(Format(mark, unit), values, marks, words, converted, units, is_open, ambiguous, convincing)
 
 

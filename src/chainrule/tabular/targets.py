@@ -201,6 +201,7 @@ class _Judge:
         counts = np.array([rows[label] for label in sorted(rows)])
         top = int(counts.argmax())
         one_hill = (np.diff(counts[: top + 1]) >= 0).all() and (np.diff(counts[top:]) <= 0).all()
+        one_hill = one_hill and counts[top] >= 2 * counts.min()
         if _AMOUNT.search(self.name) or one_hill:
             self.remarks.append(
                 f"{self.name}: {len(rows)} different whole numbers, learned as classes; "
