@@ -12,7 +12,7 @@ import pandas as pd
 from chainrule._types import Array
 from chainrule.tabular import dates, numerals
 from chainrule.tabular.marks import is_mark, sentinel, spellings, taken
-from chainrule.tabular.values import TableError, check_range, numeric, to_floats
+from chainrule.tabular.values import TableError, check_range, numeric, to_floats, without_blanks
 from chainrule.text import first_few
 
 WORD = r"[^\W\d_]\w*"  # begins with a letter
@@ -76,7 +76,7 @@ class _Judge:
     ) -> None:
         self.name, self.values, self.word, self.keep = name, values, word, keep
         self.decimal, self.day_first = decimal, day_first
-        self.known = values.dropna()
+        self.known = without_blanks(values).dropna()
         self.missing = len(values) - len(self.known)
         self.remarks: list[str] = []
 
@@ -219,12 +219,9 @@ class _Judge:
 
     def _compact(self) -> Column | None:
         """Dates that are written as whole numbers, like 20240131."""
-        kind = pd.api.types.infer_dtype(self.known, skipna=True)
-        if kind not in ("integer", "floating") or not (
-            _COMPACT[0] <= self.known.min() and self.known.max() <= _COMPACT[1]
-        ):
-            return None
-        return self._dates()
+        floats = to_floats(self.known)
+        within = _COMPACT[0] <= floats.min() and floats.max() <= _COMPACT[1]
+        return self._dates() if within and pd.api.types.is_numeric_dtype(self.known) else None
 
     def _said_dates(self) -> Column:
         found = self._dates(asked=True)

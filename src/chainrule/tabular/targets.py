@@ -180,7 +180,8 @@ class _Judge:
         truths = {text.casefold() for text in counts.index if not is_mark(text)} <= {"true", "false"}
         is_gap = is_mark if self.numerals is not None or truths else is_no_class
         of_gaps = np.array([is_gap(text) for text in counts.index], bool)
-        if of_gaps.any() and (~of_gaps).sum() >= 2:  # "+" and "-" are classes
+        words = sum(any(map(str.isalnum, text)) for text in counts.index[~of_gaps])
+        if of_gaps.any() and words >= 2:  # "+" and "-" are classes
             self.remarks.append(f"{self.name}: {taken(counts[of_gaps].to_dict(), 'left out')}")
             gaps[np.flatnonzero(self.known)] = of_gaps[self.texts.of]
         return gaps
