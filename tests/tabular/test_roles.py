@@ -256,3 +256,30 @@ def test_the_target_can_be_said_like_a_column():
 def test_arrays_have_no_columns_to_speak_of():
     with pytest.raises(TableError, match="its columns have no names; nothing can be said of 'c'"):
         make_plan(Table("an array", X[:, None].astype(np.float32), np.arange(M) % 2, "y"), number=["c"])
+
+
+# -- types -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "role", "missing"),
+    [
+        (["", "  ", "x"] * 100, "presence", 200),
+        (["", "1.5", "2.5"] * 100, "number", 100),
+        ([1, "1", 2.5, "n/a", None, "3"] * 50, "number", 100),
+        (["👍", "👎", "?"] * 100, "category", 0),
+        (np.tile(np.array([0.5, 1.5, 2.5], np.float16), 100), "number", 0),
+        (pd.array(["$1", "$2", None] * 100, dtype="string"), "number", 100),
+        (pd.Categorical(["1", "2", "x"] * 100), "category", 0),
+        ([{"a": 1}, {"b": 2}] * 150, "category", 0),
+    ],
+)
+def test_columns_of_any_type(values, role, missing):
+    found = column(values)
+    assert (found.role, found.missing) == (role, missing)
+
+
+def test_decimals_of_arrow_are_numbers():
+    pa = pytest.importorskip("pyarrow")
+    values = pd.array([1, 2, None] * 100, dtype=pd.ArrowDtype(pa.decimal128(5, 2)))
+    assert (column(values).role, column(values).missing) == ("number", 100)
