@@ -48,8 +48,17 @@ class Plan:
 
     def examples(self, table: Table) -> tuple[Any, Array]:
         """X and y of the rows to learn from: a DataFrame or an array (m, n), and (m,) labels or numbers."""
-        y, known = targets.answers(table.y, self.target, self.classes, self.target_format, self.merged)
+        y, known = self.read(table.y)
+        if self.classes is not None:
+            known = known & np.array([label in self.classes for label in y.tolist()], bool)
         return table.X.loc[known] if isinstance(table.X, pd.DataFrame) else table.X[known], y[known]
+
+    def read(self, y: Any) -> tuple[Array, Array]:
+        """The labels or numbers (m,) of the target in any table, and which rows (m,) have one.
+
+        They are read as in the table of the plan; labels of classes that were not in it are there, too.
+        """
+        return targets.read(y, self.target, self.classes, self.target_format, self.merged)
 
 
 def make_plan(

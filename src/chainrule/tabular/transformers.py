@@ -12,7 +12,15 @@ from chainrule.tabular import dates
 from chainrule.tabular.calendar import seconds
 from chainrule.tabular.marks import is_mark, spellings
 from chainrule.tabular.numerals import Format
-from chainrule.tabular.values import TableError, check_columns, check_range, read_numbers, to_booleans, to_floats
+from chainrule.tabular.values import (
+    TableError,
+    check_columns,
+    check_range,
+    read_numbers,
+    to_booleans,
+    to_floats,
+    without_blanks,
+)
 from chainrule.text import first_few
 
 
@@ -96,7 +104,7 @@ class Columns(TransformerMixin, BaseEstimator):
     def _typed(self, values: "pd.Series[Any]", role: str) -> Any:
         values = values.reset_index(drop=True)
         if role == "presence":
-            return values.notna().to_numpy(float)
+            return without_blanks(values).notna().to_numpy(float)
         if role in ("number", "date", "boolean"):
             read, unread = self._read(values, role)
             if not self.allow_unreadable and unread.any() and np.asarray(pd.isna(read)).all():
@@ -121,7 +129,7 @@ class Columns(TransformerMixin, BaseEstimator):
         return text.map(lambda word: same.get(word, word)).astype(object) if same else text
 
     def _notes(self, name: str, role: str, values: "pd.Series[Any]") -> list[str]:
-        rows, given = len(values), int(values.notna().sum())
+        rows, given = len(values), int(without_blanks(values).notna().sum())
         if not given:
             return [f"empty in all {rows:,} rows"] if rows > 1 else []
         found = []
@@ -159,6 +167,9 @@ def _words(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
     A whole number and the same number with a point are the same category: 3 becomes 3.0 beside a missing value.
     """
+    if isinstance(values.dtype, pd.StringDtype):  # each different word once
+        of, words = pd.factorize(values)
+        return pd.Series(np.array([*(word.strip() for word in words), ""], object)[of], values.index, dtype=object)
     text = values.astype(object).map(
         lambda v: str(int(v)) if isinstance(v, float) and v.is_integer() else str(v).strip()
     )
