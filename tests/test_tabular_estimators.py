@@ -326,9 +326,27 @@ def test_columns_are_dropped_by_name_or_by_number():
     assert (model.predict(numbers) == model.predict(numbers * [1, 7])).all()
 
 
+def test_what_a_person_says_of_a_column_goes_above_every_guess():
+    table = pd.DataFrame({"code": np.arange(M) % 5, "when": ["03/04/2024", "05/06/2024"] * (M // 2)})
+    assert list(classifier(table).columns_["role"]) == ["number", "date"]
+    assert list(classifier(table, category=["code", "when"]).columns_["role"]) == ["category", "category"]
+    assert list(classifier(table, category=0).columns_["role"]) == ["category", "date"]
+    assert list(classifier(table.to_numpy(), category=[0]).columns_["role"]) == ["category", "date"]
+    assert any("when" in line for line in classifier(table).remarks_)
+    april = classifier(table, day_first=True)
+    assert "2024-04-03" in april.columns_.loc["when", "note"]
+    assert not april.remarks_
+
+
+def test_two_rows_are_enough():
+    assert classifier(TABLE[:2], ["a", "b"], batch_size=2).predict(TABLE).shape == (M,)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"number": "age", "category": "age"}, "column 'age' was said both a number and a category"),
+        ({"drop": "age", "keep": "age"}, "both to drop and to keep"),
         ({"effort": "fast"}, "'effort' parameter of TabularClassifier must be a str among"),
         ({"time_limit": 0}, "'time_limit' parameter"),
         ({"drop": "agee"}, "no column 'agee'. Did you mean 'age'?"),
