@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline as chain
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import chainrule as cr
+from chainrule.errors import ModelFileError
 from chainrule.files import model as modelfile
 from chainrule.readers import Table
 from chainrule.tabular import TableError, estimators, make_pipeline, make_plan
@@ -506,3 +507,16 @@ def test_a_pipeline_that_train_saved_becomes_a_fitted_estimator(target, tmp_path
     assert (model.predict(X) == pipeline.predict(X)).all()
     cr.save(model, tmp_path / "m")
     assert (answers(cr.load(tmp_path / "m"), X) == answers(model, X)).all()
+
+
+def test_a_preparation_that_does_not_fit_its_networks_is_refused(tmp_path):
+    model = classifier()
+    model.preparation_ = model.preparation_[:1]
+    with pytest.raises(ModelFileError, match=r"a MLPClassifier of \d+ columns is given 4"):
+        model.save(tmp_path / "m")
+
+
+def test_a_model_that_is_not_fitted_yet_is_kept_with_what_it_was_told(tmp_path):
+    cr.save(cr.TabularClassifier(**QUICK, category=["city"]), tmp_path / "m")
+    model = cr.load(tmp_path / "m")
+    assert (model.fit(TABLE, LABELS).predict(TABLE) == classifier().predict(TABLE)).all()
