@@ -185,9 +185,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     def columns_(self) -> pd.DataFrame:
         """What was understood: role, note and how many values are missing, for each column."""
         check_is_fitted(self)
-        told = ("name", "role", "note", "missing")
-        rows = [[getattr(column, name) for name in told] for column in self.plan_.columns]
-        return pd.DataFrame(rows, columns=[*told]).set_index("name")
+        columns = self.plan_.columns
+        told = [[column.role, column.note, column.missing] for column in columns]
+        return pd.DataFrame(told, [column.name for column in columns], ["role", "note", "missing"])
 
     @property
     def leaderboard_(self) -> pd.DataFrame:
