@@ -29,10 +29,11 @@ def check_tabular(made: Any, state: Mapping[str, Any]) -> None:
     require(preparation is None or type(preparation).__name__ == "Pipeline", "preparation_ is no pipeline")
     given = networks[0] if preparation is None else preparation
     require(preparation is not None or not plan.columns, "it has columns, and no preparation of them")
-    if plan.columns and type(preparation[0]).__name__ == "Columns":
+    if preparation is not None and type(preparation[0]).__name__ == "Columns":
         used = [column.name for column in plan.columns if column.role != "left out"]
         require(list(preparation[0].roles) == used, "its preparation is not of the columns that it has understood")
-    require(made.n_features_in_ == (len(plan.columns) or given.n_features_in_), "its inputs are not its columns")
+    require(plan.columns or plan.features == given.n_features_in_, "its preparation is not of its numbers")
+    require(made.n_features_in_ == (len(plan.columns) or plan.features), "its inputs are not its columns")
     if classifies:
         classes = made.classes_
         check_order(classes)

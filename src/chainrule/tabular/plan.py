@@ -1,6 +1,6 @@
 """The plan: what is to be learned from a table, and how each of its columns is used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -87,9 +87,7 @@ def make_plan(
     if table.y is None or table.target is None:
         raise TableError(f"{table.name}: there is no target to learn")
     words = _words(number=number, category=category, date=date, text=text, drop=drop)
-    kept = {keep} if isinstance(keep, str) else set(keep)
-    for name in sorted(kept & {name for name, word in words.items() if word == "drop"}):
-        raise TableError(f"column {name!r} was said both to drop and to keep: say one")
+    kept = _kept(keep, words)
     task = _task(table.target, words.pop(table.target, ""), task)
     decimal = cache(lambda: _decimal_mark(table))
     others = cache(lambda: _day_first(table))
@@ -106,6 +104,44 @@ def make_plan(
         merged=target.merged or None,
         remarks=target.remarks,
     )
+    return _with_columns(plan, table, target.known, words, kept, decimal, day_first)
+
+
+def plan_as_given(
+    table: Table,
+    classes: Mapping[Any, int] | None,
+    *,
+    keep: Sequence[str],
+    day_first: bool | None,
+    **said: Sequence[str],
+) -> Plan:
+    """The plan of a table whose target is labels or numbers already, none of them missing: no row is left out.
+
+    classes: how many rows each has, None for a regression. All else as in `make_plan`.
+    """
+    task: Task = "regression" if classes is None else "binary" if len(classes) == 2 else "classes"
+    plan = Plan(task, str(table.target), len(table.X), image_shape=table.image_shape, classes=classes)
+    words, decimal = _words(**said), cache(lambda: _decimal_mark(table))
+    return _with_columns(plan, table, slice(None), words, _kept(keep, words), decimal, day_first)
+
+
+def _kept(keep: Sequence[str], words: Mapping[str, str]) -> set[str]:
+    kept = {keep} if isinstance(keep, str) else set(keep)
+    for name in sorted(kept & {name for name, word in words.items() if word == "drop"}):
+        raise TableError(f"column {name!r} was said both to drop and to keep: say one")
+    return kept
+
+
+def _with_columns(
+    plan: Plan,
+    table: Table,
+    rows: Any,
+    words: Mapping[str, str],
+    kept: set[str],
+    decimal: Callable[[], str],
+    day_first: bool | None,
+) -> Plan:
+    """The plan with what each column is taken for in these rows."""
     if not isinstance(table.X, pd.DataFrame):
         if words or kept:
             raise TableError(
@@ -113,7 +149,7 @@ def make_plan(
             )
         return replace(plan, features=table.X.shape[1])
     check_columns((*words, *kept), table.X)
-    frame = table.X.loc[target.known]
+    frame = table.X.loc[rows]
     # Better an identifier than nothing: a table may hold one column, counting up. So look twice.
     for some in (kept, {*frame.columns}):
         found = [
@@ -121,11 +157,9 @@ def make_plan(
             for name in frame.columns
         ]
         columns = tuple(column for column, _ in found)
-        plan = replace(
-            plan, columns=columns, remarks=target.remarks + tuple(line for _, said in found for line in said)
-        )
-        if plan.used:
-            return plan
+        remarks = plan.remarks + tuple(line for _, said in found for line in said)
+        if any(column.role != "left out" for column in columns):
+            return replace(plan, columns=columns, remarks=remarks)
     why = "; ".join(f"{column.name}: {column.note}" for column in columns[:5])
     raise TableError(f"{table.name}: no column to learn from ({why})")
 
