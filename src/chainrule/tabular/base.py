@@ -22,7 +22,7 @@ from chainrule.files.model import save
 from chainrule.readers import Table
 from chainrule.tabular import given
 from chainrule.tabular.plan import Plan, make_plan
-from chainrule.tabular.race import Watch, answers, learn
+from chainrule.tabular.race import HeldOut, Watch, answers, learn
 from chainrule.text import first_few
 
 _NAMES = ["array-like", str, Integral]
@@ -164,7 +164,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             checkpoint=checkpoint,
             watch=watch or (lambda stage: callbacks),
         )
-        return self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
+        self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
+        self._settle(learned.held_out, np.asarray(y), sample_weight)
+        return self
 
     def save(self, path: File) -> None:
         """Write the fitted estimator to one file, which `chainrule.load` reads, without pickle.
@@ -250,6 +252,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         if plan.task != "regression":
             self.classes_, self.temperature_ = networks[0].classes_, temperature
         return self
+
+    def _settle(self, held_out: HeldOut | None, y: Array, sample_weight: Any) -> None:
+        """Find what is found on the rows that were held out. y, sample_weight: (m,) of all rows."""
 
     def _rows(self, X: Any) -> given.Rows:
         """Rows to predict, as the model was fitted to them: columns by name, or by number where they have none."""
