@@ -200,7 +200,7 @@ class Trained:
     def examples(self, table: "Table", read: "Callable[[Any], Any]") -> Examples:
         """The rows whose target the model can know; a label is the same whatever type its column has here.
 
-        read: a Reading. Raises CommandError where no row is left.
+        read: AsTrained. Raises CommandError where no row is left.
         """
         import numpy as np
         import pandas as pd
@@ -270,10 +270,10 @@ def cell(value: Any) -> Any:
     return None if pd.isna(value) else value if isinstance(value, (bool, int, float)) else str(value)
 
 
-def parts(table: "Table") -> "Iterator[Table]":
-    """A table in pieces of some rows: what is made of each is as large as a piece."""
-    for first in range(0, len(table.X), ROWS):
-        yield some_rows(table, slice(first, first + ROWS))
+def cells(one: "Table") -> dict[str, Any]:
+    """A table of one row as it stands there, by the names of the columns; None where a value is missing."""
+    X: Any = one.X
+    return {str(name): cell(X[name].iloc[0]) for name in getattr(X, "columns", ())}
 
 
 def _some(part: Any, rows: slice) -> Any:

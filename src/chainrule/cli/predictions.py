@@ -1,7 +1,6 @@
 """chainrule predict: what a saved model says of new rows, some of them at a time."""
 
 import io
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, apart, writable
-from chainrule.cli.model import Trained, at_work, parts
+from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, apart, existing, writable
+from chainrule.cli.model import Trained, at_work
 from chainrule.cli.output import after, complain, console, encodable, json_text, print_json, show
-from chainrule.cli.reading import Reading
+from chainrule.cli.reading import AsTrained
 from chainrule.text import did_you_mean, first_few, one_line, without_controls
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from chainrule.readers import Table
 
+PIECE = 10_000  # rows that are written at a time
 _ENDINGS = (".csv", ".parquet", ".json")
 Frames = Iterator["DataFrame"]
 
@@ -48,7 +48,7 @@ def predict(
         if out.suffix.lower() not in _ENDINGS:
             raise CommandError(f"{out}: predictions go to a .csv, .parquet or .json file")
         apart(out, "--out", {"is the model, and would be overwritten": model})
-        apart(out, "--out", {"is the data, and would be overwritten": data if os.path.exists(data) else None})
+        apart(out, "--out", {"is the data, and would be overwritten": existing(data)})
         writable(out, "--out")
     else:
         sys.stdout.flush()  # where it is closed, this is known now
@@ -89,18 +89,18 @@ class Answers:
         self.model, self.data, self.trained, self.threshold = model, data, trained, threshold
         self.keep, self.keep_all = keep, keep_all
         self.rows, self.name = 0, data
-        self.read = Reading(trained, data, allow_missing)
+        self.read = AsTrained(trained, data, allow_missing)
         self._names = _names(trained.classes)
 
     def frames(self) -> Frames:
         """The answers, some rows at a time; at the end, notes on what could not be read."""
         for table in self.trained.tables(self.data):
             self.name = table.name
-            for part in parts(table):
-                with at_work(self.model):
-                    frame = self._frame(part)
-                self.rows += len(frame)
-                yield frame
+            with at_work(self.model):
+                answers = self._answers(table)
+            self.rows += len(answers)
+            for first in range(0, len(answers), PIECE):
+                yield answers[first : first + PIECE]
         self.read.tell()
 
     def about(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Answers:
         """What is known after the last row."""
         return {"rows": self.rows, "notes": self.read.notes}
 
-    def _frame(self, table: "Table") -> "DataFrame":
+    def _answers(self, table: "Table") -> "DataFrame":
         import pandas as pd
 
         X = self.read(table.X)

@@ -11,7 +11,7 @@ from chainrule.cli import screen
 from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, metric
 from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_header
 from chainrule.cli.output import console, print_json
-from chainrule.cli.reading import Reading
+from chainrule.cli.reading import AsTrained
 from chainrule.errors import ChainruleError
 from chainrule.text import did_you_mean, first_few
 
@@ -41,7 +41,7 @@ def evaluate(
     threshold = trained.threshold(threshold)
     table = trained.read(data, target)
     weights = None if weight is None else _weights(table, weight)
-    read = Reading(trained, data, allow_missing)
+    read = AsTrained(trained, data, allow_missing)
     with at_work(model):
         X, y, untargeted, unknown, rows = trained.examples(table, read)
         outputs = trained.outputs(X)
