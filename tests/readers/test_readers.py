@@ -1,5 +1,6 @@
 import gzip
 import sys
+import warnings
 from pathlib import Path
 
 import h5py
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from chainrule import datasets
+from chainrule.errors import ReadingNote
 from chainrule.readers import Table, read
 from support.files import IMAGES, LABELS, idx, refusal
 from support.tables import shared
@@ -405,7 +407,8 @@ def test_a_folder_of_folders_has_the_folder_names_as_labels(draw, write, tmp_pat
     write("pets/cat/notes.txt", "not an image")
     write("pets/.git/x.png", b"junk")
     write("pets/readme.md", "not an image")
-    table = read(tmp_path / "pets", image_size=(2, 3))
+    with pytest.warns(ReadingNote, match=r"pets: not read: 2 files of other kinds: \.md, \.txt"):
+        table = read(tmp_path / "pets", image_size=(2, 3))
     assert table.y.tolist() == ["cat", "dog", "dog"]
     assert (table.name, table.target, table.image_shape) == ("pets", "label", (2, 3, 3))
     assert table.files == ("cat/9.png", "dog/1.JPG", "dog/2.png")
@@ -426,11 +429,51 @@ def test_a_folder_of_images_is_for_prediction_in_the_order_of_names(draw, write,
     draw("new/b.png", (0, 255, 0))
     draw("new/a.png", (255, 0, 0))
     write("new/sub/notes.txt", "")
-    table = read(tmp_path / "new", image_size=(1, 1))
+    with pytest.warns(ReadingNote, match=r"not read: 1 file of other kinds: \.txt"):
+        table = read(tmp_path / "new", image_size=(1, 1))
     assert table.X.tolist() == [[1, 0, 0], [0, 1, 0]]
     assert (table.y, table.target, table.image_shape) == (None, None, (1, 1, 3))
     assert table.files == ("a.png", "b.png")
     assert "it comes without labels" in refusal(tmp_path / "new", target="label")
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.jpe", "a.JPEG", "a.pnm", "a.pbm"])
+def test_every_usual_name_of_an_image_counts(draw, tmp_path, name):
+    mode, kind = ("1", "PPM") if name.endswith("m") else ("RGB", "JPEG")
+    Image.new(mode, (4, 4), 1).save(tmp_path / name, kind)
+    assert read(tmp_path / name, image_size=(2, 2)).X.shape == (1, 12)
+
+
+def test_images_in_deeper_folders_have_the_label_of_the_outermost(draw, tmp_path):
+    for name in ("cat/1.png", "dog/9.png", "dog/summer/1.png", "dog/summer/beach/2.png", "dog/winter/1.png"):
+        draw(f"pets/{name}")
+    with pytest.warns(
+        ReadingNote, match=r"deeper folders \(dog/summer, dog/summer/beach, dog/winter\) have the label .*; 5 \.png"
+    ):
+        table = read(tmp_path / "pets", image_size=(1, 1))
+    assert table.y.tolist() == ["cat", *["dog"] * 4]
+    assert table.files == ("cat/1.png", "dog/9.png", "dog/summer/1.png", "dog/summer/beach/2.png", "dog/winter/1.png")
+
+
+def test_the_folder_of_an_archive_around_the_classes_is_no_class(draw, tmp_path):
+    draw("pets/pets/data/cat/1.png")
+    draw("pets/pets/data/dog/1.png")
+    table = read(tmp_path / "pets", image_size=(1, 1))
+    assert (table.name, table.y.tolist(), table.files) == ("pets", ["cat", "dog"], ("cat/1.png", "dog/1.png"))
+
+
+def test_parts_of_data_are_no_classes(draw, tmp_path):
+    draw("pets/train/cat/1.png")
+    draw("pets/test/cat/1.png")
+    assert "its folders are parts (test, train) of data; read one, as" in refusal(tmp_path / "pets")
+    assert read(tmp_path / "pets" / "train", image_size=(1, 1)).y.tolist() == ["cat"]
+
+
+def test_files_of_the_system_are_not_mentioned(draw, write, tmp_path):
+    draw("pets/cat/1.png")
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+        write(f"pets/cat/{name}", "")
+    assert len(read(tmp_path / "pets").X) == 1
 
 
 def test_a_single_image_is_one_row(draw):
@@ -461,6 +504,38 @@ def test_sixteen_bits_are_scaled_and_thirty_two_refused(draw):
     path = draw("deep.png", np.full((2, 2), 0x8000, np.uint16))
     assert read(path, image_size=(1, 1), gray=True).X.tolist() == [[pytest.approx(128 / 255)]]
     assert "32-bit pixels have no agreed range" in refusal(draw("float.tif", np.ones((2, 2), np.float32)))
+
+
+@pytest.mark.parametrize("top", [511, 1023, 4095, 16383, 65535])
+def test_pgm_of_more_than_8_bits_is_scaled_by_the_range_it_tells(write, top):
+    grays = np.arange(64).reshape(8, 8) * top // 63 * 3 // 4
+    path = write("g.pgm", b"P5\n8 8\n%d\n" % top + grays.astype(">u2").tobytes())
+    X = read(path, image_size=(8, 8), gray=True).X
+    np.testing.assert_allclose(X[0], grays.ravel() / top, atol=1 / 255)
+
+
+@pytest.mark.parametrize(("top", "range_"), [(4095, 4095), (3000, 4095), (300, 4095), (16000, 16383), (40000, 65535)])
+def test_16_bit_pixels_are_scaled_by_the_bits_that_they_use(draw, top, range_):
+    grays = (np.arange(64).reshape(8, 8) * top // 63).astype(np.uint16)
+    path = draw("g.png", grays)
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        table = read(path, image_size=(8, 8), gray=True)
+    np.testing.assert_allclose(table.X[0], grays.ravel() / range_, atol=1 / 255)
+    said = [str(each.message) for each in noted]
+    bits = (range_ + 1).bit_length() - 1
+    assert said == (
+        [] if bits == 16 else [f"g.png: 16-bit pixels of at most {top:,} are read as pixels of {bits} bits"]
+    )
+    assert read(draw("h.png", np.full((2, 2), 65535, np.uint16)), image_size=(1, 1)).X.tolist() == [[1, 1, 1]]
+
+
+def test_the_range_of_16_bit_pixels_is_that_of_all_images_of_a_folder(draw, tmp_path):
+    draw("a/dark.png", np.full((2, 2), 1000, np.uint16))
+    draw("a/light.png", np.full((2, 2), 65535, np.uint16))
+    draw("a/plain.png", np.full((2, 2), 100, np.uint8))
+    X = read(tmp_path / "a", image_size=(1, 1), gray=True).X
+    np.testing.assert_allclose(X.ravel(), [4 / 255, 1, 100 / 255], atol=1e-6)
 
 
 def test_a_photo_is_turned_as_its_camera_says(tmp_path):

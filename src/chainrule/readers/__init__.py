@@ -9,24 +9,30 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from chainrule import datasets
-from chainrule.readers import archives, delimited, feather, hdf5, idx, images, npz, parquet, records, sheets
+from chainrule.readers import archives, delimited, feather, hdf5, idx, images, npz, parquet, records, sheets, stream
 from chainrule.readers.common import (
+    PACKINGS,
+    Options,
     ReaderError,
     Source,
     Table,
     check_target,
+    opening,
     packed,
     regular,
     shown_name,
     standard_input,
+    unpacked,
     whole,
 )
 from chainrule.readers.frames import split
@@ -36,7 +42,7 @@ from chainrule.text import did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMATS", "IMAGES", "ReaderError", "Table", "read"]
+__all__ = ["FORMATS", "IMAGES", "ReaderError", "Table", "batches", "read"]
 
 FORMATS = (
     ".csv .tsv .txt .json .jsonl (also .gz .bz2 .xz .zst, or alone in a .zip), .xlsx, .parquet, .feather .arrow, .npz, "
@@ -86,7 +92,7 @@ def read(
     Image files come in the order of their names; in a folder, hidden files and other files are ignored.
     Raises ReaderError, for hostile files in bounded memory: a source may open to 64 times its size and 256 MiB.
     """
-    path = Path(source)
+    path, options = Path(source), Options(target, header, sheet, written)
     plain = path.name.lower().removesuffix(packing := packed(path))
     suffix = Path(plain).suffix
     is_idx = re.search(r"[-.]idx3-ubyte$", plain)
@@ -99,7 +105,7 @@ def read(
     if source == STANDARD_INPUT:
         given = standard_input()
         name = "t.json" if given.data.lstrip()[:1] in (b"{", b"[") else "t.csv"
-        return split(given.path, _frame(given, name, header, target, sheet, written), target)
+        return split(given.path, _frame(given, name, options), target)
     if not _exists(source):
         if str(source) in datasets.NAMES:
             return _bundled(str(source), target)
@@ -110,7 +116,7 @@ def read(
     if is_idx:
         return idx.read(path, target, labels)
     if suffix in (*_DELIMITERS, *_JSON) or (not packing and suffix in (*_SHEETS, *_ARROW, ".zip")):
-        return split(path, _frame(whole(path), plain, header, target, sheet, written), target)
+        return split(path, _frame(whole(path), plain, options), target)
     match path.suffix.lower():
         case ".parquet":
             return split(path, parquet.read(path), target)
@@ -124,21 +130,92 @@ def read(
     raise ReaderError(f"{path}: unknown format, wanted {FORMATS}")
 
 
-def _frame(
-    source: Source, name: str, header: bool | None, target: str | None, sheet: str | None, written: Collection[str]
-) -> "pd.DataFrame":
+def batches(
+    source: str | os.PathLike[str],
+    *,
+    rows: int = 65_536,
+    target: str | None = None,
+    image_size: tuple[int, int] = (64, 64),
+    gray: bool = False,
+    labels: str | os.PathLike[str] | None = None,
+    header: bool | None = None,
+    sheet: str | None = None,
+    written: Collection[str] = (),
+) -> Iterator[Table]:
+    """What `read` reads as Tables of at most so many rows, which together are that table.
+
+    Text, JSON lines, Parquet and Arrow, packed or by standard input, may be larger than the memory: from 32 MiB on, the
+    beginning of a text tells which columns there are and which are text, numbers are float64, and what stands below the
+    rows is not looked for.
+    """
+    path, options = Path(source), Options(target, header, sheet, written)
+    plain = path.name.lower().removesuffix(packing := packed(path))
+    suffix = Path(plain).suffix
+    if source == STANDARD_INPUT:
+        yield from _streamed(Path("standard input"), "", sys.stdin.buffer, 0, "", rows, options)
+    elif path.is_file() and suffix == ".parquet" and not packing:
+        yield from (split(path, part, target) for part in stream.of_parquet(path, rows))
+    elif path.is_file() and suffix in _ARROW and not packing:
+        yield from (split(path, part, target) for part in stream.of_arrow(path, rows))
+    elif path.is_file() and suffix in (*_DELIMITERS, *_JSON[1:]) and sheet is None:
+        size = regular(path)
+        with opening(path, PACKINGS.get(packing, "a file")), open(path, "rb") as raw:
+            yield from _streamed(path, plain, unpacked(raw, packing), size, packing, rows, options)
+    else:
+        table = read(
+            source,
+            target=target,
+            image_size=image_size,
+            gray=gray,
+            labels=labels,
+            header=header,
+            sheet=sheet,
+            written=written,
+        )
+        yield from _sliced(table, rows)
+
+
+def _streamed(
+    path: Path, name: str, file: IO[bytes], size: int, packing: str, rows: int, options: Options
+) -> Iterator[Table]:
+    """A text or records by and by; what is small at once, as `read` reads it."""
+    beginning = stream.beginning(path, file, size, packing)
+    if not name:
+        name = "t.json" if beginning.data.lstrip()[:1] in (b"{", b"[") else "t.csv"
+    if len(beginning.data) < stream.WHOLE:
+        yield from _sliced(split(path, _frame(beginning, name, options), options.target), rows)
+        return
+    if name.endswith(_JSON):
+        parts = stream.of_lines(beginning, file, bool(packing), rows, options)
+    else:
+        parts = stream.of_text(beginning, file, bool(packing), rows, _DELIMITERS[Path(name).suffix], options)
+    yield from (split(path, part, options.target) for part in parts)
+
+
+def _sliced(table: Table, rows: int) -> Iterator[Table]:
+    for start in range(0, len(table.X), rows):
+        some = slice(start, start + rows)
+        yield replace(
+            table,
+            X=table.X[some],
+            y=None if table.y is None else table.y[some],
+            files=table.files and table.files[some],
+        )
+
+
+def _frame(source: Source, name: str, options: Options) -> "pd.DataFrame":
     """The table in a file that has been read, by its name."""
     suffix = Path(name.lower()).suffix
     if suffix == ".zip":
         source, name = archives.table(source, (*_DELIMITERS, *_JSON, *_SHEETS, *_ARROW))
-        return _frame(source, name, header, target, sheet, written)
+        return _frame(source, name, options)
     if suffix in _SHEETS:
-        return sheets.read(source, header, target, sheet)
+        return sheets.read(source, options)
     if suffix in _JSON:
-        return records.read(source, suffix != ".json", target)
+        return records.read(source, suffix != ".json", options.target)
     if suffix in _ARROW:
         return feather.read(source)
-    return delimited.read(source, _DELIMITERS[suffix], header, target, written)
+    return delimited.read(source, _DELIMITERS[suffix], options).frame()
 
 
 def _exists(source: str | os.PathLike[str]) -> bool:

@@ -6,7 +6,7 @@ import lzma
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,16 @@ class Table:
     files: tuple[str, ...] | None = None  # of each row, as class/name.png (see shown_name), when rows are image files
 
 
+@dataclass(frozen=True)
+class Options:
+    """What the caller says of a table; see readers.read."""
+
+    target: str | None = None
+    header: bool | None = None
+    sheet: str | None = None
+    written: Collection[str] = ()
+
+
 def shown_name(path: Path) -> str:
     r"""The name of a file or folder as text, which no name has to be: \xff for a byte that is no UTF-8."""
     return os.fsencode(path.name).decode(errors="backslashreplace")
@@ -84,18 +94,20 @@ def regular(path: Path) -> int:
     return status.st_size
 
 
-def size_limit(size: int) -> int:
-    """Bytes of memory that a file of this size may take: TIMES its size + MORE, at most half of this machine's."""
+def size_limit(size: int, at_once: bool = True) -> int:
+    """Bytes that a file of this size may open to: TIMES its size + MORE, at once at most half of the memory."""
     most = TIMES * size + MORE
+    if not at_once:
+        return most
     try:
         return min(most, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
     except (AttributeError, OSError, ValueError):  # not every system tells
         return most
 
 
-def check_size(path: Path, opened: int, size: int, what: str = "it") -> None:
-    """Refuse what would take more memory than a file of this size may. opened, size: bytes, in memory and on disk."""
-    if opened > (limit := size_limit(size)):
+def check_size(path: Path, opened: int, size: int, what: str = "it", at_once: bool = True) -> None:
+    """Refuse what would open to more than a file of this size may. opened, size: bytes, in memory and on disk."""
+    if opened > (limit := size_limit(size, at_once)):
         raise ReaderError(
             f"{path}: {what} opens to {opened / MIB:,.0f} MiB or more from {size / MIB:,.3f} MiB on disk, wanted "
             f"at most {limit / MIB:,.0f} MiB ({TIMES} times its size and {MORE // MIB} MiB, half of the memory); "

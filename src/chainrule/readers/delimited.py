@@ -3,16 +3,17 @@
 import io
 import re
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from chainrule.errors import ReadingNote
 from chainrule.readers import encoding, layout
-from chainrule.readers.common import MIB, ReaderError, Source, check_size, opening
+from chainrule.readers.common import MIB, Options, ReaderError, Source, check_size, opening
 from chainrule.readers.frames import BLANKS, MISSING, are_totals, check_names, finished, named
 
 if TYPE_CHECKING:
@@ -24,10 +25,17 @@ _THOUSANDS = r"[-+]?(?:[1-9]\d{0,2}(?:\.\d{3})*|0)"
 _ZEROS = re.compile(rb"0\d+(\.\d*)?([eE][-+]?\d+)? *\"? *([\r\n,;\t|]|$)")
 
 
+class Readable(Protocol):
+    """What can be read some bytes at a time."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most so many."""
+
+
 class Joined(io.RawIOBase):
     """Pieces of bytes, and at the end perhaps a file, one after the other, without a copy of them."""
 
-    def __init__(self, *pieces: bytes | memoryview, file: IO[bytes] | None = None) -> None:
+    def __init__(self, *pieces: bytes | memoryview, file: Readable | None = None) -> None:
         self._pieces, self._file = [memoryview(piece) for piece in pieces if len(piece)], file
 
     def readable(self) -> bool:
@@ -47,76 +55,77 @@ class Joined(io.RawIOBase):
         return len(piece)
 
 
-def read(
-    source: Source, seps: str, header: bool | None = None, target: str | None = None, written: Collection[str] = ()
-) -> "pd.DataFrame":
-    """The table in a text. seps: the delimiters that it may have.
+@dataclass(frozen=True)
+class Text:
+    """A text in UTF-8, and where in it the table is: see layout.Layout."""
 
-    target: the column in which only empty cells are missing. written: columns that are text even where all is numbers.
-    """
-    data = encoding.utf8(source)
+    source: Source
+    data: bytes
+    found: layout.Layout
+    begin: int  # bytes before the first row
+    options: Options
+
+    def rows(self, raw: io.RawIOBase, dtype: Mapping[int, Any] | None = None, **options: Any) -> Any:
+        """What pandas makes of rows, the columns called by their numbers."""
+        import pandas as pd
+
+        names, target = self.found.names, named(self.options.target, self.found.names)
+        return pd.read_csv(
+            io.TextIOWrapper(io.BufferedReader(raw, MIB), "utf-8", newline=""),
+            sep=self.found.sep,
+            header=None,
+            names=list(range(len(names))),
+            dtype={i: str for i, name in enumerate(names) if name in self.options.written} | dict(dtype or {}),
+            na_values={i: BLANKS if name == target else MISSING for i, name in enumerate(names)},
+            keep_default_na=False,
+            skipinitialspace=True,
+            low_memory=False,
+            **options,
+        )
+
+    def frame(self, complete: bool = True) -> "pd.DataFrame":
+        """The table. complete: whether the text ends here, perhaps with what is no row."""
+        data, begin, path = memoryview(self.data), self.begin, self.source.path
+        ending = (
+            layout.ending(self.data, begin, self.found) if complete else layout.Ending(len(data), [], [], len(data))
+        )
+
+        def table(end: int, columns: Collection[int] | None = None, dtype: Any = None) -> "pd.DataFrame":
+            # As many lines as in the file, so that errors count right.
+            rows = Joined(b"\n" * self.found.lines, data[begin:end])
+            return cast("pd.DataFrame", self.rows(rows, dtype, usecols=columns))
+
+        with opening(path, "a table"), np.errstate(invalid="ignore"):  # of infinity, as of NaN
+            frame, end = table(ending.end), ending.end
+            if ending.totals and not are_totals(frame, ending.totals):
+                frame, end = table(ending.totals_end), ending.totals_end
+            frame = _exact(frame, partial(table, end))
+            frame = _as_written(frame, partial(table, end), self.data[begin:end], self.found.sep)
+            totals = ending.totals if end < ending.totals_end else []
+            for note in [*self.found.notes, *layout.said_below(totals, ending.remarks)]:
+                warnings.warn(f"{path}: {note}", ReadingNote, stacklevel=5)
+            return finished(frame, self.found.names)
+
+
+def read(source: Source, seps: str, options: Options) -> Text:
+    """Look at a text for its table. seps: the delimiters that it may have."""
+    path, data = source.path, encoding.utf8(source)
     # While it reads, pandas keeps some 32 bytes for each field beside the text itself.
-    check_table = partial(check_size, source.path, size=source.size, what="as a table it")
+    check_table = partial(check_size, path, size=source.size, what="as a table it")
     lines = data.count(b"\n") + data.count(b"\r")
     check_table(32 * lines + 2 * len(data))
     beginning = data[:_BEGINNING].decode(errors="ignore")
-    found = head(source, beginning, seps, header, target)
+    if len(data) > _BEGINNING and not re.search(r"[\r\n]", beginning.lstrip()):
+        raise ReaderError(f"{path}: its first {_BEGINNING:,} characters have no whole header line")
+    found = layout.find(beginning, seps, options.header, options.target)
     check_table(32 * (lines + data.count(found.sep.encode())) + 2 * len(data))
-    begin = len(beginning[: found.begin].encode())
-    ending = layout.ending(data, begin, found)
-
-    def table(end: int, columns: Collection[int] | None = None, dtype: Any = None) -> "pd.DataFrame":
-        rows = Joined(b"\n" * found.lines, memoryview(data)[begin:end])
-        return rows_of(rows, found, target, written, usecols=columns, dtype=dtype)
-
-    with opening(source.path, "a table"), np.errstate(invalid="ignore"):  # of infinity, as of NaN
-        frame, end = table(ending.end), ending.end
-        if ending.totals and not are_totals(frame, ending.totals):
-            frame, end = table(ending.totals_end), ending.totals_end
-        frame = _exact(frame, partial(table, end))
-        frame = _as_written(frame, partial(table, end), data[begin:end], found.sep)
-        totals = ending.totals if end < ending.totals_end else []
-        for note in [*found.notes, *layout.said_below(totals, ending.remarks)]:
-            warnings.warn(f"{source.path}: {note}", ReadingNote, stacklevel=4)
-        return finished(frame, found.names)
-
-
-def head(source: Source, beginning: str, seps: str, header: bool | None, target: str | None) -> layout.Layout:
-    """Where the table begins that a text begins with; what cannot be a table is refused."""
-    if len(beginning) >= _BEGINNING - 4 and not re.search(r"[\r\n]", beginning.lstrip()):
-        raise ReaderError(f"{source.path}: its first {_BEGINNING:,} characters have no whole header line")
-    found = layout.find(beginning, seps, header, target)
     if not any(found.names):
-        raise ReaderError(f"{source.path}: the file is empty, wanted a header line and rows")
+        raise ReaderError(f"{path}: the file is empty, wanted a header line and rows")
     # pandas would silently take the surplus of the first row for an index, and shift every column by one.
     if len(found.first) > len(found.names):
-        raise ReaderError(
-            f"{source.path}: the first row has {len(found.first)} fields, the header has {len(found.names)}"
-        )
-    check_names(source.path, found.names)
-    return found
-
-
-def rows_of(
-    raw: io.RawIOBase, found: layout.Layout, target: str | None, written: Collection[str], dtype: Any, **options: Any
-) -> Any:
-    """What pandas makes of rows, the columns called by their numbers."""
-    import pandas as pd
-
-    text = io.TextIOWrapper(io.BufferedReader(raw, MIB), "utf-8", newline="")
-    target, numbers = named(target, found.names), range(len(found.names))
-    return pd.read_csv(
-        text,
-        sep=found.sep,
-        header=None,
-        names=list(numbers),
-        dtype={i: str for i in numbers if found.names[i] in written} if dtype is None else dtype,
-        na_values={i: BLANKS if found.names[i] == target else MISSING for i in numbers},
-        keep_default_na=False,
-        skipinitialspace=True,
-        low_memory=False,
-        **options,
-    )
+        raise ReaderError(f"{path}: the first row has {len(found.first)} fields, the header has {len(found.names)}")
+    check_names(path, found.names)
+    return Text(source, data, found, len(beginning[: found.begin].encode()), options)
 
 
 def _exact(frame: "pd.DataFrame", table: Any) -> "pd.DataFrame":

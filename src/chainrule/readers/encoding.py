@@ -23,19 +23,22 @@ _ADVICE = "save it as UTF-8 if it looks wrong"
 
 def utf8(source: Source) -> bytes:
     """The text of a source in UTF-8, without a byte order mark."""
-    data, encoding = source.data, told(source)
-    if encoding in ("utf-8", "utf-8-sig"):
-        with suppress(UnicodeDecodeError):
-            data.decode()
-            return data.removeprefix(codecs.BOM_UTF8)
-    elif encoding:
-        with suppress(UnicodeDecodeError):
-            text = data.decode(encoding)
-            if encoding in _MARKS.values():
-                return text.encode()
-            if not _CONTROLS.search(text):
-                _warn(source, encoding.upper())
-                return text.encode()
+    name = codec(source)
+    if name in ("utf-8", "utf-8-sig"):
+        return source.data.removeprefix(codecs.BOM_UTF8)
+    return source.data.decode(name).encode()
+
+
+def codec(source: Source, complete: bool = True) -> str:
+    """The encoding of a text, in the words of Python. complete: whether the text is more than the beginning of one."""
+    data, encoding = source.data, _told(source)
+    with suppress(UnicodeDecodeError):
+        text = codecs.getincrementaldecoder(encoding)().decode(data, complete)
+        if encoding in ("utf-8", *_MARKS.values()):
+            return encoding
+        if not _CONTROLS.search(text):
+            _warn(source, encoding.upper())
+            return encoding
     if len(_EBCDIC.findall(data[:1000])) > 0.95 * len(data[:1000]):
         raise ReaderError(f"{source.path}: looks like EBCDIC; save it as UTF-8")
     # Bytes that no text in Windows-1252 has.
@@ -44,10 +47,10 @@ def utf8(source: Source) -> bytes:
             f"{source.path}: binary data or an unknown encoding, wanted a table in UTF-8, UTF-16 or UTF-32"
         )
     _warn(source, "Windows-1252")
-    return data.decode("cp1252").encode()
+    return "cp1252"
 
 
-def told(source: Source) -> str:
+def _told(source: Source) -> str:
     """The encoding that the first bytes tell, by a mark or by zeros; utf-8 if by neither."""
     data = source.data
     marked = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "")

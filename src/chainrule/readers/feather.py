@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,45 +23,55 @@ _LENGTH, _BUFFERS, _PACKING = 0, 2, 3  # of a batch
 
 def read(source: Source) -> "pd.DataFrame":
     """The table in a file of Arrow, in its file or its stream format. Columns of lists and the like are left out."""
-    path, data = source.path, source.data
+    with opening(source.path, "Arrow"):
+        import pyarrow as pa
+
+        rows, parts = 0, []
+        for batch in batches(source.path, pa.py_buffer(source.data), source.size):
+            rows += batch.num_rows
+            parts.append(batch)
+            check_size(source.path, 8 * rows * batch.num_columns, source.size)
+        if not parts:
+            raise ReaderError(f"{source.path}: no examples, it has no rows")
+        return arrow.frame(source.path, pa.Table.from_batches(parts))
+
+
+def batches(path: Path, data: Any, size: int, at_once: bool = True) -> "Iterator[pa.RecordBatch]":
+    """The batches in a buffer of Arrow. at_once: whether the memory must suffice for all of it."""
     with opening(path, "Arrow"):
         import pyarrow as pa
 
         # A file is a stream behind a mark of 8 bytes; its footer, which could point anywhere, is not needed.
-        stream = pa.py_buffer(data)[8 if data.startswith(b"ARROW1") else 0 :]
+        stream = data[8:] if data[:6].to_pybytes() == b"ARROW1" else data
         opened = 0
         for message in pa.ipc.MessageReader.open_stream(stream):
             if message.type in ("record batch", "dictionary"):
                 try:
-                    opened += sum(_sizes(message.metadata.to_pybytes(), message.body))
+                    unpacked = sum(_sizes(message.metadata.to_pybytes(), message.body))
                 except (IndexError, struct.error):
                     raise ReaderError(f"{path}: a message of this Arrow file is damaged; write it anew") from None
-                check_size(path, opened, source.size)
-        batches, rows = [], 0
+                opened += unpacked
+                check_size(path, unpacked, size)
+                check_size(path, opened, size, at_once=at_once)
         with pa.ipc.open_stream(stream) as reader:
             schema = arrow.plain(path, reader.schema, 0)
             for batch in reader:
-                rows += batch.num_rows
-                batches.append(batch.select(schema.names))
-                check_size(path, 8 * rows * len(schema.names), source.size)
-        table = pa.Table.from_batches(batches, schema)
-        for column in table.columns:
-            column.validate(full=True)
-        check_size(path, sum(map(_text, table.columns)), source.size, "its text")
-        return arrow.frame(path, table)
+                batch = batch.select(schema.names)
+                batch.validate(full=True)
+                check_size(path, 8 * batch.num_rows * batch.num_columns, size)
+                check_size(path, sum(map(_text, batch.columns)), size, "its text")
+                yield batch
 
 
-def _text(column: "pa.ChunkedArray") -> int:
+def _text(column: "pa.Array") -> int:
     """Bytes of the text of a column whose rows may stand for the same text of the file."""
     import pyarrow as pa
 
     if column.type not in (pa.string_view(), pa.binary_view()):
         return 0
-    length = 0
-    for chunk in column.chunks:  # for each row 16 bytes, the first four of which are its length
-        lengths = np.frombuffer(chunk.buffers()[1], np.int32)[::4][chunk.offset : chunk.offset + len(chunk)]
-        length += int(lengths[chunk.is_valid().to_numpy(zero_copy_only=False)].sum(dtype=np.int64))
-    return length
+    # For each row 16 bytes, the first four of which are its length.
+    lengths = np.frombuffer(column.buffers()[1], np.int32)[::4][column.offset : column.offset + len(column)]
+    return int(lengths[column.is_valid().to_numpy(zero_copy_only=False)].sum(dtype=np.int64))
 
 
 def _sizes(message: bytes, body: Any) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -9,10 +10,12 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.errors import ReadingNote
 from chainrule.readers.arrays import pixels
 from chainrule.readers.common import (
     MIB,
@@ -27,12 +30,22 @@ from chainrule.readers.common import (
 )
 from chainrule.text import first_few
 
-IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+IMAGES = (
+    *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"),
+    ".webp",
+)
 # Of Pillow's many formats these only, whatever the name of a file says: PostScript, say, it would hand to a program.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _PER_BYTE, _MORE = 2048, 1 << 28  # pixels to decode, again in each scan of a JPEG: so many for a byte, and so many more
 _LARGE = 16 * MIB  # pixels, from which images are decoded one at a time, so that they do not fill the memory together
 _large = Lock()
+_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+_SYSTEM = ("desktop.ini", "thumbs.db")  # files of no concern to anybody
+_BITS = (12, 14, 16)  # of cameras, in pixels of 16 bits
+
+
+# The pixels of an image, and where they have 16 bits its highest value, else 0.
+_Image = tuple[NDArray[Any], int]
 
 
 class _Work:
@@ -53,35 +66,96 @@ class _Work:
 
 
 def folder(path: Path, target: str | None, size: tuple[int, int], gray: bool) -> Table:
-    """The images of a folder, or of its sub-folders, whose names are then the labels."""
+    """The images of a folder, or of its sub-folders, whose names are then the labels.
+
+    Images in folders deeper down have the label of the outermost one, as in torchvision's ImageFolder.
+    """
+    name = shown_name(path.resolve())
     with opening(path, "a folder"):
-        classes = {shown_name(p): _image_files(p) for p in _visible(path) if p.is_dir()}
-        loose = _image_files(path)
-    if loose and not any(classes.values()):
-        check_target(path, target, None)
-        return table(shown_name(path.resolve()), loose, size, gray)
-    if loose:
+        path = _unwrapped(path)
+        ignored: list[Path] = []
+        inner = [folder for folder in _visible(path) if folder.is_dir()]
+        classes = {shown_name(folder): _image_files(folder, True, ignored) for folder in inner}
+        if (
+            len(inner) > 1
+            and classes.keys() <= _PARTS
+            and any(p.is_dir() for folder in inner for p in _visible(folder))
+        ):
+            raise ReaderError(f"{path}: its folders are parts ({', '.join(classes)}) of data; read one, as {inner[0]}")
+        loose = _image_files(path, False, ignored)
+    if loose and any(classes.values()):
         raise ReaderError(f"{path}: images both in it and in its sub-folders, move {loose[0].name}")
-    if not any(classes.values()):
-        raise ReaderError(f"{path}: no images ({' '.join(IMAGES)}) in this folder or its sub-folders")
-    if empty := [c for c, files in classes.items() if not files]:
+    if not loose and not any(classes.values()):
+        raise ReaderError(f"{path}: no images ({' '.join(IMAGES)}) in this folder or its sub-folders{_said(ignored)}")
+    if not loose and (empty := [c for c, files in classes.items() if not files]):
         raise ReaderError(
-            f"{path}: no images in the class folder {first_few(empty, quoted=True)}; add some, or remove it"
+            f"{path}: no images in the class folder {first_few(empty, quoted=True)}{_said(ignored)}; add some, or "
+            "remove it"
         )
-    check_target(path, target, "label")
+    check_target(path, target, None if loose else "label")
+    if ignored:
+        warnings.warn(f"{path}: not read:{_said(ignored)[1:]}", ReadingNote, stacklevel=3)
+    if loose:
+        return table(name, loose, size, gray)
+    deeper = {"/".join(map(_shown, file.relative_to(path).parts[:-1])) for file in chain(*classes.values())}
+    if deeper := deeper - classes.keys():
+        kinds = Counter(file.suffix.lower() for file in chain(*classes.values()))
+        counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        note = (
+            f"images in deeper folders ({first_few(sorted(deeper), 3)}) have the label of the outermost one; {counted}"
+        )
+        warnings.warn(f"{path}: {note}", ReadingNote, stacklevel=3)
     y = np.repeat(list(classes), [len(files) for files in classes.values()])
     files = list(chain.from_iterable(classes.values()))
-    names = tuple(f"{shown_name(file.parent)}/{shown_name(file)}" for file in files)
-    return replace(table(shown_name(path.resolve()), files, size, gray), y=y, target="label", files=names)
+    names = tuple("/".join(map(_shown, file.relative_to(path).parts)) for file in files)
+    return replace(table(name, files, size, gray), y=y, target="label", files=names)
+
+
+def _shown(part: str) -> str:
+    return shown_name(Path(part))
+
+
+def _unwrapped(path: Path) -> Path:
+    """The folder with the classes in it, which archives often have in one more folder."""
+    while len(inside := _visible(path)) == 1 and inside[0].is_dir() and not inside[0].is_symlink():
+        deeper = _visible(inside[0])
+        if not any(each.is_dir() for each in deeper) or any(_is_image(each) for each in deeper):
+            break
+        path = inside[0]
+    return path
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGES and path.is_file()
 
 
 def _visible(path: Path) -> list[Path]:
     return sorted((p for p in path.iterdir() if p.name[0] != "."), key=lambda p: p.name)
 
 
-def _image_files(path: Path) -> list[Path]:
-    with opening(path, "a folder"):
-        return [p for p in _visible(path) if p.suffix.lower() in IMAGES and p.is_file()]
+def _image_files(path: Path, deep: bool, ignored: list[Path]) -> list[Path]:
+    """The images of a folder, in the order of their names; what is none of ours is added to the ignored.
+
+    deep: also those in the folders within it, but not where a link leads to, which could be a circle.
+    """
+    files = []
+    for each in _visible(path):
+        if each.is_dir():
+            if deep and not each.is_symlink():
+                files += _image_files(each, True, ignored)
+        elif _is_image(each):
+            files.append(each)
+        elif each.is_file() and each.name.lower() not in _SYSTEM:
+            ignored.append(each)
+    return files
+
+
+def _said(ignored: Sequence[Path]) -> str:
+    """`; 3 files of other kinds: .heic, .txt`, or nothing."""
+    if not ignored:
+        return ""
+    kinds = sorted({file.suffix.lower() or shown_name(file) for file in ignored})
+    return f"; {len(ignored)} file{'s' * (len(ignored) > 1)} of other kinds: {first_few(kinds, 5)}"
 
 
 def table(name: str, files: Sequence[Path], size: tuple[int, int], gray: bool) -> Table:
@@ -101,7 +175,7 @@ def table(name: str, files: Sequence[Path], size: tuple[int, int], gray: bool) -
 
         work = _Work(files)
 
-        def image(file: Path) -> NDArray[np.uint8]:
+        def image(file: Path) -> _Image:
             return _image(file, size, gray, work)
 
         with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
@@ -109,12 +183,24 @@ def table(name: str, files: Sequence[Path], size: tuple[int, int], gray: bool) -
                 images = pool.map(image, files)
             except RuntimeError:  # the system refuses a thread
                 images = map(image, files)
-            stack = np.stack(list(images))
+            read = list(images)
+    stack = np.stack(_of_8_bits(name, read))
     X, image_shape = pixels(stack)
     return Table(name, X, None, None, image_shape, tuple(map(shown_name, files)))
 
 
-def _image(file: Path, size: tuple[int, int], gray: bool, work: _Work) -> NDArray[np.uint8]:
+def _of_8_bits(name: str, images: Sequence[_Image]) -> list[NDArray[np.uint8]]:
+    """The images with 16-bit pixels scaled by the range that all of them have together, to 8 bits."""
+    highest = max((top for _, top in images), default=0)
+    bits = next(bits for bits in _BITS if highest < 1 << bits)
+    if highest > 0 and bits < 16:
+        note = f"16-bit pixels of at most {highest:,} are read as pixels of {bits} bits"
+        warnings.warn(f"{name}: {note}", ReadingNote, stacklevel=4)
+    scale = 255 / ((1 << bits) - 1)
+    return [np.rint(pixels * scale).astype(np.uint8) if top else pixels.astype(np.uint8) for pixels, top in images]
+
+
+def _image(file: Path, size: tuple[int, int], gray: bool, work: _Work) -> _Image:
     with opening(file, "an image"):
         from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -134,12 +220,17 @@ def _image(file: Path, size: tuple[int, int], gray: bool, work: _Work) -> NDArra
             work.spend(file, opened.width * opened.height * max(1, scans))
             with _large if opened.width * opened.height > _LARGE else nullcontext():
                 image = ImageOps.exif_transpose(opened)
+                if image.mode == "I" and opened.format == "PPM":  # Pillow brings those of 9 to 16 bits to 16
+                    image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
                 if image.mode in ("I", "F"):
                     raise ReaderError(f"{file}: 32-bit pixels have no agreed range; save it with 8 or 16 bits")
                 if image.mode.startswith("I;16"):  # convert would clip at 255 instead of scaling
-                    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+                    values = np.asarray(image, dtype=np.float32)
+                    resized = np.asarray(Image.fromarray(values).resize(size[::-1])).clip(0, values.max())
+                    deep = np.rint(resized).astype(np.uint16)
+                    return deep if gray else np.repeat(deep[..., None], 3, axis=2), int(values.max())
                 if image.has_transparency_data:  # convert would show the colors of pixels that are fully transparent
                     image = image.convert("RGBA")
                     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
                 image = image.convert("L" if gray else "RGB").resize(size[::-1])
-                return np.asarray(image, dtype=np.uint8)
+                return np.asarray(image, dtype=np.uint8), 0

@@ -9,6 +9,7 @@ from chainrule.readers.common import MIB, ReaderError, check_size, opening, regu
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _MOST_ROWS = 65_536  # at a time
 _MOST_PIECES = 250_000  # columns of all batches, beside one for each 64 bytes of the file: each takes some 10 µs
@@ -23,38 +24,45 @@ _UNPACKED, _PAGE = 2, 3  # in the header of a page: its bytes after and before t
 
 def read(path: Path) -> "pd.DataFrame":
     """The table in a file; a named index is a column of it. Columns of lists and the like are left out."""
-    size = regular(path)
+    parts, opened, size = [], 0, regular(path)
+    for batch in batches(path):
+        parts.append(batch)
+        opened += max(batch.nbytes, 8 * batch.num_rows * batch.num_columns)
+        check_size(path, opened, size)
+    if not parts:
+        raise ReaderError(f"{path}: no examples, it has no rows")
     with opening(path, "Parquet"):
         import pyarrow as pa
+
+        return arrow.frame(path, pa.Table.from_batches(parts))
+
+
+def batches(path: Path, most: int = _MOST_ROWS, at_once: bool = True) -> "Iterator[pa.RecordBatch]":
+    """The table some rows at a time. at_once: whether the memory must suffice for all of it."""
+    size = regular(path)
+    with opening(path, "Parquet"), open(path, "rb") as raw:
         from pyarrow import parquet
 
-        with open(path, "rb") as raw:
-            raw.seek(max(0, size - 4))
-            if raw.read() == b"PARE":
-                raise _encrypted(path)
-            about = parquet.read_metadata(raw)
-            schema = arrow.plain(path, about.schema.to_arrow_schema(), about.num_rows)
-            try:
-                rows = max(1, min(_MOST_ROWS, size_limit(size) // _row(path, raw, size)))
-            except ReaderError:
-                raise
-            except (AttributeError, LookupError, TypeError, ValueError):
-                raise ReaderError(f"{path}: the footer of this Parquet file, or a page, is damaged") from None
-            if about.num_rows / rows * len(schema) > _MOST_PIECES + size // 64:
-                raise ReaderError(
-                    f"{path}: texts as long as its longest could stand in each of the {about.num_rows:,} rows, so that "
-                    f"{rows:,} fit into the memory at a time; save it in parts, or without the long texts"
-                )
-            batches, opened = [], 0
-            for batch in parquet.ParquetFile(raw, metadata=about).iter_batches(rows, columns=schema.names):
-                batches.append(batch)
-                opened += max(batch.nbytes, 8 * batch.num_rows * batch.num_columns)
-                check_size(path, opened, size)
-        table = pa.Table.from_batches(batches, schema)
-        return arrow.frame(path, table)
+        raw.seek(max(0, size - 4))
+        if raw.read() == b"PARE":
+            raise _encrypted(path)
+        about = parquet.read_metadata(raw)
+        schema = arrow.plain(path, about.schema.to_arrow_schema(), about.num_rows)
+        try:
+            rows = max(1, min(most, size_limit(size) // _row(path, raw, size, at_once)))
+        except ReaderError:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise ReaderError(f"{path}: the footer of this Parquet file, or a page, is damaged") from None
+        if about.num_rows / rows * len(schema) > _MOST_PIECES + size // 64:
+            raise ReaderError(
+                f"{path}: texts as long as its longest could stand in each of the {about.num_rows:,} rows, so that "
+                f"{rows:,} fit into the memory at a time; save it in parts, or without the long texts"
+            )
+        yield from parquet.ParquetFile(raw, metadata=about).iter_batches(rows, columns=schema.names)
 
 
-def _row(path: Path, raw: BinaryIO, size: int) -> int:
+def _row(path: Path, raw: BinaryIO, size: int, at_once: bool) -> int:
     """Bytes that one row may come to: in a column of texts the largest page, which could be one text for all rows.
 
     Each page says what it unpacks to, whatever the file says of it elsewhere; the sum is limited by the file's size.
@@ -78,7 +86,7 @@ def _row(path: Path, raw: BinaryIO, size: int) -> int:
                 raise ReaderError(f"{path}: columns lie in the same place of the file; write it anew")
             for page in _pages(raw, start, start + about[_PACKED]):
                 unpacked += page
-                check_size(path, unpacked, size)
+                check_size(path, unpacked, size, at_once=at_once)
                 if about[_TYPE] == _TEXT:
                     widths[j] = max(widths[j], page)
     return sum(widths)

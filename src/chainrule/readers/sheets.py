@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ReadingNote
 from chainrule.readers import archives, layout
-from chainrule.readers.common import ReaderError, Source, check_size, opening
+from chainrule.readers.common import Options, ReaderError, Source, check_size, opening
 from chainrule.readers.frames import are_totals, as_text, check_names, column, finished, named
 from chainrule.text import did_you_mean, first_few
 
@@ -24,8 +24,8 @@ _EACH = 40  # bytes that Python has for a cell beside its text
 _ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#SPILL!", "#CALC!")
 
 
-def read(source: Source, header: bool | None, target: str | None, sheet: str | None) -> "pd.DataFrame":
-    """The table on a sheet, by its name or number; without one, on the first sheet that is not empty."""
+def read(source: Source, options: Options) -> "pd.DataFrame":
+    """The table on a sheet: on the first that is shown and not empty, if none is asked for."""
     if source.data.startswith(b"\xd0\xcf\x11\xe0"):
         raise ReaderError(f"{source.path}: has a password or is an old .xls file; save it as .xlsx without a password")
     with opening(source.path, "Excel"):
@@ -38,8 +38,8 @@ def read(source: Source, header: bool | None, target: str | None, sheet: str | N
             book = openpyxl.load_workbook(io.BytesIO(source.data), read_only=True, data_only=True, keep_links=False)
             budget = [_MOST_CELLS + source.size // 2]
             every = {each.title: each for each in book.worksheets}
-            if sheet is not None:
-                return _table(source, list(_rows(source, _named(source, every, sheet), budget)), header, target)
+            if options.sheet is not None:
+                return _table(source, list(_rows(source, _named(source, every, options.sheet), budget)), options)
             shown = {title: each for title, each in every.items() if each.sheet_state == "visible"}
             full: dict[str, list[Row]] = {}
             for title, each in (shown or every).items():
@@ -52,7 +52,7 @@ def read(source: Source, header: bool | None, target: str | None, sheet: str | N
         if others:
             note = f"read is the sheet {title!r}, not {first_few(others, 5, quoted=True)}; say sheet= for another"
             warnings.warn(f"{source.path}: {note}", ReadingNote, stacklevel=4)
-        return _table(source, full[title], header, target)
+        return _table(source, full[title], options)
 
 
 def _named(source: Source, sheets: dict[str, Any], name: str) -> Any:
@@ -94,12 +94,14 @@ def _value(cell: Any) -> Any:
     return None if not cell or cell in _ERRORS else cell
 
 
-def _table(source: Source, rows: list[Row], header: bool | None, target: str | None) -> "pd.DataFrame":
+def _table(source: Source, rows: list[Row], options: Options) -> "pd.DataFrame":
     """Where on a sheet the table is, and its columns."""
     left = min((next(i for i, cell in enumerate(row) if cell is not None) for row in rows if row), default=0)
     rows = [row[left:] for row in rows]
     texts = [["" if cell is None else as_text(cell) for cell in row] for row in rows[: layout.LOOKED_AT]]
-    found = layout.arranged([layout.Row(cells, i, i) for i, cells in enumerate(texts, 1) if cells], header, target)
+    found = layout.arranged(
+        [layout.Row(cells, i, i) for i, cells in enumerate(texts, 1) if cells], options.header, options.target
+    )
     body = rows[found.lines :]
     width = max(len(found.names), *map(len, body), 0)
     names = [*found.names, *[""] * (width - len(found.names))]
@@ -108,7 +110,7 @@ def _table(source: Source, rows: list[Row], header: bool | None, target: str | N
     last = [["" if cell is None else as_text(cell) for cell in row] or [""] for row in body[1:][-layout.MOST_BELOW :]]
     remarks, totals = layout.below(last, width)
     body = [row for row in body[: len(body) - len(remarks)] if row]
-    target = named(target, names)
+    target = named(options.target, names)
 
     def frame(body: list[Row]) -> "pd.DataFrame":
         import pandas as pd
