@@ -11,6 +11,10 @@ import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor, activations, plots
 from chainrule.estimators.display import CostCurveDisplay, FirstLayerDisplay, NetworkDisplay
 from chainrule.plots import diagram, style
+from chainrule.tabular.calibration import Bin, Reliability
+from chainrule.tabular.effects import Effect
+from chainrule.tabular.explanation import Contribution, Explanation
+from chainrule.tabular.importance import Importance, Importances
 from chainrule.working.trace import trace
 from support.pictures import assert_readable
 
@@ -61,6 +65,36 @@ def words(ax):
     return [text.get_text() for text in ax.findobj(matplotlib.text.Text) if text.get_text().strip()]
 
 
+# What chainrule.tabular finds, made up.
+BINS = tuple(Bin(said, said**1.3, said**1.3 * 0.8, said**1.3 * 0.8 + 0.2, 30) for said in np.linspace(0.05, 0.95, 10))
+SAID = Reliability(BINS, 0.04, 300, "a class with a rather long name and a $")
+MATTERED = Importances(
+    "log loss", 0.411, 300, tuple(Importance(f"column {i} of ${i}", 9.0 - i, 8.0 - i, 10.0 - i) for i in range(18))
+)
+MOVED = Explanation("yes", 0.3, 0.42, (Contribution("Sex", "female", 0.1), Contribution("Age", np.nan, -0.22)), 100)
+CHANGES = [(-1) ** i * 20_000.0 / (i + 1) for i in range(25)]
+MUCH_MOVED = Explanation(
+    None,
+    150_000 + sum(CHANGES),
+    150_000.0,
+    tuple(Contribution(f"column ${i}", "$ 7", c) for i, c in enumerate(CHANGES)),
+    0,
+)
+DAYS = pd.date_range("2019-01-05", periods=20, freq="37D").to_numpy()
+
+
+def curve(values, missing=0.4):
+    p = len(values)
+    rows = np.sin(np.arange(p) / 4) + np.linspace(0, 1, 12)[:, None]
+    return Effect("when it was $old", "yes", values, np.full(p, 1 / p), rows.mean(axis=0), rows, rows[0], missing)
+
+
+def levels(p):
+    rows = np.random.default_rng(0).normal(size=(12, p)) * 1000
+    names = np.array([f"name of $ {i}" for i in range(p)])
+    return Effect("_city", None, names, np.full(p, 1 / p), rows.mean(axis=0), rows, None, 12.0)
+
+
 # -- all of them -------------------------------------------------------------------------------------------------------
 
 
@@ -85,6 +119,15 @@ ALL = {
     "activation": lambda r, ax=None: plots.activation("selu", ax=ax),
     "confusion": lambda r, ax=None: plots.confusion(r["digits"][0], *r["digits"][2:], ax=ax),
     "misclassified": lambda r, ax=None: plots.misclassified(r["digits"][0], *r["digits"][2:], (8, 8), ax=ax),
+    "calibration": lambda r, ax=None: plots.calibration(SAID, ax=ax),
+    "two calibrations": lambda r, ax=None: plots.calibration({"before": SAID, "after the temperature": SAID}, ax=ax),
+    "importances": lambda r, ax=None: plots.importances(MATTERED, ax=ax),
+    "contributions": lambda r, ax=None: plots.contributions(MOVED, ax=ax),
+    "contributions of many columns": lambda r, ax=None: plots.contributions(MUCH_MOVED, ax=ax),
+    "effect of a number": lambda r, ax=None: plots.effect(curve(np.linspace(-1e4, 1e4, 20)), ax=ax),
+    "effect of a count": lambda r, ax=None: plots.effect(curve(np.arange(3.0), missing=None), ax=ax),
+    "effect of a date": lambda r, ax=None: plots.effect(curve(DAYS), ax=ax),
+    "effect of a category": lambda r, ax=None: plots.effect(levels(20), ax=ax),
 }
 
 
@@ -799,3 +842,65 @@ def test_scikit_learns_own_displays_take_our_estimators(clf):
     theirs = ConfusionMatrixDisplay.from_estimator(clf, X.T, Y[0]).confusion_matrix
     ours = plots.confusion(clf, X.T, Y[0])
     assert sum(int(text.get_text()) for text in ours.texts) == theirs.sum() == 100
+
+
+# -- what a model of a table says --------------------------------------------------------------------------------------
+
+
+def test_the_calibration_draws_what_was_said_and_found_with_its_interval():
+    ax = plots.calibration(SAID)
+    (bars,) = ax.containers
+    line, _, (errors,) = bars
+    np.testing.assert_allclose(line.get_xydata(), [(b.said, b.found) for b in BINS])
+    for segment, each in zip(errors.get_segments(), BINS, strict=True):
+        np.testing.assert_allclose(segment[:, 1], [each.low, each.high])
+    assert "off by 4.0% on average" in words(ax)[-1]
+    assert plots.calibration(Reliability((), np.nan, 0)).get_xlabel() == "said: probability"
+
+
+def test_the_importances_are_bars_the_largest_on_top_and_the_rest_is_counted():
+    ax = plots.importances(MATTERED)
+    bars = ax.containers[0]
+    assert [bar.get_width() for bar in bars] == [9.0 - i for i in range(15)]
+    assert ax.yaxis_inverted()
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[0] == "column 0 of $0"
+    assert names[-1] == "… and 3 more"
+    assert len(plots.importances(MATTERED, most=30).get_yticklabels()) == 18
+
+
+def test_contributions_lead_from_typical_rows_to_this_row_blue_up_and_orange_down():
+    ax = plots.contributions(MOVED)
+    up, down = [container[0] for container in ax.containers]
+    assert (up.get_x(), up.get_width()) == pytest.approx((0.42, 0.1))
+    assert up.get_facecolor() == to_rgba(style.BLUE)
+    assert (down.get_x(), down.get_width()) == pytest.approx((0.52, -0.22))
+    assert down.get_facecolor() == to_rgba(style.ORANGE)
+    shown = words(ax)
+    assert {"typical rows", "Sex = female", "Age is missing", "this row", "+0.1", "−0.22", "0.42", "0.3"} <= set(shown)
+    assert ax.get_xlabel() == "probability of yes"
+
+
+def test_contributions_of_many_columns_end_with_the_others_together():
+    ax = plots.contributions(MUCH_MOVED)
+    assert len(ax.containers) == 11
+    last = ax.containers[-1][0]
+    assert last.get_x() + last.get_width() == pytest.approx(MUCH_MOVED.prediction)
+    assert "15 other columns" in words(ax)
+
+
+def test_an_effect_has_its_mean_the_likely_rows_single_rows_and_the_missing():
+    found = curve(np.linspace(0, 1, 20))
+    ax = plots.effect(found)
+    drawn = {line.get_label(): line for line in ax.lines}
+    np.testing.assert_array_equal(drawn["mean of all rows"].get_ydata(), found.mean)
+    np.testing.assert_array_equal(drawn["of rows near the value"].get_ydata(), found.likely)
+    assert set(drawn["if it is missing"].get_ydata()) == {0.4}
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("when it was $old", "probability of yes")
+    assert list(plots.effect(curve(np.arange(3.0))).get_xticks()) == [0, 1, 2]
+
+
+def test_an_effect_of_categories_has_their_shares():
+    ax = plots.effect(levels(4))
+    assert ax.get_yticklabels()[0].get_text() == "name of $ 0 (25%)"
+    np.testing.assert_allclose(ax.lines[-1].get_xdata(), [*levels(4).mean, 12.0])

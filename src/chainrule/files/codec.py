@@ -46,6 +46,7 @@ PLACES: dict[str, str] = {
     "chainrule.tabular.Plan": "chainrule.tabular.plan:Plan",
     "chainrule.tabular.Column": "chainrule.tabular.roles:Column",
     "chainrule.tabular.Columns": "chainrule.tabular.transformers:Columns",
+    "chainrule.tabular.Intervals": "chainrule.tabular.intervals:Intervals",
     "chainrule.tabular.DateParts": "chainrule.tabular.transformers:DateParts",
     **{f"{module}.{name}": f"{module}:{name}" for module, names in _UNMOVED.items() for name in names.split()},
 }

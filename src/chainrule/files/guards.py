@@ -21,7 +21,7 @@ from chainrule.files.predicates import (
     real,
     whole,
 )
-from chainrule.files.table_guards import check_column, check_columns, check_plan, check_tabular
+from chainrule.files.table_guards import check_column, check_columns, check_intervals, check_plan, check_tabular
 
 _MOST_PROCESSES = 64
 _MOST_FEATURES = 10**7
@@ -289,6 +289,7 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "Columns": check_columns,
     "Plan": check_plan,
     "Column": check_column,
+    "Intervals": check_intervals,
     "TabularClassifier": check_tabular,
     "TabularRegressor": check_tabular,
 }

@@ -98,3 +98,14 @@ def check_columns(made: Any, state: Mapping[str, Any]) -> None:
 def _are_texts(words: Any) -> bool:
     """Whether this is a dict from text to text."""
     return type(words) is dict and all(isinstance(word, str) for pair in words.items() for word in pair)
+
+
+def check_intervals(made: Any, state: Mapping[str, Any]) -> None:
+    """The errors of a regression: numbers in order, in units of sizes above 0."""
+    for name in ("at", "scale", "errors"):
+        values = state[name]
+        fits = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == float and len(values) > 0
+        require(fits and np.isfinite(values).all(), f"{name} of intervals is no list of numbers")
+    require(len(made.at) == len(made.scale) and (made.scale > 0).all(), "intervals have no sizes of errors")
+    require(all((np.diff(part) >= 0).all() for part in (made.at, made.errors)), "intervals are not in order")
+    require(real(made.least) and made.least <= 0, "what intervals are not below is no number")

@@ -12,8 +12,9 @@ from chainrule.plots.diagram import network
 from chainrule.plots.images import first_layer, misclassified
 from chainrule.plots.matrix import confusion
 from chainrule.plots.overtime import histograms
+from chainrule.plots.tables import calibration, contributions, effect, importances
 
 __all__ = [
-    "activation", "activations", "confusion", "cost_curves", "decision_boundary", "first_layer", "histograms",
-    "misclassified", "network",
+    "activation", "activations", "calibration", "confusion", "contributions", "cost_curves", "decision_boundary",
+    "effect", "first_layer", "histograms", "importances", "misclassified", "network",
 ]  # fmt: skip

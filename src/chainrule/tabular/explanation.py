@@ -21,9 +21,13 @@ class Contribution:
     value: Any
     change: float
 
+    @property
+    def cell(self) -> str:
+        """``Sex = male``, or ``Age is missing``."""
+        return f"{self.column} {'is missing' if _missing(self.value) else f'= {_short(self.value)}'}"
+
     def __str__(self) -> str:
-        value = "is missing" if _missing(self.value) else f"= {_short(self.value)}"
-        return f"{self.column} {value} {'lowers' if self.change < 0 else 'raises'} it by {abs(self.change):.3g}"
+        return f"{self.cell} {'lowers' if self.change < 0 else 'raises'} it by {abs(self.change):.3g}"
 
 
 @dataclass(frozen=True)
