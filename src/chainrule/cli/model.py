@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from chainrule.readers import Table
     from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
 
-ROWS = 10_000  # that are prepared, predicted and written at a time
+ROWS = 10_000  # that are prepared and predicted at a time
+MOST, FEW = 100_000, 1000  # rows that are read at a time, and those from which on others tell how they are written
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -157,9 +158,26 @@ class Trained:
             raise CommandError(f"--row {number}: {table.name} has {count:,} row{'' if count == 1 else 's'}")
         return some_rows(table, slice(number - 1, number))
 
-    def tables(self, data: str) -> "Iterator[Table]":
-        """DATA without its target, as one table or, where it can be read so, as some rows of it at a time."""
-        yield self.read(data)
+    def tables(self, data: str, cells: bool = False) -> "Iterator[Table]":
+        """DATA without its target, some rows at a time, each enough to tell how dates and numbers are written.
+
+        cells: with the cells of a text as they are written.
+        """
+        from chainrule import readers
+
+        height, width, channels = self.about["image_shape"] or (64, 64, 3)
+        options = {"image_size": (height, width), "gray": channels == 1, "cells": cells}
+        held = None
+        for table in readers.batches(data, rows=MOST, **options):  # type: ignore[arg-type]
+            if held is None:
+                held = table
+            elif len(table.X) < FEW and len(held.X) < 2 * MOST:
+                held = _joined(held, table)
+            else:
+                yield held
+                held = table
+        if held is not None:
+            yield held
 
     def outputs(self, X: Any) -> "Array":
         """Probabilities (m, K) or predictions (m,), made of some rows at a time."""
@@ -259,7 +277,22 @@ class Trained:
 
 def some_rows(table: "Table", rows: slice) -> "Table":
     """A table of some of the rows."""
-    return replace(table, X=_some(table.X, rows), y=_some(table.y, rows), files=_some(table.files, rows))
+    parts = {name: _some(getattr(table, name), rows) for name in ("X", "y", "files", "cells")}
+    return replace(table, **parts)
+
+
+def _joined(one: "Table", other: "Table") -> "Table":
+    """Two tables of the same columns as one."""
+    import numpy as np
+    import pandas as pd
+
+    def both(part: Any, more: Any) -> Any:
+        if isinstance(part, (tuple, type(None))):
+            return part and part + more
+        return pd.concat([part, more]) if hasattr(part, "iloc") else np.concatenate([part, more])
+
+    parts = {name: both(getattr(one, name), getattr(other, name)) for name in ("X", "y", "files", "cells")}
+    return replace(one, **parts)
 
 
 def cell(value: Any) -> Any:

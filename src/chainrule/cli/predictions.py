@@ -94,7 +94,7 @@ class Answers:
 
     def frames(self) -> Frames:
         """The answers, some rows at a time; at the end, notes on what could not be read."""
-        for table in self.trained.tables(self.data):
+        for table in self.trained.tables(self.data, cells=bool(self.keep or self.keep_all)):
             self.name = table.name
             with at_work(self.model):
                 answers = self._answers(table)
@@ -132,7 +132,7 @@ class Answers:
     def _kept(self, table: "Table") -> dict[str, Any]:
         """The columns of the table that are wanted beside the answers, as they are there."""
         kept: dict[str, Any] = {} if table.files is None else {"file": table.files}
-        X: Any = table.X
+        X: Any = table.X if table.cells is None else table.cells
         columns = list(getattr(X, "columns", ()))
         wanted = columns if self.keep_all else self.keep
         for name in wanted:
