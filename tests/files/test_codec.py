@@ -34,6 +34,7 @@ from chainrule.errors import ModelFileError
 from chainrule.files import budget, codec, container
 from chainrule.files import model as modelfile
 from chainrule.tabular import Column, Columns, DateParts, Plan
+from chainrule.tabular.importance import Importance, Importances
 from chainrule.tabular.intervals import fit_intervals
 from support.contract import OPTIMIZERS, SCHEDULES
 from support.hostile import BOMBS, NETWORK_STATES, SIZES, TREES, alone, model_file, parts, thing
@@ -363,6 +364,8 @@ OTHERS = {type(value).__name__: value for value in (*OPTIMIZERS, *SCHEDULES, cr.
 OTHERS["Column"] = Column("a", "date", "2020-01-01 to 2021-12-31", 3, "%Y-%m-%d")
 OTHERS["Plan"] = Plan("classes", "y", 9, (OTHERS["Column"],), classes={1: 5, 2: 4}, rare={"x": 1})
 OTHERS["Intervals"] = fit_intervals(np.arange(90.0), np.arange(90.0) ** 1.1)
+OTHERS["Importance"] = Importance("a", 0.5, 0.25, 0.75)
+OTHERS["Importances"] = Importances("log loss", 0.7, 90, (OTHERS["Importance"],))
 OTHERS["Normalizer"] = cr.Network([3, 1]).normalize(X.T).normalizer
 
 

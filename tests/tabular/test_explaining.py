@@ -9,6 +9,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor
 from chainrule.tabular import TableError, importance
 from chainrule.tabular.effects import effect
@@ -313,3 +314,54 @@ def test_an_effect_on_many_rows_is_that_of_some(frame, regressor):
     found = effect(regressor, pd.concat([frame] * 5, ignore_index=True), "missingindicator_a")
     assert len(found.values) == 20
     assert found.mean[-1] > found.mean[0]
+
+
+# -- what a fit keeps of it --------------------------------------------------------------------------------------------
+
+
+def test_a_fit_keeps_importances_of_held_out_rows_and_a_typical_row(frame, target, classifier, regressor, tmp_path):
+    for model in (classifier, regressor):
+        found = model.importances_
+        assert {each.column for each in found.columns} == set(frame.columns)
+        assert dict(zip(frame.columns, model.feature_importances_, strict=True)) == {
+            each.column: each.increase for each in found.columns
+        }
+        whole, k = explain(model, frame), None
+        if whole.of is not None:
+            k = list(model.classes_).index(whole.of)
+        assert whole.typical == pytest.approx(opened(model).answer_of(model.typical_[None], k)[0])
+        cr.save(model, tmp_path / "model")
+        again = cr.load(tmp_path / "model")
+        assert again.importances_ == found
+        np.testing.assert_array_equal(again.typical_, model.typical_)
+
+
+def test_columns_that_are_left_out_have_no_importance(frame, target):
+    model = TabularClassifier(effort="quick", drop=["a"], **QUICK).fit(frame, target)
+    assert len(model.feature_importances_) == len(frame.columns)
+    assert model.feature_importances_[0] == 0
+
+
+def test_of_an_array_the_importances_are_in_the_order_of_its_columns(rng):
+    X = rng.normal(size=(200, 3))
+    model = TabularRegressor(**QUICK | {"max_iter": 40}).fit(X, 3 * X[:, 2])
+    assert model.feature_importances_.argmax() == 2
+
+
+def test_a_regressor_tells_how_sure_it_is(frame, tmp_path):
+    y = 100 + 10 * frame["missingindicator_a"] + np.random.default_rng(0).normal(size=M)
+    model = TabularRegressor(**QUICK).fit(frame, y)
+    ends = model.predict_interval(frame)
+    assert ends.shape == (M, 2)
+    assert 0.8 <= np.mean((ends[:, 0] <= y) & (y <= ends[:, 1])) <= 1
+    assert (np.diff(model.predict_interval(frame, 0.5)) <= np.diff(ends)).all()
+    cr.save(model, tmp_path / "model")
+    np.testing.assert_array_equal(cr.load(tmp_path / "model").predict_interval(frame), ends)
+
+
+def test_a_validation_set_of_ones_own_is_what_the_fit_looks_back_at(frame, target):
+    model = TabularRegressor(**QUICK)
+    y = frame["missingindicator_a"]
+    model.fit(frame[:160], y[:160], X_val=frame[160:], y_val=y[160:])
+    assert len(model.interval_.errors) == M - 160
+    assert model.importances_.rows == M - 160

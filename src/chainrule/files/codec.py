@@ -47,6 +47,8 @@ PLACES: dict[str, str] = {
     "chainrule.tabular.Column": "chainrule.tabular.roles:Column",
     "chainrule.tabular.Columns": "chainrule.tabular.transformers:Columns",
     "chainrule.tabular.Intervals": "chainrule.tabular.intervals:Intervals",
+    "chainrule.tabular.Importances": "chainrule.tabular.importance:Importances",
+    "chainrule.tabular.Importance": "chainrule.tabular.importance:Importance",
     "chainrule.tabular.DateParts": "chainrule.tabular.transformers:DateParts",
     **{f"{module}.{name}": f"{module}:{name}" for module, names in _UNMOVED.items() for name in names.split()},
 }

@@ -21,7 +21,15 @@ from chainrule.files.predicates import (
     real,
     whole,
 )
-from chainrule.files.table_guards import check_column, check_columns, check_intervals, check_plan, check_tabular
+from chainrule.files.table_guards import (
+    check_column,
+    check_columns,
+    check_importance,
+    check_importances,
+    check_intervals,
+    check_plan,
+    check_tabular,
+)
 
 _MOST_PROCESSES = 64
 _MOST_FEATURES = 10**7
@@ -290,6 +298,8 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "Plan": check_plan,
     "Column": check_column,
     "Intervals": check_intervals,
+    "Importances": check_importances,
+    "Importance": check_importance,
     "TabularClassifier": check_tabular,
     "TabularRegressor": check_tabular,
 }

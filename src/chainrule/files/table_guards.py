@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.files.container import require
-from chainrule.files.predicates import LONGEST_FORMAT, check_order, real, whole
+from chainrule.files.predicates import LONGEST_FORMAT, check_numbers, check_order, real, whole
 
 _MOST_NETWORKS = 100  # whose answers are averaged
 _SHARPEST = 1e-3, 1e3  # the temperatures of probabilities
@@ -42,6 +42,7 @@ def check_tabular(made: Any, state: Mapping[str, Any]) -> None:
         require(real(warmth) and _SHARPEST[0] <= warmth <= _SHARPEST[1], f"a temperature of {warmth!r:.100}")
     else:
         require(all(network.n_outputs_ == 1 for network in networks), "its networks predict several numbers")
+    _check_look_back(made, state)
     entries = made._leaderboard
     require(type(entries) is list and len(entries) <= _MOST_NETWORKS, "its leaderboard is no short list")
     fits = all(
@@ -50,6 +51,29 @@ def check_tabular(made: Any, state: Mapping[str, Any]) -> None:
         for entry in entries
     )
     require(fits, "its leaderboard holds more than texts and numbers")
+
+
+def _check_look_back(made: Any, state: Mapping[str, Any]) -> None:
+    """What held-out rows have told of a model; models of before have none of it."""
+    if "typical_" in state:
+        check_numbers(state, "typical_", made.networks_[0].n_features_in_)
+        require(np.isfinite(made.typical_).all(), "a typical row has no numbers")
+    for name, kind in (("interval_", "Intervals"), ("importances_", "Importances")):
+        require(type(state.get(name)).__name__ in (kind, "NoneType"), f"{name} is no {kind}")
+
+
+def check_importances(made: Any, state: Mapping[str, Any]) -> None:
+    """How much columns matter."""
+    require(isinstance(made.loss, str) and real(made.base) and whole(made.rows), "the loss of importances is none")
+    columns = made.columns
+    fits = type(columns) is tuple and all(type(each).__name__ == "Importance" for each in columns)
+    require(fits, "importances are not of columns")
+
+
+def check_importance(made: Any, state: Mapping[str, Any]) -> None:
+    """How much one column matters."""
+    fits = isinstance(made.column, str) and all(map(real, (made.increase, made.low, made.high)))
+    require(fits, "an importance is no number of a column")
 
 
 def check_plan(made: Any, state: Mapping[str, Any]) -> None:

@@ -21,11 +21,16 @@ from chainrule.files.checkpoint import Checkpoint
 from chainrule.files.model import save
 from chainrule.readers import Table
 from chainrule.tabular import given
+from chainrule.tabular.importance import Importances, permutation_importance
+from chainrule.tabular.intervals import fit_intervals
+from chainrule.tabular.opened import opened
 from chainrule.tabular.plan import Plan, make_plan
-from chainrule.tabular.race import Watch, answers, learn
+from chainrule.tabular.race import HeldOut, Watch, answers, learn
 from chainrule.text import first_few
 
 _NAMES = ["array-like", str, Integral]
+TYPICAL = 10_000  # rows of which the mean is taken for a typical one
+WIDEST = 500  # columns up to which it is measured how much each matters
 # Arguments of the networks, which replace those of the recipe.
 _OF_NETWORKS = ("hidden_layer_sizes", "activation", "learning_rate_init", "batch_size", "max_iter")
 
@@ -164,7 +169,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             checkpoint=checkpoint,
             watch=watch or (lambda stage: callbacks),
         )
-        return self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
+        self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
+        self._look_back(X, y, sample_weight, learned.held_out, validation)
+        return self
 
     def save(self, path: File) -> None:
         """Write the fitted estimator to one file, which `chainrule.load` reads, without pickle.
@@ -195,6 +202,16 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         """The race: a row for each candidate, the best first."""
         check_is_fitted(self)
         return pd.DataFrame(self._leaderboard)
+
+    @property
+    def feature_importances_(self) -> Array:
+        """How much the loss grows without what a column says, for each column of X; 0 for those left out."""
+        check_is_fitted(self)
+        if (found := getattr(self, "importances_", None)) is None:
+            raise AttributeError("feature_importances_: not measured in the fit of this model, such as of pixels")
+        increase = {each.column: each.increase for each in found.columns}
+        names = [column.name for column in self.plan_.columns] or map(str, range(self.n_features_in_))
+        return np.array([increase.get(name, 0.0) for name in names])
 
     @property
     def n_iter_(self) -> int:
@@ -251,6 +268,28 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             self.classes_, self.temperature_ = networks[0].classes_, temperature
         return self
 
+    def _look_back(self, X: Any, y: Array, weights: Any, held_out: HeldOut | None, validation: Any) -> None:
+        """Which columns matter, and how sure the answers are: by rows that at least one network was not trained on."""
+        inside = opened(self)
+        some = np.linspace(0, len(y) - 1, min(len(y), TYPICAL)).astype(int)
+        self.typical_ = inside.prepare(_take(X, some)).mean(axis=0, dtype=float)
+        answers = None
+        if isinstance(validation, tuple):
+            X, y = validation
+            weights = None
+        elif held_out is not None:
+            X, y, answers = _take(X, held_out.rows), y[held_out.rows], held_out.outputs
+            weights = None if weights is None else np.asarray(weights)[held_out.rows]
+        if self._task == "regression":
+            self.interval_ = fit_intervals(inside.answer(inside.prepare(X)) if answers is None else answers, y)
+        self.importances_: Importances | None = None
+        if (
+            self.plan_.image_shape is None
+            and len(set(inside.columns)) <= WIDEST
+            and (weights is None or np.any(weights))
+        ):
+            self.importances_ = permutation_importance(inside, X, y, sample_weight=weights, repeats=3)
+
     def _rows(self, X: Any) -> given.Rows:
         """Rows to predict, as the model was fitted to them: columns by name, or by number where they have none."""
         check_is_fitted(self)
@@ -266,3 +305,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
+
+
+def _take(X: Any, rows: Array) -> Any:
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]

@@ -38,6 +38,13 @@ _ATTRIBUTES = """\
         What was understood: role, note and how many values are missing, for each column.
     leaderboard_ : DataFrame
         The race: a row for each candidate, the best first.
+    importances_ : chainrule.tabular.Importances or None
+        How much the log loss, or the RMSE, grows without what a column says, on held-out rows, with intervals; None for
+        pixels and for more than 500 columns.
+    feature_importances_ : array of shape (n_features_in_,)
+        The same numbers, in the order of the columns.
+    typical_ : array
+        The mean of each input of the networks over the rows of the fit, to compare one row with.
     networks_ : list of MLPClassifier or MLPRegressor
         The mean of what they say is the answer.
     preparation_ : sklearn.pipeline.Pipeline or None

@@ -15,6 +15,7 @@ from chainrule.tabular import given
 from chainrule.tabular.base import BaseTabular
 from chainrule.tabular.calibration import with_temperature
 from chainrule.tabular.docs import with_parameters
+from chainrule.tabular.intervals import Intervals
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.roles import Column
 
@@ -148,10 +149,13 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     Attributes
     ----------
+    interval_ : chainrule.tabular.Intervals or None
+        What is known of its errors, for `predict_interval`.
     {attributes}
     """
 
     _task = "regression"
+    interval_: Intervals | None
 
     @partial(helpful, homes=False)
     def __init__(
@@ -189,6 +193,31 @@ class TabularRegressor(RegressorMixin, BaseTabular):
             Numbers, in the units of y.
         """
         return self._answers(X)
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Array:
+        """The interval around the prediction of each row that holds the true number as often as `level` says.
+
+        Parameters
+        ----------
+        X : table as in fit
+            The rows.
+        level : float, default 0.9
+            In how many of all cases, above 0 and below 1.
+
+        Returns
+        -------
+        array of shape (m, 2)
+            The lower and the upper end, in the units of y.
+
+        Raises
+        ------
+        ValueError
+            Where too few rows were held out in the fit for this level.
+        """
+        predicted, known = self.predict(X), getattr(self, "interval_", None)
+        if known is None:
+            raise ValueError("predict_interval: no rows were held out in the fit of this model; fit it again")
+        return known(predicted, level)  # type: ignore[no-any-return]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of `predict`.

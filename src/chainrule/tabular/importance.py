@@ -11,7 +11,7 @@ from chainrule.tabular.calibration import effective
 from chainrule.tabular.opened import Opened, opened
 from chainrule.tabular.scores import Z, indices, weights_of
 
-WORK = 1_000_000  # answers to ask for, about; fewer rows are looked at where there are many columns
+WORK = 250_000  # answers to ask for, about; fewer rows are looked at where there are many columns
 FEWEST = 200
 
 

@@ -27,7 +27,7 @@ class Opened:
 
     preparation: from rows to inputs (m, n[0]); None where they are the rows. networks: fitted estimators of ours, whose
     mean, with the temperature, is the answer. classes: (K,), None for a regression. columns: of each input the name of
-    the column that it is made of.
+    the column that it is made of. mean: (n[0],) of the inputs in training, None where it was not kept.
     """
 
     preparation: Any
@@ -35,6 +35,7 @@ class Opened:
     temperature: float
     classes: Array | None
     columns: list[str]
+    mean: Array | None = None
 
     def prepare(self, X: Any) -> Array:
         """The inputs (m, n[0]) of rows."""
@@ -64,6 +65,9 @@ class Opened:
             network, dA = each.network_, upstream / M
             if k is None:
                 dA = dA * getattr(each, "target_scale_", 1.0)
+                if hasattr(each, "target_low_"):  # beyond it predictions stay what they are
+                    predicted = each.predict(inputs)
+                    dA = dA * ((each.target_low_ < predicted) & (predicted < each.target_high_))
             elif network.sizes[-1] == 1:  # one sigmoid, for the second of two classes
                 dA = dA[1:] - dA[:1]
             total += input_gradient(network, inputs.T, dA).T
@@ -75,7 +79,9 @@ class Opened:
         return {name: np.flatnonzero(owners == name) for name in dict.fromkeys(self.columns)}
 
     def typical(self) -> Array:
-        """The mean of the inputs over the rows that the networks were trained on, as far as they know it: (1, n[0])."""
+        """The mean of the inputs over the rows that the networks were trained on, as far as it is known: (1, n[0])."""
+        if self.mean is not None:
+            return self.mean[None]
         normalizers = [each.network_.normalizer for each in self.networks]
         zeros = np.zeros((1, len(self.columns)))
         mean: Array = np.mean(
@@ -122,7 +128,8 @@ def opened(model: Any) -> Opened:
     if len(columns) != inputs:
         raise ValueError(f"this model prepares {len(columns)} inputs, and its network takes {inputs}")
     temperature = float(getattr(model, "temperature_", 1.0))
-    return Opened(preparation, networks, temperature, getattr(networks[0], "classes_", None), columns)
+    mean = getattr(model, "typical_", None)
+    return Opened(preparation, networks, temperature, getattr(networks[0], "classes_", None), columns, mean)
 
 
 def input_columns(preparation: Any) -> list[str]:
