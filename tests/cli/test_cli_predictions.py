@@ -133,6 +133,30 @@ def test_a_column_that_is_empty_at_first_has_words_later(classes, ok, monkeypatc
     assert pd.read_parquet("p.parquet").note.isna().tolist()[60:] == [True] * 10 + [False] * 10
 
 
+# -- how sure ----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_have_intervals_that_hold_the_true_one_as_often_as_asked(trained, ok, run):
+    people().to_csv("people.csv", index=False)
+    Path("m").write_bytes(trained["numbers"])
+    narrow, wide = (frame(ok("predict", "m", "people.csv", "--intervals", level)) for level in ("0.5", "0.9"))
+    assert list(wide) == ["prediction", "lower", "upper"]
+    assert ((wide.lower <= narrow.lower) & (narrow.lower <= narrow.prediction)).all()
+    assert ((narrow.prediction <= narrow.upper) & (narrow.upper <= wide.upper)).all()
+    out = " ".join(ok("evaluate", "m", "people.csv").split())
+    inside = (people().spends >= wide.lower) & (people().spends <= wide.upper)
+    assert f"Of its 90% intervals, {inside.mean():.0%} hold the true number" in out
+    coverage = json.loads(ok("evaluate", "m", "people.csv", "--json"))["coverage"]
+    assert coverage == {"level": 0.9, "found": inside.mean(), "width": pytest.approx((wide.upper - wide.lower).mean())}
+    for level, message in (("0.999", "needs 999 held-out rows"), ("1.5", "wanted a number above 0 and below 1")):
+        code, out, err = run("predict", "m", "people.csv", "--intervals", level)
+        assert (code, out, message in err) == (2, "", True)
+    Path("m").write_bytes(trained["numbers of 0.1.0"])
+    assert "this model knows none" in run("predict", "m", "people.csv", "--intervals", "0.9")[2]
+    Path("m").write_bytes(trained["classes"])
+    assert "--intervals: are of numbers" in run("predict", "m", "people.csv", "--intervals", "0.9")[2]
+
+
 # -- tables larger than the memory -------------------------------------------------------------------------------------
 
 NARROW = """

@@ -198,11 +198,31 @@ class Trained:
         return rarer(dict(zip(self.classes.tolist(), (rows for _, rows in self.about["classes"]), strict=True)))
 
     def threshold(self, given: float | None) -> float | None:
-        """The threshold that was given as an option. Raises CommandError where it can have no meaning."""
+        """The threshold that was given as an option, or that the model has. CommandError where it has no meaning."""
         if given is not None and self.positive is None:
             what = "a number" if self.classes is None else f"one of {len(self.classes)} classes"
             raise CommandError(f"--threshold: is between two classes, and this model predicts {what}")
-        return given
+        return getattr(self.model, "threshold_", None) if given is None else given
+
+    def check_intervals(self, level: float | None) -> None:
+        """CommandError where the model knows no intervals that hold the true number so often."""
+        if level is None:
+            return
+        if self.classes is not None:
+            raise CommandError("--intervals: are of numbers; how sure a class is, its probabilities say")
+        if getattr(self.model, "interval_", None) is None:
+            raise CommandError("--intervals: this model knows none, as no rows were held out for them; train it again")
+        import numpy as np
+
+        try:
+            self.intervals(np.zeros(1), level)
+        except ValueError as error:
+            raise CommandError(f"--intervals {level:g}: {error}") from None
+
+    def intervals(self, predicted: "Array", level: float) -> "Array":
+        """The lower and the upper end (m, 2) of an interval around each prediction."""
+        ends: Array = self.model.interval_(predicted, level)  # type: ignore[misc]
+        return ends
 
     def decided(self, outputs: "Array", threshold: float | None = None) -> "Array":
         """The answer for each row (m,): the number, the likeliest class, or what a threshold decides."""

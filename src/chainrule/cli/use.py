@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from chainrule.readers import Table
     from chainrule.tabular.scores import Score
 
+LEVEL = 0.9  # of the intervals that are tried
+
 
 def evaluate(
     model: Model,
@@ -48,6 +50,7 @@ def evaluate(
         predicted = trained.decided(outputs, threshold)
     weights = None if weights is None else weights[rows]
     scores = _scores(trained, y, outputs, predicted, weights, sum(unknown.values()))
+    coverage = _coverage(trained, y, outputs)
     read.tell()
     by_class = [] if classes is None else class_table(classes, y, predicted, weights)
     if as_json:
@@ -62,12 +65,19 @@ def evaluate(
             "classes": classes,
             "confusion": counts,
         }
+        if coverage is not None:
+            more["coverage"] = coverage
         if classes is not None:
             more |= {"positive": trained.positive, "threshold": threshold, "by_class": list(map(asdict, by_class))}
         print_json(stated | more)
         return
     say = console()
     screen.scored(say, scores, f"{model} on {screen.counted(len(y))} of {table.name}")
+    if coverage is not None:
+        say.print(
+            f"Of its {LEVEL:.0%} intervals, {coverage['found']:.0%} hold the true number; "
+            f"they are {screen.number(coverage['width'])} wide on average."
+        )
     if untargeted:
         say.print(f"Left out: {screen.counted(untargeted)} without {target}")
     if unknown:
@@ -102,6 +112,16 @@ def _weights(table: "Table", name: str) -> "Array":
     if not weights.any():
         raise CommandError(f"--weight {name}: is 0 in every row")
     return weights
+
+
+def _coverage(trained: Trained, y: "Array", predicted: "Array") -> dict[str, float] | None:
+    """How many of the intervals hold the true number; None where the model knows none of that level."""
+    try:
+        trained.check_intervals(LEVEL)
+    except CommandError:
+        return None
+    low, high = trained.intervals(predicted, LEVEL).T
+    return {"level": LEVEL, "found": float(((y >= low) & (y <= high)).mean()), "width": float((high - low).mean())}
 
 
 def _scores(
