@@ -14,7 +14,7 @@ import chainrule
 from support import docstrings
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("train", "predict", "evaluate", "inspect", "trace", "diagnose", "claims", "export")
+COMMANDS = ("train", "predict", "evaluate", "explain", "inspect", "trace", "diagnose", "claims", "export")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

@@ -76,12 +76,15 @@ def test_predict_gives_answers_with_probabilities_in_the_order_of_the_rows(model
         np.testing.assert_array_equal(read[suffix](f"p.{suffix}").prediction, frame.prediction)
 
 
-def test_predict_needs_no_target_and_no_order_and_bears_the_unknown(model, ok):
+def test_predict_needs_no_target_and_no_order_and_bears_the_unknown(model, ok, run):
     expected = ok("predict", model, "people.csv")
     people()[["since", "member", "city", "age"]].to_parquet("new.parquet")
     assert ok("predict", model, "new.parquet") == expected
     people().assign(city="Atlantis", age=None, member=None, since=None).to_csv("new.csv")
-    assert len(ok("predict", model, "new.csv").splitlines()) == 81
+    code, out, err = run("predict", model, "new.csv")
+    assert (code, len(out.splitlines())) == (0, 81)
+    assert "note: city: 80 unseen (Atlantis)\n" in err
+    assert err.count(": empty in all 80 rows\n") == 3
 
 
 def test_evaluate_compares_with_the_target(model, table, ok):

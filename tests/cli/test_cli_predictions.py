@@ -1,6 +1,8 @@
 """chainrule predict: the answers, beside the columns that are to be kept, as people go on with them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +127,126 @@ def test_pieces_make_the_same_as_the_whole(classes, suffix, ok, monkeypatch):
 
 
 def test_a_column_that_is_empty_at_first_has_words_later(classes, ok, monkeypatch):
-    monkeypatch.setattr("chainrule.cli.model.ROWS", 8)
+    monkeypatch.setattr("chainrule.cli.predictions.PIECE", 8)
     people().assign(note=[None] * 70 + ["late"] * 10).to_csv("noted.csv", index=False)
     ok("predict", "m", "noted.csv", "--keep", "note", "--out", "p.parquet")
     assert pd.read_parquet("p.parquet").note.isna().tolist()[60:] == [True] * 10 + [False] * 10
+
+
+# -- how sure ----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_have_intervals_that_hold_the_true_one_as_often_as_asked(trained, ok, run):
+    people().to_csv("people.csv", index=False)
+    Path("m").write_bytes(trained["numbers"])
+    narrow, wide = (frame(ok("predict", "m", "people.csv", "--intervals", level)) for level in ("0.5", "0.9"))
+    assert list(wide) == ["prediction", "lower", "upper"]
+    assert ((wide.lower <= narrow.lower) & (narrow.lower <= narrow.prediction)).all()
+    assert ((narrow.prediction <= narrow.upper) & (narrow.upper <= wide.upper)).all()
+    out = " ".join(ok("evaluate", "m", "people.csv").split())
+    inside = (people().spends >= wide.lower) & (people().spends <= wide.upper)
+    assert f"Of its 90% intervals, {inside.mean():.0%} hold the true number" in out
+    coverage = json.loads(ok("evaluate", "m", "people.csv", "--json"))["coverage"]
+    assert coverage == {"level": 0.9, "found": inside.mean(), "width": pytest.approx((wide.upper - wide.lower).mean())}
+    for level, message in (("0.999", "needs 999 held-out rows"), ("1.5", "wanted a number above 0 and below 1")):
+        code, out, err = run("predict", "m", "people.csv", "--intervals", level)
+        assert (code, out, message in err) == (2, "", True)
+    Path("m").write_bytes(trained["numbers of 0.1.0"])
+    assert "this model knows none" in run("predict", "m", "people.csv", "--intervals", "0.9")[2]
+    Path("m").write_bytes(trained["classes"])
+    assert "--intervals: are of numbers" in run("predict", "m", "people.csv", "--intervals", "0.9")[2]
+
+
+# -- tables larger than the memory -------------------------------------------------------------------------------------
+
+NARROW = """
+import resource, sys
+from chainrule.cli import main, model
+from chainrule.readers import stream
+stream.WHOLE, stream._MOST, model.MOST = 1 << 20, 8 << 20, 1000
+arguments, small = sys.argv[1:], "people.csv"
+def run(*arguments):
+    try:
+        main(arguments)
+    except SystemExit as done:
+        return done.code
+run("predict", "m", small, "--keep", "note", "--out", "small.csv")  # all that is loaded once
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (32 << 20),) * 2)
+sys.exit(run(*arguments))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_table_of_many_times_the_memory_is_predicted(classes):
+    people().assign(note="short").to_csv("people.csv", index=False)
+    once = people(200).assign(note=["x" * 10_000 + str(i) for i in range(200)]).to_csv(index=False)
+    header, _, rows = once.partition("\n")
+    with open("wide.csv", "w") as file:  # 50 MB
+        file.write(f"{header}\n")
+        for _ in range(25):
+            file.write(rows)
+    with open("wide.csv") as given:
+        done = subprocess.run(
+            [sys.executable, "-c", NARROW, "predict", "m", "-", "--keep", "city", "--out", "p.csv"],
+            stdin=given, capture_output=True, text=True, timeout=100,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Wrote 5,000 predictions" in done.stdout
+    written = pd.read_csv("p.csv")
+    assert (written.city == [*people(200).city] * 25).all()
+    assert written.prediction.nunique() == 2 or written.probability_yes.nunique() > 1
+
+
+@pytest.mark.parametrize("options", [(), ("--keep", "id", "--keep", "age"), ("--keep-all",)])
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_table_in_batches_gives_what_the_whole_table_gives(classes, options, piped, ok, run, monkeypatch):
+    frame = pd.concat([people(300, seed) for seed in range(4)], ignore_index=True)
+    written = [f"{age:.2f}" if i < 700 else f"{age:.2f} years" for i, age in enumerate(frame.age)]
+    frame = frame.assign(id=[f"{i:05}" for i in range(1200)], age=pd.Series(written).mask(frame.age.isna()))
+    frame.to_csv("large.csv", index=False)
+    whole = ok("predict", "m", "large.csv", *options)
+    monkeypatch.setattr("chainrule.readers.stream.WHOLE", 20_000)
+    monkeypatch.setattr("chainrule.cli.model.FEW", 100)
+    with open("large.csv") as given:
+        monkeypatch.setattr("sys.stdin", given)
+        code, out, err = run("predict", "m", "-" if piped else "large.csv", *options)
+    assert (code, err) == (0, "")
+    pieces, together = frame_of(out), frame_of(whole)
+    kept = [name for name in together if not name.startswith("prob")]
+    pd.testing.assert_frame_equal(pieces[kept], together[kept])
+    pd.testing.assert_frame_equal(pieces, together, rtol=1e-6)
+
+
+def frame_of(printed):
+    return pd.read_csv(pd.io.common.StringIO(printed), dtype={"id": str, "age": str})
+
+
+def test_kept_columns_are_as_they_are_written(classes, ok):
+    frame = people().assign(
+        id=[f"{i:03}" for i in range(80)],
+        price=["1.50", "2,75 €"] * 40,
+        count=[None, "7"] * 40,
+        country=["NA", "null"] * 40,
+        large=["12345678901234567890", ""] * 40,
+    )
+    frame.to_csv("t.csv", index=False)
+    keep = [word for name in ("id", "price", "count", "country", "large") for word in ("--keep", name)]
+    header, *rows = ok("predict", "m", "t.csv", *keep).splitlines()
+    assert header.startswith("id,price,count,country,large,prediction")
+    assert rows[0].startswith("000,1.50,,NA,12345678901234567890,")
+    assert rows[1].startswith('001,"2,75 €",7,null,,')
+
+
+def test_a_small_last_batch_is_read_as_the_others_are(ok, tmp_path, monkeypatch):
+    # 03/04 is a day in April or in March; in the file, other rows tell.
+    days = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(610) % 360, unit="D")
+    table = pd.DataFrame({"day": days.strftime("%Y-%m-%d"), "y": np.where(days.month < 7, "h1", "h2")})
+    save(TabularClassifier(effort="quick", max_iter=1).fit(table[["day"]], table.y), "m")
+    american = table.assign(day=days.strftime("%m/%d/%Y"))
+    american.loc[605:, "day"] = "03/04/2020"
+    american.to_csv("t.csv", index=False)
+    whole = ok("predict", "m", "t.csv")
+    monkeypatch.setattr("chainrule.cli.model.MOST", 201)
+    monkeypatch.setattr("chainrule.cli.model.FEW", 50)
+    assert ok("predict", "m", "t.csv") == whole

@@ -92,7 +92,7 @@ def test_empty_cells_and_marks_of_missing_values_are_no_error(values):
 def test_what_is_unlike_the_training_is_said():
     assert notes(fitted(NUMBERS), *NUMBERS) == []
     assert notes(fitted(NUMBERS), "5", "x", "y", "?", None) == ["c: 2 of 5 not numbers ('x', 'y')"]
-    assert notes(fitted(NUMBERS), "-1", "5000", "6000") == [
+    assert notes(fitted(NUMBERS), "-1000", "5000", "6000") == [
         "c: below the training range in 1 row",
         "c: above the training range in 2 rows",
     ]

@@ -4,13 +4,15 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chainrule.errors import ChainruleError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from chainrule.errors import Saved
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A file, a folder of images, or a bundled data set.")]
@@ -86,6 +88,11 @@ def apart(file: Path, option: str, others: Mapping[str, str | Path | None]) -> N
             raise CommandError(f"{file}: {what}; choose another name with {option}")
 
 
+def existing(data: str) -> str | None:
+    """DATA where it is a file; None for a bundled set and for standard input."""
+    return data if os.path.exists(data) else None
+
+
 def report_file(folder: Path, name: str) -> Path:
     """Where a page with pictures will be, in a folder that is there now. CommandError where it cannot be written."""
     from chainrule.plots import page, style
@@ -95,6 +102,34 @@ def report_file(folder: Path, name: str) -> Path:
     except ImportError as error:
         raise CommandError(f"--report: {error}") from None
     return writable(folder / name, "--report", "a report of chainrule", page.is_page, new_folder=True)
+
+
+def picture_file(file: Path) -> Path:
+    """Where a picture will be. CommandError where it cannot be drawn or written."""
+    from chainrule.plots import style
+
+    if file.suffix.lower() not in (".png", ".svg"):
+        raise CommandError(f"{file}: pictures go to a .png or .svg file")
+    try:
+        style.pyplot()
+    except ImportError as error:
+        raise CommandError(f"--picture: {error}") from None
+    return writable(file, "--picture")
+
+
+def save_picture(file: Path, draw: "Callable[[], Axes]") -> None:
+    """Draw a picture into a file, which is there as a whole or not at all."""
+    from chainrule.files.atomic import replacing
+    from chainrule.plots import style
+
+    figure: Any = draw().figure
+    try:
+        with replacing(file) as opened:
+            figure.savefig(opened, format=file.suffix.lower()[1:], dpi=150)
+    except OSError as error:
+        raise CommandError(f"{file}: cannot be written: {error.strerror or error}") from None
+    finally:
+        style.pyplot().close(figure)
 
 
 def metric(classifies: object) -> str:

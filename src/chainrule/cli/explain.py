@@ -1,7 +1,7 @@
 """chainrule explain: what moves a prediction, which columns matter to a model, and how its answer changes with them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +9,20 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import screen
-from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model
-from chainrule.cli.model import Trained, at_work, cell
+from chainrule.cli.common import (
+    AllowMissing,
+    CommandError,
+    Data,
+    Json,
+    Model,
+    apart,
+    existing,
+    picture_file,
+    save_picture,
+)
+from chainrule.cli.model import Trained, at_work, cell, cells
 from chainrule.cli.output import console, print_json
-from chainrule.cli.reading import Reading
+from chainrule.cli.reading import AsTrained
 from chainrule.text import first_few
 
 if TYPE_CHECKING:
@@ -22,6 +32,17 @@ if TYPE_CHECKING:
 
 CURVES = 5  # of the most important columns, unless columns are asked for
 POINTS = 10  # of a curve, that are printed
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for: of which model and rows, of which class, and in which form."""
+
+    model: Path
+    read: AsTrained
+    of: str | None
+    picture: Path | None
+    as_json: bool
 
 
 def explain(
@@ -41,6 +62,7 @@ def explain(
         str | None,
         typer.Option(metavar="DATA", help="Rows to compare the row with, instead of what is typical in the training."),
     ] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="A .png or .svg file to draw it in.")] = None,
     allow_missing: AllowMissing = False,
     as_json: Json = False,
 ) -> None:
@@ -49,45 +71,59 @@ def explain(
         raise CommandError("--column: is about all rows; ask for it without --row")
     if row is None and against is not None:
         raise CommandError("--against: is about one row; say which with --row N")
+    if picture is not None:
+        if len(column or ()) > 1:
+            raise CommandError("--picture: is of one column; draw one for each")
+        apart(picture_file(picture), "--picture", {"is the model": model, "is the data": existing(data)})
     trained = Trained.load(model)
     if trained.about["image_shape"]:
         raise CommandError(
             f"{model}: looks at pixels, and one pixel alone says nothing; the working of a row: chainrule trace"
         )
-    read = Reading(trained, data, allow_missing)
+    asked = Asked(model, AsTrained(trained, data, allow_missing), of, picture, as_json)
     if row is not None:
-        _one(model, read, row, of, against, as_json)
+        _one(asked, row, against)
     else:
-        _all(model, read, column or [], of, as_json)
+        _all(asked, column or [])
 
 
 # -- one row -----------------------------------------------------------------------------------------------------------
 
 
-def _one(model: Path, read: Reading, row: int, of: str | None, against: str | None, as_json: bool) -> None:
+def _one(asked: Asked, row: int, against: str | None) -> None:
     from chainrule.tabular import explanation
 
-    trained = read.trained
+    read, trained, picture = asked.read, asked.read.trained, asked.picture
     table = trained.table(read.data)
     one = trained.row(table, row)
-    X = read(one.X)
-    others = None if against is None else Reading(trained, against, read.allow_missing)(trained.table(against).X)
-    with at_work(model):
-        found = explanation.explain(trained.model, X, background=others, of=of)
+    X = read(table.X)[row - 1 : row]
+    others = None if against is None else AsTrained(trained, against, read.allow_missing)(trained.table(against).X)
+    with at_work(asked.model):
+        found = explanation.explain(trained.model, X, background=others, of=asked.of)
         answer = cell(trained.model.predict(X)[0])
+    written = cells(one)  # not as the model reads them
+    parts = tuple(replace(each, value=written.get(each.column, each.value)) for each in found.contributions)
+    found = replace(found, contributions=parts)
+    if picture is not None:
+        from chainrule.plots import tables
+
+        save_picture(picture, lambda: tables.contributions(found))
     read.tell()
     true = None if one.y is None else cell(next(iter(one.y)))
-    if as_json:
-        stated = {"model": str(model), "data": table.name, "row": row, "target": trained.target, "true": true}
-        parts = [asdict(each) | {"value": cell(each.value)} for each in found.contributions]
+    if asked.as_json:
+        stated = {"model": str(asked.model), "data": table.name, "row": row, "target": trained.target, "true": true}
+        changes = [asdict(each) | {"value": cell(each.value)} for each in found.contributions]
         more = {"class": found.of, "value": found.prediction, "typical": found.typical, "compared": found.compared}
-        print_json(stated | {"prediction": answer} | more | {"contributions": parts})
+        drawn = {} if picture is None else {"picture": str(picture)}
+        print_json(stated | {"prediction": answer} | more | {"contributions": changes} | drawn)
         return
     say = console()
     say.print(f"Row {row:,} of {len(table.X):,} of {table.name}")
     known = "" if true is None else f" (in {table.name}: {true})"
     say.print(f"Prediction: {trained.target} = {_short(answer)}{known}", style="bold")
     _show(say, trained.target, found)
+    if picture is not None:
+        say.print(f"Wrote {picture}")
 
 
 def _show(say: Console, target: str, found: "Explanation") -> None:
@@ -122,30 +158,39 @@ def _in_words(found: "Explanation") -> str:
 # -- all rows ----------------------------------------------------------------------------------------------------------
 
 
-def _all(model: Path, read: Reading, columns: Sequence[str], of: str | None, as_json: bool) -> None:
+def _all(asked: Asked, columns: Sequence[str]) -> None:
     from chainrule.tabular.effects import effect
     from chainrule.tabular.importance import permutation_importance
 
-    trained = read.trained
+    read, trained, picture = asked.read, asked.read.trained, asked.picture
     table = trained.table(read.data)
     X, importances = read(table.X), None
-    with at_work(model):
+    with at_work(asked.model):
         if table.y is not None:
             examples = trained.examples(table, read)
             importances = permutation_importance(trained.model, examples.X, examples.y)
         chosen = columns or _important(trained, importances)
-        effects = [effect(trained.model, X, name, of=of) for name in chosen]
+        effects = [effect(trained.model, X, name, of=asked.of) for name in chosen]
+    if picture is not None:
+        if not columns and importances is None:
+            raise CommandError(f"--picture: {table.name} has no {trained.target}; say --column COLUMN")
+        from chainrule.plots import tables
+
+        save_picture(picture, lambda: tables.effect(effects[0]) if columns else tables.importances(importances))
     read.tell()
-    if as_json:
-        stated = {"model": str(model), "data": table.name, "rows": len(X), "target": trained.target}
+    if asked.as_json:
+        stated = {"model": str(asked.model), "data": table.name, "rows": len(X), "target": trained.target}
         measured = None if importances is None else asdict(importances)
-        print_json(stated | {"importances": measured, "effects": [_stated(each) for each in effects]})
+        drawn = {} if picture is None else {"picture": str(picture)}
+        print_json(stated | {"importances": measured, "effects": [_stated(each) for each in effects]} | drawn)
         return
     say = console()
     if importances is not None and not columns:
         _show_importances(say, trained, importances, effects, table.name)
     for each in effects if columns or importances is None else ():
         _show_effect(say, trained.target, each)
+    if picture is not None:
+        say.print(f"Wrote {picture}")
 
 
 def _important(trained: Trained, importances: "Importances | None") -> list[str]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from chainrule.readers import Table
     from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
 
-ROWS = 10_000  # that are prepared, predicted and written at a time
+ROWS = 10_000  # that are prepared and predicted at a time
+MOST, FEW = 100_000, 1000  # rows that are read at a time, and those from which on others tell how they are written
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -157,9 +158,26 @@ class Trained:
             raise CommandError(f"--row {number}: {table.name} has {count:,} row{'' if count == 1 else 's'}")
         return some_rows(table, slice(number - 1, number))
 
-    def tables(self, data: str) -> "Iterator[Table]":
-        """DATA without its target, as one table or, where it can be read so, as some rows of it at a time."""
-        yield self.read(data)
+    def tables(self, data: str, cells: bool = False) -> "Iterator[Table]":
+        """DATA without its target, some rows at a time, each enough to tell how dates and numbers are written.
+
+        cells: with the cells of a text as they are written.
+        """
+        from chainrule import readers
+
+        height, width, channels = self.about["image_shape"] or (64, 64, 3)
+        options = {"image_size": (height, width), "gray": channels == 1, "cells": cells}
+        held = None
+        for table in readers.batches(data, rows=MOST, **options):  # type: ignore[arg-type]
+            if held is None:
+                held = table
+            elif len(table.X) < FEW and len(held.X) < 2 * MOST:
+                held = _joined(held, table)
+            else:
+                yield held
+                held = table
+        if held is not None:
+            yield held
 
     def outputs(self, X: Any) -> "Array":
         """Probabilities (m, K) or predictions (m,), made of some rows at a time."""
@@ -180,11 +198,31 @@ class Trained:
         return rarer(dict(zip(self.classes.tolist(), (rows for _, rows in self.about["classes"]), strict=True)))
 
     def threshold(self, given: float | None) -> float | None:
-        """The threshold that was given as an option. Raises CommandError where it can have no meaning."""
+        """The threshold that was given as an option, or that the model has. CommandError where it has no meaning."""
         if given is not None and self.positive is None:
             what = "a number" if self.classes is None else f"one of {len(self.classes)} classes"
             raise CommandError(f"--threshold: is between two classes, and this model predicts {what}")
         return getattr(self.model, "threshold_", None) if given is None else given
+
+    def check_intervals(self, level: float | None) -> None:
+        """CommandError where the model knows no intervals that hold the true number so often."""
+        if level is None:
+            return
+        if self.classes is not None:
+            raise CommandError("--intervals: are of numbers; how sure a class is, its probabilities say")
+        if getattr(self.model, "interval_", None) is None:
+            raise CommandError("--intervals: this model knows none, as no rows were held out for them; train it again")
+        import numpy as np
+
+        try:
+            self.intervals(np.zeros(1), level)
+        except ValueError as error:
+            raise CommandError(f"--intervals {level:g}: {error}") from None
+
+    def intervals(self, predicted: "Array", level: float) -> "Array":
+        """The lower and the upper end (m, 2) of an interval around each prediction."""
+        ends: Array = self.model.interval_(predicted, level)  # type: ignore[misc]
+        return ends
 
     def decided(self, outputs: "Array", threshold: float | None = None) -> "Array":
         """The answer for each row (m,): the number, the likeliest class, or what a threshold decides."""
@@ -200,7 +238,7 @@ class Trained:
     def examples(self, table: "Table", read: "Callable[[Any], Any]") -> Examples:
         """The rows whose target the model can know; a label is the same whatever type its column has here.
 
-        read: a Reading. Raises CommandError where no row is left.
+        read: AsTrained. Raises CommandError where no row is left.
         """
         import numpy as np
 
@@ -254,7 +292,22 @@ class Trained:
 
 def some_rows(table: "Table", rows: slice) -> "Table":
     """A table of some of the rows."""
-    return replace(table, X=_some(table.X, rows), y=_some(table.y, rows), files=_some(table.files, rows))
+    parts = {name: _some(getattr(table, name), rows) for name in ("X", "y", "files", "cells")}
+    return replace(table, **parts)
+
+
+def _joined(one: "Table", other: "Table") -> "Table":
+    """Two tables of the same columns as one."""
+    import numpy as np
+    import pandas as pd
+
+    def both(part: Any, more: Any) -> Any:
+        if isinstance(part, (tuple, type(None))):
+            return part and part + more
+        return pd.concat([part, more]) if hasattr(part, "iloc") else np.concatenate([part, more])
+
+    parts = {name: both(getattr(one, name), getattr(other, name)) for name in ("X", "y", "files", "cells")}
+    return replace(one, **parts)
 
 
 def cell(value: Any) -> Any:
@@ -265,10 +318,10 @@ def cell(value: Any) -> Any:
     return None if pd.isna(value) else value if isinstance(value, (bool, int, float)) else str(value)
 
 
-def parts(table: "Table") -> "Iterator[Table]":
-    """A table in pieces of some rows: what is made of each is as large as a piece."""
-    for first in range(0, len(table.X), ROWS):
-        yield some_rows(table, slice(first, first + ROWS))
+def cells(one: "Table") -> dict[str, Any]:
+    """A table of one row as it stands there, by the names of the columns; None where a value is missing."""
+    X: Any = one.X
+    return {str(name): cell(X[name].iloc[0]) for name in getattr(X, "columns", ())}
 
 
 def _some(part: Any, rows: slice) -> Any:

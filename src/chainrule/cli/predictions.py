@@ -1,20 +1,20 @@
 """chainrule predict: what a saved model says of new rows, some of them at a time."""
 
 import io
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, apart, writable
-from chainrule.cli.model import Trained, at_work, parts
+from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, apart, existing, writable
+from chainrule.cli.model import Trained, at_work
 from chainrule.cli.output import after, complain, console, encodable, json_text, print_json, show
-from chainrule.cli.reading import Reading
+from chainrule.cli.reading import AsTrained
 from chainrule.text import did_you_mean, first_few, one_line, without_controls
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from chainrule.readers import Table
 
+PIECE = 10_000  # rows that are written at a time
 _ENDINGS = (".csv", ".parquet", ".json")
 Frames = Iterator["DataFrame"]
 
@@ -38,6 +39,10 @@ def predict(
     ] = None,
     keep_all: Annotated[bool, typer.Option("--keep-all", help="All columns of DATA beside the answers.")] = False,
     threshold: Threshold = None,
+    intervals: Annotated[
+        float | None,
+        typer.Option(metavar="LEVEL", help="For numbers: lower and upper, which hold the true one so often, as 0.9."),
+    ] = None,
     allow_missing: AllowMissing = False,
     as_json: Json = False,
 ) -> None:
@@ -48,12 +53,14 @@ def predict(
         if out.suffix.lower() not in _ENDINGS:
             raise CommandError(f"{out}: predictions go to a .csv, .parquet or .json file")
         apart(out, "--out", {"is the model, and would be overwritten": model})
-        apart(out, "--out", {"is the data, and would be overwritten": data if os.path.exists(data) else None})
+        apart(out, "--out", {"is the data, and would be overwritten": existing(data)})
         writable(out, "--out")
     else:
         sys.stdout.flush()  # where it is closed, this is known now
     trained = Trained.load(model)
-    answers = Answers(model, data, trained, keep or (), keep_all, trained.threshold(threshold), allow_missing)
+    trained.check_intervals(intervals)
+    beside = Beside(keep or (), keep_all, trained.threshold(threshold), intervals)
+    answers = Answers(model, AsTrained(trained, data, allow_missing), beside)
     if as_json and out is None:
         _print_json(answers)
         return
@@ -70,37 +77,37 @@ def predict(
             console().print(f"Wrote {answers.rows:,} predictions of {trained.target} to {out}")
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What is wanted beside the likeliest answer: columns of DATA, another decision, intervals."""
+
+    keep: Sequence[str]
+    keep_all: bool
+    threshold: float | None
+    intervals: float | None
+
+
 class Answers:
-    """What a model says of the rows of DATA, beside what is to be kept of them.
+    """What a model says of the rows of DATA, with what is wanted beside it.
 
     rows: how many have been answered so far.
     """
 
-    def __init__(
-        self,
-        model: Path,
-        data: str,
-        trained: Trained,
-        keep: Sequence[str],
-        keep_all: bool,
-        threshold: float | None,
-        allow_missing: bool,
-    ) -> None:
-        self.model, self.data, self.trained, self.threshold = model, data, trained, threshold
-        self.keep, self.keep_all = keep, keep_all
-        self.rows, self.name = 0, data
-        self.read = Reading(trained, data, allow_missing)
-        self._names = _names(trained.classes)
+    def __init__(self, model: Path, read: AsTrained, beside: Beside) -> None:
+        self.model, self.read, self.beside = model, read, beside
+        self.trained, self.data = read.trained, read.data
+        self.rows, self.name = 0, read.data
+        self._names = _names(self.trained.classes)
 
     def frames(self) -> Frames:
         """The answers, some rows at a time; at the end, notes on what could not be read."""
-        for table in self.trained.tables(self.data):
+        for table in self.trained.tables(self.data, cells=bool(self.beside.keep or self.beside.keep_all)):
             self.name = table.name
-            for part in parts(table):
-                with at_work(self.model):
-                    frame = self._frame(part)
-                self.rows += len(frame)
-                yield frame
+            with at_work(self.model):
+                answers = self._answers(table)
+            self.rows += len(answers)
+            for first in range(0, len(answers), PIECE):
+                yield answers[first : first + PIECE]
         self.read.tell()
 
     def about(self) -> dict[str, Any]:
@@ -117,13 +124,15 @@ class Answers:
         """What is known after the last row."""
         return {"rows": self.rows, "notes": self.read.notes}
 
-    def _frame(self, table: "Table") -> "DataFrame":
+    def _answers(self, table: "Table") -> "DataFrame":
         import pandas as pd
 
         X = self.read(table.X)
         kept, answers = self._kept(table), dict[str, Any]()
         outputs = self.trained.outputs(X)
-        answers["prediction"] = self.trained.decided(outputs, self.threshold)
+        answers["prediction"] = self.trained.decided(outputs, self.beside.threshold)
+        if self.beside.intervals is not None:
+            answers["lower"], answers["upper"] = self.trained.intervals(outputs, self.beside.intervals).T
         if self.trained.classes is not None:
             answers |= zip(self._names, outputs.T, strict=True)
         free = _distinct([*kept, *answers])[len(kept) :]
@@ -132,9 +141,9 @@ class Answers:
     def _kept(self, table: "Table") -> dict[str, Any]:
         """The columns of the table that are wanted beside the answers, as they are there."""
         kept: dict[str, Any] = {} if table.files is None else {"file": table.files}
-        X: Any = table.X
+        X: Any = table.X if table.cells is None else table.cells
         columns = list(getattr(X, "columns", ()))
-        wanted = columns if self.keep_all else self.keep
+        wanted = columns if self.beside.keep_all else self.beside.keep
         for name in wanted:
             if name == table.target:
                 kept[name] = table.y

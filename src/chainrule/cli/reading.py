@@ -11,10 +11,13 @@ from chainrule.cli.output import complain
 from chainrule.text import did_you_mean, first_few
 
 if TYPE_CHECKING:
-    pass
+    from chainrule.tabular import Columns
+    from chainrule.tabular.unlike import Unlike
+
+TOLD = 10  # columns that are told of
 
 
-class Reading:
+class AsTrained:
     """Rows of DATA as a model takes them, some at a time.
 
     allow_missing: whether a column may be missing as a whole: not there, or with no value that can be read.
@@ -23,6 +26,7 @@ class Reading:
     def __init__(self, trained: Trained, data: str, allow_missing: bool = False) -> None:
         self.trained, self.data, self.allow_missing = trained, data, allow_missing
         self._said: dict[str, None] = {}
+        self._unlike: dict[str, Unlike] = {}
 
     def __call__(self, X: Any) -> Any:
         """What the model takes: a model of tables takes tables, one of arrays a table of as many numbers, too.
@@ -36,12 +40,19 @@ class Reading:
     @property
     def notes(self) -> list[str]:
         """What is to be said of all rows so far."""
-        return list(self._said)
+        return [*self._said, *(note for each in self._by_rows() for note in each.notes)]
 
     def tell(self) -> None:
-        """A note on stderr for each."""
-        for note in self.notes:
+        """A note on stderr for each; of many columns those with the most rows."""
+        told = [each for each in self._by_rows() if each.notes]
+        for note in [*self._said, *(note for each in told[:TOLD] for note in each.notes)]:
             complain("note", note)
+        if len(told) > TOLD:
+            complain("note", f"unlike the training are values of {len(told) - TOLD:,} more columns; --json lists them")
+
+    def _by_rows(self) -> "list[Unlike]":
+        """What is unlike the training, that with the most rows first."""
+        return sorted(self._unlike.values(), key=lambda each: -each.rows_unlike)
 
     def _numbers(self, X: Any) -> Any:
         wanted = self.trained.about["features"]
@@ -58,8 +69,25 @@ class Reading:
     def _table(self, X: Any) -> Any:
         wanted, there = self.trained.columns, [str(name) for name in X.columns]
         absent = [name for name in wanted if name not in there]
-        if not absent:
-            return X
+        X, empty = self._complete(X, absent, there) if absent else (X, [])
+        columns: Columns = self.trained.model.preparation_.named_steps["columns"]
+        columns.allow_unreadable = True  # decided here, over all rows
+        for unlike in columns.compare(X):
+            name = unlike.column
+            if name in empty:  # which is said already
+                continue
+            self._unlike[name] = self._unlike[name] + unlike if name in self._unlike else unlike
+            if self._unlike[name].lost and not self.allow_missing:
+                raise CommandError(f"{self.data}: {self._unlike[name].told}; --allow-missing takes them as missing")
+        # How dates and numbers are written is told by many rows. So they are read here, and of these rows some are
+        # predicted at a time, or one explained.
+        typed = columns.transform(X)
+        given = [name for name, role in columns.roles.items() if role == "presence"]
+        return typed.assign(**{name: typed[name].where(typed[name] > 0) for name in given})
+
+    def _complete(self, X: Any, absent: list[str], there: list[str]) -> tuple[Any, list[str]]:
+        """The table with the columns that have another spelling there, and empty ones for those that may be missing."""
+        wanted = self.trained.columns
         meant = _meant(absent, [name for name in there if name not in wanted])
         for name, other in meant.items():
             self._said[f"{name}: read from the column {other!r}"] = None
@@ -69,7 +97,7 @@ class Reading:
         for name in absent:
             self._said[f"{name}: not there, taken as missing"] = None
         X = X.rename(columns={other: name for name, other in meant.items()})
-        return X.assign(**dict.fromkeys(absent)) if absent else X
+        return X.assign(**dict.fromkeys(absent)), absent
 
     def _absence(self, absent: list[str], there: list[str]) -> str:
         more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""

@@ -11,7 +11,7 @@ from chainrule.cli import screen
 from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, metric
 from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_header
 from chainrule.cli.output import console, print_json
-from chainrule.cli.reading import Reading
+from chainrule.cli.reading import AsTrained
 from chainrule.errors import ChainruleError
 from chainrule.text import did_you_mean, first_few
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from chainrule._types import Array
     from chainrule.readers import Table
     from chainrule.tabular.scores import Score
+
+LEVEL = 0.9  # of the intervals that are tried
 
 
 def evaluate(
@@ -41,13 +43,14 @@ def evaluate(
     threshold = trained.threshold(threshold)
     table = trained.read(data, target)
     weights = None if weight is None else _weights(table, weight)
-    read = Reading(trained, data, allow_missing)
+    read = AsTrained(trained, data, allow_missing)
     with at_work(model):
         X, y, untargeted, unknown, rows = trained.examples(table, read)
         outputs = trained.outputs(X)
         predicted = trained.decided(outputs, threshold)
     weights = None if weights is None else weights[rows]
     scores = _scores(trained, y, outputs, predicted, weights, sum(unknown.values()))
+    coverage = _coverage(trained, y, outputs)
     read.tell()
     by_class = [] if classes is None else class_table(classes, y, predicted, weights)
     if as_json:
@@ -62,12 +65,19 @@ def evaluate(
             "classes": classes,
             "confusion": counts,
         }
+        if coverage is not None:
+            more["coverage"] = coverage
         if classes is not None:
             more |= {"positive": trained.positive, "threshold": threshold, "by_class": list(map(asdict, by_class))}
         print_json(stated | more)
         return
     say = console()
     screen.scored(say, scores, f"{model} on {screen.counted(len(y))} of {table.name}")
+    if coverage is not None:
+        say.print(
+            f"Of its {LEVEL:.0%} intervals, {coverage['found']:.0%} hold the true number; "
+            f"they are {screen.number(coverage['width'])} wide on average."
+        )
     if untargeted:
         say.print(f"Left out: {screen.counted(untargeted)} without {target}")
     if unknown:
@@ -102,6 +112,16 @@ def _weights(table: "Table", name: str) -> "Array":
     if not weights.any():
         raise CommandError(f"--weight {name}: is 0 in every row")
     return weights
+
+
+def _coverage(trained: Trained, y: "Array", predicted: "Array") -> dict[str, float] | None:
+    """How many of the intervals hold the true number; None where the model knows none of that level."""
+    try:
+        trained.check_intervals(LEVEL)
+    except CommandError:
+        return None
+    low, high = trained.intervals(predicted, LEVEL).T
+    return {"level": LEVEL, "found": float(((y >= low) & (y <= high)).mean()), "width": float((high - low).mean())}
 
 
 def _scores(

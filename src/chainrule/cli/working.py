@@ -10,9 +10,9 @@ from rich.console import Console
 
 from chainrule.cli import screen
 from chainrule.cli.common import CommandError, Data, Json, Model
-from chainrule.cli.model import Trained, at_work, cell, targets
+from chainrule.cli.model import Trained, at_work, cell, cells, targets
 from chainrule.cli.output import console, print_json, show
-from chainrule.cli.reading import Reading
+from chainrule.cli.reading import AsTrained
 from chainrule.text import in_line
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def trace(
     trained = Trained.load(model)
     table = trained.table(data)
     one = trained.row(table, row)
-    read, why = Reading(trained, data), f"there is no {trained.target}"
-    rows = read(one.X)
+    read, why = AsTrained(trained, data), f"there is no {trained.target}"
+    rows = read(table.X)[row - 1 : row]
     with at_work(model):
         prepared = trained.prepared(rows)
         names = trained.input_names(one.X, prepared.shape[1])
@@ -55,10 +55,9 @@ def trace(
     estimator, y = networks[0], None
     if one.y is not None and cell(next(iter(one.y))) is not None:
         try:
-            y = trained.examples(one, read).y
+            y = trained.examples(one, lambda _: rows).y
         except CommandError as error:
             why = str(error)
-    read.tell()
     working = traced(estimator.network_, prepared.T, None if y is None else targets(estimator, y))
     try:
         unit_sum = None if which is None else replace(working.unit(*which), names=names)
@@ -68,7 +67,7 @@ def trace(
         result: dict[str, Any] = {"model": str(model), "data": table.name, "row": row, "prediction": answer}
         result |= {"network": 1, "networks": len(networks)}
         result["target"] = None if y is None else y[0]
-        result["columns"] = _values(one)
+        result["columns"] = cells(one)
         result["inputs"] = {"names": names, "prepared": prepared[0]}
         if unit_sum is not None:
             result["unit"] = {field.name: getattr(unit_sum, field.name) for field in fields(unit_sum)}
@@ -101,9 +100,8 @@ def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
 
     trained = Trained.load(model)
     table = trained.read(data, trained.target)
-    read = Reading(trained, data)
+    read = AsTrained(trained, data)
     X, y, *_ = trained.examples(table, read)
-    read.tell()
     with at_work(model):
         prepared, estimator = trained.prepared(X), trained.model.networks_[0]
         # The network was fitted to an array; with these names, findings can name the columns.
@@ -128,16 +126,10 @@ def _unit(text: str) -> tuple[int, int]:
     return int(given[1]), int(given[2])
 
 
-def _values(one: "Table") -> dict[str, Any]:
-    """The row as it stands in the table, by the names of the columns; None where a value is missing."""
-    X: Any = one.X
-    return {str(name): cell(X[name].iloc[0]) for name in getattr(X, "columns", ())}
-
-
 def _columns(say: Console, one: "Table", about: dict[str, Any]) -> None:
     """The values of the row, and how each is used."""
     roles = {str(column["name"]): column["role"] for column in about["columns"] or ()}
-    values = _values(one)
+    values = cells(one)
     rows = [(name, "missing" if value is None else value, roles.get(name, "")) for name, value in values.items()]
     if len(rows) > INPUTS:
         say.print(f"{len(rows):,} columns, the first {screen.MANY}:")

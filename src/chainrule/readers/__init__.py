@@ -141,14 +141,15 @@ def batches(
     header: bool | None = None,
     sheet: str | None = None,
     written: Collection[str] = (),
+    cells: bool = False,
 ) -> Iterator[Table]:
     """What `read` reads as Tables of at most so many rows, which together are that table.
 
     Text, JSON lines, Parquet and Arrow, packed or by standard input, may be larger than the memory: from 32 MiB on, the
     beginning of a text tells which columns there are and which are text, numbers are float64, and what stands below the
-    rows is not looked for.
+    rows is not looked for. cells: with the cells of a text as they are written.
     """
-    path, options = Path(source), Options(target, header, sheet, written)
+    path, options = Path(source), Options(target, header, sheet, written, cells)
     plain = path.name.lower().removesuffix(packing := packed(path))
     suffix = Path(plain).suffix
     if source == STANDARD_INPUT:
@@ -182,13 +183,24 @@ def _streamed(
     beginning = stream.beginning(path, file, size, packing)
     if not name:
         name = "t.json" if beginning.data.lstrip()[:1] in (b"{", b"[") else "t.csv"
+    cells, options = options.cells and not name.endswith(_JSON), replace(options, cells=False)
     if len(beginning.data) < stream.WHOLE:
-        yield from _sliced(split(path, _frame(beginning, name, options), options.target), rows)
+        table = split(path, _frame(beginning, name, options), options.target)
+        if cells:
+            table = replace(table, cells=_frame(beginning, name, replace(options, cells=True)))
+        yield from _sliced(table, rows)
         return
     if name.endswith(_JSON):
         parts = stream.of_lines(beginning, file, bool(packing), rows, options)
     else:
-        parts = stream.of_text(beginning, file, bool(packing), rows, _DELIMITERS[Path(name).suffix], options)
+        both, seps = stream.Twice(file), _DELIMITERS[Path(name).suffix]
+        parts = stream.of_text(beginning, both.reader(0) if cells else file, bool(packing), rows, seps, options)
+        if cells:
+            options = replace(options, cells=True)
+            texts = stream.of_text(beginning, both.reader(1), bool(packing), rows, seps, options)
+            for part, text in zip(parts, texts, strict=True):
+                yield replace(split(path, part, options.target), cells=text)
+            return
     yield from (split(path, part, options.target) for part in parts)
 
 
@@ -199,6 +211,7 @@ def _sliced(table: Table, rows: int) -> Iterator[Table]:
             table,
             X=table.X[some],
             y=None if table.y is None else table.y[some],
+            cells=None if table.cells is None else table.cells[some],
             files=table.files and table.files[some],
         )
 

@@ -48,6 +48,7 @@ class Table:
     target: str | None
     image_shape: tuple[int, int, int] | None = None  # (height, width, channels) when rows are images
     files: tuple[str, ...] | None = None  # of each row, as class/name.png (see shown_name), when rows are image files
+    cells: "pd.DataFrame | None" = None  # all columns of a text as they are written there, where that was asked for
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Options:
     header: bool | None = None
     sheet: str | None = None
     written: Collection[str] = ()
+    cells: bool = False  # all cells of a text as they are written, and only empty ones missing
 
 
 def shown_name(path: Path) -> str:

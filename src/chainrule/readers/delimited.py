@@ -70,13 +70,15 @@ class Text:
         import pandas as pd
 
         names, target = self.found.names, named(self.options.target, self.found.names)
+        kinds: Any = {i: str for i, name in enumerate(names) if name in self.options.written} | dict(dtype or {})
+        missing: Any = {i: BLANKS if name == target else MISSING for i, name in enumerate(names)}
         return pd.read_csv(
             io.TextIOWrapper(io.BufferedReader(raw, MIB), "utf-8", newline=""),
             sep=self.found.sep,
             header=None,
             names=list(range(len(names))),
-            dtype={i: str for i, name in enumerate(names) if name in self.options.written} | dict(dtype or {}),
-            na_values={i: BLANKS if name == target else MISSING for i, name in enumerate(names)},
+            dtype=str if self.options.cells else kinds,
+            na_values=[""] if self.options.cells else missing,
             keep_default_na=False,
             skipinitialspace=True,
             low_memory=False,
@@ -99,8 +101,9 @@ class Text:
             frame, end = table(ending.end), ending.end
             if ending.totals and not are_totals(frame, ending.totals):
                 frame, end = table(ending.totals_end), ending.totals_end
-            frame = _exact(frame, partial(table, end))
-            frame = _as_written(frame, partial(table, end), self.data[begin:end], self.found.sep)
+            if not self.options.cells:
+                frame = _exact(frame, partial(table, end))
+                frame = _as_written(frame, partial(table, end), self.data[begin:end], self.found.sep)
             totals = ending.totals if end < ending.totals_end else []
             for note in [*self.found.notes, *layout.said_below(totals, ending.remarks)]:
                 warnings.warn(f"{path}: {note}", ReadingNote, stacklevel=5)

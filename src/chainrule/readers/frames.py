@@ -121,13 +121,16 @@ def finished(frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
 
 def are_totals(frame: "pd.DataFrame", cells: Sequence[str]) -> bool:
     """Whether the cells below the rows are sums or means of the rows above, as far as they can be compared."""
+    import pandas as pd
+
     compared = False
     for i, cell in enumerate(cells):
         with suppress(ValueError):
             total = float(cell.replace(",", ""))
-            if frame[i].dtype.kind in "if":
+            values = pd.to_numeric(frame[i], errors="coerce")  # they may be text
+            if frame[i].dtype.kind in "if" or (values.notna() == frame[i].notna()).all():
                 compared = True
-                if np.isclose(total, [frame[i].sum(), frame[i].mean()], rtol=1e-3).any():
+                if np.isclose(total, [values.sum(), values.mean()], rtol=1e-3).any():
                     return True
     return not compared
 

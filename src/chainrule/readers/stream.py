@@ -2,7 +2,9 @@
 
 import codecs
 import io
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,7 +24,9 @@ _MOST = 8 * WHOLE  # bytes that a batch may take of a text
 class _Recoded:
     """A text that comes in by and by, as UTF-8; a batch of it may not be without an end, nor all that is packed."""
 
-    def __init__(self, source: Source, file: IO[bytes], decoder: codecs.IncrementalDecoder, packed: bool) -> None:
+    def __init__(
+        self, source: Source, file: delimited.Readable, decoder: codecs.IncrementalDecoder, packed: bool
+    ) -> None:
         self._source, self._file, self._decoder, self._packed = source, file, decoder, packed
         self._opened, self.batch = len(source.data), 0
 
@@ -41,6 +45,39 @@ class _Recoded:
                 return text.encode()
 
 
+class Twice:
+    """A file that is read by two readers, one never far ahead of the other."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._ahead: list[deque[bytes]] = [deque(), deque()]
+
+    def reader(self, which: int) -> "_Twin":
+        """The first (0) or the second (1) reader."""
+        return _Twin(self, which)
+
+    def read(self, which: int, size: int) -> bytes:
+        """What comes next for one of them."""
+        if not self._ahead[which]:
+            piece = self._file.read(size)
+            for ahead in self._ahead:
+                ahead.append(piece)
+        piece = self._ahead[which].popleft()
+        if len(piece) > size:
+            self._ahead[which].appendleft(piece[size:])
+        return piece[:size]
+
+
+@dataclass(frozen=True)
+class _Twin:
+    file: Twice
+    which: int
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most so many."""
+        return self.file.read(self.which, size)
+
+
 def beginning(path: Path, file: IO[bytes], size: int, packed: str) -> Source:
     """The first WHOLE bytes of a file, or all of it."""
     pieces, length = [], 0
@@ -53,7 +90,7 @@ def beginning(path: Path, file: IO[bytes], size: int, packed: str) -> Source:
 
 
 def of_text(
-    source: Source, file: IO[bytes], packed: bool, rows: int, seps: str, options: Options
+    source: Source, file: delimited.Readable, packed: bool, rows: int, seps: str, options: Options
 ) -> "Iterator[pd.DataFrame]":
     """The table in a text that begins with what the source holds, and goes on in a file.
 

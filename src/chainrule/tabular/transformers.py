@@ -1,5 +1,6 @@
 """The transformer that brings a table to the types of the training, and says what is unlike it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from chainrule.tabular import dates
 from chainrule.tabular.calendar import seconds
 from chainrule.tabular.marks import is_mark, spellings
 from chainrule.tabular.numerals import Format
+from chainrule.tabular.unlike import SHOWN, Unlike
 from chainrule.tabular.values import (
     TableError,
     check_columns,
@@ -21,7 +23,8 @@ from chainrule.tabular.values import (
     to_floats,
     without_blanks,
 )
-from chainrule.text import first_few
+
+CLOSE = 0.1  # of the range in training: what lies no farther beyond it is not worth a word
 
 
 class Columns(TransformerMixin, BaseEstimator):
@@ -63,12 +66,14 @@ class Columns(TransformerMixin, BaseEstimator):
         frame = self._frame(X)
         return pd.DataFrame({name: self._typed(frame[name], role) for name, role in self.roles.items()})
 
+    def compare(self, X: Any) -> list[Unlike]:
+        """What is unlike the training in each column of a table."""
+        frame = self._frame(X)
+        return [self._unlike(role, frame[name].reset_index(drop=True)) for name, role in self.roles.items()]
+
     def notes(self, X: Any) -> list[str]:
-        """What is unlike the training in each column of a table: what cannot be read, is unseen, or is out of range."""
-        frame, found = self._frame(X), []
-        for name, role in self.roles.items():
-            found += [f"{name}: {note}" for note in self._notes(name, role, frame[name].reset_index(drop=True))]
-        return found
+        """What is unlike the training, in words: what cannot be read, is unseen, or is out of range."""
+        return [note for each in self.compare(X) for note in each.notes]
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The names of the columns."""
@@ -108,11 +113,7 @@ class Columns(TransformerMixin, BaseEstimator):
         if role in ("number", "date", "boolean"):
             read, unread = self._read(values, role)
             if not self.allow_unreadable and unread.any() and np.asarray(pd.isna(read)).all():
-                what = first_few(pd.unique(values[unread].astype(str)), 3, quoted=True)
-                raise TableError(
-                    f"column {str(values.name)!r}: none of its values is {_WANTED[role][0]} ({what}), as in training; "
-                    "correct them, or leave them empty"
-                )
+                raise TableError(self._unlike(role, values).told)
             return read
         text = _words(values)
         return self._spelled(str(values.name), text) if role == "category" else text
@@ -128,33 +129,27 @@ class Columns(TransformerMixin, BaseEstimator):
             same = same | {word: other for word, other in spellings(rows).items() if word in new and other in known}
         return text.map(lambda word: same.get(word, word)).astype(object) if same else text
 
-    def _notes(self, name: str, role: str, values: "pd.Series[Any]") -> list[str]:
-        rows, given = len(values), int(without_blanks(values).notna().sum())
-        if not given:
-            return [f"empty in all {rows:,} rows"] if rows > 1 else []
-        found = []
+    def _unlike(self, role: str, values: "pd.Series[Any]") -> Unlike:
+        name, form = str(values.name), (self.formats or {}).get(str(values.name), "")
+        found = Unlike(name, role, len(values), int(without_blanks(values).notna().sum()))
+        if not found.given:
+            return found
         if role in ("number", "date", "boolean"):
             read, unread = self._read(values, role)
-            if unread.any():
-                what = first_few(pd.unique(values[unread].astype(str)), 3, quoted=True)
-                found.append(f"{unread.sum():,} of {rows:,} not {_WANTED[role][1]} ({what})")
+            words = tuple(map(str, pd.unique(values[unread])[: SHOWN + 1]))
+            given = int(unread.sum()) + int(pd.notna(read).sum())  # marks of missing values are none
+            found = replace(found, given=given, unreadable=int(unread.sum()), words=words)
             if role == "date":
-                found += dates.unlike(values, (self.formats or {}).get(name, ""))
+                found = replace(found, swapped=dates.swapped(values, form))
             if role != "boolean" and name in getattr(self, "ranges_", {}):
                 floats, (low, high) = _floats(read), self.ranges_[name]
-                below, above = ("before", "after") if role == "date" else ("below", "above")
-                for outside, where in ((floats < low, below), (floats > high, above)):
-                    if count := int(outside.sum()):
-                        found.append(f"{where} the training range in {count:,} row{'s' if count > 1 else ''}")
+                low, high = low - CLOSE * (high - low), high + CLOSE * (high - low)
+                found = replace(found, below=int((floats < low).sum()), above=int((floats > high).sum()))
         elif role == "category" and name in getattr(self, "levels_", {}):
             text = self._typed(values, role)
             new = text[(text != "") & ~text.isin(self.levels_[name])]
-            if len(new):
-                found.append(f"{len(new):,} unseen ({first_few(new.unique(), 3)})")
+            found = replace(found, unseen=len(new), words=tuple(new.unique()[: SHOWN + 1]))
         return found
-
-
-_WANTED = {"number": ("a number", "numbers"), "date": ("a date", "dates"), "boolean": ("yes or no", "yes or no")}
 
 
 def _floats(read: Any) -> Array:
