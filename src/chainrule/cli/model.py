@@ -184,7 +184,7 @@ class Trained:
         if given is not None and self.positive is None:
             what = "a number" if self.classes is None else f"one of {len(self.classes)} classes"
             raise CommandError(f"--threshold: is between two classes, and this model predicts {what}")
-        return given
+        return getattr(self.model, "threshold_", None) if given is None else given
 
     def decided(self, outputs: "Array", threshold: float | None = None) -> "Array":
         """The answer for each row (m,): the number, the likeliest class, or what a threshold decides."""

@@ -171,6 +171,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         )
         self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
         self._look_back(X, y, sample_weight, learned.held_out, validation)
+        self._settle(learned.held_out, np.asarray(y), sample_weight)
         return self
 
     def save(self, path: File) -> None:
@@ -289,6 +290,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             and (weights is None or np.any(weights))
         ):
             self.importances_ = permutation_importance(inside, X, y, sample_weight=weights, repeats=3)
+
+    def _settle(self, held_out: HeldOut | None, y: Array, sample_weight: Any) -> None:
+        """Find what is found on the rows that were held out. y, sample_weight: (m,) of all rows."""
 
     def _rows(self, X: Any) -> given.Rows:
         """Rows to predict, as the model was fitted to them: columns by name, or by number where they have none."""
