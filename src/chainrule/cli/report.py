@@ -33,8 +33,9 @@ ROWS, TIMES = 200, 16  # of the training that are traced, and how often
 class Recorder:
     """A scikit-learn callback: A and dZ of some of the training rows, before the first epoch and after some of them."""
 
-    def __init__(self, traces: Traces) -> None:
-        self.traces = traces  # they are put there
+    def __init__(self) -> None:
+        self.traces: Traces = {}
+        self.estimator: Any = None
         self.wanted: set[int] = set()
 
     def setup(self, estimator: Any, context: Any) -> None:
@@ -43,7 +44,7 @@ class Recorder:
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any, y: Any) -> None:
         """Before the first epoch. X: (m, n[0]), y: (m,), as the network is given them."""
         if context.task_name == "epoch" and not self.traces:
-            self.X, self.y = X[:ROWS], y[:ROWS]
+            self.estimator, self.X, self.y = estimator, X[:ROWS], y[:ROWS]
             self.wanted = {round(estimator.max_iter * part / TIMES) for part in range(TIMES + 1)}
             self._record(estimator, 0)
 

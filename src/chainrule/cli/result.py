@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix
 from chainrule.cli import screen
 from chainrule.cli.asked import Run
 from chainrule.cli.fitting import Fitted
-from chainrule.cli.judging import Judgment, no_better, together
+from chainrule.cli.judging import TREES, Judgment, no_better, together
 from chainrule.cli.rows import Material
 from chainrule.tabular.findings import Finding
 from chainrule.tabular.scores import rarer
@@ -62,6 +62,11 @@ class Result:
     def intervals(self) -> dict[str, list[float]]:
         """The 95 % interval of each score of this network, where there is one test."""
         return self.judgments[0].intervals if len(self.judgments) == 1 else {}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """How long the models took that this network is compared with; of several folds one of them."""
+        return dict(self.judgments[0].seconds) if self.judgments else {}
 
     @property
     def test_rows(self) -> int:
@@ -117,6 +122,7 @@ class Result:
                     "image_shape": plan.image_shape,
                     "seconds": round(self.fitted.seconds, 2),
                     "test": self.scores,
+                    "seconds_of_others": self.seconds,
                     "intervals": self.intervals,
                     "deviations": self.deviations,
                     "folds": testing.folds,
@@ -128,7 +134,7 @@ class Result:
                     "confusion": confusion,
                     "importances": None if self.importances is None else asdict(self.importances),
                     "warnings": [asdict(finding) for finding in self.findings],
-                    "remarks": list(getattr(plan, "remarks", ())),
+                    "remarks": list(plan.remarks),
                     "race": self.race,
                 }
             )
@@ -146,7 +152,10 @@ class Result:
         what = epochs if len(networks) == 1 else f"{len(networks)} networks, {epochs} each,"
         race = self.race
         raced = f" after a race of {len(race)} candidates" if len(race) > 1 else ""
-        return [f"Trained {what} in {self.fitted.seconds:.1f} s{raced}.", *self.verdict()]
+        lines = [f"Trained {what} in {self.fitted.seconds:.1f} s{raced}."]
+        if TREES in self.seconds:
+            lines.append(f"The boosted trees took {self.seconds[TREES]:.1f} s.")
+        return lines + self.verdict()
 
     def verdict(self) -> list[str]:
         """Whether the training was worth it, where this is not plain from the scores."""

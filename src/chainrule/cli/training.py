@@ -85,6 +85,8 @@ def _introduce(run: Run, material: Material, train: int, test: int) -> None:
         say.print(f"Rows: {train:,} to train on, {test:,} to test on{where}")
     if material.unseen:
         say.print(f"Left out: {screen.counted(material.unseen)} of {testing.file} of classes that {run.data} has not")
+    for remark in material.plan.remarks:
+        say.print(f"Note: {remark}")
     for finding in material.findings:
         say.print(f"Warning: {warning(finding, material.plan.target)}")
 
@@ -100,6 +102,7 @@ def _tell(result: Result, page: Path | None, as_json: bool) -> None:
     if as_json:
         written = {} if page is None else {"report": str(page)}
         about = header.pop("about")
+        about["columns"] = screen.told(about["columns"])
         print_json({"model": str(run.out), **written, **header, **about})
         return
     say = console()
