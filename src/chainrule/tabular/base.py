@@ -281,21 +281,18 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         inside = opened(self)
         some = np.linspace(0, len(y) - 1, min(len(y), TYPICAL)).astype(int)
         self.typical_ = inside.prepare(taken(X, some)).mean(axis=0, dtype=float)
-        answers = None
+        predicted = None
         if isinstance(validation, tuple):
             X, y = validation
-            weights = None
+            weights, predicted = None, inside.answer(inside.prepare(X))
         elif held_out is not None:
-            X, y, answers = taken(X, held_out.rows), y[held_out.rows], held_out.outputs
+            X, y, predicted = taken(X, held_out.rows), y[held_out.rows], held_out.outputs
             weights = None if weights is None else np.asarray(weights)[held_out.rows]
         if self._task == "regression":
-            self.interval_ = fit_intervals(inside.answer(inside.prepare(X)) if answers is None else answers, y)
+            self.interval_ = None if predicted is None else fit_intervals(predicted, y)
         self.importances_: Importances | None = None
-        if (
-            self.plan_.image_shape is None
-            and len(set(inside.columns)) <= WIDEST
-            and (weights is None or np.any(weights))
-        ):
+        few = self.plan_.image_shape is None and len(set(inside.columns)) <= WIDEST
+        if few and (weights is None or np.any(weights)):
             self.importances_ = permutation_importance(inside, X, y, sample_weight=weights, repeats=3)
 
     def known_rows(self, X: Any) -> given.Rows:
