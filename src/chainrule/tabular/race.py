@@ -196,7 +196,9 @@ class _Learning:
         known = np.unique(self.y[train]) if not self.numbers else None
         judge = _Judge(known, y_val, held_weights)
         make: Any = MLPRegressor if self.numbers else MLPClassifier
-        network = make(random_state=self.seed + part, **{**arguments, "early_stopping": True, "tol": 0.0})
+        size = arguments["batch_size"]
+        fixed = {"early_stopping": True, "tol": 0.0, "batch_size": size if size == "auto" else min(size, len(train))}
+        network = make(random_state=self.seed + part, **{**arguments, **fixed})
         network.set_params(scoring=judge)
         limit = inf if self.time_limit is None else self.began + self.time_limit
         network.set_callbacks(_EndOfCycle(network.max_iter, limit), *(self.watch(stage) if self.watch else ()))
