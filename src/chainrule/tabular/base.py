@@ -152,7 +152,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         self
             The fitted estimator.
         """
-        callbacks = getattr(self, "_skl_callbacks", ())
+        # In a search, whose callbacks know of this fit, its networks are not told of.
+        callbacks = () if hasattr(self, "_parent_callback_ctx") else getattr(self, "_skl_callbacks", ())
         arguments = {name: value for name in _OF_NETWORKS if (value := getattr(self, name)) is not None}
         learned = learn(
             plan,
@@ -166,7 +167,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             effort=self.effort,
             time_limit=self.time_limit,
             checkpoint=checkpoint,
-            watch=watch or (lambda stage: callbacks),
+            watch=watch or ((lambda stage: callbacks) if callbacks else None),
         )
         self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
         self._look_back(X, y, sample_weight, learned.held_out, validation)

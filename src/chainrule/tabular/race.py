@@ -1,13 +1,10 @@
 """Learning from a table: several networks, each stopped at its best on other rows, whose mean is the answer."""
 
-import os
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +13,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
 from chainrule._types import Array
-from chainrule.errors import DivergenceError, DivergenceWarning, TrainingInterrupted
+from chainrule.errors import DivergenceError
 from chainrule.estimators import MLPClassifier, MLPRegressor
+from chainrule.estimators.hooks import within
 from chainrule.estimators.search import at_once
+from chainrule.files.checkpoint import Checkpoint
 from chainrule.tabular.calibration import LEAST, fit_temperature
+from chainrule.tabular.checkpoints import Checkpoints
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.recipe import Arguments, preparation, recipe
 from chainrule.tabular.values import TableError
@@ -94,8 +94,8 @@ def learn(
     instead of a part of the rows, or (k,) the indices of this part. arguments: of the networks, instead of the
     recipe's. effort: "quick" is one network without a race, "normal" the default, "thorough" takes several times as
     long; or the number of networks. time_limit: seconds, in which as many networks, or else epochs, are trained as
-    there is time for. checkpoint: checkpoint, checkpoint_every and resume, as in MLPClassifier.fit; each network after
-    the first has a file of its own beside this one. watch: asked for callbacks before each training; they are then
+    there is time for. checkpoint: checkpoint, checkpoint_every and resume, as in MLPClassifier.fit; see `Checkpoints`.
+    watch: asked for callbacks before each training; they are then
     trained one after the other, else as many at a time as there are cores.
     """
     return _Learning(plan, X, y, sample_weight, class_weight, validation, seed, time_limit, checkpoint, watch).run(
@@ -121,7 +121,9 @@ class _Learning:
     ) -> None:
         self.began = time.monotonic()
         self.plan, self.y, self.seed, self.watch = plan, np.asarray(y), seed, watch
-        self.time_limit, self.checkpoint = time_limit, checkpoint
+        kept = {"checkpoint": None, "checkpoint_every": None, "resume": False, **(checkpoint or {})}
+        self.checkpoints = Checkpoints(Checkpoint.of(*kept.values()))
+        self.time_limit = time_limit
         self.numbers = plan.task == "regression"
         steps = preparation(plan, len(self.y), seed)
         self.preparation = Pipeline(steps) if steps else None
@@ -136,7 +138,6 @@ class _Learning:
             weights = balance if weights is None else weights * balance
         self.weights = weights
         self.given = self.fixed = None
-        self.first = 0  # the number of the first network after the race
         if isinstance(validation, tuple):
             X_val, y_val = validation
             inputs = X_val if self.preparation is None else self.preparation.transform(_wide(X_val)).astype(np.float32)
@@ -155,15 +156,12 @@ class _Learning:
         if count == 1:
             candidates = dict([next(iter(candidates.items()))])
         candidates, count = self._in_time(candidates, count)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", TrainingInterrupted)
-            warnings.simplefilter("ignore", DivergenceWarning)  # what was best before it may be good
+        with within():  # after a divergence, what was best before it may be good
             racing = [(name, f"candidate {name}", 0) for name in candidates] if len(candidates) > 1 else []
             found = dict(zip(candidates, self._train(candidates, racing), strict=False))
             winner = min(found, key=lambda name: found[name].loss, default=next(iter(candidates)))
             trained = [found[winner]] if found else []
-            self.first = len(trained)
-            left = [(winner, f"network {k + 1} of {count}", k) for k in range(self.first, count)]
+            left = [(winner, f"network {k + 1} of {count}", k) for k in range(len(trained), count)]
             trained += self._train(candidates, left)
         leaderboard = [
             {"name": name, "loss": each.loss, "seconds": each.seconds}
@@ -173,7 +171,6 @@ class _Learning:
         if not good:
             rate = candidates[winner]["learning_rate_init"]
             raise DivergenceError("the cost of every network became infinite or NaN in its first epoch", 0, rate)
-        self._clean(count)
         held_out = None
         if self.given is None:
             rows, outputs = (np.concatenate([getattr(each, name) for each in good]) for name in ("rows", "outputs"))
@@ -183,12 +180,14 @@ class _Learning:
 
     def _train(self, candidates: Mapping[str, Any], jobs: Sequence[tuple[str, str, int]]) -> list[_Trained]:
         """jobs: for each network the candidate, what it is called, and which part of the rows it is not trained on."""
-        calls = [partial(self._one, candidates[name], stage, part) for name, stage, part in jobs]
-        if self.watch is not None or self.checkpoint or len(calls) < 2:
+        calls = [
+            partial(self._one, candidates[name], stage, part, self.checkpoints.next()) for name, stage, part in jobs
+        ]
+        if self.watch is not None or self.checkpoints.first is not None or len(calls) < 2:
             return [call() for call in calls]
         return at_once(calls)
 
-    def _one(self, arguments: Mapping[str, Any], stage: str, part: int) -> _Trained:
+    def _one(self, arguments: Mapping[str, Any], stage: str, part: int, kept: Checkpoint | None) -> _Trained:
         started, (train, held) = time.monotonic(), self._parts(part)
         X_val, y_val = (self.X[held], self.y[held]) if self.given is None else self.given
         weights = None if self.weights is None else self.weights[train]
@@ -202,7 +201,7 @@ class _Learning:
         network.set_params(scoring=judge)
         limit = inf if self.time_limit is None else self.began + self.time_limit
         network.set_callbacks(_EndOfCycle(network.max_iter, limit), *(self.watch(stage) if self.watch else ()))
-        network.fit(self.X[train], self.y[train], weights, X_val=X_val, y_val=y_val, **self._checkpoint(stage, part))
+        network.fit(self.X[train], self.y[train], weights, X_val=X_val, y_val=y_val, checkpoint=kept)
         network.set_callbacks()
         network.set_params(scoring=None)
         if not np.isfinite(network.best_validation_score_):
@@ -225,22 +224,9 @@ class _Learning:
             return np.setdiff1d(rows, self.fixed), self.fixed
         count = max(min(round(1 / HELD_OUT), len(rows) // 2), len(rows) // MOST_HELD_OUT)
         which = folds(self.y, count, self.seed + part // count, not self.numbers) == part % count
+        if not which.any() or which.all():  # too few to hold any out
+            return rows, rows
         return np.flatnonzero(~which), np.flatnonzero(which)
-
-    def _checkpoint(self, stage: str, part: int) -> dict[str, Any]:
-        if not self.checkpoint or self.checkpoint.get("checkpoint") is None or not stage.startswith("network"):
-            return {}
-        return {**self.checkpoint, "checkpoint": self._path(part)}
-
-    def _path(self, part: int) -> str:
-        path = os.fspath((self.checkpoint or {})["checkpoint"])
-        return path if part == self.first else f"{path}.{part + 1}"
-
-    def _clean(self, count: int) -> None:
-        """Of the checkpoints one stays, as of a single network."""
-        if self.checkpoint and self.checkpoint.get("checkpoint") is not None:
-            for part in range(self.first + 1, count):
-                Path(self._path(part)).unlink(missing_ok=True)
 
     def _in_time(self, candidates: dict[str, Any], count: int) -> tuple[dict[str, Any], int]:
         """What there is time for: fewer networks, then no race, then fewer epochs.
@@ -280,7 +266,6 @@ class _Judge:
         self.weights = self.weights / self.weights.sum()
         self.numbers = classes is None
         self.codes = y if classes is None else np.searchsorted(classes, y)
-        self.beta = 1.0  # 1 / T, from one epoch to the next
 
     def __call__(self, network: Any, X: Any, y: Any) -> float:
         """The score of a network, the higher the better."""
@@ -288,20 +273,23 @@ class _Judge:
             return -float(self.weights @ (network.predict(X) - self.codes) ** 2)
         z = np.log(np.maximum(network.predict_proba(X), LEAST), dtype=float)  # (m, K)
         z -= z[np.arange(len(z)), self.codes][:, None]  # log p_k / p_y: the loss is log Σ exp(β z)
-        loss, beta = inf, self.beta
+        # From one epoch to the next T changes little. It is among what a checkpoint keeps.
+        temperatures = network.history_.setdefault("temperature", [])
+        loss, best, beta = inf, 1.0, 1 / temperatures[-1] if temperatures else 1.0
         for _ in range(5):  # Newton's steps, of which few are needed from the last epoch's β
             top = beta * z.max(axis=1, keepdims=True)
             e = np.exp(beta * z - top)
             total = e.sum(axis=1)
             now = float(self.weights @ (np.log(total) + top[:, 0]))
             if now < loss:
-                loss, self.beta = now, beta
+                loss, best = now, beta
             mean = (e * z).sum(axis=1) / total
             slope, bend = self.weights @ mean, self.weights @ ((e * z**2).sum(axis=1) / total - mean**2)
             step = -slope / bend if bend > 0 else 0.0
             beta = float(np.clip(beta + step, max(beta / 2, 0.05), min(beta * 2, 20.0)))
             if abs(step) < 1e-3 * beta:
                 break
+        temperatures.append(1 / best)
         return -loss
 
 
