@@ -5,7 +5,9 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copy
 
+import pandas as pd
 import pytest
 
 import chainrule
@@ -25,14 +27,28 @@ def blocks(language):
     return found
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """Where the examples run: with the table that they use."""
+    copy(ROOT / "docs" / "orders.csv", tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("code", blocks("python"))
-def test_python_examples_run(code, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_python_examples_run(code, folder, monkeypatch):
+    monkeypatch.chdir(folder)
     exec(compile(code, "example", "exec"), {"__name__": "example"})
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/tables.md"])
+def test_what_is_shown_of_a_table_is_what_was_understood(document):
+    orders = pd.read_csv(ROOT / "docs" / "orders.csv")
+    model = chainrule.TabularClassifier(effort="quick", max_iter=1, batch_size=100).fit(orders[:500], "returned")
+    assert f"```text\n{model.columns_}\n" in (ROOT / document).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("session", blocks("console"))
-def test_commands_run(session, tmp_path):
+def test_commands_run(session, folder):
     commands = [line[2:].split("#")[0] for line in session.splitlines() if line.startswith("$ ")]
     assert commands
     for command in commands:
@@ -42,7 +58,7 @@ def test_commands_run(session, tmp_path):
             continue
         assert words[0] == "chainrule"
         run = subprocess.run(
-            [sys.executable, "-m", "chainrule", *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300
+            [sys.executable, "-m", "chainrule", *words[1:]], cwd=folder, capture_output=True, text=True, timeout=300
         )
         assert run.returncode == 0, run.stderr
 

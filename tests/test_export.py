@@ -171,7 +171,7 @@ def test_an_activation_of_your_own_is_traced():
     "function",
     [
         lambda Z: np.sort(Z, axis=0),
-        lambda Z: np.sin(Z),
+        lambda Z: np.arctan(Z),
         lambda Z: np.asarray(Z) * 2,
         lambda Z: Z if Z.sum() > 0 else -Z,
         lambda Z: Z if Z > 0 else -Z,
@@ -375,15 +375,20 @@ def test_a_boolean_that_is_neither_is_missing():
     same_classes(model, X.assign(member=None), strange)
 
 
+@pytest.mark.parametrize("cyclic", [False, True])
 @pytest.mark.parametrize("dates", [pd.date_range("1677-10-01", "2262-04-01", freq="97h"), pd.DatetimeIndex([None])])
-def test_dates_are_taken_apart_as_pandas_does_it(dates):
+def test_dates_are_taken_apart_as_pandas_does_it(dates, cyclic):
     frame = pd.DataFrame({"date": dates})
-    made = graph.Graph()
-    x = made.input("date", graph.DOUBLE)
-    made.output("parts", apply(tabular.DateParts().fit(frame), {"date": x}), 6)
-    seconds = ((frame["date"] - pd.Timestamp(0)) / pd.Timedelta(seconds=1)).to_numpy(float)
-    found = session_of(made).run(None, {"date": seconds[:, None]})[0]
-    np.testing.assert_allclose(found, tabular.DateParts().fit_transform(frame), rtol=1e-15)
+    step = tabular.DateParts(cyclic).fit(frame)
+    days = ["NaT", "9999-12-31T23:59", "0001-01-01", "2024-02-29T12:34:56"]
+    new = pd.DataFrame({"date": np.array(days, "M8[us]")})
+    for some in (frame, new):
+        made = graph.Graph()
+        x = made.input("date", graph.DOUBLE)
+        made.output("parts", apply(step, {"date": x}), len(step.get_feature_names_out()))
+        seconds = ((some["date"] - pd.Timestamp(0).as_unit("us")) / pd.Timedelta(seconds=1)).to_numpy(float)
+        found = session_of(made).run(None, {"date": seconds[:, None]})[0]
+        np.testing.assert_allclose(found, step.transform(some), rtol=1e-15, atol=1e-12 * cyclic)
 
 
 def test_columns_may_have_the_names_of_outputs_and_of_what_is_inside():

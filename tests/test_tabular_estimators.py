@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline as chain
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import chainrule as cr
+from chainrule.errors import ModelFileError
 from chainrule.files import model as modelfile
 from chainrule.readers import Table
 from chainrule.tabular import TableError, estimators, make_pipeline, make_plan
@@ -326,9 +327,27 @@ def test_columns_are_dropped_by_name_or_by_number():
     assert (model.predict(numbers) == model.predict(numbers * [1, 7])).all()
 
 
+def test_what_a_person_says_of_a_column_goes_above_every_guess():
+    table = pd.DataFrame({"code": np.arange(M) % 5, "when": ["03/04/2024", "05/06/2024"] * (M // 2)})
+    assert list(classifier(table).columns_["role"]) == ["number", "date"]
+    assert list(classifier(table, category=["code", "when"]).columns_["role"]) == ["category", "category"]
+    assert list(classifier(table, category=0).columns_["role"]) == ["category", "date"]
+    assert list(classifier(table.to_numpy(), category=[0]).columns_["role"]) == ["category", "date"]
+    assert any("when" in line for line in classifier(table).remarks_)
+    april = classifier(table, day_first=True)
+    assert "2024-04-03" in april.columns_.loc["when", "note"]
+    assert not april.remarks_
+
+
+def test_two_rows_are_enough():
+    assert classifier(TABLE[:2], ["a", "b"], batch_size=2).predict(TABLE).shape == (M,)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"number": "age", "category": "age"}, "column 'age' was said both a number and a category"),
+        ({"drop": "age", "keep": "age"}, "both to drop and to keep"),
         ({"effort": "fast"}, "'effort' parameter of TabularClassifier must be a str among"),
         ({"time_limit": 0}, "'time_limit' parameter"),
         ({"drop": "agee"}, "no column 'agee'. Did you mean 'age'?"),
@@ -488,3 +507,16 @@ def test_a_pipeline_that_train_saved_becomes_a_fitted_estimator(target, tmp_path
     assert (model.predict(X) == pipeline.predict(X)).all()
     cr.save(model, tmp_path / "m")
     assert (answers(cr.load(tmp_path / "m"), X) == answers(model, X)).all()
+
+
+def test_a_preparation_that_does_not_fit_its_networks_is_refused(tmp_path):
+    model = classifier()
+    model.preparation_ = model.preparation_[:1]
+    with pytest.raises(ModelFileError, match=r"a MLPClassifier of \d+ columns is given 4"):
+        model.save(tmp_path / "m")
+
+
+def test_a_model_that_is_not_fitted_yet_is_kept_with_what_it_was_told(tmp_path):
+    cr.save(cr.TabularClassifier(**QUICK, category=["city"]), tmp_path / "m")
+    model = cr.load(tmp_path / "m")
+    assert (model.fit(TABLE, LABELS).predict(TABLE) == classifier().predict(TABLE)).all()

@@ -354,7 +354,7 @@ FITTED = {
     ],
     "Pipeline": [({"steps": [("s", StandardScaler()), ("p", PCA(2))]}, X), ({"steps": [("s", "passthrough")]}, X)],
     "Columns": [(Columns({"n": "number", "w": "category"}), TABLE)],
-    "DateParts": [(DateParts(), DATES)],
+    "DateParts": [(DateParts(), DATES), (DateParts(cyclic=True), DATES)],
     "MLPClassifier": [({"hidden_layer_sizes": 3, "max_iter": 2, "solver": "sgd", "random_state": 0}, X)],
     "MLPRegressor": [({"hidden_layer_sizes": (3, 2), "max_iter": 2, "solver": "sgd", "random_state": 0}, X)],
     "TabularClassifier": [(LITTLE, X), (LITTLE, TABLE)],

@@ -4,6 +4,8 @@ import copy
 import json
 import math
 import warnings
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -26,7 +28,7 @@ from sklearn.preprocessing import (
 
 import chainrule as cr
 from chainrule.files import codec, guards
-from chainrule.tabular import Columns
+from chainrule.tabular import Column, Columns, DateParts
 
 X = np.random.default_rng(0).normal(size=(60, 3)) + 5
 DAYS = pd.DataFrame({"d": ["2024-01-31", "2024-02-01"]})
@@ -56,6 +58,11 @@ def encoder(**state):
     return changed(OneHotEncoder(sparse_output=False).fit(np.arange(4.0)[:, None]), **state)
 
 
+def dates(**state):
+    days = pd.DataFrame({"d": pd.date_range("2024-01-01", periods=400)})
+    return changed(DateParts(cyclic=True).fit(days), **state)
+
+
 def counter(**state):
     return changed(CountVectorizer().fit(TEXTS), **state)
 
@@ -80,6 +87,30 @@ def estimator(kind, **state):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a training as short as this
         return changed(made.fit(X, np.arange(60) % 2), **state)
+
+
+TABLE = pd.DataFrame({"n": np.arange(20) % 7 + 0.5, "w": np.resize(["p", "q", "r"], 20)})
+
+
+@cache
+def told(kind):
+    made = kind(effort="quick", hidden_layer_sizes=(2,), max_iter=1, batch_size=5, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a training as short as this
+        return made.fit(TABLE, np.arange(20) % 2)
+
+
+def table(kind=cr.TabularClassifier, change=None, **state):
+    """An estimator of a table; change: what to do to it."""
+    made = copy.deepcopy(told(kind))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return changed(made, **state, **(change(made) if change else {}))
+
+
+def planned(**state):
+    """A plan of something else."""
+    return table(change=lambda made: {"plan_": replace(made.plan_, **state)})
 
 
 def random_state(**state):
@@ -188,6 +219,10 @@ OBJECT_STATES = {
     "a category that is a list": changed(Columns({"d": "category"}).fit(DAYS), levels_={"d": [["a"] * 1000]}),
     "a spelling that is a number": changed(Columns({"d": "category"}).fit(DAYS), spellings_={"d": {"a": 1}}),
     "a range of texts": changed(Columns({"d": "category"}).fit(DAYS), ranges_={"d": ("a", "b")}),
+    "parts of dates of another column": dates(parts_=[["days"], ["year"]]),
+    "parts of dates that are numbers": dates(parts_=[[1]]),
+    "limits of dates of a thousand shapes": dates(limits_=np.ones((1000, 1, 2))),
+    "means of parts that are not there": dates(ranges_=np.ones((1, 3))),
     "names of one column more": changed(StandardScaler().fit(X), feature_names_in_=np.array(list("abcd"), object)),
     "steps of letters": changed(Pipeline([("s", StandardScaler().fit(X))]), steps=["abc"]),
     "a target of a thousand shapes": estimator(
@@ -202,6 +237,69 @@ OBJECT_STATES = {
     "more classes than outputs": estimator(cr.MLPClassifier, classes_=np.arange(9)),
     "labels of other classes": estimator(cr.MLPClassifier, _label_binarizer=LabelBinarizer().fit([0, 1, 2])),
     "outputs that are not there": estimator(cr.MLPClassifier, n_outputs_=2),
+    "a temperature of 0": table(temperature_=0.0),
+    "a temperature below 0": table(temperature_=-1.0),
+    "a temperature that is none": table(temperature_=math.nan),
+    "a temperature without end": table(temperature_=math.inf),
+    "a temperature for each class": table(temperature_=np.ones(2)),
+    "a temperature in words": table(temperature_="1"),
+    "no networks": table(networks_=[]),
+    "a thousand networks": table(change=lambda made: {"networks_": made.networks_ * 1000}),
+    "networks in a tuple": table(change=lambda made: {"networks_": (*made.networks_,)}),
+    "networks that predict numbers": table(
+        change=lambda made: {"networks_": [cr.MLPRegressor(hidden_layer_sizes=(2,), max_iter=1).fit(X, X[:, 0])]}
+    ),
+    "networks of other inputs": table(
+        change=lambda made: {
+            "networks_": [*made.networks_, cr.MLPClassifier((2,), max_iter=1).fit(X[:, :1], np.arange(60) % 2)]
+        }
+    ),
+    "networks of other classes": table(
+        change=lambda made: {
+            "networks_": [cr.MLPClassifier((2,), max_iter=1).fit(made.preparation_.transform(TABLE), np.arange(20) % 3)]
+        }
+    ),
+    "a network that has learned nothing": table(networks_=[cr.MLPClassifier()]),
+    "networks that are texts": table(networks_=["network"]),
+    "a preparation that is a network": table(change=lambda made: {"preparation_": made.networks_[0]}),
+    "no preparation of the columns": table(preparation_=None),
+    "a preparation of other columns": table(
+        change=lambda made: {"preparation_": Pipeline([("columns", Columns({"n": "number"}).fit(TABLE))])}
+    ),
+    "classes of other networks": table(classes_=np.array([0, 2])),
+    "classes of a table in rows": table(classes_=np.zeros((2, 2))),
+    "columns that a table does not have": table(n_features_in_=3),
+    "a plan that is a text": table(plan_="plan"),
+    "a plan of a regression": planned(task="regression"),
+    "a plan of a riddle": planned(task="riddle"),
+    "a plan of no columns": planned(columns=()),
+    "a plan of columns in a list": planned(columns=[]),
+    "a plan of a column twice": table(
+        change=lambda made: {"plan_": replace(made.plan_, columns=made.plan_.columns[:1] * 2)}
+    ),
+    "a plan of rows below zero": planned(rows=-1),
+    "a plan of rows with a point": planned(rows=0.5),
+    "a plan of a picture without size": planned(image_shape=(0, 8, 3)),
+    "a plan of a flat picture": planned(image_shape=(8, 8)),
+    "a plan of half a row of a class": planned(classes={0: 0.5, 1: 1}),
+    "a plan of classes in a list": planned(classes=[0, 1]),
+    "a plan of a number for a target": planned(target=1),
+    "a column of a number for a name": planned(columns=(Column(1, "number", ""),)),
+    "a column of a long format": planned(columns=(Column("a", "date", "", 0, "%Y" * 1000),)),
+    "a column missing half a time": planned(columns=(Column("a", "date", "", 0.5),)),
+    "a leaderboard without end": table(_leaderboard=[{"name": "a"}] * 10_000),
+    "a leaderboard of lists": table(_leaderboard=[{"name": ["a"] * 1000}]),
+    "a leaderboard that is a text": table(_leaderboard="big"),
+    "a regression of several numbers": table(
+        cr.TabularRegressor,
+        lambda made: {
+            "networks_": [
+                cr.MLPRegressor(hidden_layer_sizes=(2,), max_iter=1).fit(
+                    made.preparation_.transform(TABLE), np.ones((20, 2))
+                )
+            ]
+        },
+    ),
     "labels with a point": changed(LabelBinarizer().fit([1, 2, 3]), neg_label=0.5),
     "labels in rows": changed(LabelBinarizer().fit([1, 2, 3]), classes_=np.arange(6).reshape(3, 2)),
     "labels of complex numbers": changed(LabelBinarizer().fit([1, 2, 3]), classes_=np.array([1, 2, 3 + 1j])),

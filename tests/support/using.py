@@ -109,6 +109,10 @@ def seeds() -> dict[str, bytes]:
             models[key] = make_pipeline(*steps, cr.MLPClassifier(class_weight={"no": 2.0, "yes": 1.0}, **LITTLE)).fit(
                 rows, Y
             )
+        little = {"hidden_layer_sizes": (2,), "max_iter": 1, "batch_size": 10, "random_state": 0}
+        models["told"] = cr.TabularClassifier(**little).fit(table.drop(columns="spends"), "buys")
+        models["amounts"] = cr.TabularRegressor(**little).fit(table.drop(columns="buys"), "spends")
+        models["numbers"] = cr.TabularClassifier(effort="quick", **little).fit(X[:8].repeat(3, axis=0), list("ab") * 12)
         for key, model in models.items():
             cr.save(model, folder / "m")
             files[key] = (folder / "m").read_bytes()
@@ -205,6 +209,15 @@ def _ways(model, path):
         y = X[:, :2] if path.stem == "regressor" else X > 0
         ways += [lambda: model.predict(X), lambda: model.score(X, y), lambda: model.diagnose(X, y)]
         ways += [lambda: model.transform(X), lambda: repr(model)]
+    elif path.stem in ("told", "amounts", "numbers"):
+        rows = X if path.stem == "numbers" else people(20).assign(said="the red cats sat")
+        y = {"told": "buys", "amounts": "spends", "numbers": list("ab") * 4 + ["a"]}[path.stem]
+        ways += [lambda: model.predict(rows), lambda: model.predict_proba(rows), lambda: model.score(rows, y)]
+        ways += [lambda: model.columns_, lambda: model.leaderboard_, lambda: repr(model), lambda: model.remarks_]
+        ways += [
+            lambda: silent(app, "predict", path, _data(PEOPLE)),
+            lambda: silent(app, "explain", path, _data(PEOPLE)),
+        ]
     else:
         ways += [lambda: model.predict(rows), lambda: model.predict_proba(rows), lambda: model.score(rows, y)]
         ways += [lambda: model[:-1].transform(rows), lambda: model[:-1].get_feature_names_out()]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.tabular import TableError
+from chainrule.readers import Table
+from chainrule.tabular import Columns, TableError, make_plan
 from chainrule.tabular.dates import parse, read, recognize
 
 DAY = pd.Timestamp("2019-01-13 08:15")
@@ -40,7 +41,7 @@ def found(cells, **options):
 
 
 def days(cells, **options):
-    return found(cells, **options).dates.dt.strftime("%Y-%m-%d").tolist()
+    return found(cells, **options).dates.to_numpy("M8[D]").astype(str).tolist()
 
 
 # -- forms -------------------------------------------------------------------------------------------------------------
@@ -80,8 +81,19 @@ def test_months_and_times_of_day_are_dates(form):
         (["13. März 2019", "1. Dezember 2019"], ["2019-03-13", "2019-12-01"]),
         (["13 février 2019", "1 AOÛT 2019"], ["2019-02-13", "2019-08-01"]),
         (["lunes 13 de enero de 2020", "sábado, 1 de febrero de 2020"], ["2020-01-13", "2020-02-01"]),
+        (["So, 13.01.2019", "Mo, 14.01.2019 08:15"], ["2019-01-13", "2019-01-14"]),
+        (["2019-01-13 (Sun)", "2019-01-14 Monday"], ["2019-01-13", "2019-01-14"]),
+        (["13 января 2019", "1 Мая 2019"], ["2019-01-13", "2019-05-01"]),
+        (["13 stycznia 2019", "1 września 2019"], ["2019-01-13", "2019-09-01"]),
+        (["13 Şubat 2019", "1 KASIM 2019"], ["2019-02-13", "2019-11-01"]),
+        (["13 maj 2019", "1 augusti 2019"], ["2019-05-13", "2019-08-01"]),
+        (["2019-01-13T08:15:00+01:00[Europe/Berlin]", "2019-01-14T08:15Z[UTC]"], ["2019-01-13", "2019-01-14"]),
+        (["2019-01-13 08:15:00 +0000 UTC", "2019-01-14 08:15:00.5 +0000 UTC"], ["2019-01-13", "2019-01-14"]),
+        (["2019-01-13-08.15.00.000000", "2019-01-14-23.59.59.999999"], ["2019-01-13", "2019-01-14"]),
+        (["Jan 13 2019 12:00AM", "Jan  4 2019 11:59PM"], ["2019-01-13", "2019-01-04"]),
+        (["1/13/2019, 8:15:00\u202fAM", "1/4/2019, 11:15:00\u202fPM"], ["2019-01-13", "2019-01-04"]),
         (["Sun Jan 13 2019 08:15:00 GMT+0100 (Central European Time)"] * 2, ["2019-01-13"] * 2),
-        (["13-Jan-69", "13-Jan-68"], ["1969-01-13", "2068-01-13"]),
+        (["13-Jan-69", "13-Jan-99", "13-Jan-22"], ["1969-01-13", "1999-01-13", "2022-01-13"]),
         (["2020-02-29", "2000-02-29", "1900-03-01"], ["2020-02-29", "2000-02-29", "1900-03-01"]),
         (["2019-01-13 24:00", "2019-01-14 23:59"], ["2019-01-14", "2019-01-14"]),
         (["2019\u201301\u201313", "2019-01-14\u00a008:15"], ["2019-01-13", "2019-01-14"]),
@@ -179,6 +191,40 @@ def test_of_three_numbers_of_two_digits_the_one_with_few_values_is_the_year():
         np.testing.assert_array_equal(found(dates.dt.strftime(form)).dates, dates)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "since"),
+    [
+        ("1935-03-01", "2017-05-06", 1935),  # of birth
+        ("1958-03-01", "1975-05-06", 1958),
+        ("1969-03-01", "1999-05-06", None),
+        ("1995-03-01", "2005-05-06", None),
+        ("2024-03-01", "2055-05-06", None),  # of the end of a bond
+    ],
+)
+@pytest.mark.parametrize("form", ["%d.%m.%y", "%d-%b-%y", "%b-%y"])
+def test_years_of_two_digits_are_those_of_the_shortest_time(first, last, since, form):
+    cells = pd.Series(pd.date_range(first, last, freq="97D")).dt.strftime(form)
+    expected = pd.Series(pd.date_range(first, last, freq="97D")).dt.year
+    dates = found(cells)
+    assert dates.dates.dt.year.tolist() == expected.tolist()
+    assert dates.format == (f"{form}|years since {since}" if since else form)
+    assert parse(cells[:1], dates.format).dt.year.tolist() == [expected[0]]
+
+
+def test_a_column_that_does_not_tell_is_read_as_the_other_dates_of_the_table():
+    unclear = [f"{1 + i % 12:02}/{1 + i % 7:02}/2021" for i in range(60)]
+    for form, first in {"%d/%m/%Y": "day", "%m/%d/%Y": "month", "%d.%m.%Y %H:%M": "day"}.items():
+        frame = pd.DataFrame({"a": unclear, "b": TIMES[:60].dt.strftime(form), "c": TIMES[:60].dt.strftime("%Y-%m-%d")})
+        plan = make_plan(Table("t", frame, pd.Series([0.5, 1.5] * 30, name="y"), "y"))
+        assert plan.columns[0].format.startswith("%d" if first == "day" else "%m")
+        assert plan.columns[0].note.endswith(f"{first} first, as in the other dates")
+        assert not any("first" in remark for remark in plan.remarks)
+    frame["b"], frame["d"] = TIMES[:60].dt.strftime("%d/%m/%Y"), TIMES[:60].dt.strftime("%m/%d/%Y")
+    plan = make_plan(Table("t", frame, pd.Series([0.5, 1.5] * 30, name="y"), "y"))
+    assert "day or month first? taken as month/day/year" in plan.columns[0].note
+    assert any("--dates day-first" in remark for remark in plan.remarks)
+
+
 # -- mixtures and what is no date --------------------------------------------------------------------------------------
 
 
@@ -201,7 +247,7 @@ def test_marks_of_missing_values_in_any_share_of_the_rows_are_left_missing(mark,
     cells = TIMES.dt.strftime("%Y-%m-%d").where(np.arange(400) % 11 >= share, mark)
     dates = found(cells)
     assert dates.unread == (cells == mark).sum()
-    assert f"{dates.unread} not dates, taken as missing" in dates.note
+    assert f"{dates.unread} not dates ({mark}), taken as missing" in dates.note
 
 
 def test_a_few_stray_words_are_left_missing_but_words_with_a_few_dates_are_no_dates():
@@ -221,6 +267,13 @@ def test_missing_cells_are_not_counted():
     dates = found(["2019-01-13", None, np.nan, "2019-01-15"])
     assert dates.unread == 0
     assert dates.dates.isna().tolist() == [False, True, True, False]
+
+
+def test_the_note_says_what_is_far_from_all_others_and_that_offsets_were_brought_to_utc():
+    cells = [*TIMES.dt.strftime("%Y-%m-%d"), *["9999-12-31"] * 30, "1900-01-01"]
+    assert found(cells).note == "2019-01-13 to 2022-08-22, 1900-01-01 in 1 row, 9999-12-31 in 30 rows"
+    cells = TIMES.dt.strftime("%Y-%m-%dT%H:%M:%S+02:00")
+    assert found(cells).note == "2019-01-13 to 2022-08-22 in UTC"
 
 
 # -- what is a date already --------------------------------------------------------------------------------------------
@@ -337,6 +390,19 @@ def test_a_cell_that_does_not_tell_is_read_in_the_order_of_training():
     for trained, expected in {"%d/%m/%Y": "2021-02-01", "%m/%d/%Y": "2021-01-02", "%d.%m.%Y": "2021-02-01"}.items():
         for cell in ("01/02/2021", "1-2-2021", "01/02/21", "01/02/2021 08:15"):
             assert parse(pd.Series([cell]), trained).dt.strftime("%Y-%m-%d").tolist() == [expected]
+
+
+def test_notes_say_what_is_unlike_the_training():
+    columns = Columns({"d": "date"}, {"d": "%d.%m.%Y"}).fit(pd.DataFrame({"d": TIMES.dt.strftime("%d.%m.%Y")}))
+    for cells, said in {
+        "as it was": (TIMES.dt.strftime("%d.%m.%Y"), []),
+        "as well": (TIMES.dt.strftime("%Y-%m-%d"), []),
+        "swapped": (TIMES.dt.strftime("%m/%d/%Y"), ["read as month/day/year, in training it was day.month.year"]),
+        "new": (["12.01.2019", "22.08.2022", "23.08.2022", "31.12.9999"], ["before the training range in 1 row"]),
+        "unread": (["13.01.2019", "see file", "12.2019"], ["1 of 3 not dates ('see file')"]),
+    }.values():
+        said = said + ["after the training range in 2 rows"] * ("31.12.9999" in [*cells])
+        assert columns.notes(pd.DataFrame({"d": cells})) == [f"d: {line}" for line in said]
 
 
 def test_what_cannot_be_read_is_missing():

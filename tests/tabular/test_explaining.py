@@ -59,7 +59,7 @@ def classifier(frame, target):
 
 @pytest.fixture(scope="module")
 def regressor(frame):
-    return TabularRegressor(effort="quick", **QUICK | {"max_iter": 60}).fit(
+    return TabularRegressor(effort="quick", **QUICK | {"max_iter": 120}).fit(
         frame, 100 + 10 * frame["missingindicator_a"] + 5 * (frame["a_b"] == "d")
     )
 
@@ -365,3 +365,61 @@ def test_a_validation_set_of_ones_own_is_what_the_fit_looks_back_at(frame, targe
     model.fit(frame[:160], y[:160], X_val=frame[160:], y_val=y[160:])
     assert len(model.interval_.errors) == M - 160
     assert model.importances_.rows == M - 160
+
+
+# -- what people give --------------------------------------------------------------------------------------------------
+
+
+def test_tables_of_other_libraries_and_other_orders_of_columns_are_the_same(frame, target, classifier):
+    pl = pytest.importorskip("polars")
+    turned = frame[frame.columns[::-1]]
+    for other in (pl.DataFrame(frame), turned):
+        assert explain(classifier, other, 3, other) == explain(classifier, frame, 3, frame)
+        assert permutation_importance(classifier, other, target) == permutation_importance(classifier, frame, target)
+        np.testing.assert_array_equal(effect(classifier, other, "a").mean, effect(classifier, frame, "a").mean)
+
+
+def test_yes_and_no_and_whether_there_is_a_value_are_words(frame, classifier):
+    assert set(effect(classifier, frame, "yes").values) == {"true", "false"}
+    given = effect(classifier, frame, "b, c")
+    assert dict(zip(given.values, given.share, strict=True)) == pytest.approx(
+        {"given": frame["b, c"].notna().mean(), "missing": frame["b, c"].isna().mean()}
+    )
+    assert given.missing is None
+
+
+def test_rows_that_are_not_there_are_one_clear_error(frame, target, classifier):
+    with pytest.raises(ValueError, match="row: got 240, wanted 0 to 239"):
+        explain(classifier, frame, M)
+    with pytest.raises(ValueError, match="y: got 239, wanted one for each of 240 rows"):
+        permutation_importance(classifier, frame, target[1:])
+    with pytest.raises(TableError, match="no column 'a'"):
+        explain(classifier, frame.drop(columns="a"))
+
+
+def test_rows_with_nothing_in_them_are_explained(frame, classifier):
+    empty = frame.copy()
+    empty.iloc[0] = None
+    found = explain(classifier, empty, 0, frame)
+    assert all(np.isfinite(each.change) for each in found.contributions)
+    assert all("is missing" in each.cell for each in found.contributions)
+
+
+def test_of_a_large_table_some_rows_are_looked_at(frame, classifier, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(type(classifier.preparation_), "transform", counted(prepared, type(classifier.preparation_)))
+    large = pd.concat([frame] * 120, ignore_index=True)
+    effect(classifier, large, "a")
+    permutation_importance(classifier, large, np.resize(np.array(["no", "yes"]), len(large)))
+    explain(classifier, large, 7, large)
+    assert max(prepared) < 10_000
+
+
+def counted(sizes, kind):
+    transform = kind.transform
+
+    def wrapped(self, X):
+        sizes.append(len(X))
+        return transform(self, X)
+
+    return wrapped

@@ -241,20 +241,15 @@ class Trained:
         read: AsTrained. Raises CommandError where no row is left.
         """
         import numpy as np
-        import pandas as pd
-
-        from chainrule import tabular
 
         if table.y is None:
             raise CommandError(f"{table.name}: there is no {self.target!r} to compare the predictions with")
-        rows, unknown = np.asarray(pd.notna(table.y)), dict[str, int]()
+        y, rows = self.model.plan_.read(table.y)
+        unknown, untargeted = dict[str, int](), int((~rows).sum())
         if not rows.any():
             raise CommandError(f"{table.name}: {self.target!r} is missing in every row")
-        untargeted = int((~rows).sum())
-        if self.classes is None:
-            y = tabular.numbers(table.y, self.target)
-        else:
-            labels = [str(label) for label in tabular.labels(table.y)]
+        if self.classes is not None:
+            labels = [str(label) for label in y.tolist()]
             same = {str(label): i for i, label in enumerate(self.classes)}
             others = Counter(label for label, there in zip(labels, rows, strict=True) if there and label not in same)
             unknown, rows = dict(sorted(others.items())), rows & np.isin(labels, list(same))

@@ -14,7 +14,7 @@ from chainrule._types import Array
 from chainrule.engines import interrupts
 from chainrule.engines.state import EpochOrder, OptimizerState, State, rng_state, set_rng_state
 from chainrule.errors import ConstantPredictionWarning, DivergenceError, DivergenceWarning, TrainingInterrupted
-from chainrule.estimators.hooks import Hooks
+from chainrule.estimators.hooks import Hooks, is_within
 from chainrule.estimators.rules import FitRecorder, NoImprovement, Progress, Rows, follows, scorer
 from chainrule.estimators.solvers import schedule
 from chainrule.files.checkpoint import Checkpoint, CheckpointWriter, digest, made_of, seeded
@@ -227,6 +227,8 @@ class Fit:
                     raise DivergenceError(message, error.epoch, error.learning_rate) from None
                 _warn(FitDivergenceWarning(str(error), error.epoch, error.learning_rate))
             except KeyboardInterrupt as interrupt:
+                if is_within():
+                    raise
                 message = " ".join(["Training interrupted by user.", *getattr(interrupt, "__notes__", [])])
                 _warn(TrainingInterrupted(message, getattr(interrupt, "saved", None)))
             if est.early_stopping:
@@ -358,4 +360,5 @@ class Fit:
 
 
 def _warn(message: str | Warning, category: type[Warning] = ConvergenceWarning) -> None:
-    warnings.warn(message, category, stacklevel=8)  # the line that called fit
+    if not is_within():
+        warnings.warn(message, category, stacklevel=8)  # the line that called fit

@@ -1,5 +1,7 @@
 """scikit-learn 1.9's callbacks, as our fits tell them, and the wish of a search that they end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
 from threading import Event
@@ -8,6 +10,27 @@ from typing import Any
 from chainrule.estimators._sklearn import callback_context, has_callbacks
 
 STOP: ContextVar[tuple[Event, ...]] = ContextVar("STOP", default=())  # fits that begin here end when one is set
+
+_WITHIN: ContextVar[bool] = ContextVar("_WITHIN", default=False)
+
+
+@contextmanager
+def within() -> Iterator[None]:
+    """Around fits that are a part of another one, which says itself what there is to say.
+
+    They warn of nothing, and Ctrl-C, which else ends a fit with a warning and what it has, is raised again. No filter
+    of warnings could do that: it is the process's, and other threads change it, too.
+    """
+    token = _WITHIN.set(True)
+    try:
+        yield
+    finally:
+        _WITHIN.reset(token)
+
+
+def is_within() -> bool:
+    """Whether this fit is a part of another one."""
+    return _WITHIN.get()
 
 
 class Hooks:

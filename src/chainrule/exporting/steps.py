@@ -289,28 +289,7 @@ def _index(x: Value, words: list[str]) -> Value:
 
 
 def _dates(step: DateParts, x: Value) -> Value:
-    """Days, year, month, day, weekday and hour of seconds since 1970, as DateParts gives them.
-
-    Source: H. Hinnant, "chrono-compatible low-level date algorithms", civil_from_days: 400 years from a 1st of March
-    are an era of 146,097 days.
-    """
-    parts = []
-    for k in range(step.n_features_in_):
-        seconds = x[:, [k]]
-        days = np.floor(seconds / 86400)
-        hour = np.floor((seconds - days * 86400) / 3600)
-        weekday = days + 3 - np.floor((days + 3) / 7) * 7
-        z = days + 719468  # since 0000-03-01
-        era = np.floor(z / 146097)
-        doe = z - era * 146097  # day of the era
-        yoe = np.floor((doe - np.floor(doe / 1460) + np.floor(doe / 36524) - np.floor(doe / 146096)) / 365)
-        doy = doe - (365 * yoe + np.floor(yoe / 4) - np.floor(yoe / 100))  # day of the year that begins in March
-        mp = np.floor((5 * doy + 2) / 153)
-        day = doy - np.floor((153 * mp + 2) / 5) + 1
-        month = np.where(mp < 10, mp + 3, mp - 9)
-        year = yoe + era * 400 + (month <= 2).astype(DOUBLE)
-        parts += [seconds / 86400, year, month, day, weekday, hour]
-    return np.concatenate(parts, axis=1)
+    return np.concatenate(step.columns([x[:, [k]] for k in range(step.n_features_in_)]), axis=1)
 
 
 def _tfidf(step: TfidfVectorizer, x: Value) -> Value:

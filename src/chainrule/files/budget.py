@@ -99,6 +99,8 @@ def _made(part: Any, kind: str, given: int | None, use: _Use, calls: int) -> int
         case "CountVectorizer" | "TfidfVectorizer":
             return len(state.get("vocabulary_", part.vocabulary) or ())
         case "DateParts":
+            if part.cyclic:
+                return sum(map(len, part.parts_)) if "parts_" in state else None
             return None if given is None else 6 * given
         case "MLPClassifier" | "MLPRegressor" if "network_" in state:
             return int(part._n_features_out)

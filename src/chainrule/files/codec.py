@@ -49,7 +49,7 @@ PLACES: dict[str, str] = {
     "chainrule.tabular.Intervals": "chainrule.tabular.intervals:Intervals",
     "chainrule.tabular.Importances": "chainrule.tabular.importance:Importances",
     "chainrule.tabular.Importance": "chainrule.tabular.importance:Importance",
-    "chainrule.tabular.DateParts": "chainrule.tabular.transformers:DateParts",
+    "chainrule.tabular.DateParts": "chainrule.tabular.calendar:DateParts",
     **{f"{module}.{name}": f"{module}:{name}" for module, names in _UNMOVED.items() for name in names.split()},
 }
 NETWORK = "Network"  # stored in a form of its own, with its parameters layer by layer

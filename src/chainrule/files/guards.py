@@ -24,6 +24,7 @@ from chainrule.files.predicates import (
 from chainrule.files.table_guards import (
     check_column,
     check_columns,
+    check_date_parts,
     check_importance,
     check_importances,
     check_intervals,
@@ -295,6 +296,7 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "PowerTransformer": _check_power,
     "PCA": _check_pca,
     "Columns": check_columns,
+    "DateParts": check_date_parts,
     "Plan": check_plan,
     "Column": check_column,
     "Intervals": check_intervals,

@@ -29,10 +29,11 @@ def check_tabular(made: Any, state: Mapping[str, Any]) -> None:
     require(preparation is None or type(preparation).__name__ == "Pipeline", "preparation_ is no pipeline")
     given = networks[0] if preparation is None else preparation
     require(preparation is not None or not plan.columns, "it has columns, and no preparation of them")
-    if plan.columns and type(preparation[0]).__name__ == "Columns":
+    if preparation is not None and type(preparation[0]).__name__ == "Columns":
         used = [column.name for column in plan.columns if column.role != "left out"]
         require(list(preparation[0].roles) == used, "its preparation is not of the columns that it has understood")
-    require(made.n_features_in_ == (len(plan.columns) or given.n_features_in_), "its inputs are not its columns")
+    require(plan.columns or plan.features == given.n_features_in_, "its preparation is not of its numbers")
+    require(made.n_features_in_ == (len(plan.columns) or plan.features), "its inputs are not its columns")
     if classifies:
         classes = made.classes_
         check_order(classes)
@@ -133,3 +134,14 @@ def check_intervals(made: Any, state: Mapping[str, Any]) -> None:
     require(len(made.at) == len(made.scale) and (made.scale > 0).all(), "intervals have no sizes of errors")
     require(all((np.diff(part) >= 0).all() for part in (made.at, made.errors)), "intervals are not in order")
     require(real(made.least) and made.least <= 0, "what intervals are not below is no number")
+
+
+def check_date_parts(made: Any, state: Mapping[str, Any]) -> None:
+    """The transformer of dates: the parts of each column, and the numbers of each part."""
+    if not made.cyclic or "n_features_in_" not in state:
+        return
+    n, parts = made.n_features_in_, made.parts_
+    fits = type(parts) is list and len(parts) == n and all(type(some) is list for some in parts)
+    require(fits and all(isinstance(name, str) for some in parts for name in some), "parts_ are not texts")
+    check_numbers(state, "limits_", n, 2)
+    check_numbers(state, "ranges_", sum(map(len, parts)), 3)

@@ -1,8 +1,9 @@
 """From a table to a plan and a pipeline: what each column is, what is to be learned, and the default recipe.
 
-The work on the columns is done by scikit-learn's transformers; two small ones are our own, in transformers.py.
+The work on the columns is done by scikit-learn's transformers; two are our own: Columns and DateParts.
 """
 
+from chainrule.tabular.calendar import DateParts
 from chainrule.tabular.calibration import Reliability, fit_temperature, of_class, reliability, with_temperature
 from chainrule.tabular.effects import Effect, effect
 from chainrule.tabular.explanation import Contribution, Explanation, explain
@@ -21,7 +22,7 @@ from chainrule.tabular.scores import (
     number_scores,
     rarer,
 )
-from chainrule.tabular.transformers import Columns, DateParts
+from chainrule.tabular.transformers import Columns
 from chainrule.tabular.values import TableError, labels, numbers
 
 __all__ = [

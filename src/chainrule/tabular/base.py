@@ -1,7 +1,6 @@
 """What the estimators of tables share: from a table to its plan, to the race, to the mean of some networks."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,8 +22,8 @@ from chainrule.readers import Table
 from chainrule.tabular import given
 from chainrule.tabular.importance import Importances, permutation_importance
 from chainrule.tabular.intervals import fit_intervals
-from chainrule.tabular.opened import opened
-from chainrule.tabular.plan import Plan, make_plan
+from chainrule.tabular.opened import opened, taken
+from chainrule.tabular.plan import Plan, plan_as_given
 from chainrule.tabular.race import HeldOut, Watch, answers, learn
 from chainrule.text import first_few
 
@@ -193,9 +192,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     def columns_(self) -> pd.DataFrame:
         """What was understood: role, note and how many values are missing, for each column."""
         check_is_fitted(self)
-        told = ("name", "role", "note", "missing")
-        rows = [[getattr(column, name) for name in told] for column in self.plan_.columns]
-        return pd.DataFrame(rows, columns=[*told]).set_index("name")
+        columns = self.plan_.columns
+        told = [[column.role, column.note, column.missing] for column in columns]
+        return pd.DataFrame(told, [column.name for column in columns], ["role", "note", "missing"])
 
     @property
     def leaderboard_(self) -> pd.DataFrame:
@@ -212,6 +211,12 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         increase = {each.column: each.increase for each in found.columns}
         names = [column.name for column in self.plan_.columns] or map(str, range(self.n_features_in_))
         return np.array([increase.get(name, 0.0) for name in names])
+
+    @property
+    def remarks_(self) -> list[str]:
+        """What you may see otherwise, a line each: dates that could be read in two ways, codes that could be counts."""
+        check_is_fitted(self)
+        return list(self.plan_.remarks)
 
     @property
     def n_iter_(self) -> int:
@@ -233,23 +238,22 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
 
     def _plan(self, rows: given.Rows, target: Array, name: str) -> Plan:
         """What the columns are, and what is to be learned; no row is left out."""
-        m = len(rows)
-        if m < 4:
-            raise ValueError(f"Found array with {m} sample(s) (shape={rows.shape}) while a minimum of 4 is required.")
-        word = ("number", "category", "date", "text", "drop", "keep")
-        said = {role: given.positions(getattr(self, role), role, rows) for role in word}
+        if len(rows) < 2:
+            raise ValueError(
+                f"Found array with {len(rows)} sample(s) (shape={rows.shape}) while a minimum of 2 is required."
+            )
+        words = ("number", "category", "date", "text", "drop", "keep")
+        said = {word: given.positions(getattr(self, word), word, rows) for word in words}
         if isinstance(rows, np.ndarray) and any(said.values()):
             rows = given.named(rows)
-        stand_in = Table("X", rows, np.arange(m), name)
-        plan = make_plan(stand_in, "regression", day_first=self.day_first, **said)
-        if self._task == "regression":
-            return plan
-        labels, counts = np.unique(target, return_counts=True)
-        if len(labels) < 2:
-            raise ValueError(f"y: got one class, {labels[0]!r}, in every row; wanted two or more")
-        known = labels.tolist() if labels.dtype.kind != "M" else map(str, labels)
-        classes = dict(zip(known, counts.tolist(), strict=True))
-        return replace(plan, task="binary" if len(labels) == 2 else "classes", classes=classes)
+        classes = None
+        if self._task == "classes":
+            labels, counts = np.unique(target, return_counts=True)
+            if len(labels) < 2:
+                raise ValueError(f"y: got one class, {labels[0]!r}, in every row; wanted two or more")
+            known = labels.tolist() if labels.dtype.kind != "M" else map(str, labels)
+            classes = dict(zip(known, counts.tolist(), strict=True))
+        return plan_as_given(Table("X", rows, target, name), classes, day_first=self.day_first, **said)
 
     def _seed(self) -> int:
         seed = self.random_state
@@ -272,13 +276,13 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         """Which columns matter, and how sure the answers are: by rows that at least one network was not trained on."""
         inside = opened(self)
         some = np.linspace(0, len(y) - 1, min(len(y), TYPICAL)).astype(int)
-        self.typical_ = inside.prepare(_take(X, some)).mean(axis=0, dtype=float)
+        self.typical_ = inside.prepare(taken(X, some)).mean(axis=0, dtype=float)
         answers = None
         if isinstance(validation, tuple):
             X, y = validation
             weights = None
         elif held_out is not None:
-            X, y, answers = _take(X, held_out.rows), y[held_out.rows], held_out.outputs
+            X, y, answers = taken(X, held_out.rows), y[held_out.rows], held_out.outputs
             weights = None if weights is None else np.asarray(weights)[held_out.rows]
         if self._task == "regression":
             self.interval_ = fit_intervals(inside.answer(inside.prepare(X)) if answers is None else answers, y)
@@ -290,22 +294,29 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         ):
             self.importances_ = permutation_importance(inside, X, y, sample_weight=weights, repeats=3)
 
-    def _rows(self, X: Any) -> given.Rows:
-        """Rows to predict, as the model was fitted to them: columns by name, or by number where they have none."""
+    def known_rows(self, X: Any) -> given.Rows:
+        """Rows as the model knows them: its columns by name, or by number where they have none.
+
+        Parameters
+        ----------
+        X : table as in fit
+            The rows.
+
+        Returns
+        -------
+        DataFrame or array of shape (m, n)
+            What `preparation_` takes.
+        """
         check_is_fitted(self)
         rows, named = given.as_rows(X)
         return given.as_known(rows, self.plan_, named and hasattr(self, "feature_names_in_"), type(self).__name__)
 
     def _answers(self, X: Any) -> Array:
         """The mean of the networks: probabilities (m, K) or predictions (m,)."""
-        rows = self._rows(X)
+        rows = self.known_rows(X)
         return answers(self.preparation_, self.networks_, rows)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
-
-
-def _take(X: Any, rows: Array) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]

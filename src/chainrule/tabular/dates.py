@@ -7,7 +7,7 @@ layout leaves open, as day or month first, is decided by all cells together.
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,14 +15,18 @@ import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
-from chainrule.tabular.forms import DAY, LONGEST, NONE, Reading, moments, readings
+from chainrule.tabular import orders
+from chainrule.tabular.calendar import usual
+from chainrule.tabular.forms import CENTURY, DAY, LONGEST, NONE, Reading, moments, readings
 from chainrule.tabular.values import TableError
+from chainrule.text import first_few
 
 _CHUNK = 2**17  # cells whose characters are in memory at once
 _SAMPLE = 2000  # cells that tell whether a column is worth reading
 _MOST_LAYOUTS = 4096
 _MOST_FORMS = 8
 _LONGEST_FORMAT = 200  # that a model file may hold
+_SINCE = "years since "
 _UNITS = {  # of numbers: microseconds, and the size of the numbers in our time
     "days of Excel": (DAY, 10**4, 10**5),
     "seconds since 1970": (10**6, 10**8, 10**11),
@@ -40,10 +44,10 @@ _CODES |= {"S": "second", "V": "week", "q": "quarter"}
 class Dates:
     """What the cells of a column say.
 
-    format: their forms in the codes of strptime, the most frequent first, with | between them; "" for what are dates
-    already. note: from when to when, and how they were read. ambiguous: no cell tells whether day or month comes
-    first. dates: datetime64[us] without time zone, a time of day as one of 1970-01-01, NaT where a cell was not read.
-    unread: how many of them.
+    format: their forms in the codes of strptime, the most frequent first, with | between them, and "years since 1935"
+    where two digits are not 1969 to 2068; "" for what are dates already. note: from when to when, and how they were
+    read. ambiguous: no cell tells whether day or month comes first. dates: datetime64[us] without time zone, a time of
+    day as one of 1970-01-01, NaT where a cell was not read. unread: how many of them.
     """
 
     format: str
@@ -68,9 +72,9 @@ def recognize(values: "pd.Series[Any]", day_first: bool | None = None, asked: bo
     texts = cells.texts
     if len(texts) > _SAMPLE and not asked:
         some = texts[:: len(texts) // _SAMPLE]
-        if np.isnat(_made_of(some, np.ones(len(some), int), [], day_first).moments).mean() > 0.6:
+        if np.isnat(_made_of(some, np.ones(len(some), int), "", day_first).moments).mean() > 0.6:
             return None
-    made = _made_of(texts, cells.rows, [], day_first, years=asked)
+    made = _made_of(texts, cells.rows, "", day_first, years=asked)
     if asked and np.isnat(made.moments).sum() > 0.1 * len(texts) and (unit := _unit_of(values)):
         return _from_numbers(values, unit)
     found = made.forms or not np.isnat(cells.moments).all()
@@ -82,13 +86,30 @@ def read(values: "pd.Series[Any]", format: str = "") -> Dates:
     if format in _UNITS:
         return _from_numbers(values, format)
     cells = _cells(values)
-    before = [form for form in format.replace("%B", "%b").split("|") if "%" in form]
-    return _dates(values, cells, _made_of(cells.texts, cells.rows, before, None, years=True))
+    return _dates(values, cells, _made_of(cells.texts, cells.rows, format, None, years=True))
 
 
 def parse(values: "pd.Series[Any]", format: str = "") -> "pd.Series[Any]":
     """The dates that `read` finds, NaT where it finds none."""
     return read(values, format).dates
+
+
+def unlike(values: "pd.Series[Any]", format: str) -> list[str]:
+    """What to say where day and month come in another order than in training: what is alike may mean something else."""
+    before = format.partition("|")[0]
+    now = read(values, format).format.partition("|")[0]
+    swapped = {orders.order_of(before)[0], orders.order_of(now)[0]} == {"dmy", "mdy"}
+    return [f"read as {_spelled(now)}, in training it was {_spelled(before)}"] if swapped else []
+
+
+def day_first(columns: Iterable["pd.Series[Any]"]) -> bool | None:
+    """Whether the day comes before the month in the columns that tell; None if none does, or they do not agree."""
+    told = set()
+    for values in columns:
+        found = recognize(values)
+        if found is not None and not found.ambiguous:
+            told.add(orders.order_of(found.format.partition("|")[0])[0])
+    return {frozenset({"dmy"}): True, frozenset({"mdy"}): False}.get(frozenset(told & {"dmy", "mdy"}))
 
 
 # -- cells -------------------------------------------------------------------------------------------------------------
@@ -182,30 +203,41 @@ class _Made:
     moments: Array
     forms: dict[str, Reading]
     ambiguous: bool
+    century: int
 
 
-def _made_of(
-    texts: Sequence[str], rows: Array, before: Sequence[str], day_first: bool | None, years: bool = False
-) -> _Made:
-    """The dates of texts, each in so many rows. before: their forms in training. years: a year alone is one, too."""
-    groups = []  # the texts of a layout, and what its readings make of them
+def _made_of(texts: Sequence[str], rows: Array, format: str, day_first: bool | None, years: bool = False) -> _Made:
+    """The dates of texts, each in so many rows. format: that of training. years: a year alone is a date, too."""
+    before = [form for form in format.replace("%B", "%b").split("|") if "%" in form]
+    groups = []  # the texts of a layout, their digits, and what its readings make of them
     for numbers, ways, digits in _groups(texts):
         if found := {way: moments(way, digits) for way in ways if years or way.order != "y"}:
-            groups.append((numbers, found))
-    orders, ambiguous = _orders([found for _, found in groups], before, day_first)
-    chosen = [max(found, key=lambda way: orders.get(way.mark) == way.order) for _, found in groups]
+            groups.append((numbers, digits, found))
+    decided, ambiguous = orders.orders([found for *_, found in groups], before, day_first)
+    chosen = [max(found, key=lambda way: decided.get(way.mark) == way.order) for *_, found in groups]
     count: Counter[str] = Counter()
-    for way, (numbers, found) in zip(chosen, groups, strict=True):
+    for way, (numbers, _, found) in zip(chosen, groups, strict=True):
         count[way.form] += int(rows[numbers][~np.isnat(found[way])].sum())
     ranked = sorted(+count, key=lambda form: (-count[form], form))
     # Times among dates have no day, and days without a year no year.
-    kind = next((_kind(_order(form)[0]) for form in (*before, *ranked)), "")
+    kind = next((_kind(form) for form in (*before, *ranked)), "")
+    forms = {way.form: way for way in chosen if _kind(way.form) == kind}
+    used = [(way, *group) for way, group in zip(chosen, groups, strict=True) if way.form in forms]
+    short = [found[way] for way, _, _, found in used if "y" in way.fields]
+    since = re.search(rf"{_SINCE}(\d{{4}})$", format)
+    century = int(since[1]) if since else CENTURY
+    if short and not any("%y" in form for form in before):
+        century = orders.century(np.concatenate(short))
     made = np.full(len(texts), NONE)
-    for way, (numbers, found) in zip(chosen, groups, strict=True):
-        if _kind(way.order) == kind:
-            made[numbers] = found[way]
-    by_form = {way.form: way for way in chosen if _kind(way.order) == kind}
-    return _Made(made, {form: by_form[form] for form in ranked if form in by_form}, ambiguous)
+    for way, numbers, digits, found in used:
+        other = "y" in way.fields and century != CENTURY
+        made[numbers] = moments(way, digits, century) if other else found[way]
+    return _Made(made, {form: forms[form] for form in ranked if form in forms}, ambiguous, century)
+
+
+def _kind(form: str) -> str:
+    order = orders.order_of(form)[0]
+    return "time" if not order else "date" if "y" in order else "no year"
 
 
 def _groups(texts: Sequence[str]) -> Iterator[tuple[Array, tuple[Reading, ...], Array]]:
@@ -231,59 +263,6 @@ def _groups(texts: Sequence[str]) -> Iterator[tuple[Array, tuple[Reading, ...], 
             yield np.concatenate(numbers), ways, np.concatenate(each)
 
 
-def _kind(order: str) -> str:
-    return "time" if not order else "date" if "y" in order else "no year"
-
-
-def _order(form: str) -> tuple[str, str]:
-    """The order of the date's fields of a form, and the mark between them: "dmy" and "." of %d.%m.%Y."""
-    fields = re.findall(r"%([dmbYyqV])([^%]*)", form)
-    return "".join(name.lower() for name, _ in fields), fields[0][1] if fields else ""
-
-
-def _orders(
-    groups: Sequence[dict[Reading, Array]], before: Sequence[str], day_first: bool | None
-) -> tuple[dict[str, str], bool]:
-    """Mark → the order of the fields between such marks, where layouts allow several; and whether that is a guess.
-
-    It is the order that reads the most cells, but the one of training, or the person's, if it reads almost as many.
-    Where several read the same cells: as between other marks, else as usual.
-    """
-    found: dict[str, dict[str, list[Array]]] = {}
-    for ways in groups:
-        for way, made in ways.items() if len(ways) > 1 else ():
-            found.setdefault(way.mark, {}).setdefault(way.order, []).append(made)
-    known = {mark: order for order, mark in map(_order, reversed(before))}
-    told = {True: "dmy", False: "mdy", None: ""}[day_first]
-    orders: dict[str, str] = {}
-    undecided = {}
-    for mark, made_of in sorted(found.items()):
-        read = {order: sum(int((~np.isnat(made)).sum()) for made in made_of[order]) for order in sorted(made_of)}
-        most = max(read.values())
-        best = [order for order in read if read[order] == most]
-        if "ymd" in best and len(best) > 1:
-            best = _by_spread(best, np.concatenate(made_of["ymd"]))
-        wanted = [order for order in (known.get(mark, ""), told) if read.get(order, -1) >= 0.9 * most]
-        if wanted or len(best) == 1:
-            orders[mark] = (wanted or best)[0]
-        else:
-            undecided[mark] = best
-    alike, ambiguous = [*known.values(), *orders.values()], False
-    for mark, best in undecided.items():
-        usual = ["bd" if mark in ("", " ") else "by", "dmy" if mark.startswith(".") else "mdy"]
-        orders[mark] = next(order for order in (*alike, *usual, *best) if order in best)
-        ambiguous |= "dmy" in best and orders[mark] not in alike
-    return orders, ambiguous
-
-
-def _by_spread(best: list[str], made: Array) -> list[str]:
-    """Whether the first or the last of three numbers of two digits is the year: days take more values than years."""
-    days = made[~np.isnat(made)].astype("M8[D]")
-    years, days_of_month = days.astype("M8[Y]"), days - days.astype("M8[M]")
-    year_first = len(np.unique(days_of_month)) > len(np.unique(years))
-    return ["ymd"] if year_first else [order for order in best if order != "ymd"]
-
-
 # -- what is said ------------------------------------------------------------------------------------------------------
 
 
@@ -306,7 +285,7 @@ def _convincing(made: _Made, cells: _Cells) -> bool:
 
 def _dates(values: "pd.Series[Any]", cells: _Cells, made: _Made) -> Dates:
     found = np.where(cells.of >= 0, np.append(made.moments, NONE)[cells.of], cells.moments)
-    return _told(values, found, [*made.forms], made.ambiguous)
+    return _told(values, found, [*made.forms], made.ambiguous, made.century)
 
 
 def _of_digits(values: "pd.Series[Any]") -> bool:
@@ -315,38 +294,53 @@ def _of_digits(values: "pd.Series[Any]") -> bool:
     return any(18 * 10**k <= middle < 22 * 10**k for k in (4, 6, 10, 12))
 
 
-def _told(values: "pd.Series[Any]", made: Array, forms: list[str], ambiguous: bool) -> Dates:
+def _told(
+    values: "pd.Series[Any]", made: Array, forms: list[str], ambiguous: bool = False, century: int = CENTURY
+) -> Dates:
     """The dates, with what is said of them."""
     dates = pd.Series(made, values.index, name=values.name)
-    unread = int((dates.isna() & values.notna()).sum())
+    missed = values[dates.isna() & values.notna()]
     main = forms[0] if forms else ""
-    said = [_span(dates.dropna(), main)]
+    said = [_span(made[~np.isnat(made)], main)]
+    if any("%z" in form for form in forms):
+        said[0] += " in UTC"
     if main and not main.startswith("%Y-%m"):
-        others = f" and in {len(forms) - 1} other forms" if len(forms) > 1 else ""
+        others = f" and in {len(forms) - 1} other form{'s' * (len(forms) > 2)}" if len(forms) > 1 else ""
         said.append(f"read as {_spelled(main)}{others}")
     if ambiguous:
         said.append(f"day or month first? taken as {_spelled(main)}; --dates day-first for the other")
-    if unread:
-        said.append(f"{unread:,} not dates, taken as missing")
-    while len("|".join(forms)) > _LONGEST_FORMAT:
+    if len(missed):
+        words = missed.astype(str).value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
+        said.append(f"{len(missed):,} not dates ({first_few(words.index, 3)}), taken as missing")
+    since = [f"{_SINCE}{century}"] if century != CENTURY else []
+    while len("|".join([*forms, *since])) > _LONGEST_FORMAT:
         forms = forms[:-1]
-    return Dates("|".join(forms), "; ".join(said), ambiguous, dates, unread)
+    return Dates("|".join([*forms, *since]), "; ".join(said), ambiguous, dates, len(missed))
 
 
-def _span(known: "pd.Series[Any]", form: str) -> str:
+def _span(known: Array, form: str) -> str:
+    """From the first to the last; those far from all others are counted."""
     if not len(known):
         return "no dates"
-    order = _order(form)[0]
+    order = orders.order_of(form)[0]
     unit = "m" if "%M" in form and not order else "D" if "d" in order or form in ("", *_UNITS) else "M"
-    span = np.array([known.min(), known.max()], f"M8[{unit}]").astype(str)
-    return " to ".join(end.removeprefix("1970-01-01T" if not order else "1972-") for end in span)
+
+    def shown(moment: Any) -> str:
+        return str(moment.astype(f"M8[{unit}]")).removeprefix("1972-" if order else "1970-01-01T")
+
+    first, last = usual(np.unique(known))
+    said = f"{shown(first)} to {shown(last)}"
+    far, counts = np.unique(known[(known < first) | (known > last)], return_counts=True)
+    for moment, count in zip(far[:3], counts, strict=False):
+        said += f", {shown(moment)} in {count:,} row{'s' * int(count > 1)}"
+    return said
 
 
 def _spelled(form: str) -> str:
     """A form in words: day/month/year of %d/%m/%Y %H:%M."""
     if form in _UNITS:
         return form
-    form = re.sub(r"(%[YmdbHM])(?=%)", r"\1 ", form)
+    form = re.sub(r"(%[YmdbHM])(?=Q?%)", r"\1 ", form)
     date = re.sub(r"%a,? ?|[T ,:_-]*(at )?%[HI]([^%]*%[MSfpz])*", "", form) or form
     return re.sub(r"Q?%([a-zA-Z])", lambda code: _CODES.get(code[1], ""), date).strip()
 
@@ -372,4 +366,4 @@ def _numbers(values: "pd.Series[Any]") -> Array:
 def _from_numbers(values: "pd.Series[Any]", unit: str) -> Dates:
     found = (_numbers(values) - (_EXCEL if unit == "days of Excel" else 0)) * _UNITS[unit][0]
     inside = np.abs(found) < 8000 * 365 * DAY  # NaN is not
-    return _told(values, np.where(inside, np.where(inside, found, 0).astype("M8[us]"), NONE), [unit], False)
+    return _told(values, np.where(inside, np.where(inside, found, 0).astype("M8[us]"), NONE), [unit])

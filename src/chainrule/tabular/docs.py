@@ -36,6 +36,8 @@ _PARAMETERS = """\
 _ATTRIBUTES = """\
     columns_ : DataFrame
         What was understood: role, note and how many values are missing, for each column.
+    remarks_ : list of str
+        What you may see otherwise, a line each.
     leaderboard_ : DataFrame
         The race: a row for each candidate, the best first.
     importances_ : chainrule.tabular.Importances or None

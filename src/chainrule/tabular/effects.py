@@ -8,12 +8,13 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.checks import generator
-from chainrule.tabular.opened import Opened, opened
+from chainrule.tabular.opened import Opened, opened, taken
 from chainrule.tabular.transformers import Columns
 from chainrule.tabular.values import TableError, check_columns, numeric
 
-ROWS, INDIVIDUALS = 500, 20  # rows that the mean is of at most, and those that get a curve of their own
+MOST, ROWS, INDIVIDUALS = 20_000, 500, 20  # rows whose values are looked at, whose mean is taken, with their own curve
 LEVELS = 20  # categories at most
+WORDS = {"boolean": {1.0: "true", 0.0: "false"}, "presence": {1.0: "given", 0.0: "missing"}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,9 @@ def effect(model: Any, X: Any, column: Any, *, of: Any = None, points: int = 20,
     that cannot be, such as a large house with one room: where the two curves differ, believe `likely`.
     """
     inside, rng = opened(model), generator(seed)
+    X = inside.rows(X)
+    if len(X) > MOST:
+        X = taken(X, np.sort(rng.choice(len(X), MOST, replace=False)))
     values, name = _column(inside, X, column)
     block = inside.blocks().get(name)
     if block is None:
@@ -76,7 +80,7 @@ def effect(model: Any, X: Any, column: Any, *, of: Any = None, points: int = 20,
         k = 1 if len(inside.classes) == 2 and of is None else None if of is None else inside.class_index(of)
     everything = np.arange(len(values))
     rows = everything if len(values) <= ROWS else np.sort(rng.choice(everything, ROWS, replace=False))
-    inputs = inside.prepare(_take(X, rows))
+    inputs = inside.prepare(taken(X, rows))
     if inside.classes is not None and k is None:
         k = int(inside.answer(inputs).mean(axis=0).argmax())
     known = values.notna().to_numpy()
@@ -84,12 +88,12 @@ def effect(model: Any, X: Any, column: Any, *, of: Any = None, points: int = 20,
         raise TableError(f"column {name!r} has no values in these rows")
     ordered = numeric(values) or values.dtype.kind in "Mb"
     at, share = _quantiles(values, points) if ordered else _levels(values)
-    asked = inside.prepare(_take(X, at))[:, block]  # (p, inputs of the column)
+    asked = inside.prepare(taken(X, at))[:, block]  # (p, inputs of the column)
     each = np.stack([_answers(inside, inputs, block, part, k) for part in asked], axis=1)  # (rows, p)
     shown = np.linspace(0, len(rows) - 1, min(INDIVIDUALS, len(rows))).astype(int)
     missing = None
     if not known.all():
-        gap = inside.prepare(_take(X, [int(np.argmin(known))]))[0, block]
+        gap = inside.prepare(taken(X, [int(np.argmin(known))]))[0, block]
         missing = float(_answers(inside, inputs, block, gap, k).mean())
     likely = None
     if ordered and values.dtype.kind != "b":
@@ -106,6 +110,8 @@ def _column(inside: Opened, X: Any, column: Any) -> tuple["pd.Series[Any]", str]
     if typed is not None:
         check_columns([column], pd.DataFrame(columns=list(typed.roles)))
         values = typed.transform(X)[column]
+        if words := WORDS.get(typed.roles[column]):
+            return values.map(words), str(column)
         return (values if numeric(values) or values.dtype.kind == "M" else values.mask(values == "")), str(column)
     if hasattr(X, "columns"):
         check_columns([column], X)
@@ -114,10 +120,6 @@ def _column(inside: Opened, X: Any, column: Any) -> tuple["pd.Series[Any]", str]
     if str(column) not in names:
         raise TableError(f"no column {column!r}; there are {len(names)}: {', '.join(names[:10])}")
     return pd.Series(np.asarray(X)[:, names.index(str(column))]), str(column)
-
-
-def _take(X: Any, rows: Any) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 def _numbers(values: "pd.Series[Any]") -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.checks import generator
-from chainrule.tabular.opened import Opened, opened
+from chainrule.tabular.opened import Opened, opened, taken
 
 STEPS, MOST_STEPS = 32, 512  # points on the way from one row to another
 ENOUGH = 0.01  # of the contributions may be missing from their sum, until it is shared out among them
@@ -80,9 +80,16 @@ def explain(
     Source: Sundararajan, Taly & Yan 2017; the mean over rows: Erion et al. 2021.
     """
     inside = opened(model)
-    one = X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
+    X = inside.rows(X)
+    if not 0 <= row < len(X):
+        raise ValueError(f"row: got {row}, wanted 0 to {len(X) - 1}")
+    one = taken(X, [row])
     x = inside.prepare(one).astype(float)  # (1, n[0])
-    others = inside.typical() if background is None else inside.prepare(_some(background, rows, seed)).astype(float)
+    others = inside.typical()
+    if background is not None:
+        background = inside.rows(background)
+        chosen = np.sort(generator(seed).permutation(len(background))[:rows])
+        others = inside.prepare(taken(background, chosen)).astype(float)
     k = None
     if inside.classes is not None:
         k = int(inside.answer(x)[0].argmax()) if of is None else inside.class_index(of)
@@ -111,13 +118,6 @@ def _integrated(inside: Opened, x: Array, others: Array, k: int | None, differen
     if size > 0:
         parts += rest * abs(parts) / size
     return parts
-
-
-def _some(table: Any, most: int, seed: Any) -> Any:
-    if len(table) <= most:
-        return table
-    chosen = np.sort(generator(seed).choice(len(table), most, replace=False))
-    return table.iloc[chosen] if hasattr(table, "iloc") else table[chosen]
 
 
 def _missing(value: Any) -> bool:

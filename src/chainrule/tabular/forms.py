@@ -18,27 +18,40 @@ from chainrule._types import Array
 LONGEST = 80  # characters of a cell that can be a date
 NONE = np.datetime64("NaT", "us")
 DAY = 86_400_000_000  # microseconds
+CENTURY = 1969  # to 2068, as in POSIX
+
+
+def normalized(layout: str) -> str:
+    """In lower case, without accents, with single blanks and plain dashes."""
+    letters = unicodedata.normalize("NFKD", layout.lower().translate({0x2212: "-", 0x2013: "-", 0x2019: "'"}))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return " ".join(unicodedata.normalize("NFC", plain).split())
+
+
+# In English, German, the Romance and Scandinavian languages, Dutch, Polish, Russian and Turkish.
 _MONTHS = (
-    "january jan januar janner jan janvier janv enero ene gennaio gen janeiro januari",
-    "february feb februar fevrier fevr fev febrero febbraio fevereiro februari",
-    "march mar marz maerz mrz mars marzo marco maart mrt",
-    "april apr avril avr abril abr aprile",
-    "may mai mayo maggio mag maio mei",
-    "june jun juni juin junio giugno giu junho",
-    "july jul juli juillet juil julio luglio lug julho",
-    "august aug aout agosto ago augustus",
-    "september sep sept septembre septiembre setiembre settembre set setembro",
-    "october oct oktober okt octobre octubre ottobre ott outubro out",
-    "november nov novembre noviembre novembro",
-    "december dec dezember dez decembre diciembre dic dicembre dezembro",
+    "january jan januar janner janvier janv enero ene gennaio gen janeiro januari stycznia sty января янв ocak",
+    "february feb februar fevrier fevr fev febrero febbraio fevereiro februari lutego lut февраля фев subat",
+    "march mar marz maerz mrz mars marzo marco maart mrt marts marca марта мар mart",
+    "april apr avril avr abril abr aprile kwietnia kwi апреля апр nisan",
+    "may mai mayo maggio mag maio mei maj maja мая май mayis mayıs",
+    "june jun juni juin junio giugno giu junho czerwca cze июня июн haziran",
+    "july jul juli juillet juil julio luglio lug julho lipca lip июля июл temmuz",
+    "august aug aout agosto ago augustus augusti sierpnia sie августа авг agustos",
+    "september sep sept septembre septiembre setiembre settembre set setembro wrzesnia wrz сентября сент сен eylul",
+    "october oct oktober okt octobre octubre ottobre ott outubro out pazdziernika paz октября окт ekim",
+    "november nov novembre noviembre novembro listopada lis ноября ноя kasim kasım",
+    "december dec dezember dez decembre diciembre dic dicembre dezembro desember des "
+    "grudnia gru декабря дек aralik aralık",
 )
+# Short ones of two letters are German.
 _WEEKDAYS = (
     "monday mon tuesday tues tue wednesday wed thursday thurs thur thu friday fri saturday sat sunday sun "
-    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag "
+    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag mo di mi do fr sa so "
     "lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miercoles jueves viernes sabado domingo "
     "lunedi martedi mercoledi giovedi venerdi domenica maandag dinsdag woensdag donderdag vrijdag zaterdag zondag"
 )
-MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in normalized(names).split()}
 ZONES = {  # hours from UTC, of RFC 2822 and the two of central Europe
     **{"z": 0, "utc": 0, "gmt": 0, "ut": 0, "cet": 1, "cest": 2},
     **{"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7},
@@ -66,8 +79,10 @@ def _names(words: str) -> str:
     return "|".join(sorted(set(words.split()), key=lambda word: (-len(word), word)))
 
 
-_B = rf"(?P<b>(?:{_names(' '.join(_MONTHS))})(?![a-z])\.?)"
-_A = rf"(?:\(?(?P<a>{_names(_WEEKDAYS)})(?![a-z])\)?\.?,? ?)?"
+_END = r"(?![^\W\d_])"  # of a word
+_B = rf"(?P<b>(?:{_names(' '.join(MONTH))}){_END}\.?)"
+_WEEKDAY = rf"\(?(?P<a>{_names(_WEEKDAYS)}){_END}\.?\)?"
+_A = rf"(?:{_WEEKDAY},? ?)?"
 _D = r"(?P<d>00?)(?P<o>st|nd|rd|th|er|\.(?= ))?"
 _BESIDE = r"(?: of | de | del |[-/., ]*)"  # a month's name
 _YEAR = r"(?:(?P<Y>0000)|'?(?P<y>00))"
@@ -110,10 +125,10 @@ _CLOCKS = (
     rf"(?P<H>00?) ?{_HALF}",
     r"(?P<H>00?) ?h ?(?P<M>00)(?: ?m(?:in)?)?(?: ?(?P<S>00) ?s)?",
 )
-_AFTER = (*_CLOCKS, r"(?P<H>00)\.(?P<M>00)(?:\.(?P<S>00))?")
+_AFTER = (*_CLOCKS, r"(?P<H>00)\.(?P<M>00)(?:\.(?P<S>00)(?:\.(?P<f>0{1,9}))?)?")
 _COMPACT = r"(?P<H>00)(?:(?P<M>00)(?:(?P<S>00)(?:[.,](?P<f>0{1,9}))?)?)?"
 _BETWEEN = r"(?:t|,? (?:at |um |@ )?| - |[:_,-])"
-_ZONE = rf" ?(?P<z>(?:{_names(' '.join(ZONES))})?(?:[-+]00(?::?00)?)?)(?P<c> \([^()]*\))?"
+_ZONE = rf" ?(?P<z>(?:{_names(' '.join(ZONES))})?(?:[-+]00(?::?00)?)?)(?P<c> utc| ?[\[(][^()\[\]]*[\])])?"
 
 
 @cache
@@ -128,16 +143,9 @@ def _patterns() -> tuple[list[tuple[str, bool, re.Pattern[str]]], list[re.Patter
             dates.append((order, weak, re.compile(rf"{_A}{date}(?!0)(?P<t>.*)")))
             if not weak:
                 dates.append((order, weak, re.compile(rf"(?P<t>00?:.*?)[ ,]+{_A}{date}")))
-    after = [*(_BETWEEN + clock + _ZONE for clock in _AFTER), rf"(?:t|[ _-]?){_COMPACT}{_ZONE}"]
+    after = [rf",? ?{_WEEKDAY}", *(_BETWEEN + clock + _ZONE for clock in _AFTER), rf"(?:t|[ _-]?){_COMPACT}{_ZONE}"]
     within = [clock + _ZONE for clock in _CLOCKS]
     return dates, [re.compile(each) for each in after], [re.compile(each) for each in within]
-
-
-def normalized(layout: str) -> str:
-    """In lower case, without accents, with single blanks and plain dashes."""
-    letters = unicodedata.normalize("NFKD", layout.lower().translate({0x2212: "-", 0x2013: "-", 0x2019: "'"}))
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
 @lru_cache(4096)
@@ -212,8 +220,11 @@ def _zone(word: str, digits: slice) -> dict[str, slice | int]:
     return fields
 
 
-def moments(reading: Reading, digits: Array) -> Array:
-    """The moments of cells with these digits (k, n); NaT where there is no such day or time."""
+def moments(reading: Reading, digits: Array, century: int = CENTURY) -> Array:
+    """The moments of cells with these digits (k, n); NaT where there is no such day or time.
+
+    century: the first of the hundred years that two digits stand for.
+    """
 
     def number(name: str, otherwise: int = 0) -> Array:
         place = reading.fields.get(name, otherwise)
@@ -224,8 +235,7 @@ def moments(reading: Reading, digits: Array) -> Array:
 
     year, month, day = number("Y", 1970 if not reading.order else 1972), number("m", 1), number("d", 1)
     if "y" in reading.fields:
-        year = number("y")
-        year += np.where(year < 69, 2000, 1900)
+        year = century + (number("y") - century) % 100
     if "q" in reading.fields:
         month = 3 * number("q") - 2
     good = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)

@@ -8,7 +8,7 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.checks import generator
 from chainrule.tabular.calibration import effective
-from chainrule.tabular.opened import Opened, opened
+from chainrule.tabular.opened import Opened, opened, taken
 from chainrule.tabular.scores import Z, indices, weights_of
 
 WORK = 250_000  # answers to ask for, about; fewer rows are looked at where there are many columns
@@ -69,8 +69,10 @@ def permutation_importance(
     important, and together they may be.
     """
     inside, rng = opened(model), generator(seed)
-    inputs = inside.prepare(X)
+    X = inside.rows(X)
     target = np.asarray(y, dtype=float) if inside.classes is None else indices(inside.classes, y)
+    if len(target) != len(X):
+        raise ValueError(f"y: got {len(target)}, wanted one for each of {len(X)} rows")
     w = weights_of(sample_weight, len(target))
     blocks = inside.blocks()
     most = max(FEWEST, WORK // (max(1, len(blocks)) * repeats))
@@ -79,7 +81,7 @@ def permutation_importance(
         kept = np.sort(rng.choice(kept, most, replace=False))
     if not len(kept):
         raise ValueError("importance: got no rows, wanted at least 2")
-    inputs, target, w = np.array(inputs[kept]), target[kept], w[kept]
+    inputs, target, w = np.array(inside.prepare(taken(X, kept))), target[kept], w[kept]
     before, found = _losses(inside, inputs, target), []
     for name, block in blocks.items():
         own, after = inputs[:, block].copy(), []

@@ -33,28 +33,34 @@ _CURRENCIES = {
     "ILS ₪ ₫ ฿ ₴ ₦ ₱ THB VND PHP IDR Rp MYR RM TWD UAH NGN AED SAR COP ARS CLP BTC Ξ")},
 }  # fmt: skip
 _TIMES = {
-    **dict.fromkeys(("k", "K", "thousand", "Tsd", "Tsd.", "tsd"), 1e3),
-    **dict.fromkeys(("lakh", "lac"), 1e5), **dict.fromkeys(("crore", "Cr", "cr"), 1e7),
-    **dict.fromkeys(("M", "MM", "mn", "Mn", "mln", "mio", "Mio", "Mio.", "million", "millions"), 1e6),
-    **dict.fromkeys(("bn", "Bn", "billion", "billions", "Mrd", "Mrd.", "mrd"), 1e9),
-    **dict.fromkeys(("tn", "trillion"), 1e12),
+    **dict.fromkeys(("k", "K"), 1e3), **dict.fromkeys(("M", "MM"), 1e6), "Cr": 1e7,
+    **dict.fromkeys(_words("thousand tsd tsd."), 1e3), **dict.fromkeys(_words("lakh lakhs lac"), 1e5),
+    **dict.fromkeys(_words("mn mln mio mio. million millions"), 1e6), **dict.fromkeys(_words("crore crores"), 1e7),
+    **dict.fromkeys(_words("bn billion billions mrd mrd."), 1e9), **dict.fromkeys(_words("tn trillion"), 1e12),
 }  # fmt: skip
 _PERHAPS = {"m": 1e6, "b": 1e9, "B": 1e9, "t": 1e12, "T": 1e12}  # meters or millions, bytes or billions …
-_PREFIXES = {"µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "c": 1e-2, "": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+_PREFIXES = {"": 1, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "c": 1e-2, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _PREFIXES["T"] = 1e12
-_SCALED = frozenset(_words("g m s B b W Wh Hz l L A V J Pa bit cal byte bytes"))  # what stands behind such a prefix
+# What stands behind such a prefix; and what is so many of one of these.
+_SCALED = {name: name for name in _words("g m s B b W Wh Hz L A V J Pa cal")} | {"l": "L", "byte": "B", "bit": "b"}
+_SO_MANY: dict[str, tuple[float, str]] = {
+    "lb": (453.59237, "g"), "oz": (28.349523125, "g"), "in": (0.0254, "m"), "inch": (0.0254, "m"), "ft": (0.3048, "m"),
+    "yd": (0.9144, "m"), "mi": (1609.344, "m"), "mile": (1609.344, "m"), "sec": (1, "s"), "min": (60, "s"),
+    "h": (3600, "s"), "hr": (3600, "s"), "hour": (3600, "s"), "d": (86400, "s"), "day": (86400, "s"),
+    "week": (604800, "s"), "wk": (604800, "s"),
+}  # fmt: skip
 _UNITS = frozenset(
     _words(
-        "% ‰ lb oz t ton tonne ft in inch mi mile yd gal mph kmh km/h kph h hr hour min sec d day week wk month mo "
-        "year yr y °c °f ° cc hp bhp ps rpm kmpl m2 km2 ft2 sqft qm ha acre m3 px pcs star people person item"
+        "% ‰ t ton tonne gal mph kmh km/h kph month mo year yr y °c °f ° cc hp bhp ps rpm kmpl m2 km2 ft2 sqft qm ha "
+        "acre m3 px pcs star people person item"
     )
 )
 
 _CURRENCY = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, reverse=True) if word != "euro")
 _NUMERAL = re.compile(
-    rf"""'?(\()?[ ]?([-+])?[ ]?({_CURRENCY})?[ ]?([-+])?[ ]?  # brackets, sign, currency, sign
+    rf"""'?(\()?[ ]?([-+])?[ ]?({_CURRENCY})?[ ]?([-+(])?[ ]?  # bracket, sign, currency, sign
     ([.,]?\d+(?:[.,' ]\d+)*)(?:\.-?)?([eE][-+]?\d+)?(-(?=$|[ )]))?\+?  # digits, exponent, sign
-    [ ]?((?:[^\W\d_]|[%‰°"'″′$€£¥₹₽₩₪₫฿₺₴₦₱])[^\d()|]{{0,18}}[²³23]?|/[ ]?\d{{1,3}})?[ ]?(\))?""",
+    [ ]?((?:[^\W\d_]|[%‰°"'″′$€£¥₹₽₩₪₫฿₺₴₦₱])[^\d()|]{{0,18}}|(?:[kcm]?m|ft|in)[23]|/[ ]?\d{{1,3}})?[ ]?(\))?""",
     re.VERBOSE,
 )
 _GROUPED = re.compile(r"(?!0)(?:\d{1,3}(?P<mark>[.,' ])\d{3}(?:(?P=mark)\d{3})*|\d{1,2}(?:,\d{2})+,\d{3})")
@@ -90,9 +96,9 @@ def _cell(text: str) -> _Cell | None:
     if found is None:
         return None
     opening, sign, before, sign2, body, exponent, sign3, after, closing = found.groups()
-    if (opening or closing) and not (opening and closing):
-        return None
     signs = (opening or "") + (sign or "") + (sign2 or "") + (sign3 or "")
+    if ("(" in signs) != bool(closing):
+        return None
     if len(signs) > 1:
         return None
     scale = -1.0 if signs in ("-", "(") else 1.0
@@ -127,13 +133,14 @@ def _value(body: str, mark: str) -> float:
 def _suffix(after: str) -> tuple[float, str]:
     """What stands behind a number, as a factor and a unit: (1000, "€") of ``k €``."""
     after = after.translate({ord("²"): "2", ord("³"): "3"})
-    if after in _TIMES:
-        return _TIMES[after], ""
+    times = _TIMES.get(after) or (_TIMES.get(after.casefold()) if len(after) > 1 else None)
+    if times:
+        return times, ""
     if after in _CURRENCIES:
         return 1.0, _CURRENCIES[after]
     for word, times in (_TIMES | _PERHAPS).items():
-        rest = after.removeprefix(word).strip()
-        if rest != after and rest in _CURRENCIES:
+        start, rest = after[: len(word)], after[len(word) :].strip()
+        if rest in _CURRENCIES and word == (start.casefold() if len(word) > 2 else start):
             return times, _CURRENCIES[rest]
     if _scaled(after):
         return 1.0, after
@@ -142,10 +149,15 @@ def _suffix(after: str) -> tuple[float, str]:
 
 
 def _scaled(unit: str) -> tuple[float, str] | None:
-    """The factor and the unit of one with a prefix, like km; None for others."""
+    """How many of which unit one is, like 1000 m of km; None for others."""
+    if unit in _SO_MANY:
+        return _SO_MANY[unit]
     for prefix, factor in _PREFIXES.items():
-        if unit.startswith(prefix) and unit[len(prefix) :] in _SCALED:
-            return factor, unit[len(prefix) :].removesuffix("ytes").removesuffix("yte").upper().replace("BIT", "b")
+        if (
+            unit.startswith(prefix)
+            and (base := unit[len(prefix) :].removesuffix("s") or unit[len(prefix) :]) in _SCALED
+        ):
+            return factor, _SCALED[base]
     return None
 
 
@@ -207,16 +219,18 @@ class Numerals:
     """The numbers among the texts of a column.
 
     values: of each different text, NaN where it is none. marks, others: texts that stand for a missing value, and texts
-    that are no numbers either, with their rows. units: of numbers that are not in the unit of the column, with their
-    rows. ambiguous: whether nothing tells what is the decimal mark. convincing: whether a person would call it a column
-    of numbers.
+    that are no numbers either, with their rows. converted, units: other units than the column's with their rows, those
+    that could be told in it and those that could not. open: whether the column does not show its decimal mark;
+    ambiguous: whether the table does not, either. convincing: whether a person would call it a column of numbers.
     """
 
     format: Format
     values: Array
     marks: dict[str, int]
     others: dict[str, int]
+    converted: dict[str, int]
     units: dict[str, int]
+    open: bool
     ambiguous: bool
     convincing: bool
 
@@ -232,24 +246,29 @@ def recognize(counts: "pd.Series[int]", decimal: Callable[[], str] = str) -> Num
     if not mark:
         mark = decimal() if votes.open else ""
         ambiguous, mark = votes.open and not mark and not votes.thousands, mark or "."
-    unit, units = _unit(cells, n.tolist())
+    unit, others = _unit(cells, n.tolist())
     values = np.array([nan if cell is None else cell.value(mark) * _factor(cell, unit) for cell in cells], float)
+    strange = {word for word in others if isnan(_factor(_Cell(1, 1, False, False, 1, word), unit))}
+    units = {word: count for word, count in others.items() if word in strange and is_unit(word)}
     good = ~np.isnan(values)
-    rest = counts[~good]
+    foreign = ~good & np.array([cell is not None and cell.unit in units for cell in cells], bool)
+    rest = counts[~good & ~foreign]
     bare = np.array([is_mark(text) or is_bound(text) for text in rest.index], bool)
-    marks, others = rest[bare].to_dict(), rest[~bare].to_dict()
-    rows, stray, foreign = int(n[good].sum()), sum(others.values()), sum(units.values())
+    marks, words = rest[bare].to_dict(), rest[~bare].to_dict()
+    rows, stray, abroad = int(n[good].sum()), sum(words.values()), int(n[foreign].sum())
     # Nearly all; or many numbers and a few words; or numbers in two units.
     convincing = rows > 0 and (
-        rows >= 0.9 * (rows + stray)
-        or (rows >= stray and len(others) <= 3 and len(np.unique(values[good])) > 20)
-        or (rows >= stray and len(units) == 1 and all(map(is_unit, units)) and rows + foreign >= 0.9 * (rows + stray))
+        rows >= 0.9 * (rows + stray + abroad)
+        or (rows >= stray and len(words) <= 3 and not abroad and len(np.unique(values[good])) > 20)
+        or (rows >= abroad and rows + abroad >= 0.9 * (rows + stray + abroad) and len(strange) == 1)
     )
     padded = np.array([cell is not None and cell.padded for cell in cells], bool)
     if padded.any():  # 007 and zip codes
         widths = {len(text) for text, one in zip(counts.index, good, strict=True) if one}
         convincing = convincing and n[padded].sum() < 0.05 * rows and len(widths) > 1
-    return Numerals(Format(mark, unit), values, marks, others, units, ambiguous, convincing)
+    converted = {word: count for word, count in others.items() if word not in strange}
+    is_open = votes.open and not votes.mark and (ambiguous or not votes.thousands)
+    return Numerals(Format(mark, unit), values, marks, words, converted, units, is_open, ambiguous, convincing)
 
 
 def parse(counts: "pd.Series[int]", form: str) -> Array:
@@ -302,7 +321,7 @@ def _votes(cells: list[_Cell | None], rows: list[int]) -> _Votes:
 
 
 def _unit(cells: list[_Cell | None], rows: list[int]) -> tuple[str, dict[str, int]]:
-    """The unit of most rows, and the rows of those that cannot be told in it."""
+    """The unit of most rows, and the others with their rows."""
     units = Counter[str]()
     plain = multiplied = 0
     for cell, n in zip(cells, rows, strict=True):
@@ -320,7 +339,8 @@ def _unit(cells: list[_Cell | None], rows: list[int]) -> tuple[str, dict[str, in
             break
     else:
         unit = ""
-    return unit, {u: n for u, n in units.items() if isnan(_factor(_Cell(1, 1, False, False, 1, u), unit))}
+    del units[unit]
+    return unit, dict(units)
 
 
 def described(form: Format) -> str:

@@ -6,7 +6,7 @@ would say if a column had another value, the inputs of that column are exchanged
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,8 @@ class Opened:
 
     preparation: from rows to inputs (m, n[0]); None where they are the rows. networks: fitted estimators of ours, whose
     mean, with the temperature, is the answer. classes: (K,), None for a regression. columns: of each input the name of
-    the column that it is made of. mean: (n[0],) of the inputs in training, None where it was not kept.
+    the column that it is made of. mean: (n[0],) of the inputs in training, None where it was not kept. reads: from a
+    table of any library to rows as the model knows them; None where it takes them as they are.
     """
 
     preparation: Any
@@ -36,9 +37,14 @@ class Opened:
     classes: Array | None
     columns: list[str]
     mean: Array | None = None
+    reads: Callable[[Any], Any] | None = None
+
+    def rows(self, X: Any) -> Any:
+        """A table as a DataFrame or an array, with the columns that the model knows."""
+        return X if self.reads is None else self.reads(X)
 
     def prepare(self, X: Any) -> Array:
-        """The inputs (m, n[0]) of rows."""
+        """The inputs (m, n[0]) of rows, as `rows` gives them."""
         prepared = X if self.preparation is None else self.preparation.transform(X)
         return np.asarray(prepared.toarray() if hasattr(prepared, "toarray") else prepared)
 
@@ -128,8 +134,15 @@ def opened(model: Any) -> Opened:
     if len(columns) != inputs:
         raise ValueError(f"this model prepares {len(columns)} inputs, and its network takes {inputs}")
     temperature = float(getattr(model, "temperature_", 1.0))
-    mean = getattr(model, "typical_", None)
-    return Opened(preparation, networks, temperature, getattr(networks[0], "classes_", None), columns, mean)
+    classes, mean, reads = getattr(networks[0], "classes_", None), getattr(model, "typical_", None), None
+    if hasattr(model, "networks_"):
+        reads = getattr(model, "known_rows", None)
+    return Opened(preparation, networks, temperature, classes, columns, mean, reads)
+
+
+def taken(X: Any, rows: Any) -> Any:
+    """Some rows of a DataFrame or an array."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 def input_columns(preparation: Any) -> list[str]:

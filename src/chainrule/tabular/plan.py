@@ -1,6 +1,6 @@
 """The plan: what is to be learned from a table, and how each of its columns is used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -10,7 +10,7 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.readers import Table
-from chainrule.tabular import numerals, roles, targets
+from chainrule.tabular import dates, numerals, roles, targets
 from chainrule.tabular.roles import Column
 from chainrule.tabular.values import TableError, check_columns
 
@@ -48,8 +48,17 @@ class Plan:
 
     def examples(self, table: Table) -> tuple[Any, Array]:
         """X and y of the rows to learn from: a DataFrame or an array (m, n), and (m,) labels or numbers."""
-        y, known = targets.answers(table.y, self.target, self.classes, self.target_format, self.merged)
+        y, known = self.read(table.y)
+        if self.classes is not None:
+            known = known & np.array([label in self.classes for label in y.tolist()], bool)
         return table.X.loc[known] if isinstance(table.X, pd.DataFrame) else table.X[known], y[known]
+
+    def read(self, y: Any) -> tuple[Array, Array]:
+        """The labels or numbers (m,) of the target in any table, and which rows (m,) have one.
+
+        They are read as in the table of the plan; labels of classes that were not in it are there, too.
+        """
+        return targets.read(y, self.target, self.classes, self.target_format, self.merged)
 
 
 def make_plan(
@@ -78,11 +87,10 @@ def make_plan(
     if table.y is None or table.target is None:
         raise TableError(f"{table.name}: there is no target to learn")
     words = _words(number=number, category=category, date=date, text=text, drop=drop)
-    kept = {keep} if isinstance(keep, str) else set(keep)
-    for name in sorted(kept & {name for name, word in words.items() if word == "drop"}):
-        raise TableError(f"column {name!r} was said both to drop and to keep: say one")
+    kept = _kept(keep, words)
     task = _task(table.target, words.pop(table.target, ""), task)
     decimal = cache(lambda: _decimal_mark(table))
+    others = cache(lambda: _day_first(table))
     target = targets.understand(table.y, table.target, task, decimal)
     plan = Plan(
         "regression" if target.classes is None else "binary" if len(target.classes) == 2 else "classes",
@@ -96,6 +104,44 @@ def make_plan(
         merged=target.merged or None,
         remarks=target.remarks,
     )
+    return _with_columns(plan, table, target.known, words, kept, decimal, day_first)
+
+
+def plan_as_given(
+    table: Table,
+    classes: Mapping[Any, int] | None,
+    *,
+    keep: Sequence[str],
+    day_first: bool | None,
+    **said: Sequence[str],
+) -> Plan:
+    """The plan of a table whose target is labels or numbers already, none of them missing: no row is left out.
+
+    classes: how many rows each has, None for a regression. All else as in `make_plan`.
+    """
+    task: Task = "regression" if classes is None else "binary" if len(classes) == 2 else "classes"
+    plan = Plan(task, str(table.target), len(table.X), image_shape=table.image_shape, classes=classes)
+    words, decimal = _words(**said), cache(lambda: _decimal_mark(table))
+    return _with_columns(plan, table, slice(None), words, _kept(keep, words), decimal, day_first)
+
+
+def _kept(keep: Sequence[str], words: Mapping[str, str]) -> set[str]:
+    kept = {keep} if isinstance(keep, str) else set(keep)
+    for name in sorted(kept & {name for name, word in words.items() if word == "drop"}):
+        raise TableError(f"column {name!r} was said both to drop and to keep: say one")
+    return kept
+
+
+def _with_columns(
+    plan: Plan,
+    table: Table,
+    rows: Any,
+    words: Mapping[str, str],
+    kept: set[str],
+    decimal: Callable[[], str],
+    day_first: bool | None,
+) -> Plan:
+    """The plan with what each column is taken for in these rows."""
     if not isinstance(table.X, pd.DataFrame):
         if words or kept:
             raise TableError(
@@ -103,18 +149,17 @@ def make_plan(
             )
         return replace(plan, features=table.X.shape[1])
     check_columns((*words, *kept), table.X)
-    frame = table.X.loc[target.known]
+    frame = table.X.loc[rows]
     # Better an identifier than nothing: a table may hold one column, counting up. So look twice.
     for some in (kept, {*frame.columns}):
         found = [
-            roles.column(frame[name], words.get(name, ""), name in some, decimal, day_first) for name in frame.columns
+            roles.column(frame[name], words.get(name, ""), name in some, decimal, day_first, others)
+            for name in frame.columns
         ]
         columns = tuple(column for column, _ in found)
-        plan = replace(
-            plan, columns=columns, remarks=target.remarks + tuple(line for _, said in found for line in said)
-        )
-        if plan.used:
-            return plan
+        remarks = plan.remarks + tuple(line for _, said in found for line in said)
+        if any(column.role != "left out" for column in columns):
+            return replace(plan, columns=columns, remarks=remarks)
     why = "; ".join(f"{column.name}: {column.note}" for column in columns[:5])
     raise TableError(f"{table.name}: no column to learn from ({why})")
 
@@ -144,6 +189,12 @@ def _task(
     if task not in (None, said):
         raise TableError(f"the target {target!r} was said {_SAID[word]}, and the task {task}: say one")
     return said
+
+
+def _day_first(table: Table) -> bool | None:
+    """Whether the other dates of the table have the day before the month; None if they do not tell."""
+    columns = (table.X[name].dropna() for name in table.X.columns) if isinstance(table.X, pd.DataFrame) else ()
+    return dates.day_first(each for each in columns if pd.api.types.infer_dtype(each) == "string")
 
 
 def _decimal_mark(table: Table) -> str:

@@ -16,9 +16,10 @@ from chainrule.activations import Activation
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
+from chainrule.tabular.calendar import DateParts
 from chainrule.tabular.plan import Plan, Task
 from chainrule.tabular.roles import WORD, often
-from chainrule.tabular.transformers import Columns, DateParts
+from chainrule.tabular.transformers import Columns
 
 
 class Arguments(TypedDict, total=False):
@@ -96,7 +97,7 @@ def _preparation(plan: Plan, rows: int) -> list[tuple[str, Any]]:
         ("boolean", filled("most_frequent"), named("boolean")),
         ("presence", "passthrough", named("presence")),
         ("category", one_hot, named("category")),
-        ("date", chain(DateParts(), filled("median"), StandardScaler()), named("date")),
+        ("date", chain(DateParts(cyclic=True), StandardScaler()), named("date")),
         *(
             (f"text {name}", TfidfVectorizer(max_features=256, min_df=often(rows), token_pattern=WORD), name)
             for name in named("text")

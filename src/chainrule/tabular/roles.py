@@ -11,8 +11,8 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.tabular import dates, numerals
-from chainrule.tabular.marks import is_mark, sentinel, taken
-from chainrule.tabular.values import TableError, check_range, numeric, to_floats
+from chainrule.tabular.marks import is_mark, sentinel, spellings, taken
+from chainrule.tabular.values import TableError, check_range, numeric, to_floats, without_blanks
 from chainrule.text import first_few
 
 WORD = r"[^\W\d_]\w*"  # begins with a letter
@@ -51,15 +51,17 @@ def column(
     keep: bool = False,
     decimal: Callable[[], str] = str,
     day_first: bool | None = None,
+    others: Callable[[], bool | None] = lambda: None,
 ) -> tuple[Column, list[str]]:
     """What a column is taken for, and remarks on what a person may see differently.
 
     word: the role that a person has given it. keep: not to be left out as an identifier. decimal: gives the decimal
-    mark of the table, for columns that do not show theirs.
+    mark of the table, for columns that do not show theirs; others says in the same way whether its dates begin with
+    the day.
     """
     if word == "drop":
         return Column(str(values.name), "left out", "as you asked"), []
-    return _Judge(str(values.name), values, word, keep, decimal, day_first).column()
+    return _Judge(str(values.name), values, word, keep, decimal, day_first, others).column()
 
 
 class _Judge:
@@ -73,10 +75,11 @@ class _Judge:
         keep: bool,
         decimal: Callable[[], str],
         day_first: bool | None,
+        others: Callable[[], bool | None],
     ) -> None:
         self.name, self.values, self.word, self.keep = name, values, word, keep
-        self.decimal, self.day_first = decimal, day_first
-        self.known = values.dropna()
+        self.decimal, self.day_first, self.others = decimal, day_first, others
+        self.known = without_blanks(values).dropna()
         self.missing = len(values) - len(self.known)
         self.remarks: list[str] = []
 
@@ -148,23 +151,27 @@ class _Judge:
         told = [numerals.described(form)] if numerals.described(form) else []
         if written.marks:
             told.append(taken(written.marks))
-        if bad := sum(written.others.values()):
-            what = first_few(written.others, 3)
-            told.append(f"{bad:,} not numbers ({what}), taken as missing")
-        if written.units and written.convincing:
-            for unit, rows in written.units.items():
-                if numerals.is_unit(unit) and rows >= 0.01 * len(floats):
-                    self.remarks.append(
-                        f"{self.name}: {rows:,} rows are in {unit}, not in {form.unit or 'plain numbers'}, "
-                        "and were taken as missing: bring them to one unit"
-                    )
-        if written.ambiguous:
-            example = next(text for text in texts.counts.index if re.search(r"\d[.,]\d{3}(?!\d)", text))
-            value = written.values[texts.counts.index.get_loc(example)]
+        if written.others:
+            bad = sum(written.others.values())
+            told.append(f"{bad:,} not numbers ({first_few(written.others, 3)}), taken as missing")
+        told += [f"{rows:,} in {unit}, converted" for unit, rows in written.converted.items()]
+        for unit, rows in written.units.items():
+            told.append(f"{rows:,} in {unit}, taken as missing")
             self.remarks.append(
-                f"{self.name}: {example} was read as {value:.10g}; nothing in the table tells whether its "
-                f"{'comma' if ',' in example else 'point'} is for thousands or for decimals"
+                f"{self.name}: {rows:,} rows in {unit} cannot be compared with {form.unit}, and were taken as missing"
             )
+        if written.open:
+            mark, name = (".", "point") if form.decimal == "," else (",", "comma")
+            example = next((text for text in texts.counts.index if re.search(rf"\d\{mark}\d{{3}}(?!\d)", text)), None)
+            if example is not None:
+                told.append(f"{name} for thousands")
+            if written.ambiguous:
+                example = example or next(text for text in texts.counts.index if re.search(r"\d[.,]\d{3}(?!\d)", text))
+                value = written.values[texts.counts.index.get_loc(example)]
+                self.remarks.append(
+                    f"{self.name}: {example} was read as {value:.10g}; nothing in the table tells whether its mark is "
+                    "for thousands or for decimals"
+                )
         return self._number(floats, form, told)
 
     def _number(self, floats: Array, form: numerals.Format | None = None, told: Iterable[str] = ()) -> Column:
@@ -215,12 +222,9 @@ class _Judge:
 
     def _compact(self) -> Column | None:
         """Dates that are written as whole numbers, like 20240131."""
-        kind = pd.api.types.infer_dtype(self.known, skipna=True)
-        if kind not in ("integer", "floating") or not (
-            _COMPACT[0] <= self.known.min() and self.known.max() <= _COMPACT[1]
-        ):
-            return None
-        return self._dates()
+        floats = to_floats(self.known)
+        within = _COMPACT[0] <= floats.min() and floats.max() <= _COMPACT[1]
+        return self._dates() if within and pd.api.types.is_numeric_dtype(self.known) else None
 
     def _said_dates(self) -> Column:
         found = self._dates(asked=True)
@@ -236,12 +240,16 @@ class _Judge:
         found = dates.recognize(values, self.day_first, asked)
         if found is None:
             return None
-        if found.ambiguous and self.day_first is None:
+        note = found.note
+        if found.ambiguous and self.day_first is None and (first := self.others()) is not None:
+            found = dates.recognize(values, first, asked) or found
+            note = f"{found.note}; {'day' if first else 'month'} first, as in the other dates"
+        elif found.ambiguous and self.day_first is None:
             self.remarks.append(
                 f"{self.name}: no date tells whether the day or the month comes first ({found.note}); "
                 "if it is the other way, say --dates day-first or month-first"
             )
-        marks, note = int(values.isna().sum()), found.note
+        marks = int(values.isna().sum())
         if isinstance(values.dtype, pd.DatetimeTZDtype):  # as they are written there, not in UTC
             note = f"{values.min():%Y-%m-%d} to {values.max():%Y-%m-%d}"
         note = note if not marks else f"{note}; {taken(Counter(self.known[values.isna()].str.strip()))}"
@@ -250,8 +258,11 @@ class _Judge:
     def _words(self, counts: "pd.Series[int]") -> Column:
         rows = int(counts.sum())
         if self.word == "category" or (self.word != "text" and (self.keep or counts[counts >= 3].sum() >= 0.3 * rows)):
-            shown = ", ".join(map(_short, counts.index[:3])) + (", …" if len(counts) > 3 else "")
-            return self.made("category", f"{len(counts):,} different: {shown}")
+            same = spellings(counts.to_dict())
+            names = [name for name in counts.index if name not in same]
+            shown = ", ".join(map(_short, names[:3])) + (", …" if len(names) > 3 else "")
+            more = f"; {first_few(same, 3)}: other spellings" if same else ""
+            return self.made("category", f"{len(names):,} different: {shown}{more}")
         words = self.known.iloc[:10_000].astype(str).str.lower().str.findall(WORD)
         rows_of = words.map(set).explode().value_counts()  # word → rows it is in
         common = rows_of[rows_of >= often(len(words))]

@@ -22,7 +22,7 @@ _AMOUNT = re.compile(r"(rating|score|stars?|count|number|num|quality|grade|level
 class Target:
     """What there is to learn.
 
-    known: the rows (m,) that have an answer. classes: label → rows, those with fewer than FEWEST rows in `rare`; None
+    known: the rows (m,) that have one. classes: label → rows, those with fewer than FEWEST rows in `rare`; None
     for numbers. format: how numbers are written. merged: label → the one that it is another spelling of.
     """
 
@@ -34,17 +34,25 @@ class Target:
     remarks: tuple[str, ...]
 
 
-def answers(
+def read(
     y: Any, name: str, classes: Mapping[Any, int] | None, form: str = "", merged: Mapping[str, str] | None = None
 ) -> tuple[Array, Array]:
-    """The labels or numbers (m,) of a target that was understood, and which rows (m,) have one."""
+    """The labels or numbers (m,) of a target that was understood before, and which rows (m,) have one.
+
+    A class that was not seen is a label like others; another spelling of one that was seen is that one.
+    """
     if classes is None:
         values = numbers(y, name, form)
         return values, ~np.isnan(values)
     known, values = np.asarray(pd.notna(y)), labels(y)
-    if merged:
-        values = np.array([merged.get(label, label) for label in values.tolist()], dtype=str)
-    return values, known & np.array([label in classes for label in values.tolist()], bool)
+    if values.dtype.kind == "U":
+        seen = {str(label): 1 for label in classes}
+        other = dict(merged or {})
+        new = [word for word in np.unique(values[known]).tolist() if word not in seen and word not in other]
+        other |= {word: label for word, label in spellings(seen | dict.fromkeys(new, 0)).items() if label in seen}
+        known = known & ~np.isin(values, [word for word in new if word not in other and is_no_class(word)])
+        values = np.array([other.get(word, word) for word in values.tolist()], dtype=str)
+    return values, known
 
 
 def understand(y: Any, name: str, task: Literal["classes", "regression"] | None, decimal: Callable[[], str]) -> Target:
@@ -172,7 +180,8 @@ class _Judge:
         truths = {text.casefold() for text in counts.index if not is_mark(text)} <= {"true", "false"}
         is_gap = is_mark if self.numerals is not None or truths else is_no_class
         of_gaps = np.array([is_gap(text) for text in counts.index], bool)
-        if of_gaps.any() and (~of_gaps).sum() >= 2:  # "+" and "-" are classes
+        words = sum(any(map(str.isalnum, text)) for text in counts.index[~of_gaps])
+        if of_gaps.any() and words >= 2:  # "+" and "-" are classes
             self.remarks.append(f"{self.name}: {taken(counts[of_gaps].to_dict(), 'left out')}")
             gaps[np.flatnonzero(self.known)] = of_gaps[self.texts.of]
         return gaps
@@ -193,6 +202,7 @@ class _Judge:
         counts = np.array([rows[label] for label in sorted(rows)])
         top = int(counts.argmax())
         one_hill = (np.diff(counts[: top + 1]) >= 0).all() and (np.diff(counts[top:]) <= 0).all()
+        one_hill = one_hill and counts[top] >= 2 * counts.min()
         if _AMOUNT.search(self.name) or one_hill:
             self.remarks.append(
                 f"{self.name}: {len(rows)} different whole numbers, learned as classes; "

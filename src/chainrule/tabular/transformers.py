@@ -1,4 +1,4 @@
-"""Two transformers that scikit-learn lacks: one brings a table to the types of the training, one dates to numbers."""
+"""The transformer that brings a table to the types of the training, and says what is unlike it."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,12 +10,21 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from chainrule._types import Array
 from chainrule.checks import plain
 from chainrule.tabular import dates
+from chainrule.tabular.calendar import seconds
 from chainrule.tabular.marks import is_mark, spellings
 from chainrule.tabular.numerals import Format
 from chainrule.tabular.unlike import SHOWN, Unlike
-from chainrule.tabular.values import TableError, check_columns, check_range, read_numbers, to_booleans, to_floats
+from chainrule.tabular.values import (
+    TableError,
+    check_columns,
+    check_range,
+    read_numbers,
+    to_booleans,
+    to_floats,
+    without_blanks,
+)
 
-CLOSE = 0.1  # of the range of a number in training: what lies no farther beyond it is not worth a word
+CLOSE = 0.1  # of the range in training: what lies no farther beyond it is not worth a word
 
 
 class Columns(TransformerMixin, BaseEstimator):
@@ -34,7 +43,7 @@ class Columns(TransformerMixin, BaseEstimator):
         self.formats = formats
 
     def fit(self, X: Any, y: Any = None) -> "Columns":
-        """Learn what `notes` compares with: the range of each number, and the categories, with their spellings."""
+        """Learn what `notes` compares with: ranges of numbers and dates, categories with their spellings."""
         self.feature_names_in_ = np.array(list(self.roles), dtype=object)
         self.n_features_in_ = len(self.roles)
         self.ranges_: dict[str, tuple[float, float]] = {}
@@ -42,8 +51,8 @@ class Columns(TransformerMixin, BaseEstimator):
         self.spellings_: dict[str, dict[str, str]] = {}
         frame = self._frame(X)
         for name, role in self.roles.items():
-            if role == "number":
-                floats = self._read(frame[name], role)[0]
+            if role in ("number", "date"):
+                floats = _floats(self._read(frame[name], role)[0])
                 if not np.isnan(floats).all():
                     self.ranges_[name] = (float(np.nanmin(floats)), float(np.nanmax(floats)))
             elif role == "category":
@@ -100,7 +109,7 @@ class Columns(TransformerMixin, BaseEstimator):
     def _typed(self, values: "pd.Series[Any]", role: str) -> Any:
         values = values.reset_index(drop=True)
         if role == "presence":
-            return values.notna().to_numpy(float)
+            return without_blanks(values).notna().to_numpy(float)
         if role in ("number", "date", "boolean"):
             read, unread = self._read(values, role)
             if not self.allow_unreadable and unread.any() and np.asarray(pd.isna(read)).all():
@@ -122,7 +131,7 @@ class Columns(TransformerMixin, BaseEstimator):
 
     def _unlike(self, role: str, values: "pd.Series[Any]") -> Unlike:
         name = str(values.name)
-        found = Unlike(name, role, len(values), int(values.notna().sum()))
+        found = Unlike(name, role, len(values), int(without_blanks(values).notna().sum()))
         if not found.given:
             return found
         if role in ("number", "date", "boolean"):
@@ -130,11 +139,12 @@ class Columns(TransformerMixin, BaseEstimator):
             words = tuple(map(str, pd.unique(values[unread])[: SHOWN + 1]))
             given = int(unread.sum()) + int(pd.notna(read).sum())  # marks of missing values are none
             found = replace(found, given=given, unreadable=int(unread.sum()), words=words)
-            if role == "number" and name in getattr(self, "ranges_", {}):
-                low, high = self.ranges_[name]
-                low, high = low - CLOSE * (high - low), high + CLOSE * (high - low)
+            if role == "date":
+                found = replace(found, remarks=tuple(dates.unlike(values, (self.formats or {}).get(name, ""))))
+            if role != "boolean" and name in getattr(self, "ranges_", {}):
+                floats, (low, high) = _floats(read), _around(*self.ranges_[name])
                 with np.errstate(invalid="ignore"):
-                    found = replace(found, below=int((read < low).sum()), above=int((read > high).sum()))
+                    found = replace(found, below=int((floats < low).sum()), above=int((floats > high).sum()))
         elif role == "category" and name in getattr(self, "levels_", {}):
             text = self._typed(values, role)
             new = text[(text != "") & ~text.isin(self.levels_[name])]
@@ -142,39 +152,26 @@ class Columns(TransformerMixin, BaseEstimator):
         return found
 
 
+def _floats(read: Any) -> Array:
+    """Numbers as they are, dates as seconds since 1970."""
+    return seconds(read) if isinstance(read, pd.Series) and read.dtype.kind == "M" else np.asarray(read, float)
+
+
+def _around(low: float, high: float) -> tuple[float, float]:
+    """A range with a margin; where no number was below zero, the first that is is worth a word."""
+    margin = CLOSE * (high - low)
+    return (max(low - margin, 0.0) if low >= 0 else low - margin), high + margin
+
+
 def _words(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """The values as text, "" where one is missing.
 
     A whole number and the same number with a point are the same category: 3 becomes 3.0 beside a missing value.
     """
+    if isinstance(values.dtype, pd.StringDtype):  # each different word once
+        of, words = pd.factorize(values)
+        return pd.Series(np.array([*(word.strip() for word in words), ""], object)[of], values.index, dtype=object)
     text = values.astype(object).map(
         lambda v: str(int(v)) if isinstance(v, float) and v.is_integer() else str(v).strip()
     )
     return text.where(values.notna(), "").astype(object)
-
-
-_PARTS = ("days", "year", "month", "day", "weekday", "hour")
-
-
-class DateParts(TransformerMixin, BaseEstimator):
-    """Dates as numbers: days since 1970, year, month, day, day of the week, hour; NaN where one is missing."""
-
-    def fit(self, X: Any, y: Any = None) -> "DateParts":
-        """Nothing to learn."""
-        self.n_features_in_ = np.shape(X)[1]
-        self.feature_names_in_ = np.asarray(X.columns, object)
-        return self
-
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """The name of the column, and which part of its dates."""
-        names = self.feature_names_in_ if input_features is None else input_features
-        return np.array([f"{name} {part}" for name in names for part in _PARTS], object)
-
-    def transform(self, X: pd.DataFrame) -> Array:
-        """(m, n) dates as (m, 6 n) numbers."""
-        parts: list[Any] = []
-        for name in X.columns:
-            d = X[name].dt
-            days = (X[name] - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1)
-            parts += [days, d.year, d.month, d.day, d.day_of_week, d.hour]
-        return np.column_stack([part.to_numpy(float) for part in parts])

@@ -114,11 +114,20 @@ def numeric(values: "pd.Series[Any]") -> bool:
     return pd.api.types.infer_dtype(values, skipna=True) in kinds
 
 
+def without_blanks(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The values with blank texts as what they are: missing."""
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.mask(values.str.strip() == "")
+    if values.dtype == object:
+        return values.mask(values.map(lambda value: isinstance(value, str) and not value.strip()).to_numpy(bool))
+    return values
+
+
 def to_floats(values: "pd.Series[Any]") -> Array:
     """As float64, NaN where it is not a number."""
     if pd.api.types.infer_dtype(values, skipna=True).startswith("timedelta"):
         values = pd.to_timedelta(values).dt.total_seconds()
-    if isinstance(values.dtype, pd.CategoricalDtype):
+    if isinstance(values.dtype, pd.CategoricalDtype | pd.ArrowDtype):
         values = values.astype(object)
     try:
         values = pd.to_numeric(values, errors="coerce")
