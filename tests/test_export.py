@@ -837,6 +837,9 @@ def test_the_mean_of_several_classifiers_of_a_table(classes, temperature):
     same_classes(model, table, columns_of(table, model.preparation_))
     about = session().get_modelmeta().custom_metadata_map
     assert (about["target"], json.loads(about["classes"])) == ("which", classes)
+    if len(classes) == 2:
+        model.threshold_ = float(np.median(model.predict_proba(table)[:, 1])) + 1e-4
+        same_classes(model, table, columns_of(table, model.preparation_))
     assert about["task"] == ("binary" if len(classes) == 2 else "classes")
 
 

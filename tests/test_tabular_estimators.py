@@ -520,3 +520,27 @@ def test_a_model_that_is_not_fitted_yet_is_kept_with_what_it_was_told(tmp_path):
     cr.save(cr.TabularClassifier(**QUICK, category=["city"]), tmp_path / "m")
     model = cr.load(tmp_path / "m")
     assert (model.fit(TABLE, LABELS).predict(TABLE) == classifier().predict(TABLE)).all()
+
+
+@pytest.mark.parametrize("rare", ["no", "yes"])
+def test_a_threshold_decides_for_the_rarer_class(rare, tmp_path):
+    X, _ = split("buys")
+    other = {"no": "yes", "yes": "no"}[rare]
+    y = np.where(np.arange(len(X)) % 4 == 0, rare, other)
+    model = cr.TabularClassifier(threshold=0.3, **RACE).fit(X, y)
+    k = list(model.classes_).index(rare)
+    assert model.positive_ == rare
+    expected = np.where(model.predict_proba(X)[:, k] >= 0.3, rare, other)
+    assert (model.predict(X) == expected).all()
+    cr.save(model, tmp_path / "m")
+    assert (cr.load(tmp_path / "m").predict(X) == expected).all()
+
+
+def test_the_threshold_is_found_on_rows_that_were_held_out():
+    X, _ = split("buys")
+    y = np.where(np.arange(len(X)) % 5 == 0, "rare", "common")
+    model = cr.TabularClassifier(threshold="auto", **RACE).fit(X, y)
+    assert 0 < model.threshold_ < 1
+    assert cr.TabularClassifier(**RACE).fit(X, y).threshold_ is None
+    with pytest.raises(ValueError, match="threshold: is between two classes, got 3"):
+        cr.TabularClassifier(threshold="auto", **RACE).fit(X, np.arange(len(X)) % 3)

@@ -15,7 +15,8 @@ from chainrule.plots import style
 from support.pictures import assert_readable
 
 matplotlib = pytest.importorskip("matplotlib")
-QUICK = ("--hidden", "8,4", "--epochs", "4")
+QUICK = ("--effort", "quick", "--hidden", "8,4", "--epochs", "4")
+SHORT = ("--effort", "quick", "--epochs", "1")
 VOID = {"meta", "br", "link", "img", "input"}
 
 
@@ -89,12 +90,12 @@ def test_the_report_shows_what_the_training_printed(table, made):
     shown = "\n".join(reader.words)
     for words in (
         "people.csv: 120 rows, 3 columns", "To predict: buys (2 classes)", "as you asked", "3 different:",
-        "96 rows to train on, 24 held out for the test", "sigmoid", "8 × 4", "4 × 8", "held-out accuracy",
+        "96 rows to train on, 24 to test on", "sigmoid", "8 × 4", "4 × 8",
         "this network", "no hidden layer", "always the largest class", "ROC AUC", "seed", cr.__version__,
         np.__version__, "MLPClassifier(", "The confusion matrix", "activations A", "derivatives dZ",
     ):  # fmt: skip
         assert words in shown
-    score = re.search(r"this network +([\d.]+)", out)[1]
+    score = re.search(r"accuracy +([\d.]+)", out)[1]
     assert score in reader.words
     assert re.search(r"Trained 4 epochs in [\d.]+ s", shown)
     assert "Wrote there/report/report.html" in out.replace("\n", "")
@@ -151,9 +152,9 @@ def test_every_picture_of_a_regression_can_be_read(made, readable, scale):
     X = np.random.default_rng(0).normal(size=(60, 2))
     y = X[:, 0] * scale
     pd.DataFrame(X, columns=["width", "height"]).assign(price=y).to_csv("numbers.csv", index=False)
-    reader = read(made("numbers.csv", "--target", "price", "--task", "regression", "--hidden", "3", "--epochs", "1")[0])
+    reader = read(made("numbers.csv", "--target", "price", "--task", "regression", "--hidden", "3", *SHORT)[0])
     assert len(readable) == 7
-    assert {"width", "height", "price", "predicted price", "width, standardized"} <= set(reader.drawn)
+    assert {"width", "height", "price", "predicted price"} <= set(reader.drawn)
     assert any(words.startswith("Trained 1 epoch in") for words in reader.words)
 
 
@@ -211,7 +212,7 @@ def test_the_report_of_images_shows_the_mistakes_and_the_first_layer(made):
     X, Y = cr.datasets.digits()
     images = np.round(X.T * 255).astype(np.uint8).reshape(-1, 8, 8)[:300]
     np.savez("digits.npz", X=images, y=Y.argmax(axis=0)[:300])
-    page, _ = made("digits.npz", "--hidden", "12", "--epochs", "3")
+    page, _ = made("digits.npz", "--hidden", "12", "--effort", "quick", "--epochs", "3")
     reader = read(page)
     assert any(re.fullmatch(r"\d → \d", words) for words in reader.drawn)
     assert "W[1]: 12 units" in reader.drawn
@@ -228,9 +229,9 @@ def test_the_report_of_a_regression_shows_prediction_against_truth(table, made):
 
 
 def test_two_inputs_have_their_boundary_and_no_hidden_layer_has_no_histograms_missing(made):
-    page, _ = made("flower", "--hidden", "none", "--epochs", "3")
+    page, _ = made("flower", "--hidden", "none", "--effort", "quick", "--epochs", "3")
     reader = read(page)
-    assert {"probability of 1", "x1, standardized", "x2, standardized"} <= set(reader.drawn)
+    assert {"probability of 1", "x1", "x2"} <= set(reader.drawn)
     assert "|dZ|, line: its median" in reader.drawn
 
 
@@ -238,7 +239,7 @@ def test_a_report_changes_nothing_in_the_model(table, run):
     arguments = ("train", table, "--target", "buys", *QUICK, "--quiet")
     assert run(*arguments, "--out", "a.chainrule")[0] == 0
     assert run(*arguments, "--out", "b.chainrule", "--report", "r")[0] == 0
-    one, other = cr.load("a.chainrule")[-1].network_, cr.load("b.chainrule")[-1].network_
+    one, other = (cr.load(f"{name}.chainrule").networks_[0].network_ for name in "ab")
     np.testing.assert_array_equal(one.parameters, other.parameters)
 
 
@@ -264,10 +265,10 @@ def test_a_report_is_written_over_an_older_one_but_over_nothing_else(table, run)
 def untrained(monkeypatch):
     """Fails if the training starts."""
 
-    def fit(*_):
+    def fit(*_, **__):
         raise AssertionError("the training has started")
 
-    monkeypatch.setattr(sys.modules["chainrule.cli.train"], "_fit", fit)
+    monkeypatch.setattr("chainrule.cli.fitting.fit", fit)
 
 
 @pytest.mark.usefixtures("untrained")
@@ -299,17 +300,19 @@ def test_matplotlib_is_asked_for_before_training(table, run, monkeypatch):
 
 def test_traces_are_of_the_network_as_it_was_at_those_epochs(table, run, monkeypatch):
     seen = {}
-    monkeypatch.setattr(report, "write", lambda *given: seen.update(network=given[3], traces=given[5]))
+    monkeypatch.setattr(report, "write", lambda file, result, about: seen.update(fitted=result.fitted))
     recorder = report.Recorder
     monkeypatch.setattr(report, "Recorder", lambda *given: seen.setdefault("recorder", recorder(*given)))
-    assert run("train", table, "--target", "buys", "--hidden", "8", "--epochs", "40", "--report", "r")[0] == 0
-    epochs = list(seen["traces"])
+    options = ("--effort", "quick", "--hidden", "8", "--epochs", "40", "--report", "r")
+    assert run("train", table, "--target", "buys", *options)[0] == 0
+    traces = seen["fitted"].traces
+    epochs = list(traces)
     assert (epochs[0], epochs[-1], len(epochs)) == (0, 40, 17)
-    network, X, y = seen["network"], seen["recorder"].X, seen["recorder"].y
+    network, X, y = seen["fitted"].model.networks_[0], seen["recorder"].X, seen["recorder"].y
     A = network.network_.layers(X.T)[1]
     for l in (1, 2):
-        np.testing.assert_array_equal(seen["traces"][40]["A"][l], A[l])
-        assert seen["traces"][0]["A"][l].shape == seen["traces"][40]["dZ"][l].shape == A[l].shape
-        assert not np.array_equal(seen["traces"][0]["A"][l], seen["traces"][2]["A"][l])
+        np.testing.assert_array_equal(traces[40]["A"][l], A[l])
+        assert traces[0]["A"][l].shape == traces[40]["dZ"][l].shape == A[l].shape
+        assert not np.array_equal(traces[0]["A"][l], traces[2]["A"][l])
     smoothed = 0.9 * (y == network.classes_[1]) + 0.05  # as the network learns them
-    np.testing.assert_allclose(seen["traces"][40]["dZ"][2], A[2] - smoothed, atol=1e-6)
+    np.testing.assert_allclose(traces[40]["dZ"][2], A[2] - smoothed, atol=1e-6)

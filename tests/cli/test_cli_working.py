@@ -62,10 +62,10 @@ def test_trace_shows_the_row_its_inputs_and_the_whole_working(model, ok):
 
 def test_the_numbers_of_the_trace_are_those_of_the_network(model, ok):
     result = json.loads(ok("trace", model, "people.csv", "--row", 3, "--json"))
-    pipeline = cr.load(model)
+    trained = cr.load(model)
     row = people().iloc[[2]]
-    prepared = pipeline[:-1].transform(row)
-    network = pipeline[-1].network_
+    prepared = trained.preparation_.transform(row)
+    network = trained.networks_[0].network_
     Z, A = network.layers(prepared.T)
     found = result["trace"]
     for l in (1, 2):
@@ -78,7 +78,7 @@ def test_the_numbers_of_the_trace_are_those_of_the_network(model, ok):
     J, dW, _ = network.gradients(prepared.T, np.array([[Y]]))
     assert found["J"] == pytest.approx(J, rel=1e-6)
     np.testing.assert_allclose(found["dW"][1], dW[1], rtol=1e-5)
-    assert result["prediction"] == pipeline.predict(row)[0]
+    assert result["prediction"] == trained.predict(row)[0]
     assert result["target"] == row.buys.item()
     assert (result["row"], result["columns"]["city"]) == (3, row.city.item())
     assert len(result["inputs"]["names"]) == prepared.shape[1]
@@ -125,7 +125,7 @@ def test_a_number_to_predict_is_shown_as_the_network_learns_it(ok):
     people().to_csv("people.csv", index=False)
     ok("train", "people.csv", "--target", "spends", *QUICK)
     out = ok("trace", "people.chainrule", "people.csv", "--row", 2)
-    estimator = cr.load("people.chainrule")[-1]
+    estimator = cr.load("people.chainrule").networks_[0]
     y = people().spends[1]
     Y = (y - estimator.target_mean_[0]) / estimator.target_scale_[0]
     assert f"Target: spends = {y}, for the network Y = [{np.round(Y, 4):.4f}".rstrip("0") in out
@@ -177,8 +177,8 @@ def test_every_mistake_gets_one_line_and_exit_code_2(arguments, message, model, 
 
 
 def test_diagnose_says_what_the_estimator_says(model, ok):
-    pipeline, frame = cr.load(model), people()
-    found = pipeline[-1].diagnose(pipeline[:-1].transform(frame), frame.buys)
+    trained, frame = cr.load(model), people()
+    found = trained.networks_[0].diagnose(trained.preparation_.transform(frame), frame.buys)
     assert found
     out = ok("diagnose", model, "people.csv")
     assert "people.chainrule on 80 rows of people.csv" in out

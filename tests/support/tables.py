@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-QUICK = ("--hidden", "8", "--epochs", "3")  # options of `chainrule train`
+QUICK = ("--effort", "quick", "--hidden", "8", "--epochs", "3")  # options of `chainrule train`
 
 
 def people(m: int = 80, seed: int = 0) -> pd.DataFrame:

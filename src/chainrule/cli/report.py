@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.table import Table
 
 from chainrule import plots
 from chainrule._version import __version__
 from chainrule.cli import screen
 from chainrule.cli.common import metric
-from chainrule.cli.model import targets
+from chainrule.cli.model import Trained, targets
 from chainrule.plots import page as pages
 from chainrule.plots import style
 from chainrule.plots.page import Html
@@ -21,6 +22,7 @@ from chainrule.working.trace import trace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from chainrule.cli.result import Result
     from chainrule.tabular import Plan
 
 Traces = dict[int, dict[str, list[Any]]]  # epoch → "A" and "dZ" → by layer
@@ -31,17 +33,18 @@ ROWS, TIMES = 200, 16  # of the training that are traced, and how often
 class Recorder:
     """A scikit-learn callback: A and dZ of some of the training rows, before the first epoch and after some of them."""
 
-    def __init__(self, X: Any, y: Any, epochs: int, traces: Traces) -> None:
-        self.X, self.y = X[:ROWS], y[:ROWS]
-        self.wanted = {round(epochs * part / TIMES) for part in range(TIMES + 1)}
+    def __init__(self, traces: Traces) -> None:
         self.traces = traces  # they are put there
+        self.wanted: set[int] = set()
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Nothing to prepare."""
 
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Before the first epoch."""
+    def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any, y: Any) -> None:
+        """Before the first epoch. X: (m, n[0]), y: (m,), as the network is given them."""
         if context.task_name == "epoch" and not self.traces:
+            self.X, self.y = X[:ROWS], y[:ROWS]
+            self.wanted = {round(estimator.max_iter * part / TIMES) for part in range(TIMES + 1)}
             self._record(estimator, 0)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
@@ -57,6 +60,18 @@ class Recorder:
         whole = trace(estimator.network_, self.X.T, targets(estimator, self.y))
         # The weights of all these epochs would fill the memory, and the inputs are the same each time.
         self.traces[epoch] = {"A": [None, *whole.A[1:]], "dZ": whole.dZ}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A model that has answered already: what the pictures of answers ask."""
+
+    classes_: Any
+    answers: Any
+
+    def predict_proba(self, X: Any) -> Any:
+        """The probabilities (m, K) that it gave."""
+        return self.answers
 
 
 @dataclass
@@ -82,37 +97,46 @@ class Page:
         self.parts.append(pages.figure(svg, caption))
 
 
-def write(
-    file: Path,
-    plan: "Plan",
-    about: Mapping[str, Any],
-    network: Any,
-    test: tuple[Any, Any],
-    traces: Traces,
-    closing: Sequence[str],
-    names: Sequence[str],
-) -> None:
-    """Write how `train` has used the data, the trained network, and its scores.
-
-    about: what is saved with the model. network: the fitted estimator. test: X and y of the held-out rows, as it takes
-    them. closing: lines that are printed. names: of the inputs, where they have any.
-    """
-    page, rows = Page(), about["rows"]
+def write(file: Path, result: "Result", about: Mapping[str, Any]) -> None:
+    """Write what came of a training. about: what is saved with the model, and how its training went."""
+    page, plan = Page(), result.material.plan
     page.heading("Test")
-    screen.scores(page, about["test"], f"On {screen.counted(rows['test'])} the network has not seen")
-    _test(page, network, plan, names, *test)
+    _scores(page, result)
+    _test(page, result)
+    if result.importances is not None:
+        page.heading("What matters")
+        screen.importances(page, result.importances)
     page.heading("Data")
     screen.understood(page, plan, about["data"])
-    page.print(f"{screen.counted(rows['train'])} to train on, {rows['test']:,} held out for the test")
-    page.heading("Network")
-    _network(page, network, plan, names)
-    page.heading("Training")
-    for line in closing:
+    for line in about["remarks"]:
         page.print(line)
-    _training(page, network, traces)
+    page.print(f"{screen.counted(about['rows']['train'])} to train on, {result.test_rows:,} to test on")
+    if len(result.race) > 1:
+        page.heading("Race")
+        page.print("The candidates were trained on a part of the training rows and compared on the others of them.")
+        screen.race(page, result.race)
+    page.heading("Network")
+    trained = Trained(result.fitted.model, dict(about))
+    first = result.fitted.model.networks_[0]
+    named = plan.columns or plan.image_shape is not None
+    _network(page, first, plan, trained.input_names(None, first.n_features_in_) if named else [])
+    page.heading("Training")
+    _training(page, result, first)
     page.heading("To get the same again")
-    _versions(page, network, about["seed"])
+    page.parts.append(pages.element("pre", result.run.command))
+    _versions(page, first, about["seed"])
     pages.write(file, pages.whole("train", f"{about['data']}: {about['target']}", page.parts))
+
+
+def _scores(page: Page, result: "Result") -> None:
+    if result.deviations:
+        screen.folds(page, result.scores, result.deviations, result.title())
+    else:
+        screen.scores(page, result.scores, result.title(), result.intervals)
+    for line in result.verdict():
+        page.print(line)
+    for line in result.advice():
+        page.print(f"Warning: {line}", style="verdict")
 
 
 def _network(page: Page, estimator: Any, plan: "Plan", names: Sequence[str]) -> None:
@@ -132,13 +156,18 @@ def _network(page: Page, estimator: Any, plan: "Plan", names: Sequence[str]) -> 
         page.picture(f"The activation {spec} with its slope.", plots.activation, spec)
 
 
-def _training(page: Page, estimator: Any, traces: Traces) -> None:
+def _training(page: Page, result: "Result", estimator: Any) -> None:
+    for line in result.closing():
+        page.print(line)
+    several = len(result.fitted.model.networks_)
+    of = f" of the first of {several} networks" if several > 1 else ""
     caption = (
-        "The cost of each epoch, counted from 0. The training cost may be above the validation cost: it has the L2 "
-        "term, and is measured while the epoch goes on, with dropout and smoothed labels if there are any."
+        f"The cost of each epoch{of}. A training cost may be above the validation cost: it has the L2 term, and is "
+        "measured while the epoch goes on, with dropout and smoothed labels if there are any."
     )
-    page.picture(caption, plots.cost_curves, estimator.history_)
+    page.picture(caption, plots.cost_curves, estimator.history_, first=1)
     screen.history(page, estimator.history_, metric(hasattr(estimator, "classes_")), estimator.n_iter_)
+    traces = result.fitted.traces
     if not traces:
         return
     rows = traces[0]["A"][-1].shape[1]
@@ -150,32 +179,39 @@ def _training(page: Page, estimator: Any, traces: Traces) -> None:
         page.picture(caption, plots.histograms, traces, what)
 
 
-def _test(page: Page, estimator: Any, plan: "Plan", names: Sequence[str], X: Any, y: Any) -> None:
+def _test(page: Page, result: "Result") -> None:
+    plan, model, (y, predicted, probabilities) = result.material.plan, result.judged, result.answers
     if plan.classes is not None:
         caption = (
-            "The confusion matrix of the held-out rows: rows are what is true, columns what was predicted; blue is "
-            "right, orange is wrong, stronger where it is more of the row."
+            "The confusion matrix of the test rows: rows are what is true, columns what was predicted; blue is right, "
+            "orange is wrong, stronger where it is more of the row."
         )
-        page.picture(caption, plots.confusion, estimator, X, y)
+        said = predicted[:, None] == model.classes_
+        page.picture(caption, plots.confusion, Answered(model.classes_, said.astype(float)), y, y)
     else:
-        caption = "Prediction against truth for the held-out rows; on the line they are equal."
-        page.picture(caption, _against, plan.target, estimator.predict(X), y)
-    if X.shape[1] == 2:
-        caption = "What the network answers over its two inputs, and the held-out rows as points."
-        page.picture(caption, _boundary, estimator, plan, names, X, y)
+        caption = "Prediction against truth for the test rows; on the line they are equal."
+        page.picture(caption, _against, plan.target, predicted, y)
+    test = result.judgments[0].test
+    if _is_plane(plan, test.X):
+        caption = "What the model answers over its two columns, and the test rows as points."
+        columns = [column.name for column in plan.columns if column.role == "number"]
+        X = test.X[columns] if columns else test.X
+        page.picture(caption, plots.decision_boundary, model, X, test.y)
     if plan.image_shape is not None and plan.classes is not None:
         caption = (
-            "Held-out images that the network gets wrong, the surest mistake first: what is true → what it says, and "
-            "how surely."
+            "Test images that the model gets wrong, the surest mistake first: what is true → what it says, and how "
+            "surely."
         )
-        page.picture(caption, plots.misclassified, estimator, X, y, plan.image_shape)
+        given = np.concatenate([judgment.test.X for judgment in result.judgments])
+        page.picture(caption, plots.misclassified, Answered(model.classes_, probabilities), given, y, plan.image_shape)
 
 
-def _boundary(estimator: Any, plan: "Plan", names: Sequence[str], X: Any, y: Any, ax: "Axes") -> None:
-    plots.decision_boundary(estimator, X, y, ax=ax)
-    how = ", standardized" if [column.role for column in plan.used] == ["number", "number"] else ""
-    for axis, name in zip((ax.xaxis, ax.yaxis), names, strict=False):
-        axis.set_label_text(f"{style.words(name, 30)}{how}", parse_math=False)
+def _is_plane(plan: "Plan", X: Any) -> bool:
+    """Whether an example is a point: two numbers, none missing, and no other column."""
+    if not plan.columns:
+        return plan.features == 2 and plan.image_shape is None
+    used = plan.used
+    return len(used) == 2 and all(column.role == "number" and not column.missing for column in used)
 
 
 def _against(target: str, predicted: Any, y: Any, ax: "Axes") -> None:

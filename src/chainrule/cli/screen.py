@@ -1,7 +1,7 @@
 """What the command line shows: tables, the progress bar, and numbers in plain form."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from math import isnan
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chainrule.tabular.scores import ClassRow, Score
 
 MANY = 20  # columns, from which they are shown by role
+WORD = 20  # letters of a word that is not broken to make room
 MOST = 500  # lines, and columns, of a table; a model file of a stranger may have any number
 _ROLES = {
     "number": "number",
@@ -39,15 +40,19 @@ class Printer(Protocol):
 
 
 def table(headers: Sequence[str], rows: Iterable[Iterable[object]] = (), right: Collection[int] = ()) -> Table:
-    """A table without frills; `right` are the columns to align to the right."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, header in enumerate(headers[:MANY]):
-        made.add_column(header, justify="right" if i in right else "left", overflow="fold")
-    for k, row in enumerate(rows):
-        if k == MOST:
-            made.add_row("…")
-            break
-        made.add_row(*map(str, islice(row, MANY)))
+    """A table without frills; `right` are the columns to align to the right. What is too much for it ends in …"""
+    made, cut = Table(box=box.SIMPLE_HEAD, pad_edge=False), len(headers) > MANY
+    shown = [[*map(str, islice(row, MANY)), *["…"] * cut] for row in islice(rows, MOST + 1)]
+    for i, header in enumerate([*headers[:MANY], *["…"] * cut]):
+        words = " ".join([header, *(row[i] for row in shown if i < len(row))]).split()
+        made.add_column(
+            header, justify="right" if i in right else "left", overflow="fold",
+            min_width=min(WORD, max(map(len, words), default=0)),
+        )  # fmt: skip
+    for row in shown[:MOST]:
+        made.add_row(*row)
+    if len(shown) > MOST:
+        made.add_row("…")
     return made
 
 
@@ -124,14 +129,66 @@ def layers(console: Printer, described: Mapping[str, Any]) -> None:
     console.print(shown)
 
 
-def scores(console: Printer, given: Mapping[str, Mapping[str, float | None]], title: str) -> None:
-    """One line for each model, one column for each score."""
-    names = list(next(iter(given.values())))[: MANY - 1]
-    shown = table(["", *names], right=range(1, len(names) + 1))
+def scores(
+    console: Printer,
+    given: Mapping[str, Mapping[str, float | None]],
+    title: str,
+    beside: Mapping[str, Sequence[float | None]] | None = None,
+) -> None:
+    """One line for each score, one column for each model. beside: of the first model the interval of each score."""
+    models = list(islice(given, MANY))
+    first = given[models[0]]
+    headers, rows = ["", *models], []
+    for name in islice(first, MOST):
+        rows.append([name, *(number(given[model].get(name)) for model in models)])
+    if beside:
+        headers.insert(2, "95 % interval")
+        for row in rows:
+            row.insert(2, interval(*beside[row[0]]) if row[0] in beside else "")
     console.print(title, style="bold")
-    for i, (model, values) in enumerate(islice(given.items(), MOST)):
-        shown.add_row(model, *(number(values[name]) for name in names), style="bold" if i == 0 else None)
-    console.print(shown)
+    console.print(table(headers, rows, right=range(1, len(headers))))
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """From one number to another, in one word."""
+    return f"{_short(low)}–{_short(high)}"
+
+
+def _short(value: float | None) -> str:
+    if value is None or isnan(value) or abs(value) >= 1000:
+        return number(value)
+    size = abs(value)
+    return f"{value:.1f}" if size >= 10 else f"{value:.3f}" if size >= 1e-3 or size == 0 else f"{value:.2g}"
+
+
+def folds(console: Printer, given: Mapping[str, Mapping[str, float | None]], deviations: Any, title: str) -> None:
+    """One line for each score, one column for each model: the mean over the folds ± their standard deviation."""
+    models, first = list(given), next(iter(given.values()))
+    rows = [
+        [name, *(f"{number(given[model].get(name))} ± {number(deviations[model].get(name))}" for model in models)]
+        for name in first
+    ]
+    console.print(title, style="bold")
+    console.print(table(["", *models], rows, right=range(1, len(models) + 1)))
+
+
+def race(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
+    """The candidates with their loss on the validation rows, the best first. Nothing where there was no race."""
+    if len(given) > 1:
+        timed = all(isinstance(entry.get("seconds"), (int, float)) for entry in given)
+        headers = ["candidate", "validation loss", *["seconds"] * timed]
+        rows = [
+            [entry["name"], number(entry["loss"]), *([f"{entry['seconds']:.1f}"] if timed else [])] for entry in given
+        ]
+        console.print(table(headers, rows, right=(1, 2)))
+
+
+def importances(console: Printer, given: Any, most: int = 5) -> None:
+    """The columns that matter most: how much larger the loss is without what each says."""
+    shown = [] if given is None else [each for each in given.columns if each.low > 0][:most]
+    if shown:
+        rows = [(each.column, number(each.increase), interval(each.low, each.high)) for each in shown]
+        console.print(table(("matters most", f"{given.loss} without it +", "95 % interval"), rows, right=(1, 2)))
 
 
 def scored(console: Printer, given: "Mapping[str, Score]", title: str) -> None:
@@ -139,7 +196,7 @@ def scored(console: Printer, given: "Mapping[str, Score]", title: str) -> None:
     shown = table(("", "", "95 % interval"), right=(1,))
     console.print(title, style="bold")
     for name, score in given.items():
-        shown.add_row(name, number(score.value), f"{number(score.low)} to {number(score.high)}")
+        shown.add_row(name, number(score.value), interval(score.low, score.high))
     console.print(shown)
 
 
@@ -161,7 +218,7 @@ def preprocessing(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
 def history(console: Printer, given: Mapping[str, Sequence[float | None]], metric: str, epochs: int) -> None:
     """How the training went, at some of its epochs. Long curves have been thinned: their values lie evenly over all."""
     count = len(given["cost"])
-    names = [name.replace("metric", metric).replace("validation", "held-out").replace("_", " ") for name in given]
+    names = [name.replace("metric", metric).replace("_", " ") for name in given]
     rows = []
     for i in sorted({round(part * (count - 1) / 8) for part in range(9)}):
         epoch = 1 + round(i * (epochs - 1) / max(count - 1, 1))
@@ -182,12 +239,39 @@ def confusion(console: Printer, classes: Any, y: Any, predicted: Any) -> None:
     console.print(table(["true \\ predicted", *map(str, labels)], rows, right=range(1, len(labels) + 1)))
 
 
-@dataclass
-class Watcher:
-    """A scikit-learn callback: shows the network, then a progress bar in a terminal, else every tenth of the epochs."""
+class Stages:
+    """The stages of a training, one after the other: the candidates of the race, then the networks.
 
-    console: Console
-    bar: Progress | None = None
+    what: which of several trainings it is, before the name of each stage. The callback of a stage shows a progress bar
+    in a terminal, else a line now and then; and the first network, its layers.
+    """
+
+    def __init__(self, console: Console, what: str = "") -> None:
+        self.console, self.what = console, what
+        self.estimator: Any = None  # that is being trained
+        self.stage = ""
+        self._bar: Progress | None = None
+        self._shown = False
+
+    def __call__(self, stage: str) -> "Stages":
+        """The callback of the next stage: itself."""
+        self.close()
+        self.stage = f"{self.what}, {stage}" if self.what else stage
+        return self
+
+    @property
+    def done(self) -> str:
+        """How far it has come, in words."""
+        if self.estimator is None:
+            return "before the first epoch"
+        stage = f" of {self.stage}" if self.stage else ""
+        return f"after epoch {len(self.estimator.history_['cost'])} of {self.estimator.max_iter}{stage}"
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Nothing to prepare."""
@@ -196,35 +280,43 @@ class Watcher:
         """The network as it is made, then an empty bar."""
         if context.task_name == "epoch":
             return
-        layers(self.console, estimator.network_.describe())
+        self.estimator = estimator
+        if self.console.quiet:
+            return
+        if self._final and not self._shown:
+            layers(self.console, estimator.network_.describe())
         if self.console.is_terminal:
-            self.bar = Progress(
-                TextColumn("Training"),
+            self._bar = Progress(
+                TextColumn(f"Training {self.stage}".rstrip()),
                 BarColumn(bar_width=None),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[state]}"),
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True),
                 console=self.console,
+                transient=not self._final,
             )
-            self.bar.add_task("", total=estimator.max_iter, state="")
-            self.bar.start()
+            self._bar.add_task("", total=estimator.max_iter, state="")
+            self._bar.start()
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """One more epoch, or the end of all."""
-        from sklearn.base import is_classifier
-
         costs = estimator.history_["cost"]
         if context.task_name != "epoch" or not costs:  # none: it was interrupted in the first epoch
             return
-        done, state = len(costs), f"cost {costs[-1]:.4f}"
+        done, last, state = len(costs), estimator.max_iter, f"cost {costs[-1]:.4f}"
         if "validation_metric" in estimator.history_:
-            state += f"  held-out {metric(is_classifier(estimator))} {estimator.history_['validation_metric'][-1]:.4f}"
-        if self.bar is not None:
-            self.bar.update(self.bar.task_ids[0], completed=done, state=state)
-        elif done % max(1, estimator.max_iter // 10) == 0:
-            self.console.print(f"epoch {done}/{estimator.max_iter}  {state}")
+            validation = estimator.history_["validation_metric"][-1]
+            state += f"  validation {metric(hasattr(estimator, 'classes_'))} {validation:.4f}"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, state=state)
+        elif done == last or (self._final and not self._shown and done % max(1, last // 5) == 0):
+            self.console.print(f"{self.stage}: epoch {done}/{last}  {state}".removeprefix(": "))
+        self._shown |= self._final and done == last
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Leave the bar as it is."""
-        if self.bar is not None:
-            self.bar.stop()
+        self.close()
+
+    @property
+    def _final(self) -> bool:
+        return "candidate" not in self.stage

@@ -119,7 +119,10 @@ def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, 
     if not hasattr(last, "classes_"):
         regressor(graph, networks, outputs, target)
         return metadata | {"task": "regression"}
-    classifier(graph, networks, outputs, getattr(last, "temperature_", 1.0), target)
+    decided, at_least = None, getattr(last, "threshold_", None)
+    if at_least is not None:
+        decided = at_least, last.classes_.tolist().index(last.positive_)
+    classifier(graph, networks, outputs, getattr(last, "temperature_", 1.0), target, decided)
     several = networks[0]._label_binarizer.y_type_.startswith("multilabel")
     task = "labels" if several else "binary" if networks[0].n_outputs_ == 1 else "classes"
     return metadata | {"task": task, "classes": json.dumps(last.classes_.tolist(), ensure_ascii=False)}

@@ -53,10 +53,18 @@ def regressor(graph: Graph, models: list[Any], outputs: list[Value], target: str
     graph.output("prediction", _mean(answers), models[0].n_outputs_, meaning=target)
 
 
-def classifier(graph: Graph, models: list[Any], outputs: list[Value], temperature: float, target: str) -> None:
+def classifier(
+    graph: Graph,
+    models: list[Any],
+    outputs: list[Value],
+    temperature: float,
+    target: str,
+    threshold: tuple[float, int] | None = None,
+) -> None:
     """The outputs `label` (batch,) and `probabilities` (batch, classes); of multi-label models both (batch, labels).
 
-    Of several models p^(1/T), normalized, of their mean p.
+    Of several models p^(1/T), normalized, of their mean p. threshold: of two classes, the probability from which it is
+    that class.
     """
     model, A = models[0], outputs[0]
     classes = model.classes_
@@ -72,6 +80,10 @@ def classifier(graph: Graph, models: list[Any], outputs: list[Value], temperatur
         best = graph.op("ArgMax", p, dtype=np.dtype(np.int64), axis=1, keepdims=0)
     if temperature != 1:
         p = graph.op("Softmax", np.log(np.maximum(p, LEAST)) / temperature)
+    if threshold is not None:
+        at_least, k = threshold
+        found = (graph.op("Gather", p, np.array(k), axis=1) >= at_least).astype(np.int64)  # (batch,)
+        best = found if k else 1 - found
     names = _labels(classes if len(classes) > 1 else np.repeat(classes, 2))
     label = graph.op("Gather", names, best, dtype=names.dtype)
     graph.output("label", label, meaning=target)

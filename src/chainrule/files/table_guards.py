@@ -39,6 +39,8 @@ def check_tabular(made: Any, state: Mapping[str, Any]) -> None:
         check_order(classes)
         fits = all(np.array_equal(network.classes_, classes) for network in networks)
         require(fits and len(classes) > 0, "its networks do not tell its classes apart")
+        threshold = state.get("threshold_")
+        require(threshold is None or (len(classes) == 2 and real(threshold)), f"a threshold of {threshold!r:.100}")
         warmth = made.temperature_
         require(real(warmth) and _SHARPEST[0] <= warmth <= _SHARPEST[1], f"a temperature of {warmth!r:.100}")
     else:

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 INSIDE = 10  # curves, up to which their legend is in the picture
 
 
-def cost_curves(runs: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """The cost J over the epochs, counted from 0: training solid, validation dashed.
+def cost_curves(runs: Any, *, first: int = 0, ax: "Axes | None" = None) -> "Axes":
+    """The cost J over the epochs: training solid, validation dashed.
 
     Parameters
     ----------
     runs : iterable of Step, history, or dict of these by label
         What `Network.train` gives, or a list of its steps; a history such as ``clf.history_``, which is
         ``{"cost": […], "validation_cost": […]}``; or several runs, each with a label.
+    first : int, default 0
+        The number of the first epoch.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -57,7 +59,7 @@ def cost_curves(runs: Any, *, ax: "Axes | None" = None) -> "Axes":
     labels = [str(look["label"]) for *_, look in curves]
     ax = axes(ax, 6 if len(labels) <= INSIDE else 5 + beside(labels), 4)
     for epochs, costs, look in curves:
-        ax.plot(epochs, costs, **look)
+        ax.plot([first + epoch for epoch in epochs], costs, **look)
     ax.set(xlabel="epoch", ylabel="cost J")
     if ax.get_xscale() == "linear":
         ax.locator_params(axis="x", integer=True, min_n_ticks=1)

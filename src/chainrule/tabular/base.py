@@ -170,6 +170,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         )
         self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
         self._look_back(X, y, sample_weight, learned.held_out, validation)
+        self._settle(learned.held_out, np.asarray(y), sample_weight)
         return self
 
     def save(self, path: File) -> None:
@@ -271,6 +272,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         if plan.task != "regression":
             self.classes_, self.temperature_ = networks[0].classes_, temperature
         return self
+
+    def _settle(self, held_out: HeldOut | None, y: Array, sample_weight: Any) -> None:
+        """Find what is found on the rows that were held out. y, sample_weight: (m,) of all rows."""
 
     def _look_back(self, X: Any, y: Array, weights: Any, held_out: HeldOut | None, validation: Any) -> None:
         """Which columns matter, and how sure the answers are: by rows that at least one network was not trained on."""

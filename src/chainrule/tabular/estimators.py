@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,20 +11,25 @@ from sklearn.pipeline import Pipeline
 
 from chainrule._types import Array
 from chainrule.checks import helpful
-from chainrule.estimators._sklearn import StrOptions
+from chainrule.estimators._sklearn import Interval, StrOptions
 from chainrule.tabular import given
 from chainrule.tabular.base import BaseTabular
 from chainrule.tabular.calibration import with_temperature
 from chainrule.tabular.docs import with_parameters
 from chainrule.tabular.intervals import Intervals
 from chainrule.tabular.plan import Plan
+from chainrule.tabular.race import HeldOut
 from chainrule.tabular.roles import Column
+from chainrule.tabular.scores import best_threshold, decide, rarer
 
 
 @with_parameters(
     """
     class_weight : dict, "balanced" or None, default None
         {class: weight}; it multiplies sample_weight. "balanced" is rows / (classes · rows of the class).
+    threshold : float, "auto" or None, default None
+        Of two classes, the probability from which it is the rarer one; "auto" is the best for F1 on the rows that were
+        held out. None is the likelier class.
     """
 )
 class TabularClassifier(ClassifierMixin, BaseTabular):
@@ -39,13 +45,17 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         The labels (K,), in the order of the probabilities.
     temperature_ : float
         T, by which the logarithms of the probabilities are divided, so that they are as often right as they say.
+    threshold_ : float or None
+        The probability from which `predict` says the rarer of two classes; None where it is the likeliest.
     {attributes}
     """
 
+    threshold_: float | None
     _task = "classes"
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseTabular._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "threshold": [Interval(Real, 0, 1, closed="neither"), StrOptions({"auto"}), None],
     }
 
     @partial(helpful, homes=False)
@@ -67,6 +77,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         batch_size: int | None = None,
         max_iter: int | None = None,
         class_weight: Any = None,
+        threshold: Any = None,
         random_state: Any = None,
     ) -> None:
         self._set(locals())
@@ -103,7 +114,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             return np.log(self.predict_proba(X))
 
     def predict(self, X: Any) -> Array:
-        """The likeliest class of each row.
+        """The likeliest class of each row, or what the threshold decides.
 
         Parameters
         ----------
@@ -115,8 +126,33 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         array of shape (m,)
             Labels.
         """
+        threshold = getattr(self, "threshold_", None)  # which files of before have not
+        if threshold is not None:
+            return decide(self.classes_, self.predict_proba(X), threshold, self.positive_)
         best = self._answers(X).argmax(axis=1)
         return self.classes_[best]  # type: ignore[no-any-return]
+
+    @property
+    def positive_(self) -> Any:
+        """Of two classes the one that precision, recall and the threshold are of: the rarer."""
+        classes = self.plan_.classes or {}
+        return rarer(classes) if len(classes) == 2 else None
+
+    def _settle(self, held_out: HeldOut | None, y: Array, sample_weight: Any) -> None:
+        self.threshold_ = None
+        if self.threshold is None:
+            return
+        if len(self.classes_) != 2:
+            raise ValueError(f"threshold: is between two classes, got {len(self.classes_)}; leave it out")
+        if self.threshold != "auto":
+            self.threshold_ = float(self.threshold)
+        elif held_out is not None:
+            true = y[held_out.rows] == self.positive_
+            weights = None if sample_weight is None else np.asarray(sample_weight)[held_out.rows]
+            said = with_temperature(held_out.outputs, self.temperature_)[
+                :, self.classes_.tolist().index(self.positive_)
+            ]
+            self.threshold_ = best_threshold(true, said, sample_weight=weights)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The accuracy of `predict`.

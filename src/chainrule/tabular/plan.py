@@ -90,7 +90,6 @@ def make_plan(
     kept = _kept(keep, words)
     task = _task(table.target, words.pop(table.target, ""), task)
     decimal = cache(lambda: _decimal_mark(table))
-    others = cache(lambda: _day_first(table))
     target = targets.understand(table.y, table.target, task, decimal)
     plan = Plan(
         "regression" if target.classes is None else "binary" if len(target.classes) == 2 else "classes",
@@ -150,6 +149,7 @@ def _with_columns(
         return replace(plan, features=table.X.shape[1])
     check_columns((*words, *kept), table.X)
     frame = table.X.loc[rows]
+    others = cache(lambda: _day_first(table))
     # Better an identifier than nothing: a table may hold one column, counting up. So look twice.
     for some in (kept, {*frame.columns}):
         found = [

@@ -85,7 +85,9 @@ def learn(
     )
 
     def fitted(arguments: Mapping[str, Any], rows: Any, seed: int, stage: str) -> Pipeline:
-        pipeline = make_pipeline(plan, len(rows), seed, **{**arguments, "early_stopping": False})
+        size: Any = arguments["batch_size"]
+        size = size if "batch_size" in given or isinstance(size, str) else min(size, len(rows))
+        pipeline = make_pipeline(plan, len(rows), seed, **{**arguments, "early_stopping": False, "batch_size": size})
         inputs = _take(X, rows)
         if len(pipeline) > 1:
             inputs = pipeline[:-1].fit_transform(inputs, y[rows])

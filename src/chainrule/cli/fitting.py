@@ -1,0 +1,88 @@
+"""The training of `train`: one estimator, watched, kept in a checkpoint, and stopped by Ctrl-C."""
+
+import time
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chainrule.cli import screen
+from chainrule.cli.asked import Run
+from chainrule.cli.common import CommandError, Stopped
+from chainrule.errors import DivergenceError, DivergenceWarning, Saved, TrainingInterrupted
+
+if TYPE_CHECKING:
+    from chainrule._types import Array
+    from chainrule.cli.report import Traces
+    from chainrule.cli.rows import Rows
+    from chainrule.tabular import Plan
+
+
+class Fitted(NamedTuple):
+    """A trained model, and how this went."""
+
+    model: Any
+    seconds: float
+    traces: "Traces"  # of its first network, for the report
+
+
+def fit(
+    run: Run, plan: "Plan", rows: "Rows", validation: "Array | None", what: str = "", traced: bool = False
+) -> Fitted:
+    """Train on some rows. what: which of several trainings it is. traced: for the report."""
+    from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
+
+    make: Any = TabularRegressor if plan.task == "regression" else TabularClassifier
+    model, traces = make(**_parameters(run, plan)), dict[int, dict[str, list[Any]]]()
+    stages = screen.Stages(run.progress, what)
+
+    def watch(stage: str) -> Sequence[Any]:
+        watchers: list[Any] = [stages(stage)]
+        if traced and not traces and "candidate" not in stage:
+            from chainrule.cli.report import Recorder
+
+            watchers.append(Recorder(traces))
+        return watchers
+
+    checkpoint = {"checkpoint": run.checkpoint, "checkpoint_every": run.every, "resume": run.resume}
+    started = time.perf_counter()
+    with warnings.catch_warnings():
+        # An estimator warns of these and keeps what it has; here a model that was not trained to the end is not saved.
+        for ending in (TrainingInterrupted, DivergenceWarning):
+            warnings.simplefilter("error", ending)
+        try:
+            model.fit_plan(
+                plan, rows.X, rows.y, rows.weight, validation=validation, watch=watch,
+                checkpoint=None if run.checkpoint is None else checkpoint,
+            )  # fmt: skip
+        except (Stopped, TrainingInterrupted, KeyboardInterrupt) as stop:
+            code = stop.code if isinstance(stop, Stopped) else 130
+            raise _stopped(run, stages, code, getattr(stop, "saved", None)) from None
+        except (DivergenceError, DivergenceWarning) as error:
+            rate = stages.estimator.learning_rate_init
+            raise CommandError(
+                f"in epoch {error.epoch + 1} the cost is no longer a finite number: "
+                f"lower --learning-rate (it was {rate:g})"
+            ) from None
+        finally:
+            stages.close()
+    return Fitted(model, time.perf_counter() - started, traces)
+
+
+def _parameters(run: Run, plan: "Plan") -> dict[str, Any]:
+    """Those of the estimator of a plan. CommandError for one that only the other has."""
+    of_classes = ("class_weight", "threshold")
+    given = [name for name in of_classes if name in run.estimator]
+    if given and plan.classes is None:
+        raise CommandError(f"--{given[0].replace('_', '-')}: it is for classes, and {plan.target} is a number")
+    if "threshold" in given and len(plan.classes or ()) > 2:
+        raise CommandError(f"--threshold: it is for two classes, and {plan.target} has {len(plan.classes or ())}")
+    return dict(run.estimator)
+
+
+def _stopped(run: Run, stages: screen.Stages, code: int, saved: Saved | None) -> Stopped:
+    """The exit code, and what to say, where training was stopped."""
+    if run.checkpoint is None:
+        return Stopped(code, "stopped: nothing was saved (--checkpoint FILE keeps a training)")
+    if saved is not None and not saved.written:
+        return Stopped(code, saved.message)
+    return Stopped(code, f"stopped {stages.done}; go on with:\n  {run.again}")

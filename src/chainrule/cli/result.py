@@ -1,0 +1,180 @@
+"""What came of a training: what is saved beside the model, and what is said of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix
+
+from chainrule.cli import screen
+from chainrule.cli.asked import Run
+from chainrule.cli.fitting import Fitted
+from chainrule.cli.judging import Judgment, no_better, together
+from chainrule.cli.rows import Material
+from chainrule.tabular.findings import Finding
+from chainrule.tabular.scores import rarer
+from chainrule.text import as_json
+
+if TYPE_CHECKING:
+    from chainrule._types import Array
+
+ADVICE = {
+    "giveaway": "unless it is known before {target} is, leave it out with --drop {column}",
+    "repeated": "the scores will be too good to be true, unless such rows come again",
+    "time": "to test on the latest, as a forecast would be, say --time {column}",
+    "imbalance": "to let it count as much as the others, say --class-weight balanced",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a training.
+
+    fitted: the model that is saved. tested: the one that was tested, where another was trained on all rows after it.
+    rows: how many the saved model was trained on. judgments: of the test, or of each fold; none before it.
+    """
+
+    run: Run
+    material: Material
+    findings: Sequence[Finding]
+    fitted: Fitted
+    rows: int
+    judgments: Sequence[Judgment] = ()
+    importances: Any = None
+    tested: Fitted | None = None
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, float | None]]:
+        """By model and score; of several folds the mean."""
+        if not self.judgments:
+            return {}
+        return self.judgments[0].values if len(self.judgments) == 1 else together(self.judgments).means
+
+    @cached_property
+    def deviations(self) -> dict[str, dict[str, float | None]]:
+        """Of the scores over the folds, where there are some."""
+        return together(self.judgments).deviations if len(self.judgments) > 1 else {}
+
+    @cached_property
+    def intervals(self) -> dict[str, list[float]]:
+        """The 95 % interval of each score of this network, where there is one test."""
+        return self.judgments[0].intervals if len(self.judgments) == 1 else {}
+
+    @property
+    def test_rows(self) -> int:
+        """How many rows it was tested on."""
+        return sum(len(judgment.test.y) for judgment in self.judgments)
+
+    @cached_property
+    def answers(self) -> "tuple[Array, Array, Any]":
+        """What is true of the test rows, what was predicted, and the probabilities."""
+        first = self.judgments[0].probabilities
+        return (
+            np.concatenate([judgment.test.y for judgment in self.judgments]),
+            np.concatenate([judgment.predicted for judgment in self.judgments]),
+            None if first is None else np.concatenate([judgment.probabilities for judgment in self.judgments]),
+        )
+
+    @property
+    def confusion(self) -> "Array | None":
+        """Rows are what is true, columns what was predicted."""
+        if self.material.plan.classes is None or not self.judgments:
+            return None
+        return np.asarray(confusion_matrix(*self.answers[:2], labels=self.fitted.model.classes_))
+
+    @property
+    def race(self) -> list[dict[str, Any]]:
+        """The candidates, the best first."""
+        return list(pd.DataFrame(self.fitted.model.leaderboard_).to_dict("records"))
+
+    def title(self) -> str:
+        """What the scores are of."""
+        testing, where = self.run.testing, self.material.how
+        weighted = f", weighted by {testing.weight}" if testing.weight is not None else ""
+        if self.deviations:
+            return f"Test on all rows, in {where}{weighted}: mean ± standard deviation"
+        of = f": {where}" if where else ""
+        return f"Test on {screen.counted(self.test_rows)} the network has not seen{of}{weighted}"
+
+    def about(self) -> dict[str, Any]:
+        """What is saved beside the model, for JSON."""
+        plan, testing = self.material.plan, self.run.testing
+        confusion = self.confusion
+        threshold = getattr(self.fitted.model, "threshold_", None)
+        return dict(
+            as_json(
+                {
+                    "data": self.material.name,
+                    "task": plan.task,
+                    "target": plan.target,
+                    "rows": {"train": self.rows, "test": self.test_rows, "without_target": plan.untargeted},
+                    "columns": [asdict(column) for column in plan.columns],
+                    "classes": None if plan.classes is None else list(plan.classes.items()),
+                    "features": plan.features or len(plan.used),
+                    "image_shape": plan.image_shape,
+                    "seconds": round(self.fitted.seconds, 2),
+                    "test": self.scores,
+                    "intervals": self.intervals,
+                    "deviations": self.deviations,
+                    "folds": testing.folds,
+                    "split": self.material.how or "by chance",
+                    "weight": testing.weight,
+                    "refit": self.run.refit,
+                    "threshold": threshold,
+                    "positive": rarer(plan.classes) if plan.classes and len(plan.classes) == 2 else None,
+                    "confusion": confusion,
+                    "importances": None if self.importances is None else asdict(self.importances),
+                    "warnings": [asdict(finding) for finding in self.findings],
+                    "remarks": list(getattr(plan, "remarks", ())),
+                    "race": self.race,
+                }
+            )
+        )
+
+    @property
+    def judged(self) -> Any:
+        """The model that was tested; of several folds, the one that is saved."""
+        return (self.tested or self.fitted).model
+
+    def closing(self) -> list[str]:
+        """How the training went, and whether it was worth it."""
+        networks = self.fitted.model.networks_
+        epochs = screen.counted(networks[0].n_iter_, "epoch")
+        what = epochs if len(networks) == 1 else f"{len(networks)} networks, {epochs} each,"
+        race = self.race
+        raced = f" after a race of {len(race)} candidates" if len(race) > 1 else ""
+        return [f"Trained {what} in {self.fitted.seconds:.1f} s{raced}.", *self.verdict()]
+
+    def verdict(self) -> list[str]:
+        """Whether the training was worth it, where this is not plain from the scores."""
+        if no_better(self.material.plan, self.scores, self.intervals):
+            return [f"It is no better than {list(self.scores)[2]}. What keeps it from learning: chainrule diagnose."]
+        first, second = (next(iter(values.values())) for values in list(self.scores.values())[:2])
+        whole = "max_iter" not in self.run.estimator  # a training cut short says nothing of the layers
+        deep = whole and self.fitted.model.networks_[0].hidden_layer_sizes
+        if deep and first is not None and second is not None and first <= second:
+            return ["The hidden layers do not help on these data: --hidden none is as good, and simpler."]
+        return []
+
+    def advice(self) -> list[str]:
+        """A line for each finding: what was found, and what to do."""
+        return [warning(finding, self.material.plan.target) for finding in self.findings]
+
+    @property
+    def saved(self) -> str:
+        """What the saved model was trained on."""
+        if self.deviations:
+            return f"trained on all {self.rows:,} rows; the scores are those of {len(self.judgments)} others like it"
+        if self.tested is not None:
+            tested = f"{self.rows - self.test_rows:,} of them" if not self.material.tested else "the others"
+            return f"trained on all {self.rows:,} rows; the scores are those of one like it, trained on {tested}"
+        return f"from the {self.rows:,} training rows"
+
+
+def warning(finding: Finding, target: str) -> str:
+    """What was found, and what to do."""
+    advice = ADVICE.get(finding.kind, "").format(target=target, column=finding.column)
+    return f"{finding.text}: {advice}" if advice else finding.text
