@@ -55,6 +55,7 @@ SETTLED = {
     "normalize": "standard",
     "dtype": np.float32,
     "scale_target": True,
+    "clip_target": True,
 }
 CHANGED = {name: value for name, (_, value) in FOLLOWED.items()} | NO_MATTER | SETTLED
 # One call of partial_fit is one epoch, whatever these say.

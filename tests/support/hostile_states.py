@@ -28,7 +28,7 @@ from sklearn.preprocessing import (
 
 import chainrule as cr
 from chainrule.files import codec, guards
-from chainrule.tabular import Column, Columns, DateParts
+from chainrule.tabular import Column, Columns, DateParts, Importance, Importances, Intervals
 
 X = np.random.default_rng(0).normal(size=(60, 3)) + 5
 DAYS = pd.DataFrame({"d": ["2024-01-31", "2024-02-01"]})
@@ -290,6 +290,20 @@ OBJECT_STATES = {
     "a leaderboard without end": table(_leaderboard=[{"name": "a"}] * 10_000),
     "a leaderboard of lists": table(_leaderboard=[{"name": ["a"] * 1000}]),
     "a leaderboard that is a text": table(_leaderboard="big"),
+    "a typical row of other inputs": table(typical_=np.ones(2)),
+    "a typical row without numbers": table(change=lambda made: {"typical_": made.typical_ * math.nan}),
+    "a typical row in words": table(change=lambda made: {"typical_": made.typical_.astype(str)}),
+    "importances in a dict": table(importances_={"n": 1.0}),
+    "importances of texts": table(importances_=Importances("log loss", 0.7, 20, ("n", "w"))),
+    "importances in a list": table(importances_=Importances("log loss", 0.7, 20, [])),
+    "importances of half a row": table(importances_=Importances("log loss", 0.7, 0.5, ())),
+    "an importance that is a text": table(
+        importances_=Importances("log loss", 0.7, 20, (Importance("n", "much", 0.0, 1.0),))
+    ),
+    "intervals that are importances": table(cr.TabularRegressor, interval_=Importances("RMSE", 0.7, 20, ())),
+    "intervals out of order": table(
+        cr.TabularRegressor, interval_=Intervals(np.zeros(1), np.ones(1), np.array([1.0, 0.0]), 0.0)
+    ),
     "a regression of several numbers": table(
         cr.TabularRegressor,
         lambda made: {

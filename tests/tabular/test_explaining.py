@@ -359,6 +359,13 @@ def test_a_regressor_tells_how_sure_it_is(frame, tmp_path):
     np.testing.assert_array_equal(cr.load(tmp_path / "model").predict_interval(frame), ends)
 
 
+def test_no_interval_is_made_of_rows_that_all_networks_were_trained_on(frame):
+    model = TabularRegressor(**QUICK).fit(frame, frame["missingindicator_a"])
+    model._look_back(frame, frame["missingindicator_a"].to_numpy(), None, None, None)
+    with pytest.raises(ValueError, match="predict_interval: no rows were held out"):
+        model.predict_interval(frame)
+
+
 def test_a_validation_set_of_ones_own_is_what_the_fit_looks_back_at(frame, target):
     model = TabularRegressor(**QUICK)
     y = frame["missingindicator_a"]

@@ -32,15 +32,15 @@ def fit(
     from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
 
     make: Any = TabularRegressor if plan.task == "regression" else TabularClassifier
-    model, traces = make(**_parameters(run, plan)), dict[int, dict[str, list[Any]]]()
-    stages = screen.Stages(run.progress, what)
+    model, stages, recorders = make(**_parameters(run, plan)), screen.Stages(run.progress, what), list[Any]()
 
     def watch(stage: str) -> Sequence[Any]:
         watchers: list[Any] = [stages(stage)]
-        if traced and not traces and "candidate" not in stage:
+        if traced:
             from chainrule.cli.report import Recorder
 
-            watchers.append(Recorder(traces))
+            recorders.append(Recorder())
+            watchers.append(recorders[-1])
         return watchers
 
     checkpoint = {"checkpoint": run.checkpoint, "checkpoint_every": run.every, "resume": run.resume}
@@ -51,21 +51,23 @@ def fit(
             warnings.simplefilter("error", ending)
         try:
             model.fit_plan(
-                plan, rows.X, rows.y, rows.weight, validation=validation, watch=watch,
+                plan, rows.X, rows.y, rows.weight, validation=validation,
+                watch=None if run.progress.quiet and not traced else watch,  # without, several train at a time
                 checkpoint=None if run.checkpoint is None else checkpoint,
             )  # fmt: skip
         except (Stopped, TrainingInterrupted, KeyboardInterrupt) as stop:
             code = stop.code if isinstance(stop, Stopped) else 130
             raise _stopped(run, stages, code, getattr(stop, "saved", None)) from None
         except (DivergenceError, DivergenceWarning) as error:
-            rate = stages.estimator.learning_rate_init
+            rate = f" (it was {error.learning_rate:g})" if error.learning_rate is not None else ""
             raise CommandError(
-                f"in epoch {error.epoch + 1} the cost is no longer a finite number: "
-                f"lower --learning-rate (it was {rate:g})"
+                f"in epoch {error.epoch + 1} the cost is no longer a finite number: lower --learning-rate{rate}"
             ) from None
         finally:
             stages.close()
-    return Fitted(model, time.perf_counter() - started, traces)
+    seconds = time.perf_counter() - started
+    traces = [recorder.traces for recorder in recorders if recorder.estimator is model.networks_[0]]
+    return Fitted(model, seconds, traces[0] if traces else {})
 
 
 def _parameters(run: Run, plan: "Plan") -> dict[str, Any]:

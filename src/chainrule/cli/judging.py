@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from chainrule.tabular.scores import Score, class_scores, number_scores, rarer
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from chainrule.cli.rows import Part, Rows
     from chainrule.tabular import Plan
 
+LEVEL = 0.9  # of the intervals of a regression
 THIS, LINEAR, TREES = "this network", "no hidden layer", "boosted trees"
 
 
@@ -33,6 +36,7 @@ class Judgment:
     predicted: Any
     probabilities: Any
     seconds: Mapping[str, float]
+    ends: Any = None  # (m, 2) of its intervals, of a regression
 
     @property
     def values(self) -> dict[str, dict[str, float | None]]:
@@ -64,7 +68,7 @@ def judge(plan: "Plan", model: Any, part: "Part", compare: bool) -> Judgment:
         probabilities = other.predict_proba(given) if hasattr(other, "classes_") else None
         answers[name] = predicted, probabilities
         scores[name] = score(plan, model, part.test.y, predicted, probabilities, weight)
-    return Judgment(scores, part.test, *answers[THIS], seconds)
+    return Judgment(scores, part.test, *answers[THIS], seconds, _ends(model, X))
 
 
 def score(plan: "Plan", model: Any, y: Any, predicted: Any, probabilities: Any, weight: Any = None) -> dict[str, Score]:
@@ -73,6 +77,14 @@ def score(plan: "Plan", model: Any, y: Any, predicted: Any, probabilities: Any, 
         return number_scores(y, predicted, sample_weight=weight)
     positive = rarer(plan.classes) if len(plan.classes) == 2 else None
     return class_scores(model.classes_, y, probabilities, predicted, positive=positive, sample_weight=weight)
+
+
+def _ends(model: Any, X: Any) -> Any:
+    """The intervals of its predictions for rows, if it has any."""
+    if hasattr(model, "predict_interval"):
+        with suppress(ValueError):  # of too few rows
+            return model.predict_interval(X, LEVEL)
+    return None
 
 
 def _others(model: Any, part: "Part", compare: bool) -> tuple[dict[str, Any], dict[str, float]]:
@@ -89,7 +101,7 @@ def _others(model: Any, part: "Part", compare: bool) -> tuple[dict[str, Any], di
         if classifies and model.class_weight is not None:
             given[TREES].set_params(class_weight=model.class_weight)
     inputs, seconds = X if model.preparation_ is None else model.preparation_.transform(X), {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # more are slower on small tables, and beside other work
         warnings.simplefilter("ignore")
         for name, other in given.items():
             started = time.perf_counter()

@@ -17,6 +17,9 @@ from chainrule.cli.model import Trained, targets
 from chainrule.plots import page as pages
 from chainrule.plots import style
 from chainrule.plots.page import Html
+from chainrule.tabular.calibration import of_class
+from chainrule.tabular.effects import effect
+from chainrule.tabular.scores import rarer
 from chainrule.working.trace import trace
 
 if TYPE_CHECKING:
@@ -27,14 +30,17 @@ if TYPE_CHECKING:
 
 Traces = dict[int, dict[str, list[Any]]]  # epoch → "A" and "dZ" → by layer
 
+INTERVALS = 100  # that are drawn
+EFFECTS = 4  # columns of which the effect is drawn
 ROWS, TIMES = 200, 16  # of the training that are traced, and how often
 
 
 class Recorder:
     """A scikit-learn callback: A and dZ of some of the training rows, before the first epoch and after some of them."""
 
-    def __init__(self, traces: Traces) -> None:
-        self.traces = traces  # they are put there
+    def __init__(self) -> None:
+        self.traces: Traces = {}
+        self.estimator: Any = None
         self.wanted: set[int] = set()
 
     def setup(self, estimator: Any, context: Any) -> None:
@@ -43,7 +49,7 @@ class Recorder:
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any, y: Any) -> None:
         """Before the first epoch. X: (m, n[0]), y: (m,), as the network is given them."""
         if context.task_name == "epoch" and not self.traces:
-            self.X, self.y = X[:ROWS], y[:ROWS]
+            self.estimator, self.X, self.y = estimator, X[:ROWS], y[:ROWS]
             self.wanted = {round(estimator.max_iter * part / TIMES) for part in range(TIMES + 1)}
             self._record(estimator, 0)
 
@@ -105,7 +111,7 @@ def write(file: Path, result: "Result", about: Mapping[str, Any]) -> None:
     _test(page, result)
     if result.importances is not None:
         page.heading("What matters")
-        screen.importances(page, result.importances)
+        _matters(page, result)
     page.heading("Data")
     screen.understood(page, plan, about["data"])
     for line in about["remarks"]:
@@ -190,8 +196,20 @@ def _test(page: Page, result: "Result") -> None:
         page.picture(caption, plots.confusion, Answered(model.classes_, said.astype(float)), y, y)
     else:
         caption = "Prediction against truth for the test rows; on the line they are equal."
-        page.picture(caption, _against, plan.target, predicted, y)
+        if result.coverage is not None:
+            caption += " The gray lines are the intervals that should hold nine of ten."
+        ends = None if result.coverage is None else np.concatenate([each.ends for each in result.judgments])
+        page.picture(caption, _against, plan.target, predicted, y, ends)
     test = result.judgments[0].test
+    if probabilities is not None and plan.classes is not None:
+        which = rarer(plan.classes) if len(plan.classes) == 2 else None
+        found = of_class(model.classes_, y, probabilities, which)
+        if len(found.bins) > 1:
+            caption = (
+                "Calibration: of the test rows of which the model says 70 %, 70 in 100 should be so. The closer "
+                "to the diagonal, the more its probabilities mean what they say."
+            )
+            page.picture(caption, plots.calibration, found)
     if _is_plane(plan, test.X):
         caption = "What the model answers over its two columns, and the test rows as points."
         columns = [column.name for column in plan.columns if column.role == "number"]
@@ -206,6 +224,27 @@ def _test(page: Page, result: "Result") -> None:
         page.picture(caption, plots.misclassified, Answered(model.classes_, probabilities), given, y, plan.image_shape)
 
 
+def _matters(page: Page, result: "Result") -> None:
+    """Which columns matter, and how the answer changes with those that matter most."""
+    found, plan = result.importances, result.material.plan
+    caption = (
+        f"How much larger the {found.loss} is on {screen.counted(found.rows)} of the test when the values of a column "
+        "are mixed among the rows, with 95 % intervals. Of two columns that say the same, neither may look important."
+    )
+    page.picture(caption, plots.importances, found)
+    screen.importances(page, found)
+    if not plan.columns:
+        return
+    for each in [each for each in found.columns if each.low > 0][:EFFECTS]:
+        changes = effect(result.judged, result.material.rows.X, each.column)
+        of = f"the probability of {plan.target} = {changes.of}" if changes.of is not None else plan.target
+        caption = (
+            f"How {of} changes with {each.column}, as the model has it, where the other columns stay as they are. "
+            "Gray are single rows."
+        )
+        page.picture(caption, plots.effect, changes)
+
+
 def _is_plane(plan: "Plan", X: Any) -> bool:
     """Whether an example is a point: two numbers, none missing, and no other column."""
     if not plan.columns:
@@ -214,13 +253,17 @@ def _is_plane(plan: "Plan", X: Any) -> bool:
     return len(used) == 2 and all(column.role == "number" and not column.missing for column in used)
 
 
-def _against(target: str, predicted: Any, y: Any, ax: "Axes") -> None:
+def _against(target: str, predicted: Any, y: Any, between: Any, ax: "Axes") -> None:
     ax = style.axes(ax, 5, 4)
     ax.ticklabel_format(scilimits=(-3, 5))
     ax.locator_params(nbins=6)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle="--")
     ax.scatter(predicted, y, s=10, color=style.BLUE, alpha=0.8, linewidths=0, rasterized=len(y) > 2000)
+    if between is not None:
+        some = np.argsort(predicted)[:: max(1, len(y) // INTERVALS)]
+        low, high = between[some].T
+        ax.vlines(predicted[some], low, high, color=style.INK, alpha=0.25, linewidth=0.8, zorder=0)
     ax.set_xlabel(f"predicted {style.words(target, 30)}", parse_math=False)
     ax.set_ylabel(f"true {style.words(target, 30)}", parse_math=False)
 

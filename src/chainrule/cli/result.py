@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix
 from chainrule.cli import screen
 from chainrule.cli.asked import Run
 from chainrule.cli.fitting import Fitted
-from chainrule.cli.judging import Judgment, no_better, together
+from chainrule.cli.judging import LEVEL, TREES, Judgment, no_better, together
 from chainrule.cli.rows import Material
 from chainrule.tabular.findings import Finding
 from chainrule.tabular.scores import rarer
@@ -64,6 +64,11 @@ class Result:
         return self.judgments[0].intervals if len(self.judgments) == 1 else {}
 
     @property
+    def seconds(self) -> dict[str, float]:
+        """How long the models took that this network is compared with; of several folds one of them."""
+        return dict(self.judgments[0].seconds) if self.judgments else {}
+
+    @property
     def test_rows(self) -> int:
         """How many rows it was tested on."""
         return sum(len(judgment.test.y) for judgment in self.judgments)
@@ -77,6 +82,16 @@ class Result:
             np.concatenate([judgment.predicted for judgment in self.judgments]),
             None if first is None else np.concatenate([judgment.probabilities for judgment in self.judgments]),
         )
+
+    @cached_property
+    def coverage(self) -> dict[str, float] | None:
+        """Of the intervals of a regression: what they promise, the share of test rows that they hold, their width."""
+        ends = [judgment.ends for judgment in self.judgments]
+        if not ends or any(each is None for each in ends):
+            return None
+        (low, high), y = np.concatenate(ends).T, self.answers[0]
+        held = float(np.mean((low <= y) & (y <= high)))
+        return {"promised": LEVEL, "found": held, "width": float(np.mean(high - low))}
 
     @property
     def confusion(self) -> "Array | None":
@@ -117,6 +132,7 @@ class Result:
                     "image_shape": plan.image_shape,
                     "seconds": round(self.fitted.seconds, 2),
                     "test": self.scores,
+                    "seconds_of_others": self.seconds,
                     "intervals": self.intervals,
                     "deviations": self.deviations,
                     "folds": testing.folds,
@@ -126,9 +142,10 @@ class Result:
                     "threshold": threshold,
                     "positive": rarer(plan.classes) if plan.classes and len(plan.classes) == 2 else None,
                     "confusion": confusion,
+                    "coverage": self.coverage,
                     "importances": None if self.importances is None else asdict(self.importances),
                     "warnings": [asdict(finding) for finding in self.findings],
-                    "remarks": list(getattr(plan, "remarks", ())),
+                    "remarks": list(plan.remarks),
                     "race": self.race,
                 }
             )
@@ -140,24 +157,33 @@ class Result:
         return (self.tested or self.fitted).model
 
     def closing(self) -> list[str]:
-        """How the training went, and whether it was worth it."""
+        """How the training went."""
         networks = self.fitted.model.networks_
         epochs = screen.counted(networks[0].n_iter_, "epoch")
         what = epochs if len(networks) == 1 else f"{len(networks)} networks, {epochs} each,"
         race = self.race
         raced = f" after a race of {len(race)} candidates" if len(race) > 1 else ""
-        return [f"Trained {what} in {self.fitted.seconds:.1f} s{raced}.", *self.verdict()]
+        return [f"Trained {what} in {self.fitted.seconds:.1f} s{raced}."]
 
     def verdict(self) -> list[str]:
-        """Whether the training was worth it, where this is not plain from the scores."""
+        """What the scores do not say of themselves: how sure the answers are, and whether the training was worth it."""
+        lines = []
+        if (held := self.coverage) is not None:
+            lines.append(
+                f"Its intervals for {held['promised']:.0%} hold {held['found']:.1%} of the test rows, "
+                f"and are {screen.number(held['width'])} wide on average."
+            )
+        if TREES in self.seconds:
+            lines.append(f"The boosted trees took {self.seconds[TREES]:.1f} s.")
         if no_better(self.material.plan, self.scores, self.intervals):
-            return [f"It is no better than {list(self.scores)[2]}. What keeps it from learning: chainrule diagnose."]
+            constant = list(self.scores)[2]
+            return [*lines, f"It is no better than {constant}. What keeps it from learning: chainrule diagnose."]
         first, second = (next(iter(values.values())) for values in list(self.scores.values())[:2])
         whole = "max_iter" not in self.run.estimator  # a training cut short says nothing of the layers
         deep = whole and self.fitted.model.networks_[0].hidden_layer_sizes
         if deep and first is not None and second is not None and first <= second:
-            return ["The hidden layers do not help on these data: --hidden none is as good, and simpler."]
-        return []
+            lines.append("The hidden layers do not help on these data: --hidden none is as good, and simpler.")
+        return lines
 
     def advice(self) -> list[str]:
         """A line for each finding: what was found, and what to do."""

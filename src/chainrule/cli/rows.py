@@ -1,6 +1,6 @@
 """The rows of `train`: read, understood, and told apart into those to learn from and those to test on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -170,9 +170,8 @@ def _plan(run: Run, table: "Table") -> "Plan":
                 tabular.make_plan(table, drop=[name])  # raises the error of a name that is not there
         more = [name for name in notes if name is not None and name not in words.get("keep", ())]
         words["drop"] = [*words.get("drop", ()), *more]
-    days = {} if run.day_first is None else {"day_first": run.day_first}
-    make: Callable[..., Plan] = tabular.make_plan
-    plan = make(table, run.task, **{name: given for name, given in words.items() if given}, **days)
+    task: Any = run.task
+    plan = tabular.make_plan(table, task, **words, day_first=run.day_first)
     named = [
         replace(column, note=notes[column.name]) if column.role == "left out" and column.name in notes else column
         for column in plan.columns

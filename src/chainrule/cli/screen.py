@@ -108,6 +108,11 @@ def columns(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
     console.print(shown)
 
 
+def told(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The columns for other programs: whether there is a value is a boolean to them."""
+    return [{**column, "role": "boolean" if column["role"] == "presence" else column["role"]} for column in given]
+
+
 def classes(console: Printer, counts: Sequence[tuple[Any, int]]) -> None:
     """The classes with their rows, in one line or a few."""
     total = sum(count for _, count in counts) or 1

@@ -4,6 +4,7 @@ import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from chainrule.cli.judging import judge
 from chainrule.cli.model import read_header
 from chainrule.cli.output import after, console, print_json
 from chainrule.cli.result import Result, warning
-from chainrule.cli.rows import Material
+from chainrule.cli.rows import Material, Part
 from chainrule.files import model as modelfile
-from chainrule.tabular.importance import permutation_importance
+from chainrule.tabular.importance import Importances, permutation_importance
+
+WIDEST = 500  # columns of which it is told which matter
 
 
 def work(run: Run, as_json: bool) -> None:
@@ -47,8 +50,7 @@ def _tested(result: Result) -> Result:
     run, material, model = result.run, result.material, result.fitted.model
     part = material.part(0)
     judgment = judge(material.plan, model, part, run.compare)
-    importances = permutation_importance(model, part.test.X, part.test.y, sample_weight=part.test.weight)
-    result = replace(result, judgments=[judgment], importances=importances)
+    result = replace(result, judgments=[judgment], importances=_importances(material, model, part))
     if not run.refit:
         return result
     everything = material.everything
@@ -66,12 +68,19 @@ def _in_folds(run: Run, material: Material) -> Result:
         one = fitting.fit(run, material.plan, part.train, part.validation, f"fold {k + 1} of {count}").model
         judgments.append(judge(material.plan, one, part, run.compare))
         if importances is None:
-            importances = permutation_importance(one, part.test.X, part.test.y, sample_weight=part.test.weight)
+            importances = _importances(material, one, part)
     everything = np.arange(len(material.rows.y))
     fitted = fitting.fit(
         run, material.plan, material.rows, material.validation(everything), "all rows", traced=run.report is not None
     )
     return Result(run, material, material.findings, fitted, len(everything), judgments, importances)
+
+
+def _importances(material: Material, model: Any, part: Part) -> Importances | None:
+    """Which columns matter on the test rows. Of images, and of very wide tables, no single one does."""
+    if material.plan.image_shape is not None or len(material.plan.used) > WIDEST or material.plan.features > WIDEST:
+        return None
+    return permutation_importance(model, part.test.X, part.test.y, sample_weight=part.test.weight)
 
 
 def _introduce(run: Run, material: Material, train: int, test: int) -> None:
@@ -85,6 +94,8 @@ def _introduce(run: Run, material: Material, train: int, test: int) -> None:
         say.print(f"Rows: {train:,} to train on, {test:,} to test on{where}")
     if material.unseen:
         say.print(f"Left out: {screen.counted(material.unseen)} of {testing.file} of classes that {run.data} has not")
+    for remark in material.plan.remarks:
+        say.print(f"Note: {remark}")
     for finding in material.findings:
         say.print(f"Warning: {warning(finding, material.plan.target)}")
 
@@ -100,6 +111,7 @@ def _tell(result: Result, page: Path | None, as_json: bool) -> None:
     if as_json:
         written = {} if page is None else {"report": str(page)}
         about = header.pop("about")
+        about["columns"] = screen.told(about["columns"])
         print_json({"model": str(run.out), **written, **header, **about})
         return
     say = console()
@@ -111,7 +123,7 @@ def _tell(result: Result, page: Path | None, as_json: bool) -> None:
     if plan.classes is not None:
         screen.confusion(run.progress, result.fitted.model.classes_, *result.answers[:2])
     screen.importances(run.progress, result.importances)
-    for line in result.closing():
+    for line in [*result.verdict(), *result.closing()]:
         say.print(line)
     say.print(f"Saved {run.out} ({run.out.stat().st_size / 1000:,.0f} kB), {result.saved}.")
     if page is not None:

@@ -39,12 +39,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     scale_target : bool, default False
         Standardize y inside: its mean and deviation are measured in the first fit (and by `partial_fit`, which goes on
         measuring), predictions come back in its units, `loss_` is in the scaled ones.
+    clip_target : bool, default False
+        Keep predictions between the least and the greatest target of the fit.
 
     Attributes
     ----------
     {attributes}
     target_mean_, target_scale_ : arrays of shape (outputs,)
         What y is scaled by, if it was fitted with `scale_target`.
+    target_low_, target_high_ : arrays of shape (outputs,)
+        The least and the greatest target, if it was fitted with `clip_target`.
 
     Notes
     -----
@@ -56,6 +60,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         "loss": [str],
         **BaseMLP._parameter_constraints,
         "scale_target": ["boolean"],
+        "clip_target": ["boolean"],
     }
 
     @partial(helpful, homes=False)
@@ -96,6 +101,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         dtype: Any = None,
         training_metric: bool = False,
         scale_target: bool = False,
+        clip_target: bool = False,
     ) -> None:
         self._set(locals())
 
@@ -178,7 +184,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _settled(self) -> dict[str, tuple[Any, Any]]:
         was = self.network_.loss.spec
         now = was if self._output() == self.out_activation_ else self._loss_name()  # of the same output any will do
-        return {"loss": (was, now), "scale_target": (self._scaled(), self.scale_target)}
+        clipped = hasattr(self, "target_low_")
+        return {
+            "loss": (was, now),
+            "scale_target": (self._scaled(), self.scale_target),
+            "clip_target": (clipped, self.clip_target),
+        }
 
     def _scaled(self) -> bool:
         return hasattr(self, "target_scale_")
@@ -194,6 +205,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self._target_moments: Moments | None = None
 
     def _measure_targets(self, targets: Array, first_pass: bool) -> None:
+        self._measure_range(targets, first_pass)
         if first_pass:
             self._forget_targets()
         elif not (self._scaled() and getattr(self, "_target_moments", None)):  # of version 0.1.0, which did not count
@@ -203,6 +215,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             _, self.target_mean_, spread = self._target_moments
             self.target_scale_ = np.where(spread > 0, spread, 1.0)
 
+    def _measure_range(self, targets: Array, first_pass: bool) -> None:
+        low, high = targets.min(axis=0), targets.max(axis=0)
+        if first_pass:
+            self.__dict__.pop("target_low_", None)
+            self.__dict__.pop("target_high_", None)
+        elif hasattr(self, "target_low_"):
+            before = vars(self)
+            low, high = np.minimum(low, before["target_low_"]), np.maximum(high, before["target_high_"])
+        if self.clip_target if first_pass else hasattr(self, "target_low_"):
+            self.target_low_, self.target_high_ = low.astype(float), high.astype(float)
+
     def _encode(self, y: Any, incremental: bool) -> Array:
         if self.scale_target and self._output() == "exp":
             raise ValueError("scale_target: the Poisson loss needs counts as they are")
@@ -211,6 +234,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _decode(self, outputs: Array) -> Array:
         if self._scaled():
             outputs = (self.target_mean_ + self.target_scale_ * outputs).astype(outputs.dtype, copy=False)
+        if hasattr(self, "target_low_"):
+            outputs = np.clip(outputs, self.target_low_, self.target_high_).astype(outputs.dtype, copy=False)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def _targets(self, targets: Array, smooth: bool = True) -> Array:

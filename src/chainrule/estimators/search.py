@@ -1,13 +1,14 @@
 """scikit-learn's searches on threads: our fits leave the interpreter to one another, so no processes need to start."""
 
 import warnings
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextvars import copy_context
 from functools import partial
 from threading import Event
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from joblib import parallel_config
+from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import FallbackToBackend, SequentialBackend, ThreadingBackend
 from sklearn import config_context, model_selection
 
@@ -15,6 +16,8 @@ from chainrule.estimators._sklearn import FuncWrapper
 from chainrule.estimators.docs import filled
 from chainrule.estimators.hooks import STOP
 from chainrule.training.many import GivenUp, available_threads, begin_thread, give_up_when, possible_threads
+
+T = TypeVar("T")
 
 
 class _Threads(ThreadingBackend):
@@ -60,6 +63,13 @@ class _Threads(ThreadingBackend):
                 return function.function(*args, **kwargs)
         except GivenUp:  # joblib's threads know errors only
             raise CancelledError from None
+
+
+def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """What functions that fit our estimators return, several at a time, as in a search."""
+    limit = available_threads()
+    with parallel_config(backend=_Threads(limit), n_jobs=limit), warnings.catch_warnings():
+        return list(Parallel(batch_size=1)(delayed(call)() for call in calls))
 
 
 _PARAMETERS = """

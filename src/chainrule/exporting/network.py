@@ -39,6 +39,8 @@ def prediction(model: Any, A: Value) -> Value:
     dtype = A.dtype
     if model._scaled():  # in float64, as the estimator does it
         A = (model.target_mean_ + model.target_scale_ * A.astype(np.float64)).astype(dtype)
+    if hasattr(model, "target_low_"):
+        A = np.minimum(np.maximum(A, model.target_low_.astype(dtype)), model.target_high_.astype(dtype))
     return A
 
 

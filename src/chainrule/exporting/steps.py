@@ -23,10 +23,12 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     RobustScaler,
     StandardScaler,
+    TargetEncoder,
 )
 
 from chainrule.exporting.graph import DOUBLE, ML, TEXT, ExportError, Graph, Symbol, Value, traced
 from chainrule.tabular import Columns, DateParts
+from chainrule.tabular.encoders import SIZE, PiecewiseLinear
 from chainrule.tabular.numerals import Format
 from chainrule.tabular.roles import WORD
 
@@ -131,7 +133,7 @@ def _wanted(step: Any, count: int) -> list[np.dtype[Any] | str]:
                 wanted[k] = kind if wanted[k] == DOUBLE else wanted[k]
     if isinstance(step, TfidfVectorizer):
         return [str(step.token_pattern)] * count
-    if isinstance(step, OneHotEncoder):
+    if isinstance(step, (OneHotEncoder, TargetEncoder)):
         return [TEXT if any(isinstance(value, str) for value in known) else DOUBLE for known in step.categories_]
     if isinstance(step, SimpleImputer):
         return [TEXT if isinstance(value, str) else DOUBLE for value in step.statistics_]
@@ -288,6 +290,28 @@ def _index(x: Value, words: list[str]) -> Value:
     return x.graph.op("LabelEncoder", x, dtype=np.dtype(np.int64), domain=ML, **code)
 
 
+def _piecewise_linear(step: PiecewiseLinear, x: Value) -> Value:
+    made = [x]
+    for k, knots in enumerate(step.knots_):
+        if len(knots):
+            share = (x[:, [k]] - knots[:-1]) / np.diff(knots)
+            made.append(SIZE * (2 * np.minimum(np.maximum(share, 0.0), 1.0) - 1))
+    return np.concatenate(made, axis=1)
+
+
+def _target_encoder(step: TargetEncoder, x: Value) -> Value:
+    """For each column, and each class of several, a number for its category."""
+    made, count = [], len(step.categories_)
+    targets = len(step.encodings_) // count
+    for k, known in enumerate(step.categories_):
+        number = _number_of(x[:, [k]] if count > 1 else x, known)
+        for j in range(targets):
+            other = step.target_mean_[j] if targets > 1 else step.target_mean_
+            table = np.append(step.encodings_[k * targets + j], other)
+            made.append(x.graph.op("Gather", table.astype(np.float64), number, dtype=DOUBLE))
+    return np.concatenate(made, axis=1)
+
+
 def _dates(step: DateParts, x: Value) -> Value:
     return np.concatenate(step.columns([x[:, [k]] for k in range(step.n_features_in_)]), axis=1)
 
@@ -324,6 +348,8 @@ _STEPS: dict[type, Callable[[Any, Value], Value]] = {
     PCA: _pca,
     VarianceThreshold: _selected,
     OneHotEncoder: _one_hot,
+    TargetEncoder: _target_encoder,
     DateParts: _dates,
     TfidfVectorizer: _tfidf,
+    PiecewiseLinear: _piecewise_linear,
 }

@@ -56,7 +56,10 @@ def _columns(part: Any, given: int | None, use: _Use, calls: int) -> int | None:
     use.widest = max(use.widest, made or 0)
     use.longest = max([use.longest, *map(len, getattr(part, "feature_names_in_", ()))])
     use.row += 8 * ((given or 0) + (made or 0))
-    for known in (*getattr(part, "categories_", ()), *([part.classes_] if hasattr(part, "classes_") else [])):
+    for known in (
+        *getattr(part, "categories_", ()),
+        *([part.classes_] if getattr(part, "classes_", None) is not None else []),
+    ):
         use.row += known.itemsize if known.dtype.kind in "US" else 0  # values become as long
     return made
 
@@ -86,6 +89,10 @@ def _made(part: Any, kind: str, given: int | None, use: _Use, calls: int) -> int
             return total
         case "OneHotEncoder" if "categories_" in state:
             return int(sum(part._n_features_outs))
+        case "TargetEncoder" if "categories_" in state:
+            return len(part.encodings_)
+        case "PiecewiseLinear" if "knots_" in state:
+            return len(part.knots_) + sum(max(0, len(knots) - 1) for knots in part.knots_)
         case "SimpleImputer" if "statistics_" in state:
             kept = part.statistics_ == part.statistics_  # not NaN
             added = _made(part.indicator_, "MissingIndicator", given, use, calls) if part.add_indicator else 0

@@ -29,10 +29,11 @@ _UNMOVED = {
     "sklearn.pipeline": "Pipeline",
     "sklearn.compose": "ColumnTransformer",
     "sklearn.decomposition": "PCA",
+    "sklearn.model_selection": "KFold",
     "sklearn.impute": "SimpleImputer MissingIndicator",
     "sklearn.feature_selection": "VarianceThreshold",
     "sklearn.preprocessing": "StandardScaler MinMaxScaler MaxAbsScaler RobustScaler PowerTransformer "
-    "QuantileTransformer OneHotEncoder OrdinalEncoder LabelEncoder LabelBinarizer FunctionTransformer",
+    "QuantileTransformer OneHotEncoder OrdinalEncoder TargetEncoder LabelEncoder LabelBinarizer FunctionTransformer",
     "sklearn.feature_extraction.text": "CountVectorizer TfidfVectorizer TfidfTransformer",
 }
 # The types that a file may hold: the name in the file → where the type is, "module:name". When code moves, only the
@@ -50,6 +51,7 @@ PLACES: dict[str, str] = {
     "chainrule.tabular.Importances": "chainrule.tabular.importance:Importances",
     "chainrule.tabular.Importance": "chainrule.tabular.importance:Importance",
     "chainrule.tabular.DateParts": "chainrule.tabular.calendar:DateParts",
+    "chainrule.tabular.PiecewiseLinear": "chainrule.tabular.encoders:PiecewiseLinear",
     **{f"{module}.{name}": f"{module}:{name}" for module, names in _UNMOVED.items() for name in names.split()},
 }
 NETWORK = "Network"  # stored in a form of its own, with its parameters layer by layer
@@ -291,7 +293,10 @@ def _decode_object(name: str, state: dict[str, Any]) -> Any:
     version = state.get("_sklearn_version", "0")  # the library's warning shows it
     require(re.fullmatch(r"[\w.+-]{1,50}", version), "the version of scikit-learn is not one")
     given = dict(state)  # scikit-learn takes its version out
-    made.__setstate__(state)
+    if hasattr(made, "__setstate__"):
+        made.__setstate__(state)
+    else:
+        vars(made).update(state)
     guards.check(made, given)
     return made
 

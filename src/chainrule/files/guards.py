@@ -109,7 +109,7 @@ def _check_estimator(made: Any, state: Mapping[str, Any]) -> None:
             type(binarizer).__name__ == "LabelBinarizer" and fits, f"{len(classes)} classes are not {outputs} outputs"
         )
         require(np.array_equal(binarizer.classes_, classes), "its classes are not those that it learned from")
-    for name in ("target_mean_", "target_scale_"):
+    for name in ("target_mean_", "target_scale_", "target_low_", "target_high_"):
         if name in state:
             check_numbers(state, name, outputs)
 
@@ -236,6 +236,36 @@ def _check_one_hot_encoder(made: Any, state: Mapping[str, Any]) -> None:
     )
 
 
+def _check_folds(made: Any, state: Mapping[str, Any]) -> None:
+    require(whole(made.n_splits) and type(made.shuffle) is bool, "the number of folds is no number")
+
+
+def _check_target_encoder(made: Any, state: Mapping[str, Any]) -> None:
+    """The numbers of its categories, a list for each column, or for each class of each column."""
+    if "categories_" not in state:
+        return
+    known, lists, classes = made.categories_, made.encodings_, made.classes_
+    targets = len(classes) if made.target_type_ == "multiclass" else 1
+    require(len(known) == made.n_features_in_, "an encoder has not categories for each column")
+    require(len(lists) == targets * len(known), "an encoder has not numbers for each column")
+    for i, numbers in enumerate(lists):
+        check_order(known[i // targets])
+        fits = isinstance(numbers, np.ndarray) and numbers.shape == known[i // targets].shape
+        require(fits and numbers.dtype.kind == "f", "an encoder has not a number for each category")
+    require(np.shape(made.target_mean_) == ((targets,) if targets > 1 else ()), "target_mean_ is not a mean")
+
+
+def _check_piecewise_linear(made: Any, state: Mapping[str, Any]) -> None:
+    """Knots in order: between two of them is a bin."""
+    if "knots_" not in state:
+        return
+    knots = made.knots_
+    require(type(knots) is list and len(knots) == made.n_features_in_, "knots_ is not a list for each column")
+    for each in knots:
+        fits = isinstance(each, np.ndarray) and each.ndim == 1 and each.dtype == np.float64
+        require(fits and np.isfinite(each).all() and (np.diff(each) > 0).all(), "its knots are not in order")
+
+
 def _check_imputer(made: Any, state: Mapping[str, Any]) -> None:
     check_dtypes(state, "_fit_dtype", "_fill_dtype", kinds="biufO")
     if "statistics_" in state:
@@ -290,6 +320,9 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "TfidfVectorizer": _check_vectorizer,
     "OneHotEncoder": _check_one_hot_encoder,
     "OrdinalEncoder": _check_encoder,
+    "KFold": _check_folds,
+    "TargetEncoder": _check_target_encoder,
+    "PiecewiseLinear": _check_piecewise_linear,
     "SimpleImputer": _check_imputer,
     "MissingIndicator": _check_indicator,
     "QuantileTransformer": _check_quantiles,

@@ -30,6 +30,7 @@ td:last-child { max-width: 40rem }
 figure { margin: 1.5rem 0 }
 figure .scroll { margin: 0 }
 figcaption { font-size: .9rem; opacity: .85 }
+pre { white-space: pre-wrap; padding: .6rem 1rem; background: #80808018 }
 svg { max-width: 100%; height: auto; overflow: visible }
 """
 SHORT = 12  # letters of a cell that stay on one line, such as 512 × 64

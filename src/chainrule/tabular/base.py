@@ -152,7 +152,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         self
             The fitted estimator.
         """
-        callbacks = getattr(self, "_skl_callbacks", ())
+        # In a search, whose callbacks know of this fit, its networks are not told of.
+        callbacks = () if hasattr(self, "_parent_callback_ctx") else getattr(self, "_skl_callbacks", ())
         arguments = {name: value for name in _OF_NETWORKS if (value := getattr(self, name)) is not None}
         learned = learn(
             plan,
@@ -166,7 +167,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             effort=self.effort,
             time_limit=self.time_limit,
             checkpoint=checkpoint,
-            watch=watch or (lambda stage: callbacks),
+            watch=watch or ((lambda stage: callbacks) if callbacks else None),
         )
         self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
         self._look_back(X, y, sample_weight, learned.held_out, validation)
@@ -281,21 +282,18 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         inside = opened(self)
         some = np.linspace(0, len(y) - 1, min(len(y), TYPICAL)).astype(int)
         self.typical_ = inside.prepare(taken(X, some)).mean(axis=0, dtype=float)
-        answers = None
+        predicted = None
         if isinstance(validation, tuple):
             X, y = validation
-            weights = None
+            weights, predicted = None, inside.answer(inside.prepare(X))
         elif held_out is not None:
-            X, y, answers = taken(X, held_out.rows), y[held_out.rows], held_out.outputs
+            X, y, predicted = taken(X, held_out.rows), y[held_out.rows], held_out.outputs
             weights = None if weights is None else np.asarray(weights)[held_out.rows]
         if self._task == "regression":
-            self.interval_ = fit_intervals(inside.answer(inside.prepare(X)) if answers is None else answers, y)
+            self.interval_ = None if predicted is None else fit_intervals(predicted, y)
         self.importances_: Importances | None = None
-        if (
-            self.plan_.image_shape is None
-            and len(set(inside.columns)) <= WIDEST
-            and (weights is None or np.any(weights))
-        ):
+        few = self.plan_.image_shape is None and len(set(inside.columns)) <= WIDEST
+        if few and (weights is None or np.any(weights)):
             self.importances_ = permutation_importance(inside, X, y, sample_weight=weights, repeats=3)
 
     def known_rows(self, X: Any) -> given.Rows:

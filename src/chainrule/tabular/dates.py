@@ -94,12 +94,12 @@ def parse(values: "pd.Series[Any]", format: str = "") -> "pd.Series[Any]":
     return read(values, format).dates
 
 
-def swapped(values: "pd.Series[Any]", format: str) -> str:
+def unlike(values: "pd.Series[Any]", format: str) -> list[str]:
     """What to say where day and month come in another order than in training: what is alike may mean something else."""
     before = format.partition("|")[0]
     now = read(values, format).format.partition("|")[0]
     swapped = {orders.order_of(before)[0], orders.order_of(now)[0]} == {"dmy", "mdy"}
-    return f"read as {_spelled(now)}, in training it was {_spelled(before)}" if swapped else ""
+    return [f"read as {_spelled(now)}, in training it was {_spelled(before)}"] if swapped else []
 
 
 def day_first(columns: Iterable["pd.Series[Any]"]) -> bool | None:

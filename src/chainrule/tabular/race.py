@@ -1,22 +1,33 @@
-"""Learning from a table: candidates race on held-out rows, and the winner is trained on all rows, several times."""
+"""Learning from a table: several networks, each stopped at its best on other rows, whose mean is the answer."""
 
-import warnings
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import log_loss, mean_squared_error
-from sklearn.model_selection import train_test_split
+import pandas as pd
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
+from sklearn.utils.class_weight import compute_sample_weight
 
 from chainrule._types import Array
-from chainrule.errors import DivergenceError, DivergenceWarning, TrainingInterrupted
+from chainrule.errors import DivergenceError
+from chainrule.estimators import MLPClassifier, MLPRegressor
+from chainrule.estimators.hooks import within
+from chainrule.estimators.search import at_once
+from chainrule.files.checkpoint import Checkpoint
+from chainrule.tabular.calibration import LEAST, fit_temperature
+from chainrule.tabular.checkpoints import Checkpoints
 from chainrule.tabular.plan import Plan
-from chainrule.tabular.recipe import Arguments, make_pipeline, recipe
+from chainrule.tabular.recipe import Arguments, preparation, recipe
+from chainrule.tabular.values import TableError
 
-HELD_OUT = 0.15  # of the rows, on which the candidates are compared
+HELD_OUT = 0.15  # of the rows, for each network others
+MOST_HELD_OUT = 20_000  # rows
+PROBE = 4096  # rows, of which it is told how long an epoch takes
+NETWORKS = {"quick": 1, "normal": 3, "thorough": 10}
 Watch = Callable[[str], Sequence[Any]]  # what is trained next → scikit-learn's callbacks for it
 
 
@@ -47,6 +58,17 @@ class Learned:
     held_out: HeldOut | None
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """A network with its rows that were held out, what it says of them, its loss on them, and how long it took."""
+
+    network: Any
+    rows: Array
+    outputs: Array
+    loss: float
+    seconds: float
+
+
 def learn(
     plan: Plan,
     X: Any,
@@ -57,105 +79,274 @@ def learn(
     validation: tuple[Any, Any] | Array | None = None,
     seed: int = 0,
     arguments: Arguments | None = None,
-    effort: str = "normal",
+    effort: str | int = "normal",
     time_limit: float | None = None,
     checkpoint: Mapping[str, Any] | None = None,
     watch: Watch | None = None,
 ) -> Learned:
     """Learn what a plan says from its rows: X a DataFrame or an array (m, n), y (m,) labels or numbers.
 
-    sample_weight: (m,) of each row. class_weight: as in MLPClassifier. validation: (X, y) to compare the candidates on,
-    instead of a part of the rows, or (k,) the indices of this part: the winner is trained on these rows, too.
-    arguments: of the networks, instead of the recipe's. effort: "quick" is one network without a race, "normal" the
-    default, "thorough" takes several times as long. time_limit: seconds. checkpoint: checkpoint, checkpoint_every and
-    resume, as in MLPClassifier.fit. watch: asked for callbacks before each training.
+    Each network is trained on all rows but a seventh, each on others, and is left as it was after its best epoch on
+    the seventh, where its probabilities are calibrated, too. So what is said of rows that were held out comes along,
+    and the mean over the networks is of all rows. The first seventh is where the candidates race.
+
+    sample_weight: (m,) of each row. class_weight: as in MLPClassifier. validation: (X, y) to hold against all networks
+    instead of a part of the rows, or (k,) the indices of this part. arguments: of the networks, instead of the
+    recipe's. effort: "quick" is one network without a race, "normal" the default, "thorough" takes several times as
+    long; or the number of networks. time_limit: seconds, in which as many networks, or else epochs, are trained as
+    there is time for. checkpoint: checkpoint, checkpoint_every and resume, as in MLPClassifier.fit; see `Checkpoints`.
+    watch: asked for callbacks before each training; they are then
+    trained one after the other, else as many at a time as there are cores.
     """
-    m, given = len(y), dict(arguments or {})
-    if class_weight is not None:
-        given["class_weight"] = class_weight
-    features, classes = plan.features or len(plan.used), len(plan.classes or ())
-    base = recipe(plan.task, m, features, classes) | given
-    candidates = (
-        {"big": base}
-        if effort == "quick"
-        else {
-            "big": base,
-            "small": recipe(plan.task, min(m, 999), features, classes) | {"max_iter": base["max_iter"]} | given,
-        }
+    return _Learning(plan, X, y, sample_weight, class_weight, validation, seed, time_limit, checkpoint, watch).run(
+        arguments or {}, NETWORKS[effort] if isinstance(effort, str) else effort
     )
 
-    def fitted(arguments: Mapping[str, Any], rows: Any, seed: int, stage: str) -> Pipeline:
-        size: Any = arguments["batch_size"]
-        size = size if "batch_size" in given or isinstance(size, str) else min(size, len(rows))
-        pipeline = make_pipeline(plan, len(rows), seed, **{**arguments, "early_stopping": False, "batch_size": size})
-        inputs = _take(X, rows)
-        if len(pipeline) > 1:
-            inputs = pipeline[:-1].fit_transform(inputs, y[rows])
-        network = pipeline[-1]
-        network.set_callbacks(*(watch(stage) if watch else ()))
-        weights = None if sample_weight is None else sample_weight[rows]
-        with warnings.catch_warnings(), threadpool_limits(1):
-            for ending in (TrainingInterrupted, DivergenceWarning):
-                warnings.simplefilter("error", ending)
-            network.fit(inputs, y[rows], weights, **(checkpoint or {}) if stage.startswith("network") else {})
-        network.set_callbacks()
-        return pipeline
 
-    everything, leaderboard, held_out, winner = np.arange(m), [], None, "big"
-    if len(candidates) > 1:
+class _Learning:
+    """One call of `learn`: the rows as the networks have them, and the trainings on parts of them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        class_weight: Any,
+        validation: tuple[Any, Any] | Array | None,
+        seed: int,
+        time_limit: float | None,
+        checkpoint: Mapping[str, Any] | None,
+        watch: Watch | None,
+    ) -> None:
+        self.began = time.monotonic()
+        self.plan, self.y, self.seed, self.watch = plan, np.asarray(y), seed, watch
+        kept = {"checkpoint": None, "checkpoint_every": None, "resume": False, **(checkpoint or {})}
+        self.checkpoints = Checkpoints(Checkpoint.of(*kept.values()))
+        self.time_limit = time_limit
+        self.numbers = plan.task == "regression"
+        steps = preparation(plan, len(self.y), seed)
+        self.preparation = Pipeline(steps) if steps else None
+        # Once, for all: what it learns from the rows that are held out is no answer to them (the statistics of the
+        # target are taken out of fold).
+        self.X = X
+        if self.preparation is not None:
+            self.X = self.preparation.fit_transform(_wide(X), self.y).astype(np.float32)
+        weights = None if sample_weight is None else np.asarray(sample_weight, float)
+        if class_weight is not None:
+            balance = compute_sample_weight(class_weight, self.y)
+            weights = balance if weights is None else weights * balance
+        self.weights = weights
+        self.given = self.fixed = None
         if isinstance(validation, tuple):
-            train, rest, (X_val, y_val) = everything, None, validation
-        else:
-            if validation is None:
-                train, rest = _split(plan, y, seed)
-            else:
-                train, rest = np.setdiff1d(everything, validation), validation
-            X_val, y_val = _take(X, rest), y[rest]
-        found: dict[str, tuple[float, Array]] = {}
-        for name, candidate in candidates.items():
-            short = {**candidate, "max_iter": max(1, min(25, candidate["max_iter"]))}
-            try:
-                pipeline = fitted(short, train, seed, f"candidate {name}")
-            except (DivergenceError, DivergenceWarning):
-                leaderboard.append({"name": name, "loss": float("inf")})
-                continue
-            outputs = answers(None, [pipeline], X_val)
-            loss = float(
-                mean_squared_error(y_val, outputs)
-                if plan.task == "regression"
-                else log_loss(y_val, outputs, labels=pipeline.classes_)
-            )
-            leaderboard.append({"name": name, "loss": loss})
-            found[name] = loss, outputs
-        leaderboard.sort(key=lambda entry: entry["loss"])
-        if found:
-            winner = leaderboard[0]["name"]
-            if rest is not None:
-                held_out = HeldOut(rest, found[winner][1])
-    count = 1 if effort == "quick" else 2
-    trained = [fitted(candidates[winner], everything, seed + i, f"network {i + 1} of {count}") for i in range(count)]
-    preparation = trained[0][:-1] if len(trained[0]) > 1 else None
-    return Learned(preparation, [pipeline[-1] for pipeline in trained], 1.0, leaderboard, held_out)
+            X_val, y_val = validation
+            inputs = X_val if self.preparation is None else self.preparation.transform(_wide(X_val)).astype(np.float32)
+            known = np.ones(len(inputs), bool) if self.numbers else np.isin(y_val, self.y)
+            if not known.any():
+                raise TableError("the validation set has no row of a class that there is in the training set")
+            self.given = inputs[known], np.asarray(y_val)[known]
+        elif validation is not None:
+            self.fixed = np.asarray(validation)
+
+    def run(self, arguments: Mapping[str, Any], count: int) -> Learned:
+        """Train the candidates on the first part, and the best of them on others."""
+        plan, m = self.plan, len(self.y)
+        made = recipe(plan.task, m, plan.features or len(plan.used), plan.image_shape is None)
+        candidates: dict[str, dict[str, Any]] = {name: {**candidate, **arguments} for name, candidate in made.items()}
+        if count == 1:
+            candidates = dict([next(iter(candidates.items()))])
+        candidates, count = self._in_time(candidates, count)
+        with within():  # after a divergence, what was best before it may be good
+            racing = [(name, f"candidate {name}", 0) for name in candidates] if len(candidates) > 1 else []
+            found = dict(zip(candidates, self._train(candidates, racing), strict=False))
+            winner = min(found, key=lambda name: found[name].loss, default=next(iter(candidates)))
+            trained = [found[winner]] if found else []
+            left = [(winner, f"network {k + 1} of {count}", k) for k in range(len(trained), count)]
+            trained += self._train(candidates, left)
+        leaderboard = [
+            {"name": name, "loss": each.loss, "seconds": each.seconds}
+            for name, each in sorted((found or {winner: trained[0]}).items(), key=lambda item: item[1].loss)
+        ]
+        good = [each for each in trained if each.loss < inf]
+        if not good:
+            rate = candidates[winner]["learning_rate_init"]
+            raise DivergenceError("the cost of every network became infinite or NaN in its first epoch", 0, rate)
+        held_out = None
+        if self.given is None:
+            rows, outputs = (np.concatenate([getattr(each, name) for each in good]) for name in ("rows", "outputs"))
+            _, once = np.unique(rows, return_index=True)
+            held_out = HeldOut(rows[once], outputs[once])
+        return Learned(self.preparation, [each.network for each in good], 1.0, leaderboard, held_out)
+
+    def _train(self, candidates: Mapping[str, Any], jobs: Sequence[tuple[str, str, int]]) -> list[_Trained]:
+        """jobs: for each network the candidate, what it is called, and which part of the rows it is not trained on."""
+        calls = [
+            partial(self._one, candidates[name], stage, part, self.checkpoints.next()) for name, stage, part in jobs
+        ]
+        if self.watch is not None or self.checkpoints.first is not None or len(calls) < 2:
+            return [call() for call in calls]
+        return at_once(calls)
+
+    def _one(self, arguments: Mapping[str, Any], stage: str, part: int, kept: Checkpoint | None) -> _Trained:
+        started, (train, held) = time.monotonic(), self._parts(part)
+        X_val, y_val = (self.X[held], self.y[held]) if self.given is None else self.given
+        weights = None if self.weights is None else self.weights[train]
+        held_weights = None if self.weights is None or self.given is not None else self.weights[held]
+        known = np.unique(self.y[train]) if not self.numbers else None
+        judge = _Judge(known, y_val, held_weights)
+        make: Any = MLPRegressor if self.numbers else MLPClassifier
+        size = arguments["batch_size"]
+        fixed = {"early_stopping": True, "tol": 0.0, "batch_size": size if size == "auto" else min(size, len(train))}
+        network = make(random_state=self.seed + part, **{**arguments, **fixed})
+        network.set_params(scoring=judge)
+        limit = inf if self.time_limit is None else self.began + self.time_limit
+        network.set_callbacks(_EndOfCycle(network.max_iter, limit), *(self.watch(stage) if self.watch else ()))
+        network.fit(self.X[train], self.y[train], weights, X_val=X_val, y_val=y_val, checkpoint=kept)
+        network.set_callbacks()
+        network.set_params(scoring=None)
+        if not np.isfinite(network.best_validation_score_):
+            return _Trained(network, held, np.empty(0), inf, time.monotonic() - started)
+        if not self.numbers:
+            heat = fit_temperature(network.predict_proba(X_val), judge.codes, held_weights)
+            last = network.network_.L
+            network.network_.W[last] /= heat
+            network.network_.b[last] /= heat
+        outputs = answers(None, [network], X_val)
+        loss = -float(network.best_validation_score_)
+        return _Trained(network, held, outputs, loss, time.monotonic() - started)
+
+    def _parts(self, part: int) -> tuple[Array, Array]:
+        """The rows that a network is trained on, and those that are held out."""
+        rows = np.arange(len(self.y))
+        if self.given is not None:
+            return rows, rows[:0]
+        if self.fixed is not None:
+            return np.setdiff1d(rows, self.fixed), self.fixed
+        count = max(min(round(1 / HELD_OUT), len(rows) // 2), len(rows) // MOST_HELD_OUT)
+        which = folds(self.y, count, self.seed + part // count, not self.numbers) == part % count
+        if not which.any() or which.all():  # too few to hold any out
+            return rows, rows
+        return np.flatnonzero(~which), np.flatnonzero(which)
+
+    def _in_time(self, candidates: dict[str, Any], count: int) -> tuple[dict[str, Any], int]:
+        """What there is time for: fewer networks, then no race, then fewer epochs.
+
+        It is told from two epochs of some rows.
+        """
+        if self.time_limit is None:
+            return candidates, count
+        first, m = next(iter(candidates.items())), len(self.y)
+        some = np.random.default_rng(self.seed).permutation(m)[:PROBE]
+        make: Any = MLPRegressor if self.numbers else MLPClassifier
+        probe = make(
+            random_state=self.seed, **{**first[1], "max_iter": 2, "batch_size": min(len(some), first[1]["batch_size"])}
+        )
+        started = time.monotonic()
+        probe.fit(self.X[some], self.y[some])
+        epoch = (time.monotonic() - started) / 2 * m / len(some)
+        left = 0.9 * self.time_limit - (time.monotonic() - self.began)
+        epochs = max(1, int(left / epoch))  # of one network, or of all together
+        each = first[1]["max_iter"]
+        if epochs >= each * (len(candidates) + count - 1):
+            return candidates, count
+        return {first[0]: {**first[1], "max_iter": min(each, epochs)}}, int(np.clip(epochs // each, 1, count))
+
+
+class _Judge:
+    """What early stopping watches: minus the squared error, or minus the log loss after the best temperature.
+
+    A network that has become too certain of itself may tell the classes apart all the better, and how certain it is can
+    be set right afterwards (Berta, Holzmüller, Jordan & Bach 2025, "Rethinking early stopping for calibration").
+
+    classes: (K,), None for a regression. y: (m,) of the rows that are held out. weights: (m,) of theirs.
+    """
+
+    def __init__(self, classes: Array | None, y: Array, weights: Array | None) -> None:
+        self.weights = np.ones(len(y)) if weights is None or not weights.sum() > 0 else weights
+        self.weights = self.weights / self.weights.sum()
+        self.numbers = classes is None
+        self.codes = y if classes is None else np.searchsorted(classes, y)
+
+    def __call__(self, network: Any, X: Any, y: Any) -> float:
+        """The score of a network, the higher the better."""
+        if self.numbers:
+            return -float(self.weights @ (network.predict(X) - self.codes) ** 2)
+        z = np.log(np.maximum(network.predict_proba(X), LEAST), dtype=float)  # (m, K)
+        z -= z[np.arange(len(z)), self.codes][:, None]  # log p_k / p_y: the loss is log Σ exp(β z)
+        # From one epoch to the next T changes little. It is among what a checkpoint keeps.
+        temperatures = network.history_.setdefault("temperature", [])
+        loss, best, beta = inf, 1.0, 1 / temperatures[-1] if temperatures else 1.0
+        for _ in range(5):  # Newton's steps, of which few are needed from the last epoch's β
+            top = beta * z.max(axis=1, keepdims=True)
+            e = np.exp(beta * z - top)
+            total = e.sum(axis=1)
+            now = float(self.weights @ (np.log(total) + top[:, 0]))
+            if now < loss:
+                loss, best = now, beta
+            mean = (e * z).sum(axis=1) / total
+            slope, bend = self.weights @ mean, self.weights @ ((e * z**2).sum(axis=1) / total - mean**2)
+            step = -slope / bend if bend > 0 else 0.0
+            beta = float(np.clip(beta + step, max(beta / 2, 0.05), min(beta * 2, 20.0)))
+            if abs(step) < 1e-3 * beta:
+                break
+        temperatures.append(1 / best)
+        return -loss
+
+
+class _EndOfCycle:
+    """A callback that ends a training by coslog4 after a cycle that was no better than those before, or at a time.
+
+    epochs: of the whole schedule. limit: on the monotonic clock.
+    """
+
+    def __init__(self, epochs: int, limit: float) -> None:
+        self.ends = [round(epochs * share / 15) for share in (1, 3, 7)]
+        self.limit = limit
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Nothing to prepare."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Nothing to do."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        """Whether to end it."""
+        if context.task_name != "epoch":
+            return False
+        done = len(estimator.validation_scores_)
+        if done in self.ends[1:] and estimator.schedule == "coslog4":
+            before = self.ends[self.ends.index(done) - 1]
+            scores = np.nan_to_num(estimator.validation_scores_, nan=-inf)
+            if 0 < before < done and scores[:before].max() >= scores[before:].max():
+                return True
+        return time.monotonic() > self.limit
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Nothing to clear."""
+
+
+def folds(y: Array, count: int, seed: int, classes: bool) -> Array:
+    """A number from 0 to count − 1 for each row, each for as many rows, of each class and all over a range of numbers.
+
+    The only row of a class has −1: it is in no fold.
+    """
+    _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    order = np.lexsort((np.random.default_rng(seed).random(len(y)), codes))
+    made = np.empty(len(y), dtype=int)
+    made[order] = np.arange(len(y)) % count
+    if classes:
+        made[counts[codes] == 1] = -1
+    return made
 
 
 def answers(preparation: Any, models: Sequence[Any], X: Any) -> Array:
     """The mean of what models say of rows: probabilities (m, K) or predictions (m,), in float64."""
-    inputs = X if preparation is None else preparation.transform(X)
+    inputs = X if preparation is None else preparation.transform(_wide(X))
     say = [model.predict_proba if hasattr(model, "classes_") else model.predict for model in models]
-    mean = np.mean([np.asarray(answer(inputs), float) for answer in say], axis=0)
+    mean: Array = np.mean([np.asarray(answer(inputs), float) for answer in say], axis=0)
     return mean / mean.sum(axis=1, keepdims=True) if mean.ndim == 2 else mean  # float32 sums to 1 up to 1e-7
 
 
-def _take(X: Any, rows: Any) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-
-
-def _split(plan: Plan, y: Any, seed: int) -> tuple[Any, Any]:
-    """Rows to train on and rows to compare on, with every class in both where it has two rows."""
-    m, classes = len(y), len(plan.classes or (0,))
-    held = min(max(round(HELD_OUT * m), classes), m - classes)
-    stratify = None
-    if plan.task != "regression" and np.unique(y, return_counts=True)[1].min() >= 2:
-        stratify = y
-    train, rest = train_test_split(np.arange(m), test_size=held, random_state=seed, stratify=stratify)
-    return train, rest
+def _wide(X: Any) -> Any:
+    """An array in float64, as a DataFrame is prepared; a DataFrame as it is."""
+    return X if isinstance(X, pd.DataFrame) else np.asarray(X, dtype=np.float64)

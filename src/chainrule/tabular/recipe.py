@@ -8,22 +8,24 @@ from numpy.typing import DTypeLike
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 from sklearn.pipeline import make_pipeline as chain
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from chainrule.activations import Activation
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
-from chainrule.tabular.calendar import DateParts
+from chainrule.tabular.calendar import PARTS, DateParts
+from chainrule.tabular.encoders import PiecewiseLinear
 from chainrule.tabular.plan import Plan, Task
 from chainrule.tabular.roles import WORD, often
 from chainrule.tabular.transformers import Columns
 
 
 class Arguments(TypedDict, total=False):
-    """Arguments of the estimators. Of the last four, two belong to MLPClassifier only, and two to MLPRegressor."""
+    """Arguments of the estimators. Of the last five, two belong to MLPClassifier only, and three to MLPRegressor."""
 
     hidden_layer_sizes: int | Sequence[int]
     activation: str | Activation | Sequence[str | Activation]
@@ -59,31 +61,45 @@ class Arguments(TypedDict, total=False):
     class_weight: Mapping[Any, float] | str | None
     label_smoothing: float
     scale_target: bool
+    clip_target: bool
     loss: str
 
 
+BINS, FEWEST_BINS = 12, 3  # of each number
+WIDEST = 4096  # inputs that come of bins, at most: tables with more numbers have fewer bins, or none
+
+
 def make_pipeline(plan: Plan, rows: int, seed: int | None = 0, **overrides: Unpack[Arguments]) -> Pipeline:
-    """The unfitted pipeline of a plan: the work on the columns, then the network.
+    """The unfitted pipeline of a plan: the work on the columns, then one network, the first of the recipe.
 
     rows: how many it will be trained on. overrides: arguments of the estimator that replace those of the recipe.
     """
-    arguments = recipe(plan.task, rows, plan.features or len(plan.used), len(plan.classes or ())) | overrides
+    first, *_ = recipe(plan.task, rows, plan.features or len(plan.used), plan.image_shape is None).values()
     make: Callable[..., Any] = MLPRegressor if plan.task == "regression" else MLPClassifier
-    return Pipeline([*_preparation(plan, rows), ("network", make(random_state=seed, **arguments))])
+    return Pipeline([*preparation(plan, rows, seed), ("network", make(random_state=seed, **(first | overrides)))])
 
 
-def _preparation(plan: Plan, rows: int) -> list[tuple[str, Any]]:
+def preparation(plan: Plan, rows: int, seed: int | None = 0) -> list[tuple[str, Any]]:
+    """The unfitted steps before the network: from a table or an array to inputs; none for pixels.
+
+    rows: how many they will be fitted to. seed: of the folds out of which the target statistics are taken.
+    """
     if plan.image_shape is not None:
         return []
-    if not plan.columns:
-        return [("missing", SimpleImputer(strategy="median", keep_empty_features=True))]
-
-    def named(*roles: str) -> list[str]:
-        return [column.name for column in plan.used if column.role in roles]
 
     def filled(strategy: str) -> SimpleImputer:
         return SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)
 
+    def named(*roles: str) -> list[str]:
+        return [column.name for column in plan.used if column.role in roles]
+
+    def numbers(count: int) -> list[Any]:
+        # Standardized in float64 first: float32 would keep four digits of a time in seconds.
+        bins = min(BINS, WIDEST // count)
+        return [filled("median"), StandardScaler(), *([PiecewiseLinear(bins)] if bins >= FEWEST_BINS else [])]
+
+    if not plan.columns:
+        return [("numbers", chain(*numbers(plan.features))), ("centered", StandardScaler(with_std=False))]
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=max(3, rows // 1000),
@@ -91,13 +107,17 @@ def _preparation(plan: Plan, rows: int) -> list[tuple[str, Any]]:
         sparse_output=False,
         dtype=np.float32,
     )
-    # Numbers are standardized in float64 first: float32 would keep four digits of a time in seconds.
+    kind = {"regression": "continuous", "binary": "binary", "classes": "multiclass"}[plan.task]
+    out_of = KFold(min(5, rows), shuffle=True, random_state=seed)  # not stratified: that warns of small classes
+    statistics = chain(TargetEncoder(target_type=kind, cv=out_of), StandardScaler())
+    number, dates = named("number"), named("date")
     steps = [
-        ("number", chain(filled("median"), StandardScaler()), named("number")),
+        ("number", chain(*numbers(len(number) or 1)), number),
         ("boolean", filled("most_frequent"), named("boolean")),
         ("presence", "passthrough", named("presence")),
         ("category", one_hot, named("category")),
-        ("date", chain(DateParts(cyclic=True), StandardScaler()), named("date")),
+        ("statistics", statistics, named("category")),
+        ("date", chain(DateParts(cyclic=True), *numbers(len(PARTS) * len(dates) or 1)[1:]), dates),
         *(
             (f"text {name}", TfidfVectorizer(max_features=256, min_df=often(rows), token_pattern=WORD), name)
             for name in named("text")
@@ -106,39 +126,45 @@ def _preparation(plan: Plan, rows: int) -> list[tuple[str, Any]]:
     steps = [step for step in steps if len(step[2])]
     roles = {column.name: column.role for column in plan.used}
     formats = {column.name: column.format for column in plan.used if column.format}
-    return [("columns", Columns(roles, formats)), ("inputs", ColumnTransformer(steps, sparse_threshold=0))]
+    return [
+        ("columns", Columns(roles, formats)),
+        ("inputs", ColumnTransformer(steps, sparse_threshold=0)),
+        ("centered", StandardScaler(with_std=False)),  # 0 is the typical row
+    ]
 
 
-def recipe(task: Task, rows: int, features: int, classes: int = 0) -> Arguments:
-    """The arguments of the estimator when the user gives none.
+def recipe(task: Task, rows: int, features: int, prepared: bool = True) -> dict[str, Arguments]:
+    """The candidates: name → the arguments of the estimator when the user gives none.
 
-    After RealMLP-TD-S (Holzmüller, Grinsztajn & Steinwart 2024, table A.1): β₂ = 0.95, the coslog4 schedule, smoothed
-    labels, scaled targets, their learning rate, and on large tables the parameters of the best epoch on a held-out
-    part. What differs (relu, mean-and-deviation scaling, dropout, L2, the layers; under 1,000 rows one wide layer and
-    no held-out part) did better for a plain network on the tables of benchmarks/recipe.py, on which it was tuned.
+    rows, features: of the training part, before the columns are worked on. prepared: whether the inputs are as
+    `preparation` makes them, and not pixels.
 
-    rows, features: of the training part, before the columns are worked on.
+    After RealMLP-TD-S (Holzmüller, Grinsztajn & Steinwart 2024, table A.1): β₂ = 0.95, the coslog4 schedule, scaled
+    targets, their learning rate. What differs (relu, the encoding of numbers, dropout, L2, the layers, no smoothed
+    labels) did better with the early stopping and the means of race.py on the tables of benchmarks/recipe.py, on which
+    it was tuned.
     """
-    small = rows < 1000 and features < 1000
-    arguments: Arguments = {
-        "hidden_layer_sizes": (512,) if small else (128, 128, 128),
+    shared: Arguments = {
         "activation": "relu",
         "init": "auto",
         "solver": "adam",
-        "alpha": 0.2 if small else 0.1,
-        "dropout": 0.5 if small else 0.05,
-        "batch_size": min(64 if small else 128 if rows < 10_000 else 256, rows),
-        # Theirs is for weights in units of 1/√fan-in: many inputs want smaller steps.
-        "learning_rate_init": (0.08 if small else 0.04) / max(256, features) ** 0.5,
+        "batch_size": min(64 if rows < 1000 else 128 if rows < 10_000 else 256, rows),
         "beta_2": 0.95,
         "schedule": "coslog4",
         "max_iter": int(np.clip(1_500_000 // rows, 10, 100)),  # a large table learns as much in fewer passes
-        "normalize": "standard",
-        "early_stopping": rows >= 2000 and rows // 10 >= classes,
-        "validation_fraction": 0.1,
+        "normalize": None if prepared else "standard",
         "n_iter_no_change": np.inf,
         "dtype": np.float32,
     }
     if task == "regression":
-        return {**arguments, "scale_target": True}
-    return {**arguments, "label_smoothing": 0.1}
+        shared |= {"scale_target": True, "clip_target": True}
+    # Their learning rate is for weights in units of 1/√fan-in: many inputs want smaller steps.
+    return {
+        "deep": {
+            "hidden_layer_sizes": (128, 128, 128),
+            "alpha": 0.1,
+            "dropout": 0.05,
+            "learning_rate_init": 0.04 / max(256, features) ** 0.5,
+            **shared,
+        },
+    }

@@ -130,7 +130,7 @@ class Columns(TransformerMixin, BaseEstimator):
         return text.map(lambda word: same.get(word, word)).astype(object) if same else text
 
     def _unlike(self, role: str, values: "pd.Series[Any]") -> Unlike:
-        name, form = str(values.name), (self.formats or {}).get(str(values.name), "")
+        name = str(values.name)
         found = Unlike(name, role, len(values), int(without_blanks(values).notna().sum()))
         if not found.given:
             return found
@@ -140,11 +140,11 @@ class Columns(TransformerMixin, BaseEstimator):
             given = int(unread.sum()) + int(pd.notna(read).sum())  # marks of missing values are none
             found = replace(found, given=given, unreadable=int(unread.sum()), words=words)
             if role == "date":
-                found = replace(found, swapped=dates.swapped(values, form))
+                found = replace(found, remarks=tuple(dates.unlike(values, (self.formats or {}).get(name, ""))))
             if role != "boolean" and name in getattr(self, "ranges_", {}):
-                floats, (low, high) = _floats(read), self.ranges_[name]
-                low, high = low - CLOSE * (high - low), high + CLOSE * (high - low)
-                found = replace(found, below=int((floats < low).sum()), above=int((floats > high).sum()))
+                floats, (low, high) = _floats(read), _around(*self.ranges_[name])
+                with np.errstate(invalid="ignore"):
+                    found = replace(found, below=int((floats < low).sum()), above=int((floats > high).sum()))
         elif role == "category" and name in getattr(self, "levels_", {}):
             text = self._typed(values, role)
             new = text[(text != "") & ~text.isin(self.levels_[name])]
@@ -155,6 +155,12 @@ class Columns(TransformerMixin, BaseEstimator):
 def _floats(read: Any) -> Array:
     """Numbers as they are, dates as seconds since 1970."""
     return seconds(read) if isinstance(read, pd.Series) and read.dtype.kind == "M" else np.asarray(read, float)
+
+
+def _around(low: float, high: float) -> tuple[float, float]:
+    """A range with a margin; where no number was below zero, the first that is is worth a word."""
+    margin = CLOSE * (high - low)
+    return (max(low - margin, 0.0) if low >= 0 else low - margin), high + margin
 
 
 def _words(values: "pd.Series[Any]") -> "pd.Series[Any]":

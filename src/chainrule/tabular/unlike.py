@@ -13,8 +13,8 @@ class Unlike:
     """One column of a table beside that of the training. Those of two parts of a table add up to that of both.
 
     rows: how many there are. given: of them, how many have a value. unreadable: of these, how many cannot be read as
-    the role of the column. below, above: numbers out of the range. unseen: categories that were not there. words: some
-    of the values that are unreadable or unseen. swapped: what to say where day and month have changed places.
+    the role of the column. below, above: numbers and dates out of the range. unseen: categories that were not there.
+    words: some of the values that are unreadable or unseen. remarks: what else there is to say.
     """
 
     column: str
@@ -26,13 +26,14 @@ class Unlike:
     above: int = 0
     unseen: int = 0
     words: tuple[str, ...] = ()
-    swapped: str = ""
+    remarks: tuple[str, ...] = ()
 
     def __add__(self, other: "Unlike") -> "Unlike":
         counts = ("rows", "given", "unreadable", "below", "above", "unseen")
         words = tuple(dict.fromkeys([*self.words, *other.words]))[: SHOWN + 1]
         sums = {name: getattr(self, name) + getattr(other, name) for name in counts}
-        return Unlike(self.column, self.role, **sums, words=words, swapped=self.swapped or other.swapped)
+        remarks = tuple(dict.fromkeys([*self.remarks, *other.remarks]))
+        return Unlike(self.column, self.role, **sums, words=words, remarks=remarks)
 
     @property
     def rows_unlike(self) -> int:
@@ -61,10 +62,9 @@ class Unlike:
         if self.unreadable:
             what = WANTED[self.role][1]
             found.append(f"{self.unreadable:,} of {self.rows:,} not {what} ({self._words(quoted=True)})")
-        if self.swapped:
-            found.append(self.swapped)
-        before, after = ("before", "after") if self.role == "date" else ("below", "above")
-        for count, where in ((self.below, before), (self.above, after)):
+        found += self.remarks
+        below, above = ("before", "after") if self.role == "date" else ("below", "above")
+        for count, where in ((self.below, below), (self.above, above)):
             if count:
                 found.append(f"{where} the training range in {count:,} row{'' if count == 1 else 's'}")
         if self.unseen:
