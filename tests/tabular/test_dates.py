@@ -438,6 +438,20 @@ def test_the_order_of_the_rows_changes_nothing(times, form, random):
         np.testing.assert_array_equal(parse(cells, one.format), one.dates)
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2068, 12, 31)), min_size=1, max_size=30),
+    st.sampled_from(FORMS),
+)
+def test_what_was_written_in_a_form_is_read_in_it(times, form):
+    cells = pd.Series([time.strftime(form) for time in times])
+    expected = pd.to_datetime(cells, format=form).dt.tz_localize(None)
+    np.testing.assert_array_equal(parse(cells, form), expected)
+    dates = recognize(cells)
+    if dates is not None and not dates.ambiguous and "%y" not in form:
+        np.testing.assert_array_equal(dates.dates, expected)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.text(max_size=100), st.from_regex(r"[0-9]{1,4}[-/. :0-9a-zA-Z]{1,30}")), max_size=20))
 def test_no_text_raises(cells):
