@@ -398,7 +398,7 @@ def test_notes_say_what_is_unlike_the_training():
         "as it was": (TIMES.dt.strftime("%d.%m.%Y"), []),
         "as well": (TIMES.dt.strftime("%Y-%m-%d"), []),
         "swapped": (TIMES.dt.strftime("%m/%d/%Y"), ["read as month/day/year, in training it was day.month.year"]),
-        "new": (["12.01.2018", "22.08.2025", "23.08.2025", "31.12.9999"], ["before the training range in 1 row"]),
+        "new": (["12.01.2018", "23.08.2022", "23.08.2025", "31.12.9999"], ["before the training range in 1 row"]),
         "unread": (["13.01.2019", "see file", "12.2019"], ["1 of 3 not dates ('see file')"]),
     }.values():
         said = said + ["after the training range in 2 rows"] * ("31.12.9999" in [*cells])
