@@ -158,8 +158,11 @@ class Result:
     def closing(self) -> list[str]:
         """How the training went."""
         networks = self.fitted.model.networks_
-        epochs = screen.counted(networks[0].n_iter_, "epoch")
-        what = epochs if len(networks) == 1 else f"{len(networks)} networks, {epochs} each,"
+        epochs = [network.n_iter_ for network in networks]
+        each = screen.counted(max(epochs), "epoch")
+        if min(epochs) < max(epochs):  # each ends when it has learned enough
+            each = f"{min(epochs)} to {each}"
+        what = each if len(networks) == 1 else f"{len(networks)} networks, {each} each,"
         race = self.race
         raced = f" after a race of {len(race)} candidates" if len(race) > 1 else ""
         return [f"Trained {what} in {self.fitted.seconds:.1f} s{raced}."]
