@@ -64,14 +64,20 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         return np.array([*names, *bins], object)
 
     def _knots(self, x: Array) -> Array:
-        levels = np.unique(x)
+        levels = _apart(np.unique(x))
         if len(levels) <= 2:
             return np.empty(0)
         if len(levels) <= self.bins + 1:
             return levels
         shares = np.linspace(0, 1, self.bins + 1)
-        knots = np.unique(np.quantile(x, shares, method="inverted_cdf"))
+        knots = _apart(np.unique(np.quantile(x, shares, method="inverted_cdf")))
         return knots if len(knots) > self.bins / 2 else np.quantile(levels, shares, method="inverted_cdf")
 
     def _widths(self) -> list[int]:
         return [max(0, len(knots) - 1) for knots in self.knots_]
+
+
+def _apart(levels: Array) -> Array:
+    """Ascending values without those that another rounding could take for the one before."""
+    close: Array = np.diff(levels, prepend=-np.inf) <= 1e-9 * np.ptp(levels)
+    return levels[~close]
