@@ -172,3 +172,10 @@ def test_whole_numbers_with_a_hill_may_be_amounts():
 def test_a_mark_as_a_number_is_remarked_on():
     found = plan(np.where(np.arange(M) % 10, X * 5 + 20, -999))
     assert found.remarks[0].startswith("y: -999 in 30 rows is far from all other numbers")
+
+
+def test_classes_of_which_some_are_rare_are_no_counts():
+    # As many as there are in the data of the space shuttle.
+    y = np.repeat(np.arange(1, 11), [3900, 4, 15, 770, 280, 1, 1, 40, 90, 8])
+    found = make_plan(Table("t", pd.DataFrame({"x": r.normal(size=len(y))}), y, "class"))
+    assert (found.task, found.rare, found.remarks) == ("classes", {6: 1, 7: 1}, ())
