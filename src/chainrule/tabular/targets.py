@@ -126,7 +126,7 @@ class _Judge:
             raise TableError(f"the target {self.name!r} is {good[0]:g} in every row: there is nothing to learn")
         if self.numerals is not None:
             if form:
-                how = ", ".join(filter(None, (self.numerals.format.unit, numerals.described(self.numerals.format))))
+                how = ", ".join(filter(None, (self.numerals.format.shown, numerals.described(self.numerals.format))))
                 self.remarks.append(f"{self.name}: read as {good.min():.10g} to {good.max():.10g} ({how})")
             if self.numerals.ambiguous:
                 self.remarks.append(
@@ -168,6 +168,12 @@ class _Judge:
                 f"at least two classes with {FEWEST} rows each are needed"
             )
         rare = {label: count for label, count in rows.items() if count < FEWEST}
+        for label, count in classes.items():
+            if isinstance(label, str) and is_mark(label) and any(map(str.isalnum, label)):
+                self.remarks.append(
+                    f"{self.name}: {label} in {count:,} rows is a class like the others; if it stands for a missing "
+                    "value, leave these cells empty"
+                )
         self._remark_on_numbers(rows)
         return Target(known, classes, rare, "", merged, tuple(self.remarks))
 
