@@ -87,10 +87,6 @@ def understood(console: Printer, plan: "Plan", name: str) -> None:
         columns(console, [asdict(column) for column in plan.columns])
     if plan.classes is not None:
         classes(console, list(plan.classes.items()))
-    for remark in plan.remarks[:MANY]:
-        console.print(remark)
-    if len(plan.remarks) > MANY:
-        console.print(f"… and {len(plan.remarks) - MANY:,} more remarks like these")
 
 
 def columns(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
