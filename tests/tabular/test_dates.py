@@ -398,7 +398,7 @@ def test_notes_say_what_is_unlike_the_training():
         "as it was": (TIMES.dt.strftime("%d.%m.%Y"), []),
         "as well": (TIMES.dt.strftime("%Y-%m-%d"), []),
         "swapped": (TIMES.dt.strftime("%m/%d/%Y"), ["read as month/day/year, in training it was day.month.year"]),
-        "new": (["12.01.2018", "22.08.2025", "23.08.2025", "31.12.9999"], ["before the training range in 1 row"]),
+        "new": (["12.01.2018", "23.08.2022", "23.08.2025", "31.12.9999"], ["before the training range in 1 row"]),
         "unread": (["13.01.2019", "see file", "12.2019"], ["1 of 3 not dates ('see file')"]),
     }.values():
         said = said + ["after the training range in 2 rows"] * ("31.12.9999" in [*cells])
@@ -436,6 +436,20 @@ def test_the_order_of_the_rows_changes_nothing(times, form, random):
     if one is not None:
         np.testing.assert_array_equal(one.dates.iloc[order], other.dates)
         np.testing.assert_array_equal(parse(cells, one.format), one.dates)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2068, 12, 31)), min_size=1, max_size=30),
+    st.sampled_from(FORMS),
+)
+def test_what_was_written_in_a_form_is_read_in_it(times, form):
+    cells = pd.Series([time.strftime(form) for time in times])
+    expected = pd.to_datetime(cells, format=form).dt.tz_localize(None)
+    np.testing.assert_array_equal(parse(cells, form), expected)
+    dates = recognize(cells)
+    if dates is not None and not dates.ambiguous and "%y" not in form:
+        np.testing.assert_array_equal(dates.dates, expected)
 
 
 @settings(max_examples=60, deadline=None)

@@ -59,7 +59,8 @@ def fit(
             code = stop.code if isinstance(stop, Stopped) else 130
             raise _stopped(run, stages, code, getattr(stop, "saved", None)) from None
         except (DivergenceError, DivergenceWarning) as error:
-            rate = f" (it was {error.learning_rate:g})" if error.learning_rate is not None else ""
+            used = run.estimator.get("learning_rate_init", error.learning_rate)
+            rate = "" if used is None else f" (it was {used:g})"
             raise CommandError(
                 f"in epoch {error.epoch + 1} the cost is no longer a finite number: lower --learning-rate{rate}"
             ) from None

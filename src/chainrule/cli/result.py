@@ -15,7 +15,6 @@ from chainrule.cli.fitting import Fitted
 from chainrule.cli.judging import LEVEL, TREES, Judgment, no_better, together
 from chainrule.cli.rows import Material
 from chainrule.tabular.findings import Finding
-from chainrule.tabular.scores import rarer
 from chainrule.text import as_json
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ class Result:
                     "weight": testing.weight,
                     "refit": self.run.refit,
                     "threshold": threshold,
-                    "positive": rarer(plan.classes) if plan.classes and len(plan.classes) == 2 else None,
+                    "positive": getattr(self.fitted.model, "positive_", None),
                     "confusion": confusion,
                     "coverage": self.coverage,
                     "importances": None if self.importances is None else asdict(self.importances),
@@ -159,15 +158,23 @@ class Result:
     def closing(self) -> list[str]:
         """How the training went."""
         networks = self.fitted.model.networks_
-        epochs = screen.counted(networks[0].n_iter_, "epoch")
-        what = epochs if len(networks) == 1 else f"{len(networks)} networks, {epochs} each,"
+        epochs = [network.n_iter_ for network in networks]
+        each = screen.counted(max(epochs), "epoch")
+        if min(epochs) < max(epochs):  # each ends when it has learned enough
+            each = f"{min(epochs)} to {each}"
+        what = each if len(networks) == 1 else f"{len(networks)} networks, {each} each,"
         race = self.race
         raced = f" after a race of {len(race)} candidates" if len(race) > 1 else ""
         return [f"Trained {what} in {self.fitted.seconds:.1f} s{raced}."]
 
     def verdict(self) -> list[str]:
         """What the scores do not say of themselves: how sure the answers are, and whether the training was worth it."""
-        lines = []
+        lines, model = [], self.judged
+        if getattr(model, "threshold_", None) is not None:
+            plan = self.material.plan
+            lines.append(
+                f"{plan.target} = {model.positive_} is predicted from a probability of {model.threshold_:.4g} on."
+            )
         if (held := self.coverage) is not None:
             lines.append(
                 f"Its intervals for {held['promised']:.0%} hold {held['found']:.1%} of the test rows, "

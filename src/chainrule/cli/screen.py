@@ -304,19 +304,20 @@ class Stages:
             self._bar.start()
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
-        """One more epoch, or the end of all."""
+        """One more epoch, or the end of all, which may come before the last."""
         costs = estimator.history_["cost"]
-        if context.task_name != "epoch" or not costs:  # none: it was interrupted in the first epoch
+        if not costs:  # it was interrupted in the first epoch
             return
         done, last, state = len(costs), estimator.max_iter, f"cost {costs[-1]:.4f}"
+        ended = context.task_name != "epoch"
         if "validation_metric" in estimator.history_:
             validation = estimator.history_["validation_metric"][-1]
             state += f"  validation {metric(hasattr(estimator, 'classes_'))} {validation:.4f}"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, state=state)
-        elif done == last or (self._final and not self._shown and done % max(1, last // 5) == 0):
+        elif ended or (self._final and not self._shown and done < last and done % max(1, last // 5) == 0):
             self.console.print(f"{self.stage}: epoch {done}/{last}  {state}".removeprefix(": "))
-        self._shown |= self._final and done == last
+        self._shown |= self._final and ended
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Leave the bar as it is."""

@@ -304,7 +304,7 @@ def _told(
     said = [_span(made[~np.isnat(made)], main)]
     if any("%z" in form for form in forms):
         said[0] += " in UTC"
-    if main and not main.startswith("%Y-%m"):
+    if main and not ambiguous and not main.startswith("%Y-%m"):
         others = f" and in {len(forms) - 1} other form{'s' * (len(forms) > 2)}" if len(forms) > 1 else ""
         said.append(f"read as {_spelled(main)}{others}")
     if ambiguous:
