@@ -16,6 +16,7 @@ from chainrule.cli.output import after, console, print_json
 from chainrule.cli.result import Result, warning
 from chainrule.cli.rows import Material, Part
 from chainrule.files import model as modelfile
+from chainrule.tabular import checkpoints
 from chainrule.tabular.importance import Importances, permutation_importance
 
 WIDEST = 500  # columns of which it is told which matter
@@ -41,7 +42,8 @@ def _once(run: Run, material: Material) -> Result:
     result = Result(run, material, material.findings, fitted, len(part.train.y))
     modelfile.save(fitted.model, run.out, result.about())
     if run.checkpoint is not None:  # the model is on the disk
-        Path(os.path.realpath(run.checkpoint)).unlink(missing_ok=True)
+        for file in checkpoints.files(os.path.realpath(run.checkpoint)):
+            file.unlink(missing_ok=True)
     return result
 
 

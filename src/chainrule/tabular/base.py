@@ -111,6 +111,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             if plan.classes is not None and len(unknown := np.setdiff1d(target_val, target)):
                 raise ValueError(f"y_val: got {first_few(unknown, 3, quoted=True)}, which is not among the labels of y")
         kept = Checkpoint.of(checkpoint, checkpoint_every, resume)
+        if kept is not None and self.random_state is None:
+            raise ValueError("random_state: got None; a fit that can go on needs a number, such as random_state=0")
         settings = None if kept is None else {"checkpoint": kept}
         self.fit_plan(plan, rows, target, sample_weight, validation=validation, checkpoint=settings)
         if not named:
