@@ -16,7 +16,7 @@ from chainrule.text import first_few
 
 if TYPE_CHECKING:
     from chainrule.tabular import Plan
-    from chainrule.tabular.scores import ClassRow, Score
+    from chainrule.tabular.scores import ClassRow
 
 MANY = 20  # columns, from which they are shown by role
 LEAST = 0.01  # of what matters most: what matters less is not shown
@@ -154,8 +154,9 @@ def scores(
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """From one number to another, in one word."""
-    return f"{_short(low)}–{_short(high)}"
+    """From one number to another, in one word unless one is below zero."""
+    to = " to " if low is not None and low < 0 else "–"
+    return f"{_short(low)}{to}{_short(high)}"
 
 
 def _short(value: float | None) -> str:
@@ -194,15 +195,6 @@ def importances(console: Printer, given: Any, most: int = 5) -> None:
     if shown:
         rows = [(each.column, number(each.increase), interval(each.low, each.high)) for each in shown]
         console.print(table(("matters most", f"{given.loss} without it +", "95 % interval"), rows, right=(1, 2)))
-
-
-def scored(console: Printer, given: "Mapping[str, Score]", title: str) -> None:
-    """One line for each score, with its 95 % interval."""
-    shown = table(("", "", "95 % interval"), right=(1,))
-    console.print(title, style="bold")
-    for name, score in given.items():
-        shown.add_row(name, number(score.value), interval(score.low, score.high))
-    console.print(shown)
 
 
 def by_class(console: Printer, given: "Sequence[ClassRow]") -> None:
