@@ -30,7 +30,7 @@ def save(model: Any, path: Path | str) -> None:
 
 def bytes_of_models(folder: Path) -> dict[str, bytes]:
     """The bytes of models of the table of people: of its classes, of its numbers; and of two of 0.1.0."""
-    options: dict[str, Any] = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
+    options: dict[str, Any] = {"hidden_layer_sizes": (8,), "max_iter": 8, "learning_rate_init": 0.02, "random_state": 0}
     X = people().drop(columns=["buys", "spends"])
     save(TabularClassifier(**options).fit(X, people().buys), folder / "classes")
     save(TabularRegressor(**options).fit(X, people().spends), folder / "numbers")

@@ -209,7 +209,7 @@ def _show_importances(
         (
             each.column,
             screen.number(each.increase),
-            f"{screen.number(each.low)} to {screen.number(each.high)}",
+            screen.interval(each.low, each.high),
             _ends(curves[each.column]) if each.column in curves else "",
         )
         for each in found.columns[: screen.MANY]
@@ -220,6 +220,11 @@ def _show_importances(
         f"Importance: how much the {found.loss}, {screen.number(found.base)}, grows without what the column says. "
         "The curve of one: --column NAME"
     )
+    if name == trained.about["data"] and trained.about["rows"]["test"]:
+        say.print(
+            f"The model has learned from {trained.about['rows']['train']:,} rows of {name}: what it only remembers of "
+            "them looks important, too. On rows it had not seen: chainrule inspect"
+        )
 
 
 def _ends(found: "Effect") -> str:

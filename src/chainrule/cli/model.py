@@ -4,13 +4,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from chainrule.cli.common import CommandError
-from chainrule.text import one_line
+from chainrule.text import as_json, one_line
 
 if TYPE_CHECKING:
     from chainrule._types import Array
@@ -103,8 +103,11 @@ class Trained:
         about = header["about"]
         if header["kind"] == modelfile.CHECKPOINT:
             raise CommandError(f"{path}: is the checkpoint of a training; end it with chainrule train … --resume")
-        networks = [model[-1]] if header["kind"] == "Pipeline" else getattr(model, "networks_", None)
-        if not (networks and all(hasattr(each, "network_") for each in networks) and is_about(about)):
+        networks: list[Any] = [model[-1]] if header["kind"] == "Pipeline" else getattr(model, "networks_", [])
+        fitted = bool(networks) and all(hasattr(each, "network_") for each in networks)
+        if fitted and about == {} and header["kind"] in modelfile.TABULAR:
+            about = _about(model)  # saved in Python
+        if not (fitted and is_about(about)):
             raise CommandError(f"{path}: was not saved by chainrule train; load it in Python with chainrule.load")
         if header["kind"] == "Pipeline":  # of before there were estimators of tables
             model = from_pipeline(model, about)
@@ -326,6 +329,24 @@ def cells(one: "Table") -> dict[str, Any]:
 
 def _some(part: Any, rows: slice) -> Any:
     return None if part is None else part.iloc[rows] if hasattr(part, "iloc") else part[rows]
+
+
+def _about(model: "TabularClassifier | TabularRegressor") -> Any:
+    """What `train` would have written about a model that was made in Python."""
+    plan = model.plan_
+    return as_json(
+        {
+            "data": "",
+            "task": plan.task,
+            "target": plan.target,
+            "rows": {"train": plan.rows, "test": 0},
+            "columns": [asdict(column) for column in plan.columns],
+            "classes": None if plan.classes is None else list(plan.classes.items()),
+            "features": plan.features or len(plan.used),
+            "image_shape": plan.image_shape,
+            "test": {},
+        }
+    )
 
 
 @contextmanager

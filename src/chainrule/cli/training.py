@@ -96,8 +96,8 @@ def _introduce(run: Run, material: Material, train: int, test: int) -> None:
         say.print(f"Rows: {train:,} to train on, {test:,} to test on{where}")
     if material.unseen:
         say.print(f"Left out: {screen.counted(material.unseen)} of {testing.file} of classes that {run.data} has not")
-    for remark in material.plan.remarks:
-        say.print(f"Note: {remark}")
+    for note in material.notes:
+        say.print(f"{testing.file}: {note}")
     for finding in material.findings:
         say.print(f"Warning: {warning(finding, material.plan.target)}")
 

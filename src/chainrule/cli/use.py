@@ -18,6 +18,7 @@ from chainrule.text import did_you_mean, first_few
 if TYPE_CHECKING:
     from chainrule._types import Array
     from chainrule.readers import Table
+    from chainrule.tabular.importance import Importances
     from chainrule.tabular.scores import Score
 
 LEVEL = 0.9  # of the intervals that are tried
@@ -72,7 +73,9 @@ def evaluate(
         print_json(stated | more)
         return
     say = console()
-    screen.scored(say, scores, f"{model} on {screen.counted(len(y))} of {table.name}")
+    values = {"this model": {name: score.value for name, score in scores.items()}}
+    intervals = {name: [score.low, score.high] for name, score in scores.items()}
+    screen.scores(say, values, f"{model} on {screen.counted(len(y))} of {table.name}", intervals)
     if coverage is not None:
         say.print(
             f"Of its {LEVEL:.0%} intervals, {coverage['found']:.0%} hold the true number; "
@@ -159,27 +162,25 @@ def _show(say: Console, model: str, header: dict[str, Any]) -> None:
     versions = ", ".join(f"{name} {header[name]}" for name in ("chainrule", "numpy", "scikit-learn"))
     say.print(f"{model}: {header['kind']}, written with {versions}")
     if ours:
-        rows = about["rows"]
-        say.print(
-            f"Trained on {screen.counted(rows['train'])} of {about['data']}, tested on {rows['test']:,}; "
-            f"seed {about.get('seed')}"
-        )
-        say.print(f"Predicts {about['target']} ({about['task']})")
-        if about["classes"]:
-            screen.classes(say, about["classes"])
-        if about["image_shape"]:
-            say.print("From images of {} × {} pixels, channels: {}".format(*about["image_shape"]))
-        if about["columns"]:
-            screen.columns(say, about["columns"])
+        _show_training(say, about)
     else:
-        for what in ("columns", "classes"):
-            if header.get(what):
-                say.print(f"{what.capitalize()}: {first_few(header[what])}")
+        if "target" in header:
+            say.print(f"Predicts {header['target']} ({header['task']})")
+        if header.get("classes"):
+            say.print(f"Classes: {first_few(header['classes'])}")
+        if header.get("columns"):
+            if "target" in header:
+                screen.columns(say, header["columns"])
+            else:
+                say.print(f"Columns: {first_few(header['columns'])}")
         if about:
             say.print(f"About: {json.dumps(about, ensure_ascii=False)}")
+    screen.race(say, header.get("leaderboard") or [])
     if header.get("preprocessing"):
         screen.preprocessing(say, header["preprocessing"])
     if "layers" in header:
+        if header.get("networks", 1) > 1:
+            say.print(f"{header['networks']} networks, whose mean is the answer; the first:")
         screen.layers(say, header)
         inputs = header["normalize"] or "as they are"
         say.print(f"Loss {header['loss']}, inputs {inputs}, {header['dtype']}")
@@ -190,5 +191,41 @@ def _show(say: Console, model: str, header: dict[str, Any]) -> None:
         say.print(f"Trained {screen.counted(training['epochs'], 'epoch')}{seed}")
     if are_curves(training.get("history")):
         screen.history(say, training["history"], compared_by, training["epochs"])
-    if ours and about["test"]:
-        screen.scores(say, about["test"], "Test on rows the network had not seen")
+
+
+def _show_training(say: Console, about: dict[str, Any]) -> None:
+    """What `train` has written about a model: what it was made from, how good it is, and what matters to it."""
+    rows = about["rows"]
+    say.print(
+        f"Trained on {screen.counted(rows['train'])} of {about['data']}, tested on {rows['test']:,}; "
+        f"seed {about.get('seed')}"
+    )
+    say.print(f"Predicts {about['target']} ({about['task']})")
+    if about["classes"]:
+        screen.classes(say, about["classes"])
+    if about["image_shape"]:
+        say.print("From images of {} × {} pixels, channels: {}".format(*about["image_shape"]))
+    if about["columns"]:
+        screen.columns(say, about["columns"])
+    for line in about.get("remarks") or ():
+        say.print(line)
+    for finding in about.get("warnings") or ():
+        say.print(f"Warning: {finding['text']}")
+    if about["test"]:
+        how = f", {about['split']}" if about.get("split") not in (None, "by chance") else ""
+        if about.get("deviations"):
+            screen.folds(say, about["test"], about["deviations"], f"Test on all rows{how}: mean ± standard deviation")
+        else:
+            title = f"Test on rows the network had not seen{how}"
+            screen.scores(say, about["test"], title, about.get("intervals"))
+    if about.get("threshold") is not None:
+        say.print(f"{about['positive']} is predicted from a probability of {about['threshold']:.4g} on")
+    if about.get("importances"):
+        screen.importances(say, _importances(about["importances"]))
+
+
+def _importances(stated: dict[str, Any]) -> "Importances":
+    """What JSON says of importances, as they were."""
+    from chainrule.tabular.importance import Importance, Importances
+
+    return Importances(**stated | {"columns": tuple(Importance(**each) for each in stated["columns"])})
