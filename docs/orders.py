@@ -15,7 +15,8 @@ weight = worth / 60 * r.lognormal(0, 0.2, M)
 rating = r.integers(1, 6, M)
 ordered = pd.Timestamp("2024-01-01") + pd.to_timedelta(r.integers(0, 366, M), unit="D")
 country = r.choice(["DE", "FR", "IT", "AT"], M, p=[0.5, 0.25, 0.15, 0.1])
-odds = -3.0 + 0.1 * discount + 4.0 * (item == "shoes") - 1.8 * (rating - 3) + 2.0 * (ordered.month == 12)
+shoes = item == "shoes"
+odds = -3 + 6 * shoes * (discount >= 20) + 5 * ~shoes * (rating <= 2) + 5 * (country == "FR") * (price > 130)
 returned = r.random(M) < 1 / (1 + np.exp(-odds))
 
 orders = pd.DataFrame(

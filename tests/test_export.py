@@ -732,11 +732,11 @@ def test_onnx_and_predict_agree_on_the_raw_values(saved, table, ok):
 
 def test_export_of_the_network_alone(saved, ok):
     ok("export", saved, "network.onnx", "--network-only")
-    model = cr.load(saved)
-    prepared = model[:-1].transform(pd.read_csv("people.csv"))
+    model, table = cr.load(saved), pd.read_csv("people.csv")
+    prepared = model.preparation_.transform(table)
     label, probabilities = session("network.onnx").run(None, {"X": prepared.astype(np.float32)})
-    np.testing.assert_array_equal(label, model[-1].predict(prepared))
-    np.testing.assert_allclose(probabilities, model[-1].predict_proba(prepared), atol=1e-5)
+    np.testing.assert_array_equal(label, model.predict(table))
+    np.testing.assert_allclose(probabilities, model.predict_proba(table), atol=1e-5)
 
 
 def test_export_of_what_python_has_saved(ok):

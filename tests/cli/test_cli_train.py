@@ -102,6 +102,15 @@ def test_rows_of_unknown_classes_are_said(ok, table):
     assert "Left out: 10 rows of test.csv of classes that t.csv has not" in out
 
 
+def test_what_a_file_to_test_on_has_that_the_other_has_not_is_said(ok, run, table):
+    table[:30].assign(a=["abc"] * 3 + [0.5] * 27).to_csv("test.csv", index=False)
+    words = " ".join(ok("train", "t.csv", "--target", "sick", "--test-file", "test.csv", *QUICK).split())
+    assert "test.csv: a: 3 of 30 not numbers" in words
+    table[:30].assign(a="abc").to_csv("test.csv", index=False)
+    code, _, err = run("train", "t.csv", "--target", "sick", "--test-file", "test.csv", *QUICK)
+    assert (code, err.startswith("error: --test-file test.csv: "), err.count("\n")) == (2, True, 1)
+
+
 def test_groups_stay_on_one_side_and_their_column_is_no_input(told):
     result = told("--group", "patient")
     assert result["rows"]["test"] % 4 == 0

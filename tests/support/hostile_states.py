@@ -218,6 +218,7 @@ OBJECT_STATES = {
     "roles that are numbers": changed(Columns({"d": 1}).fit(DAYS)),
     "a category that is a list": changed(Columns({"d": "category"}).fit(DAYS), levels_={"d": [["a"] * 1000]}),
     "a spelling that is a number": changed(Columns({"d": "category"}).fit(DAYS), spellings_={"d": {"a": 1}}),
+    "a stray word that is a number": changed(Columns({"d": "number"}).fit(DAYS), strays_={"d": [1.5]}),
     "a range of texts": changed(Columns({"d": "category"}).fit(DAYS), ranges_={"d": ("a", "b")}),
     "parts of dates of another column": dates(parts_=[["days"], ["year"]]),
     "parts of dates that are numbers": dates(parts_=[[1]]),

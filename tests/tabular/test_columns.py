@@ -103,6 +103,13 @@ def test_what_is_unlike_the_training_is_said():
     assert notes(sentinel, 99999, 50) == notes(sentinel, "99999", "50") == []
 
 
+def test_words_that_were_missing_in_training_are_no_news():
+    columns = fitted([f"{v:.1f}" if i % 9 else "Varies with device" for i, v in enumerate(NUMBERS)])
+    assert notes(columns, "5", "Varies with device", "<0.5") == []
+    assert pd.isna(read(columns, "Varies with device")).all()
+    assert notes(columns, "5", "varied") == ["c: 1 of 2 not numbers ('varied')"]
+
+
 def test_another_spelling_of_a_category_is_that_category():
     columns = fitted(["male", "Male", "female", "male"] * 30)
     assert read(columns, "MALE", "Male", "male ", "Female", "other") == ["male", "male", "male", "female", "other"]

@@ -45,7 +45,8 @@ def recognized(*texts, decimal=""):
         (("$1.2M", "$300K", "$2 billion"), (1.2e6, 3e5, 2e9), ".$"),
         (("3 Mio €", "2M €", "5 k€"), (3e6, 2e6, 5e3), ".€"),
         (("1.5 million", "3 Crore", "2 Lakh"), (1.5e6, 3e7, 2e5), ""),
-        (("5m", "3k"), (5e6, 3e3), ""),
+        (("5m", "3k"), (5e6, 3e3), ".k"),
+        (("5b", "3m", "7"), (5e9, 3e6, 7), ".k"),
         (("5m", "3m"), (5, 3), ".m"),
         (("(1,200)", "3", "$(4.50)", "($5)"), (-1200, 3, -4.5, -5), ".$"),
         (("−5", "–5", "+3", "1.234,5-"), (-5, -5, 3, -1234.5), ","),
@@ -128,6 +129,8 @@ def test_what_a_column_leaves_open_is_decided_by_the_table_and_else_told():
         ([f"{i} Main St" for i in range(9)] + [f"{i} Oak Ave" for i in range(9)], False),
         ([f"{i} °C" for i in range(9)] + [f"{i} °F" for i in range(5)], True),
         (["1st", "2nd", "3rd"], False),
+        (["2/2", "2/2", "1/2", "2/2", "1/2"], False),
+        ([*map(str, range(100, 140)), "207b"], True),
         (["120/80", "130/85", "110/70"], False),
         (["<50", ">50_1"], False),
         (["<0", "0<=X<200", "no checking", ">=200"], False),
@@ -135,6 +138,12 @@ def test_what_a_column_leaves_open_is_decided_by_the_table_and_else_told():
 )
 def test_a_column_is_of_numbers_where_a_person_would_say_so(texts, convincing):
     assert recognized(*texts).convincing == convincing
+
+
+def test_a_letter_behind_a_number_is_no_billion():
+    found = recognized(*map(str, range(100, 140)), "207b", "207a")
+    assert np.isnan(found.values[-2:]).all()
+    assert found.others == {"207b": 1, "207a": 1}
 
 
 def test_marks_words_and_other_units_are_told_apart():

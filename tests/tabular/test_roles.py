@@ -156,6 +156,7 @@ def test_counters_are_left_out_and_years_and_measurements_are_not(name, values, 
         (np.where(np.arange(M) % 10, np.arange(M) % 27, 999), 999, True),
         (np.where(np.arange(M) % 10, X * 10 + 20, -200), -200, True),
         (np.where(np.arange(M) % 10, np.arange(M) % 97 * 10 + 600, -200), -200, False),
+        (np.where(np.arange(M) % 10, np.arange(M) % 27, 55300), 55300, False),  # a weight, say
     ],
 )
 def test_numbers_that_stand_for_missing_values_are_remarked_on(values, mark, sure):

@@ -102,6 +102,8 @@ def test_labels_are_classes_as_they_are_written(labels):
 def test_a_word_for_nothing_is_a_class_among_words(word):
     found = plan(["Apnea", "Insomnia", word] * 100)
     assert found.classes == {"Apnea": 100, "Insomnia": 100, word: 100}
+    (remark,) = found.remarks
+    assert remark.startswith(f"y: {word} in 100 rows is a class like the others; if it stands for a missing value")
 
 
 @pytest.mark.parametrize("mark", ["?", "--", "NaN", "<NA>", "#N/A", "null"])
@@ -172,3 +174,10 @@ def test_whole_numbers_with_a_hill_may_be_amounts():
 def test_a_mark_as_a_number_is_remarked_on():
     found = plan(np.where(np.arange(M) % 10, X * 5 + 20, -999))
     assert found.remarks[0].startswith("y: -999 in 30 rows is far from all other numbers")
+
+
+def test_classes_of_which_some_are_rare_are_no_counts():
+    # As many as there are in the data of the space shuttle.
+    y = np.repeat(np.arange(1, 11), [3900, 4, 15, 770, 280, 1, 1, 40, 90, 8])
+    found = make_plan(Table("t", pd.DataFrame({"x": r.normal(size=len(y))}), y, "class"))
+    assert (found.task, found.rare, found.remarks) == ("classes", {6: 1, 7: 1}, ())

@@ -31,8 +31,8 @@ def export(
         writable(out, kind="an ONNX file", is_ours=exporting.is_onnx)
         header, trained = modelfile.load_with_about(model)
         about = header.get("about")
-        if network_only and hasattr(trained, "steps"):
-            trained = trained[-1]
+        if network_only:
+            trained = exporting.network_alone(trained)
         with at_work(model):
             written = exporting.export_onnx(trained, out, about=about if is_about(about) else {})
     except ImportError as error:

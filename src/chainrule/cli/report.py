@@ -114,8 +114,6 @@ def write(file: Path, result: "Result", about: Mapping[str, Any]) -> None:
         _matters(page, result)
     page.heading("Data")
     screen.understood(page, plan, about["data"])
-    for line in about["remarks"]:
-        page.print(line)
     page.print(f"{screen.counted(about['rows']['train'])} to train on, {result.test_rows:,} to test on")
     if len(result.race) > 1:
         page.heading("Race")

@@ -143,6 +143,7 @@ class Result:
                     "confusion": confusion,
                     "coverage": self.coverage,
                     "importances": None if self.importances is None else asdict(self.importances),
+                    "notes": list(self.material.notes),
                     "warnings": [asdict(finding) for finding in self.findings],
                     "remarks": list(plan.remarks),
                     "race": self.race,
@@ -170,11 +171,10 @@ class Result:
     def verdict(self) -> list[str]:
         """What the scores do not say of themselves: how sure the answers are, and whether the training was worth it."""
         lines, model = [], self.judged
-        if getattr(model, "threshold_", None) is not None:
-            plan = self.material.plan
-            lines.append(
-                f"{plan.target} = {model.positive_} is predicted from a probability of {model.threshold_:.4g} on."
-            )
+        if (positive := getattr(model, "positive_", None)) is not None:
+            at = getattr(model, "threshold_", None)
+            since = "" if at is None else f", predicted from a probability of {at:.4g} on"
+            lines.append(f"Precision, recall, F1 and PR AUC are of {self.material.plan.target} = {positive}{since}.")
         if (held := self.coverage) is not None:
             lines.append(
                 f"Its intervals for {held['promised']:.0%} hold {held['found']:.1%} of the test rows, "

@@ -1,6 +1,6 @@
 """The rows of `train`: read, understood, and told apart into those to learn from and those to test on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +14,7 @@ from chainrule.cli.asked import Run, Testing
 from chainrule.cli.common import CommandError
 from chainrule.tabular import TableError, splits
 from chainrule.tabular.findings import Finding, findings
+from chainrule.tabular.transformers import Columns
 from chainrule.tabular.values import check_columns
 from chainrule.text import first_few
 
@@ -52,7 +53,7 @@ class Material:
 
     splits: indices of the rows to learn from and to test on, one for each fold. tested: the rows of a file of their
     own. how: how they were told apart, in words. keys: (m,) the group or the time of each row. unseen: rows of a test
-    file whose class is none of the model's.
+    file whose class is none of the model's. notes: what in that file is unlike the rows to learn from.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Material:
     keys: Any
     seed: int
     unseen: int = 0
+    notes: Sequence[str] = ()
 
     def part(self, k: int) -> Part:
         """The rows of one fold."""
@@ -115,7 +117,7 @@ def read(run: Run) -> Material:
     plan = _plan(run, table)
     rows = _rows(run.testing, plan, table)
     seed, testing = run.estimator["random_state"], run.testing
-    keys, tested, unseen = None, None, 0
+    keys, tested, unseen, notes = None, None, 0, list[str]()
     options = {"group": testing.group, "time": testing.time, "test-file": testing.file, "folds": testing.folds}
     with _of(next((f"--{name} {value}" for name, value in options.items() if value is not None), "--test")):
         if testing.group is not None:
@@ -124,11 +126,12 @@ def read(run: Run) -> Material:
             keys = splits.times_of(plan, rows.X, testing.time)
         if testing.file is not None:
             tested, unseen = _tested(run, plan)
+            notes = _unlike(plan, rows.X, tested.X)
             everything = np.arange(len(rows.y))
             found, how = [(everything, everything[:0])], f"the rows of {testing.file}"
         else:
             found, how = _split(testing, rows.y, keys, seed, plan.classes is not None)
-    return Material(table.name, plan, rows, found, tested, how, testing, keys, seed, unseen)
+    return Material(table.name, plan, rows, found, tested, how, testing, keys, seed, unseen, notes)
 
 
 @contextmanager
@@ -197,6 +200,16 @@ def _tested(run: Run, plan: "Plan") -> tuple[Rows, int]:
     if not len(rows.y):
         raise CommandError(f"--test-file {file}: no row has a {plan.target} that the model can know")
     return rows, int(pd.notna(table.y).sum()) - len(rows.y)
+
+
+def _unlike(plan: "Plan", X: Any, tested: Any) -> list[str]:
+    """What is in the rows to test on that was not in those to learn from. TableError where a column cannot be read."""
+    if not plan.columns:
+        return []
+    roles = {column.name: column.role for column in plan.used}
+    columns = Columns(roles, {column.name: column.format for column in plan.used if column.format}).fit(X)
+    columns.transform(tested)
+    return columns.notes(tested)
 
 
 def _split(testing: Testing, y: Any, keys: Any, seed: int, classes: bool) -> tuple[list["splits.Split"], str]:

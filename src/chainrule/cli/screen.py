@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chainrule.tabular.scores import ClassRow
 
 MANY = 20  # columns, from which they are shown by role
+LEAST = 0.01  # of what matters most: what matters less is not shown
 WORD = 20  # letters of a word that is not broken to make room
 MOST = 500  # lines, and columns, of a table; a model file of a stranger may have any number
 _ROLES = {
@@ -87,10 +88,6 @@ def understood(console: Printer, plan: "Plan", name: str) -> None:
         columns(console, [asdict(column) for column in plan.columns])
     if plan.classes is not None:
         classes(console, list(plan.classes.items()))
-    for remark in plan.remarks[:MANY]:
-        console.print(remark)
-    if len(plan.remarks) > MANY:
-        console.print(f"… and {len(plan.remarks) - MANY:,} more remarks like these")
 
 
 def columns(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
@@ -150,8 +147,10 @@ def scores(
         headers.insert(2, "95 % interval")
         for row in rows:
             row.insert(2, interval(*beside[row[0]]) if row[0] in beside else "")
+    shown = table(headers, rows, right=range(1, len(headers)))
+    shown.columns[0].no_wrap = True
     console.print(title, style="bold")
-    console.print(table(headers, rows, right=range(1, len(headers))))
+    console.print(shown)
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -191,7 +190,8 @@ def race(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
 
 def importances(console: Printer, given: Any, most: int = 5) -> None:
     """The columns that matter most: how much larger the loss is without what each says."""
-    shown = [] if given is None else [each for each in given.columns if each.low > 0][:most]
+    found = [] if given is None else [each for each in given.columns if each.low > 0]
+    shown = [each for each in found if each.increase >= LEAST * found[0].increase][:most]
     if shown:
         rows = [(each.column, number(each.increase), interval(each.low, each.high)) for each in shown]
         console.print(table(("matters most", f"{given.loss} without it +", "95 % interval"), rows, right=(1, 2)))

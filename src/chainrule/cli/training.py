@@ -16,6 +16,7 @@ from chainrule.cli.output import after, console, print_json
 from chainrule.cli.result import Result, warning
 from chainrule.cli.rows import Material, Part
 from chainrule.files import model as modelfile
+from chainrule.tabular import checkpoints
 from chainrule.tabular.importance import Importances, permutation_importance
 
 WIDEST = 500  # columns of which it is told which matter
@@ -41,7 +42,8 @@ def _once(run: Run, material: Material) -> Result:
     result = Result(run, material, material.findings, fitted, len(part.train.y))
     modelfile.save(fitted.model, run.out, result.about())
     if run.checkpoint is not None:  # the model is on the disk
-        Path(os.path.realpath(run.checkpoint)).unlink(missing_ok=True)
+        for file in checkpoints.files(os.path.realpath(run.checkpoint)):
+            file.unlink(missing_ok=True)
     return result
 
 
@@ -94,8 +96,8 @@ def _introduce(run: Run, material: Material, train: int, test: int) -> None:
         say.print(f"Rows: {train:,} to train on, {test:,} to test on{where}")
     if material.unseen:
         say.print(f"Left out: {screen.counted(material.unseen)} of {testing.file} of classes that {run.data} has not")
-    for remark in material.plan.remarks:
-        say.print(f"Note: {remark}")
+    for note in material.notes:
+        say.print(f"{testing.file}: {note}")
     for finding in material.findings:
         say.print(f"Warning: {warning(finding, material.plan.target)}")
 

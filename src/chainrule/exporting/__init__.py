@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from chainrule.files.atomic import replacing
 from chainrule.network import Network
 from chainrule.text import first_few
 
-__all__ = ["IR_VERSION", "OPSET", "ExportError", "Exported", "Port", "export_onnx", "is_onnx"]
+__all__ = ["IR_VERSION", "OPSET", "ExportError", "Exported", "Port", "export_onnx", "is_onnx", "network_alone"]
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,17 @@ def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, 
     several = networks[0]._label_binarizer.y_type_.startswith("multilabel")
     task = "labels" if several else "binary" if networks[0].n_outputs_ == 1 else "classes"
     return metadata | {"task": task, "classes": json.dumps(last.classes_.tolist(), ensure_ascii=False)}
+
+
+def network_alone(model: Any) -> Any:
+    """A model without the steps that prepare its inputs, which are then the numbers of the network."""
+    if hasattr(model, "steps"):
+        return model[-1]
+    if hasattr(model, "networks_"):
+        model = copy(model)
+        model.preparation_ = None
+        vars(model).pop("feature_names_in_", None)
+    return model
 
 
 def _samples(step: Any) -> bool:

@@ -116,7 +116,10 @@ def check_columns(made: Any, state: Mapping[str, Any]) -> None:
         spellings, levels, ranges = made.spellings_, made.levels_, made.ranges_
         require(all(type(known) is dict for known in (spellings, levels, ranges)), "what columns hold is no dict")
         require(all(_are_texts(same) for same in spellings.values()), "the spellings of categories are no texts")
-        fits = all(type(known) is list and all(isinstance(word, str) for word in known) for known in levels.values())
+        strays = state.get("strays_", {})
+        require(type(strays) is dict, "what columns hold is no dict")
+        lists = [*levels.values(), *strays.values()]
+        fits = all(type(words) is list and all(isinstance(word, str) for word in words) for words in lists)
         require(fits, "categories are no texts")
         fits = all(type(ends) is tuple and len(ends) == 2 and all(map(real, ends)) for ends in ranges.values())
         require(fits, "the ends of a range are no numbers")

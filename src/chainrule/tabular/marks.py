@@ -71,7 +71,7 @@ def sentinel(good: Array) -> tuple[float, int, bool] | None:
         values, counts = np.unique(rest, return_counts=True)
         if len(values) < 10 or (counts.max() >= rows and not nines):
             continue
-        return float(mark), rows, bool(gap >= 2 * span)
+        return float(mark), rows, bool(gap >= 2 * span and (nines or mark < 0))
     return None
 
 

@@ -38,6 +38,7 @@ _TIMES = {
     **dict.fromkeys(_words("mn mln mio mio. million millions"), 1e6), **dict.fromkeys(_words("crore crores"), 1e7),
     **dict.fromkeys(_words("bn billion billions mrd mrd."), 1e9), **dict.fromkeys(_words("tn trillion"), 1e12),
 }  # fmt: skip
+MULTIPLES = "k"  # the unit of a column with 19k and 1.2m, whose letters are no units
 _PERHAPS = {"m": 1e6, "b": 1e9, "B": 1e9, "t": 1e12, "T": 1e12}  # meters or millions, bytes or billions …
 _PREFIXES = {"": 1, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "c": 1e-2, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _PREFIXES["T"] = 1e12
@@ -60,7 +61,7 @@ _CURRENCY = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, re
 _NUMERAL = re.compile(
     rf"""'?(\()?[ ]?([-+])?[ ]?({_CURRENCY})?[ ]?([-+(])?[ ]?  # bracket, sign, currency, sign
     ([.,]?\d+(?:[.,' ]\d+)*)(?:\.-?)?([eE][-+]?\d+)?(-(?=$|[ )]))?\+?  # digits, exponent, sign
-    [ ]?((?:[^\W\d_]|[%‰°"'″′$€£¥₹₽₩₪₫฿₺₴₦₱])[^\d()|]{{0,18}}|(?:[kcm]?m|ft|in)[23]|/[ ]?\d{{1,3}})?[ ]?(\))?""",
+    [ ]?((?:[^\W\d_]|[%‰°"'″′$€£¥₹₽₩₪₫฿₺₴₦₱])[^\d()|]{{0,18}}|(?:[kcm]?m|ft|in)[23]|/[ ]?(?:5|10|20|100))?[ ]?(\))?""",
     re.VERBOSE,
 )
 _GROUPED = re.compile(r"(?!0)(?:\d{1,3}(?P<mark>[.,' ])\d{3}(?:(?P=mark)\d{3})*|\d{1,2}(?:,\d{2})+,\d{3})")
@@ -172,13 +173,13 @@ def _factor(cell: _Cell, unit: str) -> float:
     """How many of the unit of the column one of the cell's is; NaN where that cannot be told."""
     if cell.unit in ("", unit):
         return cell.times
-    if cell.unit in _PERHAPS and not _scaled(unit):
+    if cell.unit in _PERHAPS and (unit == MULTIPLES or unit in _CURRENCIES.values()):
         return _PERHAPS[cell.unit]
     ours, theirs = _scaled(unit), _scaled(cell.unit)
     if ours and theirs and ours[1] == theirs[1]:
         return cell.times * theirs[0] / ours[0]
     # Numbers that had no unit when the format was found: another writer may add what everybody knew.
-    return cell.times if not unit and is_unit(cell.unit) and cell.unit not in "%‰" else nan
+    return cell.times if unit in ("", MULTIPLES) and is_unit(cell.unit) and cell.unit not in "%‰" else nan
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,11 @@ class Format:
     decimal: str = "."
     unit: str = ""
     missing: tuple[float, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The unit for people."""
+        return "" if self.unit == MULTIPLES else self.unit
 
     @classmethod
     def of(cls, text: str) -> "Format":
@@ -331,16 +337,14 @@ def _unit(cells: list[_Cell | None], rows: list[int]) -> tuple[str, dict[str, in
             units[cell.unit] += n
     del units[""]
     letters = [unit for unit in units if unit in _PERHAPS]
-    if letters and (multiplied or len(letters) > 1):  # 19k and 1.2m are no meters
-        for letter in letters:
-            del units[letter]
+    are_multiples = letters and (multiplied or len(letters) > 1)  # 19k and 1.2m are no meters
+    for letter in letters if are_multiples else ():
+        del units[letter]
     for unit, count in units.most_common():
         if is_unit(unit) or count >= plain:
-            break
-    else:
-        unit = ""
-    del units[unit]
-    return unit, dict(units)
+            del units[unit]
+            return unit, dict(units)
+    return MULTIPLES if are_multiples else "", dict(units)
 
 
 def described(form: Format) -> str:

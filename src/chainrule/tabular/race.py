@@ -195,8 +195,7 @@ class _Learning:
         known = np.unique(self.y[train]) if not self.numbers else None
         judge = _Judge(known, y_val, held_weights)
         make: Any = MLPRegressor if self.numbers else MLPClassifier
-        size = arguments["batch_size"]
-        fixed = {"early_stopping": True, "tol": 0.0, "batch_size": size if size == "auto" else min(size, len(train))}
+        fixed = {"early_stopping": True, "tol": 0.0, "batch_size": _at_most(arguments["batch_size"], len(train))}
         network = make(random_state=self.seed + part, **{**arguments, **fixed})
         network.set_params(scoring=judge)
         limit = inf if self.time_limit is None else self.began + self.time_limit
@@ -239,7 +238,8 @@ class _Learning:
         some = np.random.default_rng(self.seed).permutation(m)[:PROBE]
         make: Any = MLPRegressor if self.numbers else MLPClassifier
         probe = make(
-            random_state=self.seed, **{**first[1], "max_iter": 2, "batch_size": min(len(some), first[1]["batch_size"])}
+            random_state=self.seed,
+            **{**first[1], "max_iter": 2, "batch_size": _at_most(first[1]["batch_size"], len(some))},
         )
         started = time.monotonic()
         probe.fit(self.X[some], self.y[some])
@@ -323,6 +323,11 @@ class _EndOfCycle:
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Nothing to clear."""
+
+
+def _at_most(batch_size: Any, rows: int) -> Any:
+    """A batch size that is not larger than the rows."""
+    return batch_size if batch_size == "auto" else min(batch_size, rows)
 
 
 def folds(y: Array, count: int, seed: int, classes: bool) -> Array:

@@ -1,7 +1,6 @@
 """What each column of a table is taken for: a number, a date, a category … and why."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -158,7 +157,7 @@ class _Judge:
         for unit, rows in written.units.items():
             told.append(f"{rows:,} in {unit}, taken as missing")
             self.remarks.append(
-                f"{self.name}: {rows:,} rows in {unit} cannot be compared with {form.unit}, and were taken as missing"
+                f"{self.name}: {rows:,} rows in {unit} cannot be compared with {form.shown}, and were taken as missing"
             )
         if written.open:
             mark, name = (".", "point") if form.decimal == "," else (",", "comma")
@@ -199,7 +198,7 @@ class _Judge:
                 f"{self.name}: {len(np.unique(good))} different whole numbers, used as amounts; if they are names of "
                 f"something, say --category {_quoted(self.name)}"
             )
-        unit = f" {form.unit}" if form.unit else ""
+        unit = f" {form.shown}" if form.shown else ""
         note = "; ".join([f"{good.min():.6g} to {good.max():.6g}{unit}", *told])
         return self.made("number", note, int(np.isnan(floats).sum()), str(form))
 
@@ -235,8 +234,6 @@ class _Judge:
 
     def _dates(self, asked: bool = False) -> Column | None:
         values = self.known
-        if pd.api.types.infer_dtype(values, skipna=True) == "string":
-            values = values.mask(values.map(lambda text: is_mark(text.strip())))
         found = dates.recognize(values, self.day_first, asked)
         if found is None:
             return None
@@ -249,11 +246,9 @@ class _Judge:
                 f"{self.name}: no date tells whether the day or the month comes first ({found.note}); "
                 "if it is the other way, say --dates day-first or month-first"
             )
-        marks = int(values.isna().sum())
         if isinstance(values.dtype, pd.DatetimeTZDtype):  # as they are written there, not in UTC
             note = f"{values.min():%Y-%m-%d} to {values.max():%Y-%m-%d}"
-        note = note if not marks else f"{note}; {taken(Counter(self.known[values.isna()].str.strip()))}"
-        return self.made("date", note, marks + found.unread, found.format)
+        return self.made("date", note, found.unread, found.format)
 
     def _words(self, counts: "pd.Series[int]") -> Column:
         rows = int(counts.sum())
@@ -280,12 +275,12 @@ class _Judge:
 
 def _could_be_codes(name: str, good: Array) -> bool:
     """Whether whole numbers may be names of departments or regions: by what they are called, or by their gaps."""
-    if len(good) < 50 or not (good[:1000] == np.round(good[:1000])).all() or good.min() < 0:
+    if len(good) < 50 or _TIME.search(name) or not (good[:1000] == np.round(good[:1000])).all() or good.min() < 0:
         return False
     values = np.unique(good)
     if not 5 <= len(values) <= min(1000, len(good) / 5) or not (values == np.round(values)).all():
         return False
-    irregular = values[0] >= 100 and len(f"{values[0]:.0f}") == len(f"{values[-1]:.0f}") and len(values) <= 60
+    irregular = values[0] >= 100 and len(f"{values[0]:.0f}") == len(f"{values[-1]:.0f}") and len(values) <= 20
     irregular = irregular and len(values) < 0.3 * (np.ptp(values) + 1) and len(np.unique(np.diff(values))) > 3
     return bool(_CODES.search(name) or (irregular and len(good) >= 20 * len(values)))
 

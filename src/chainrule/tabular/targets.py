@@ -109,8 +109,8 @@ class _Judge:
         whole = np.isfinite(different).all() and (different == np.round(different)).all()
         if not whole or len(different) > min(20, len(values) / 10):
             return False
-        # Names of classes are about as frequent as one another; counts have a tail.
-        return not (len(different) > 6 and counts.min() < FEWEST and np.median(np.diff(different)) == 1)
+        # Names of classes are as frequent as they happen to be; counts make a hill with a tail.
+        return not (len(different) > 8 and counts.min() < FEWEST and _is_hill(different, counts))
 
     # -- numbers -------------------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class _Judge:
             raise TableError(f"the target {self.name!r} is {good[0]:g} in every row: there is nothing to learn")
         if self.numerals is not None:
             if form:
-                how = ", ".join(filter(None, (self.numerals.format.unit, numerals.described(self.numerals.format))))
+                how = ", ".join(filter(None, (self.numerals.format.shown, numerals.described(self.numerals.format))))
                 self.remarks.append(f"{self.name}: read as {good.min():.10g} to {good.max():.10g} ({how})")
             if self.numerals.ambiguous:
                 self.remarks.append(
@@ -168,6 +168,12 @@ class _Judge:
                 f"at least two classes with {FEWEST} rows each are needed"
             )
         rare = {label: count for label, count in rows.items() if count < FEWEST}
+        for label, count in classes.items():
+            if isinstance(label, str) and is_mark(label) and any(map(str.isalnum, label)):
+                self.remarks.append(
+                    f"{self.name}: {label} in {count:,} rows is a class like the others; if it stands for a missing "
+                    "value, leave these cells empty"
+                )
         self._remark_on_numbers(rows)
         return Target(known, classes, rare, "", merged, tuple(self.remarks))
 
@@ -199,12 +205,21 @@ class _Judge:
     def _remark_on_numbers(self, rows: Mapping[Any, int]) -> None:
         if self.task is not None or len(rows) < 5 or not all(isinstance(label, int) for label in rows):
             return
-        counts = np.array([rows[label] for label in sorted(rows)])
-        top = int(counts.argmax())
-        one_hill = (np.diff(counts[: top + 1]) >= 0).all() and (np.diff(counts[top:]) <= 0).all()
-        one_hill = one_hill and counts[top] >= 2 * counts.min()
-        if _AMOUNT.search(self.name) or one_hill:
+        values = np.array(sorted(rows))
+        if _AMOUNT.search(self.name) or _is_hill(values, np.array([rows[label] for label in sorted(rows)])):
             self.remarks.append(
                 f"{self.name}: {len(rows)} different whole numbers, learned as classes; "
                 "if they are amounts, say --task regression"
             )
+
+
+def _is_hill(values: Array, counts: Array) -> bool:
+    """Whether whole numbers get more frequent up to one of them, and rarer from there on, but for chance."""
+    span = int(values[-1] - values[0]) + 1
+    if span > 2 * len(values) or counts.max() < 2 * counts.min():
+        return False
+    every = np.zeros(span)
+    every[(values - values[0]).astype(int)] = counts
+    top, noise = int(every.argmax()), 3 * np.sqrt(every + 1)
+    rises, falls = np.diff(every) > -noise[:-1], np.diff(every) < noise[:-1]
+    return bool(rises[:top].all() and falls[top:].all())

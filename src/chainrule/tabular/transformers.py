@@ -12,7 +12,7 @@ from chainrule.checks import plain
 from chainrule.tabular import dates
 from chainrule.tabular.calendar import seconds
 from chainrule.tabular.marks import is_mark, spellings
-from chainrule.tabular.numerals import Format
+from chainrule.tabular.numerals import Format, is_bound
 from chainrule.tabular.unlike import SHOWN, Unlike
 from chainrule.tabular.values import (
     TableError,
@@ -24,6 +24,7 @@ from chainrule.tabular.values import (
     without_blanks,
 )
 
+FEW = 20  # words among numbers or dates that are remembered
 CLOSE = 0.1  # of the range in training: what lies no farther beyond it is not worth a word
 
 
@@ -43,16 +44,23 @@ class Columns(TransformerMixin, BaseEstimator):
         self.formats = formats
 
     def fit(self, X: Any, y: Any = None) -> "Columns":
-        """Learn what `notes` compares with: ranges of numbers and dates, categories with their spellings."""
+        """Learn what `notes` compares with: ranges of numbers and dates, categories with their spellings,
+        and the words among numbers.
+        """
         self.feature_names_in_ = np.array(list(self.roles), dtype=object)
         self.n_features_in_ = len(self.roles)
         self.ranges_: dict[str, tuple[float, float]] = {}
         self.levels_: dict[str, list[str]] = {}
         self.spellings_: dict[str, dict[str, str]] = {}
+        self.strays_: dict[str, list[str]] = {}
         frame = self._frame(X)
         for name, role in self.roles.items():
             if role in ("number", "date"):
-                floats = _floats(self._read(frame[name], role)[0])
+                read, unread = self._read(frame[name], role)
+                words = pd.unique(frame[name][unread])
+                if 0 < len(words) <= FEW and all(isinstance(word, str) for word in words):
+                    self.strays_[name] = [word.strip() for word in words]
+                floats = _floats(read)
                 if not np.isnan(floats).all():
                     self.ranges_[name] = (float(np.nanmin(floats)), float(np.nanmax(floats)))
             elif role == "category":
@@ -100,7 +108,8 @@ class Columns(TransformerMixin, BaseEstimator):
         unread = np.asarray(pd.isna(read)) & values.notna().to_numpy()
         if unread.any():
             different = pd.unique(values[unread])
-            words = [v for v in different if not isinstance(v, str) or not is_mark(v.strip())]
+            known = {*getattr(self, "strays_", {}).get(str(values.name), ())}
+            words = [v for v in different if not isinstance(v, str) or not _is_missing(v.strip(), known)]
             unread &= values.isin(words).to_numpy()
             if role == "number" and unread.any():  # -999 was read, as missing
                 unread &= ~np.isin(to_floats(values), Format.of(form).missing)
@@ -150,6 +159,11 @@ class Columns(TransformerMixin, BaseEstimator):
             new = text[(text != "") & ~text.isin(self.levels_[name])]
             found = replace(found, unseen=len(new), words=tuple(new.unique()[: SHOWN + 1]))
         return found
+
+
+def _is_missing(word: str, known: set[str]) -> bool:
+    """Whether a word stands for a missing value: by its look, or in training."""
+    return word in known or is_mark(word) or is_bound(word)
 
 
 def _floats(read: Any) -> Array:
