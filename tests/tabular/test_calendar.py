@@ -172,3 +172,13 @@ def test_a_table_with_a_date_far_from_all_others_is_split_looked_at_and_learned(
     assert not [each for each in findings(plan, X, y, np.arange(60), np.arange(60, 120)) if each.kind == "giveaway"]
     model = TabularClassifier(effort="quick", max_iter=2, hidden_layer_sizes=(4,)).fit(X, y)
     assert set(model.predict(X)) <= {"a", "b"}
+
+
+@pytest.mark.parametrize(("form", "warned"), [("%H:%M", False), ("%d %b", False), ("%d.%m.%y", True), ("%Y-%m", True)])
+def test_only_dates_with_a_year_make_a_split_by_chance_doubtful(form, warned):
+    X = pd.DataFrame({"when": (DAYS + pd.to_timedelta(np.arange(900) * 7, "m")).dt.strftime(form)})
+    y = np.repeat(["a", "b"], 450)
+    plan = make_plan(Table("t", X, pd.Series(y, name="y"), "y"))
+    assert plan.columns[0].role == "date"
+    kinds = {each.kind for each in findings(plan, X, y, np.arange(450), np.arange(450, 900))}
+    assert ("time" in kinds) == warned

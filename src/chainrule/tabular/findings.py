@@ -151,7 +151,10 @@ def times(plan: Plan, X: Any) -> Iterator[Finding]:
 
     One of them is enough.
     """
-    dates = [column for column in plan.columns if column.role == "date"]
+    # A time of day, or a day without a year, comes again.
+    dates = [
+        each for each in plan.columns if each.role == "date" and ("%" not in each.format or "y" in each.format.lower())
+    ]
     if dates:
         roles, formats = {c.name: "date" for c in dates}, {c.name: c.format for c in dates}
         typed = Columns(roles, formats).fit(X[list(roles)]).transform(X[list(roles)])
