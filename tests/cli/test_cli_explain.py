@@ -143,3 +143,19 @@ def test_a_column_is_read_under_another_spelling_of_its_name_and_one_that_is_not
     assert err == "note: age: not there, taken as missing\nnote: city: not there, taken as missing\n"
     people()[["buys"]].to_csv("none.csv", index=False)
     assert "--allow-missing" not in run("predict", "m", "none.csv", "--allow-missing")[2]
+
+
+@pytest.mark.parametrize("options", [("--row", "2"), (), ("--column", "age"), ("--column", "city")])
+def test_what_was_found_is_drawn(made, ok, run, options):
+    pytest.importorskip("matplotlib")
+    made("classes")
+    assert "Wrote p.png" in ok("explain", "m", "people.csv", *options, "--picture", "p.png")
+    assert Path("p.png").read_bytes().startswith(b"\x89PNG")
+    result = json.loads(ok("explain", "m", "people.csv", *options, "--picture", "p.svg", "--json"))
+    assert result["picture"] == "p.svg"
+    assert "<svg" in Path("p.svg").read_text()
+    for picture, message in (("p.pdf", "pictures go to a .png or .svg file"), ("nowhere/p.png", "no such folder")):
+        assert message in run("explain", "m", "people.csv", *options, "--picture", picture)[2]
+    if options == ("--column", "age"):
+        more = ("--column", "city", "--picture", "p.png")
+        assert "--picture: is of one column" in run("explain", "m", "people.csv", *options, *more)[2]

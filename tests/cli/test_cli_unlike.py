@@ -128,3 +128,17 @@ def test_many_notes_are_cut_on_the_screen_and_whole_in_json(ok, run, rng):
     assert code == 0
     assert err.splitlines()[-1] == "note: unlike the training are values of 20 more columns; --json lists them"
     assert len(json.loads(run("predict", "m", "far.csv", "--json")[1])["notes"]) >= 30
+
+
+def test_what_holds_the_names_can_be_said(ok, run, rng):
+    X = pd.DataFrame(rng.normal(size=(60, 2)).round(3), columns=["column1", "column2"])
+    save(TabularClassifier(max_iter=1, effort="quick").fit(X, pd.Series(X.column1 > 0, name="y")), "m")
+    X.to_csv("bare.csv", index=False, header=False)
+    X.to_csv("named.csv", index=False)
+    expected = ok("predict", "m", "named.csv")
+    code, out, err = run("predict", "m", "bare.csv")
+    assert (code, out) == (0, expected)
+    assert "the first row looks like data" in err
+    assert ok("predict", "m", "bare.csv", "--no-header") == expected
+    assert len(ok("predict", "m", "named.csv", "--header").splitlines()) == 61
+    assert "sheet goes with Excel" in run("evaluate", "m", "named.csv", "--sheet", "2")[2]

@@ -22,6 +22,10 @@ AllowMissing = Annotated[
     bool,
     typer.Option("--allow-missing", help="Where a column is not there, or none of it can be read, take it as missing."),
 ]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Whether the first row of DATA holds the names.")
+]
+Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="Of a spreadsheet with several.")]
 Threshold = Annotated[
     float | None,
     typer.Option(min=0, max=1, metavar="P", help="Of two classes: the probability from which the rarer one is chosen."),

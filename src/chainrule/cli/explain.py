@@ -13,8 +13,10 @@ from chainrule.cli.common import (
     AllowMissing,
     CommandError,
     Data,
+    Header,
     Json,
     Model,
+    Sheet,
     apart,
     existing,
     picture_file,
@@ -64,6 +66,8 @@ def explain(
     ] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="A .png or .svg file to draw it in.")] = None,
     allow_missing: AllowMissing = False,
+    header: Header = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """What moves the prediction of one row; without --row, what matters in all, and how the answer changes with it."""
@@ -75,7 +79,7 @@ def explain(
         if len(column or ()) > 1:
             raise CommandError("--picture: is of one column; draw one for each")
         apart(picture_file(picture), "--picture", {"is the model": model, "is the data": existing(data)})
-    trained = Trained.load(model)
+    trained = Trained.load(model, header=header, sheet=sheet)
     if trained.about["image_shape"]:
         raise CommandError(
             f"{model}: looks at pixels, and one pixel alone says nothing; the working of a row: chainrule trace"
@@ -148,7 +152,7 @@ def _in_words(found: "Explanation") -> str:
     most = max((abs(each.change) for each in found.contributions), default=0)
     told = [each for each in found.contributions if abs(each.change) >= 0.1 * most > 0]
     sides = {
-        side: [f"{each.column} ({_value(each.value)})" for each in told if (each.change > 0) == up][:3]
+        side: [f"{each.column} ({_value(each.value, 30)})" for each in told if (each.change > 0) == up][:3]
         for side, up in (("higher", True), ("lower", False))
     }
     said = "; ".join(f"{side} because of {first_few(names)}" for side, names in sides.items() if names)
@@ -231,8 +235,8 @@ def _ends(found: "Effect") -> str:
     """Between what an answer changes with a column."""
     low, high = int(found.mean.argmin()), int(found.mean.argmax())
     return (
-        f"{_short(found.mean[low])} at {_value(found.values[low])}, "
-        f"{_short(found.mean[high])} at {_value(found.values[high])}"
+        f"{_short(found.mean[low])} at {_value(found.values[low], 20)}, "
+        f"{_short(found.mean[high])} at {_value(found.values[high], 20)}"
     )
 
 
@@ -264,12 +268,20 @@ def _short(value: Any) -> str:
     return screen.number(value) if isinstance(value, float) else str(value)
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, most: int = 60) -> str:
+    """A cell in few words."""
     given = cell(value)
     text = "missing" if given in (None, "") else f"{given:.6g}" if isinstance(given, float) else str(given)
-    return text.removesuffix("T00:00:00").removesuffix(" 00:00:00").removesuffix("T00:00:00.000000000")
+    text = " ".join(text.removesuffix("T00:00:00").removesuffix(" 00:00:00").split()).removesuffix(
+        "T00:00:00.000000000"
+    )
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _signed(change: float, found: "Explanation") -> str:
-    size = f"{abs(change):.3f}" if found.of is not None else screen.number(abs(change))
-    return f"{'−' if change < 0 else '+'}{size}"
+    """A change, to a thousandth of what is explained."""
+    import numpy as np
+
+    size = max(abs(found.prediction), abs(found.typical), *(abs(each.change) for each in found.contributions))
+    digits = 3 if found.of is not None or not size else int(np.clip(3 - np.floor(np.log10(size)), 0, 12))
+    return f"{'−' if change < 0 else '+'}{abs(change):,.{digits}f}"

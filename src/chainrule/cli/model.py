@@ -2,9 +2,9 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -92,10 +92,14 @@ class Trained:
 
     model: "TabularClassifier | TabularRegressor"
     about: dict[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the readers
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Raises CommandError for the models that `train` has not saved, ModelFileError for files that are none."""
+    def load(cls, path: Path, **options: Any) -> Self:
+        """options: of the readers, for DATA.
+
+        Raises CommandError for the models that `train` has not saved, ModelFileError for files that are none.
+        """
         from chainrule.files import model as modelfile
         from chainrule.tabular.estimators import from_pipeline
 
@@ -122,7 +126,7 @@ class Trained:
             raise CommandError(f"{path}: says it has classes where its model has none, or none where it has")
         if bool(about["columns"]) != named:
             raise CommandError(f"{path}: says it has columns where its model has none, or none where it has")
-        return cls(model, about)
+        return cls(model, about, options)
 
     @property
     def target(self) -> str:
@@ -144,7 +148,7 @@ class Trained:
         from chainrule import readers
 
         height, width, channels = self.about["image_shape"] or (64, 64, 3)
-        return readers.read(data, target=target, image_size=(height, width), gray=channels == 1)
+        return readers.read(data, target=target, image_size=(height, width), gray=channels == 1, **self.options)
 
     def table(self, data: str) -> "Table":
         """DATA with its target, or without one if it has none."""
@@ -169,9 +173,9 @@ class Trained:
         from chainrule import readers
 
         height, width, channels = self.about["image_shape"] or (64, 64, 3)
-        options = {"image_size": (height, width), "gray": channels == 1, "cells": cells}
+        options: dict[str, Any] = {**self.options, "image_size": (height, width), "gray": channels == 1, "cells": cells}
         held = None
-        for table in readers.batches(data, rows=MOST, **options):  # type: ignore[arg-type]
+        for table in readers.batches(data, rows=MOST, **options):
             if held is None:
                 held = table
             elif len(table.X) < FEW and len(held.X) < 2 * MOST:

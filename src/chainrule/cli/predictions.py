@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, apart, existing, writable
+from chainrule.cli.common import (
+    AllowMissing,
+    CommandError,
+    Data,
+    Header,
+    Json,
+    Model,
+    Sheet,
+    Threshold,
+    apart,
+    existing,
+    writable,
+)
 from chainrule.cli.model import Trained, at_work
 from chainrule.cli.output import after, complain, console, encodable, json_text, print_json, show
 from chainrule.cli.reading import AsTrained
@@ -44,6 +56,8 @@ def predict(
         typer.Option(metavar="LEVEL", help="For numbers: lower and upper, which hold the true one so often, as 0.9."),
     ] = None,
     allow_missing: AllowMissing = False,
+    header: Header = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Predict every row of DATA: the answer, and for classes how likely each is."""
@@ -57,7 +71,7 @@ def predict(
         writable(out, "--out")
     else:
         sys.stdout.flush()  # where it is closed, this is known now
-    trained = Trained.load(model)
+    trained = Trained.load(model, header=header, sheet=sheet)
     trained.check_intervals(intervals)
     beside = Beside(keep or (), keep_all, trained.threshold(threshold), intervals)
     answers = Answers(model, AsTrained(trained, data, allow_missing), beside)

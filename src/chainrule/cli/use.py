@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import screen
-from chainrule.cli.common import AllowMissing, CommandError, Data, Json, Model, Threshold, metric
+from chainrule.cli.common import AllowMissing, CommandError, Data, Header, Json, Model, Sheet, Threshold, metric
 from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_header
 from chainrule.cli.output import console, print_json
 from chainrule.cli.reading import AsTrained
@@ -32,6 +32,8 @@ def evaluate(
     ] = None,
     threshold: Threshold = None,
     allow_missing: AllowMissing = False,
+    header: Header = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Compare the predictions for DATA with its target: all scores, each with its 95 % interval."""
@@ -39,7 +41,7 @@ def evaluate(
 
     from chainrule.tabular.scores import class_table
 
-    trained = Trained.load(model)
+    trained = Trained.load(model, header=header, sheet=sheet)
     about, target, classes = trained.about, trained.target, trained.classes
     threshold = trained.threshold(threshold)
     table = trained.read(data, target)
