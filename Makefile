@@ -24,7 +24,7 @@ format: $(VENV)/installed        ## mend what a tool can mend
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP)
 
-recipe: $(VENV)/installed        ## the command line's defaults against scikit-learn (minutes)
+recipe: $(VENV)/bench-tables     ## the estimators of tables against their peers, on one thread (half an hour)
 	$(BIN)/python benchmarks/recipe.py
 
 # Against PyTorch, scikit-learn and JAX; on a quiet machine.
@@ -63,8 +63,8 @@ $(VENV)/installed: $(VENV)/tools $(VENV)/files CMakeLists.txt $(wildcard native/
 	touch $@
 
 # Only the extra: asking for the package with it would build the C++ part again.
-$(VENV)/bench: $(VENV)/installed
-	$(PIP) $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])')
+$(VENV)/bench $(VENV)/bench-tables: $(VENV)/installed
+	$(PIP) $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(@F)"])')
 	touch $@
 
 # The C++ part once more, to stop at an access out of bounds or at undefined behavior (gcc). The memory that Python and

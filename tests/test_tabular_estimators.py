@@ -477,7 +477,7 @@ def test_a_saved_model_says_the_same_and_its_file_tells_what_it_is(target, tmp_p
     assert [column["name"] for column in header["columns"]] == list(X.columns)
     assert set(header["columns"][0]) == {"name", "role", "note", "missing"}
     assert header["classes"] == (["no", "yes"] if target == "buys" else None)
-    assert (header["target"], header["networks"], header["training"]["seed"]) == (target, 3, 0)
+    assert (header["target"], header["networks"], header["training"]["seed"]) == (target, 4, 0)
     assert header["leaderboard"] == model.leaderboard_.to_dict("records")
     assert header["preprocessing"][0]["does"] == "Columns"
     assert len(header["layers"]) == 2

@@ -146,7 +146,7 @@ def test_records_with_other_columns_have_those_of_the_first(write):
         ("t.csv", "a,b\n" + "1,2\n" * 3000 + "1,2,3\n", "Expected 2 fields in line 3002, saw 3"),
         ("t.csv", "a,b\n" + "1,2\n" * 3000 + '"' + "1,2\n" * 2 * MIB, "a batch of its rows has more than 4 MiB"),
         ("t.csv", b"a,b\n" + b"1,2\n" * 3000 + b"\xff,2\n", "not readable as a table"),
-        ("t.csv", "a" * 9000, "have no whole header line"),
+        ("t.csv", "a" * 9000, "have no header and row that are whole"),
         ("t.csv", "a,b\n" + "1,2\n" * 3000, "no column 'y'"),
         ("t.jsonl", '{"a": 1}\n' * 3000 + "{\n", "line 3001 is no JSON"),
         ("t.jsonl", '{"a": 1}\n' * 3000 + '{"a": "' + "x" * 6 * MIB, "a batch of its rows has more than 4 MiB"),

@@ -10,12 +10,14 @@ of a target depends on the seed and i alone: --only i repeats it here.
 """
 
 import argparse
+import bz2
 import contextlib
 import faulthandler
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import multiprocessing
 import os
 import re
@@ -367,6 +369,90 @@ def fix_png(data: bytes) -> bytes:
     return bytes(fixed)
 
 
+def sheet_files() -> dict[str, bytes]:
+    import datetime
+
+    import openpyxl
+
+    files = {}
+    for name, rows in {
+        "a.xlsx": [["a", "b", "c"], [1, 2.5, "x"], [2, None, "007"], [-3, 1e5, "z z"]],
+        "b.xlsx": [["Title"], [], [None, "id", "when"], [None, 1, datetime.datetime(2024, 1, 31)], [None, 2, True]],
+        "c.xlsx": [[0.5, "x"], [1.5, "y"], ["Total", 7]],
+    }.items():
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        if name == "a.xlsx":
+            book.create_sheet("other").append(["#DIV/0!", 1])
+        buffer = io.BytesIO()
+        book.save(buffer)
+        files[name] = buffer.getvalue()
+    return files
+
+
+def json_files() -> dict[str, bytes]:
+    records = [{"a": 1, "b": {"c": None, "d": "x"}, "e": [1]}, {"a": 2.5, "b": {"d": "NA"}}, {"f": True}]
+    columns = {"a": {"0": 1, "1": 2}, "b": {"0": "x", "1": None}}
+    lists = {"a": [1, 2**60, None], "b": ["x", "y", "007"]}
+    rows = {"columns": ["a", "b"], "index": [0, 1], "data": [[1, "x"], [2.5, None]]}
+    lines = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    return {
+        **{
+            f"{i}.json": json.dumps(each).encode()
+            for i, each in enumerate((records, columns, lists, rows, rows["data"]))
+        },
+        **{
+            "lines.jsonl": lines,
+            "lines.json": lines,
+            "one.json": b'{"a": 1}',
+            "w.json": json.dumps(records).encode("utf-16"),
+        },
+    }
+
+
+def arrow_files() -> dict[str, bytes]:
+    import pandas as pd
+    import pyarrow as pa
+
+    table = pa.table(
+        {
+            "a": [1, 2, None],
+            "b": pa.array(["x", None, "y" * 20]),
+            "c": pa.array(["x", None, "y" * 20], pa.string_view()),
+            "d": pa.array(["u", "v", "u"]).dictionary_encode(),
+            "e": pa.array(pd.to_datetime(["2024-01-01", None, "1999-12-31"])),
+            "f": [True, None, False],
+            "g": [[1], [], None],
+            "h": pa.array([b"x", None, b"\xff"]),
+        }
+    )
+    files = {}
+    for name, packing, new in (
+        ("plain.arrow", None, pa.ipc.new_file),
+        ("lz4.feather", "lz4", pa.ipc.new_file),
+        ("zstd.arrow", "zstd", pa.ipc.new_stream),
+    ):
+        sink = io.BytesIO()
+        with new(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as writer:
+            writer.write_table(table, max_chunksize=2)
+        files[name] = sink.getvalue()
+    return files
+
+
+def packed_files() -> dict[str, bytes]:
+    import pyarrow as pa
+
+    text = text_files()["t.csv"]
+    files = {"t.csv.bz2": bz2.compress(text), "t.csv.xz": lzma.compress(text)}
+    return {**files, "t.csv.zst": pa.compress(text, "zstd", asbytes=True)}
+
+
+def archive_files() -> dict[str, bytes]:
+    files = {name: data for name, data in text_files().items() if name != "t.tsv"}
+    return {f"{name}.zip": zipped([name.encode(), data]) for name, data in {**files, **json_files()}.items()}
+
+
 def gzipped(files: Callable[[], dict[str, bytes]]) -> dict[str, object]:
     """The same files under .gz: seeds, unpack and pack."""
     return {
@@ -392,6 +478,18 @@ def read(path: Path, **options: object) -> None:
     else:
         assert all(isinstance(column, str) for column in table.X.columns)
         assert table.X.columns.is_unique
+
+
+def read_by_and_by(path: Path) -> None:
+    """Read a file some rows at a time, and see that all parts have the same columns."""
+    from chainrule import readers
+    from chainrule.readers import stream
+
+    stream.WHOLE = 256
+    parts = list(readers.batches(path, rows=1000))
+    assert parts
+    assert all(list(part.X.columns) == list(parts[0].X.columns) for part in parts)
+    assert all(0 < len(part.X) <= 1000 for part in parts)
 
 
 def read_labels(path: Path) -> None:
@@ -483,6 +581,24 @@ def _targets() -> dict[str, Target]:
         "text": Target(text_files, read, ReaderError, may_warn=encoding),
         "text.gz": Target(call=read, refusal=ReaderError, may_warn=encoding, **gzipped(text_files)),
         "parquet": Target(parquet_files, read, ReaderError),
+        "json": Target(json_files, read, ReaderError, may_warn=encoding),
+        "sheet": Target(sheet_files, read, ReaderError, unzipped, zipped),
+        "arrow": Target(arrow_files, read, ReaderError),
+        "packed": Target(packed_files, read, ReaderError, may_warn=encoding),
+        "zip": Target(archive_files, read, ReaderError, unzipped, zipped, may_warn=encoding),
+        "stream": Target(
+            lambda: {
+                **text_files(),
+                **parquet_files(),
+                **arrow_files(),
+                **packed_files(),
+                "long.csv": b"a,b,c\n" + b"1,2.5,x\n2,,y\n-3,1e5,'z z'\n" * 20,
+                "t.jsonl": json_files()["lines.jsonl"] * 9,
+            },
+            read_by_and_by,
+            ReaderError,
+            may_warn=encoding,
+        ),
         "npz": Target(npz_files, read, ReaderError, unzipped, zipped),
         "hdf5": Target(hdf5_files, read, ReaderError),
         "idx": Target(idx_files, read, ReaderError),
@@ -545,7 +661,10 @@ def attempt(name: str, path: Path) -> tuple[str, str]:
                 f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}",
                 traceback.format_exc(),
             )
-    if said := [str(w.message) for w in caught if not target.may_warn or target.may_warn not in str(w.message)]:
+    from chainrule.errors import ReadingNote
+
+    warned = [str(each.message) for each in caught if not issubclass(each.category, ReadingNote)]
+    if said := [message for message in warned if not target.may_warn or target.may_warn not in message]:
         return "warning", "\n".join(said)
     return outcome
 

@@ -49,6 +49,7 @@ def frame(path: Path, table: "pa.Table") -> "pd.DataFrame":
         raise
     frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
     frame.columns = [str(column) for column in frame.columns]
+    check_names(path, frame.columns)
     exact = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
     # With a missing value among them, whole numbers have become floats: beyond 2⁵³, other numbers.
     for name, column in columns:

@@ -13,6 +13,7 @@ from chainrule.readers import header as headers
 from chainrule.text import first_few
 
 LOOKED_AT = 200  # rows
+_MOST_LINES = 100_000  # in which these are looked for
 MOST_BELOW, _TAIL = 20, 1 << 16  # lines and bytes below the table that are looked at
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _TOTALS = re.compile(
@@ -98,7 +99,7 @@ def _rows(text: str, sep: str) -> Iterator[Row]:
 
     def counted() -> Iterator[str]:
         nonlocal end, lines
-        for line in _LINE.finditer(text):
+        for line in islice(_LINE.finditer(text), _MOST_LINES):
             end, lines = line.end(), lines + 1
             yield line[0]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 WHOLE = 32 * MIB  # what is smaller is read at once
+_FEWEST = 1000  # rows of a batch, if so many are wanted: each batch takes some 5 ms
 _MOST = 8 * WHOLE  # bytes that a batch may take of a text
 
 
@@ -100,11 +101,14 @@ def of_text(
     with opening(source.path, "a table"):
         decoder = codecs.getincrementaldecoder(encoding.codec(source, complete=False))()
         beginning = decoder.decode(source.data).encode()
-        if b"\n" not in beginning and b"\r" not in beginning:
-            raise ReaderError(f"{source.path}: its first {WHOLE:,} bytes have no whole header line")
-        text = delimited.read(Source(source.path, _whole_lines(beginning), source.size), seps, options)
+        narrow = ReaderError(f"{source.path}: its first {WHOLE:,} bytes have no header and row that are whole")
+        if not (lines := _whole_lines(beginning)).strip():
+            raise narrow
+        text = delimited.read(Source(source.path, lines, source.size), seps, options)
         sample = text.frame(complete=False)
-        kinds, each = dict(sample.dtypes), max(1, min(rows, WHOLE * len(sample) // max(1, len(beginning))))
+        kinds, each = dict(sample.dtypes), min(rows, max(_FEWEST, WHOLE * len(sample) // max(1, len(beginning))))
+        if sample.empty:
+            raise narrow
         del sample
         names = [name or f"Unnamed: {i}" for i, name in enumerate(text.found.names)]
         texts = {i: str for i, name in enumerate(names) if name in kinds and kinds[name].kind not in "iufb"}
@@ -157,11 +161,13 @@ def _frames(path: Path, batches: "Iterator[pa.RecordBatch]", rows: int) -> "Iter
     done = 0
     for batch in batches:
         for start in range(0, batch.num_rows, rows):
-            part = arrow.frame(path, pa.Table.from_batches([batch.slice(start, rows)]))
-            part.index += done
-            done += len(part)
-            kinds = kinds or dict(part.dtypes)
-            yield _alike(part, kinds)
+            with opening(path, "a table of Arrow"):
+                part = arrow.frame(path, pa.Table.from_batches([batch.slice(start, rows)]))
+                part.index += done
+                done += len(part)
+                kinds = kinds or dict(part.dtypes)
+                part = _alike(part, kinds)
+            yield part
     if not done:
         raise ReaderError(f"{path}: no examples, it has no rows")
 

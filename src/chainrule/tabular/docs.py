@@ -9,7 +9,7 @@ Class = TypeVar("Class", bound=type)
 
 _PARAMETERS = """\
     effort : {"quick", "normal", "thorough"}, default "normal"
-        "quick" is one network, without a race; "thorough" takes several times as long as "normal".
+        "quick" is one network, "normal" the mean of four, "thorough" of twelve of the candidate that wins a race.
     time_limit : float, optional
         Seconds after which nothing new is begun.
     number, category, date, text : str or list of str, default ()

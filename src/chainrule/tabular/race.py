@@ -25,9 +25,10 @@ from chainrule.tabular.recipe import Arguments, preparation, recipe
 from chainrule.tabular.values import TableError
 
 HELD_OUT = 0.15  # of the rows, for each network others
+RACE = 8  # networks from which on a race pays: with fewer, one more network is worth more than its candidates
 MOST_HELD_OUT = 20_000  # rows
 PROBE = 4096  # rows, of which it is told how long an epoch takes
-NETWORKS = {"quick": 1, "normal": 3, "thorough": 10}
+NETWORKS = {"quick": 1, "normal": 4, "thorough": 12}
 Watch = Callable[[str], Sequence[Any]]  # what is trained next → scikit-learn's callbacks for it
 
 
@@ -88,15 +89,14 @@ def learn(
 
     Each network is trained on all rows but a seventh, each on others, and is left as it was after its best epoch on
     the seventh, where its probabilities are calibrated, too. So what is said of rows that were held out comes along,
-    and the mean over the networks is of all rows. The first seventh is where the candidates race.
+    and the mean over the networks is of all rows. Where there are many networks, candidates race on the first seventh.
 
     sample_weight: (m,) of each row. class_weight: as in MLPClassifier. validation: (X, y) to hold against all networks
     instead of a part of the rows, or (k,) the indices of this part. arguments: of the networks, instead of the
-    recipe's. effort: "quick" is one network without a race, "normal" the default, "thorough" takes several times as
-    long; or the number of networks. time_limit: seconds, in which as many networks, or else epochs, are trained as
-    there is time for. checkpoint: checkpoint, checkpoint_every and resume, as in MLPClassifier.fit; see `Checkpoints`.
-    watch: asked for callbacks before each training; they are then
-    trained one after the other, else as many at a time as there are cores.
+    recipe's. effort: "quick" is one network, "normal" four, "thorough" twelve after a race; or how many. time_limit:
+    seconds, in which as many networks, or else epochs, are trained as there is time for. checkpoint: checkpoint,
+    checkpoint_every and resume, as in MLPClassifier.fit; see `Checkpoints`. watch: asked for callbacks before each
+    training; they are then trained one after the other, else as many at a time as there are cores.
     """
     return _Learning(plan, X, y, sample_weight, class_weight, validation, seed, time_limit, checkpoint, watch).run(
         arguments or {}, NETWORKS[effort] if isinstance(effort, str) else effort
@@ -153,7 +153,7 @@ class _Learning:
         plan, m = self.plan, len(self.y)
         made = recipe(plan.task, m, plan.features or len(plan.used), plan.image_shape is None)
         candidates: dict[str, dict[str, Any]] = {name: {**candidate, **arguments} for name, candidate in made.items()}
-        if count == 1:
+        if count < RACE:
             candidates = dict([next(iter(candidates.items()))])
         candidates, count = self._in_time(candidates, count)
         with within():  # after a divergence, what was best before it may be good
@@ -171,12 +171,30 @@ class _Learning:
         if not good:
             rate = candidates[winner]["learning_rate_init"]
             raise DivergenceError("the cost of every network became infinite or NaN in its first epoch", 0, rate)
-        held_out = None
-        if self.given is None:
-            rows, outputs = (np.concatenate([getattr(each, name) for each in good]) for name in ("rows", "outputs"))
-            _, once = np.unique(rows, return_index=True)
-            held_out = HeldOut(rows[once], outputs[once])
-        return Learned(self.preparation, [each.network for each in good], 1.0, leaderboard, held_out)
+        return Learned(
+            self.preparation,
+            [each.network for each in good],
+            self._temperature(good),
+            leaderboard,
+            None if self.given is not None else self._held_out(good),
+        )
+
+    def _held_out(self, trained: Sequence[_Trained]) -> HeldOut:
+        """What is said of each row that was held out, by all networks that were not trained on it."""
+        if self.fixed is not None:
+            return HeldOut(self.fixed, np.mean([each.outputs for each in trained], axis=0))
+        rows = np.concatenate([each.rows for each in trained])
+        _, once = np.unique(rows, return_index=True)
+        return HeldOut(rows[once], np.concatenate([each.outputs for each in trained])[once])
+
+    def _temperature(self, trained: Sequence[_Trained]) -> float:
+        """Of the mean of the networks, which are calibrated, where the same rows were held out of all of them."""
+        if self.numbers or (self.given is None and self.fixed is None) or len(trained) < 2:
+            return 1.0
+        y = self.y[self.fixed] if self.given is None else self.given[1]
+        weights = None if self.weights is None or self.given is not None else self.weights[self.fixed]
+        codes = np.searchsorted(trained[0].network.classes_, y)
+        return fit_temperature(np.mean([each.outputs for each in trained], axis=0), codes, weights)
 
     def _train(self, candidates: Mapping[str, Any], jobs: Sequence[tuple[str, str, int]]) -> list[_Trained]:
         """jobs: for each network the candidate, what it is called, and which part of the rows it is not trained on."""

@@ -65,8 +65,8 @@ class Arguments(TypedDict, total=False):
     loss: str
 
 
-BINS, FEWEST_BINS = 12, 3  # of each number
-WIDEST = 4096  # inputs that come of bins, at most: tables with more numbers have fewer bins, or none
+BINS, FEWEST_BINS = 12, 6  # of each number
+WIDE, WIDEST = 256, 4096  # inputs that come of bins: with more numbers there are fewer bins of each, then none
 
 
 def make_pipeline(plan: Plan, rows: int, seed: int | None = 0, **overrides: Unpack[Arguments]) -> Pipeline:
@@ -95,8 +95,8 @@ def preparation(plan: Plan, rows: int, seed: int | None = 0) -> list[tuple[str, 
 
     def numbers(count: int) -> list[Any]:
         # Standardized in float64 first: float32 would keep four digits of a time in seconds.
-        bins = min(BINS, WIDEST // count)
-        return [filled("median"), StandardScaler(), *([PiecewiseLinear(bins)] if bins >= FEWEST_BINS else [])]
+        bins = min(BINS, max(FEWEST_BINS, WIDE // count))
+        return [filled("median"), StandardScaler(), *([PiecewiseLinear(bins)] if bins * count <= WIDEST else [])]
 
     if not plan.columns:
         return [("numbers", chain(*numbers(plan.features))), ("centered", StandardScaler(with_std=False))]
@@ -134,7 +134,7 @@ def preparation(plan: Plan, rows: int, seed: int | None = 0) -> list[tuple[str, 
 
 
 def recipe(task: Task, rows: int, features: int, prepared: bool = True) -> dict[str, Arguments]:
-    """The candidates: name → the arguments of the estimator when the user gives none.
+    """The candidates: name → the arguments of the estimator when the user gives none. The first is as good as any.
 
     rows, features: of the training part, before the columns are worked on. prepared: whether the inputs are as
     `preparation` makes them, and not pixels.
@@ -159,12 +159,10 @@ def recipe(task: Task, rows: int, features: int, prepared: bool = True) -> dict[
     if task == "regression":
         shared |= {"scale_target": True, "clip_target": True}
     # Their learning rate is for weights in units of 1/√fan-in: many inputs want smaller steps.
+    rate = 1 / max(256, features) ** 0.5
+    deep: Arguments = {"hidden_layer_sizes": (128, 128, 128), "alpha": 0.1, "dropout": 0.05}
+    wide: Arguments = {"hidden_layer_sizes": (512,), "alpha": 0.2, "dropout": 0.5}
     return {
-        "deep": {
-            "hidden_layer_sizes": (128, 128, 128),
-            "alpha": 0.1,
-            "dropout": 0.05,
-            "learning_rate_init": 0.04 / max(256, features) ** 0.5,
-            **shared,
-        },
+        "deep": {**shared, **deep, "learning_rate_init": 0.04 * rate},
+        "wide": {**shared, **wide, "learning_rate_init": 0.08 * rate},
     }
