@@ -174,6 +174,14 @@ def test_a_wide_table_is_looked_at_in_fewer_rows(rng, monkeypatch):
     assert len(found.columns) == 40
 
 
+def test_of_very_many_columns_those_are_measured_along_which_the_answer_is_steep(rng):
+    X = rng.normal(size=(300, 250))
+    for make, y in ((MLPRegressor, X[:, 7] - X[:, 200]), (MLPClassifier, (X[:, 7] > X[:, 200]) + 1 * (X[:, 7] > 1))):
+        found = permutation_importance(linear(X, y, make), X, y, repeats=1)
+        assert len(found.columns) == 100
+        assert {each.column for each in found.columns[:2]} == {"7", "200"}
+
+
 # -- contributions -----------------------------------------------------------------------------------------------------
 
 

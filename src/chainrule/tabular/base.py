@@ -29,7 +29,6 @@ from chainrule.text import first_few
 
 _NAMES = ["array-like", str, Integral]
 TYPICAL = 10_000  # rows of which the mean is taken for a typical one
-WIDEST = 500  # columns up to which it is measured how much each matters
 # Arguments of the networks, which replace those of the recipe.
 _OF_NETWORKS = ("hidden_layer_sizes", "activation", "learning_rate_init", "batch_size", "max_iter")
 
@@ -208,7 +207,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
 
     @property
     def feature_importances_(self) -> Array:
-        """How much the loss grows without what a column says, for each column of X; 0 for those left out."""
+        """How much the loss grows without what a column says, for each column of X; 0 where it was not measured."""
         check_is_fitted(self)
         if (found := getattr(self, "importances_", None)) is None:
             raise AttributeError("feature_importances_: not measured in the fit of this model, such as of pixels")
@@ -294,8 +293,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         if self._task == "regression":
             self.interval_ = None if predicted is None else fit_intervals(predicted, y)
         self.importances_: Importances | None = None
-        few = self.plan_.image_shape is None and len(set(inside.columns)) <= WIDEST
-        if few and (weights is None or np.any(weights)):
+        if self.plan_.image_shape is None and (weights is None or np.any(weights)):
             self.importances_ = permutation_importance(inside, X, y, sample_weight=weights, repeats=3)
 
     def known_rows(self, X: Any) -> given.Rows:

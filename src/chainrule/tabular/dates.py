@@ -18,6 +18,7 @@ from chainrule._types import Array
 from chainrule.tabular import orders
 from chainrule.tabular.calendar import usual
 from chainrule.tabular.forms import CENTURY, DAY, LONGEST, NONE, Reading, moments, readings
+from chainrule.tabular.marks import is_mark, taken
 from chainrule.tabular.values import TableError
 from chainrule.text import first_few
 
@@ -60,7 +61,8 @@ class Dates:
 def recognize(values: "pd.Series[Any]", day_first: bool | None = None, asked: bool = False) -> Dates | None:
     """The dates in a column, or None if it holds something else.
 
-    Almost all different cells must be dates; a few words, or one that is frequent, are left missing. day_first: what is
+    Almost all different cells must be dates, but for the marks of missing values; a few words, or one that is frequent,
+    are left missing. day_first: what is
     taken where no cell tells. asked: the person says that these are dates, so that one is enough, and whole numbers may
     be seconds since 1970 and the like.
 
@@ -269,7 +271,9 @@ def _groups(texts: Sequence[str]) -> Iterator[tuple[Array, tuple[Reading, ...], 
 def _convincing(made: _Made, cells: _Cells) -> bool:
     """Whether these are dates beyond doubt."""
     good, typed = ~np.isnat(made.moments), int((~np.isnat(cells.moments)).sum())
-    texts, wrong = int(good.sum()) + typed, int((cells.rows[~good] > 0).sum())
+    texts = int(good.sum()) + typed
+    unread = [i for i in np.flatnonzero(~good & (cells.rows > 0)) if not cells.texts[i] or not is_mark(cells.texts[i])]
+    wrong = len(unread)
     if made.forms:
         main = next(iter(made.forms.values()))
         if not main.mark and "m" in main.fields and "b" not in main.form:
@@ -280,7 +284,7 @@ def _convincing(made: _Made, cells: _Cells) -> bool:
             return False
     few = wrong <= max(3, 0.1 * texts) and texts >= 2 * wrong and len(made.forms) <= _MOST_FORMS
     rows = cells.rows[good].sum() + typed
-    return bool(few and (wrong <= 1 or rows >= cells.rows[~good].sum()))
+    return bool(few and (wrong <= 1 or rows >= cells.rows[unread].sum()))
 
 
 def _dates(values: "pd.Series[Any]", cells: _Cells, made: _Made) -> Dates:
@@ -309,9 +313,12 @@ def _told(
         said.append(f"read as {_spelled(main)}{others}")
     if ambiguous:
         said.append(f"day or month first? taken as {_spelled(main)}; --dates day-first for the other")
-    if len(missed):
-        words = missed.astype(str).value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
-        said.append(f"{len(missed):,} not dates ({first_few(words.index, 3)}), taken as missing")
+    words = missed.astype(str).str.strip().value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    marks = {word: rows for word, rows in words.items() if is_mark(word)}
+    if others := words.drop([*marks]).sum():
+        said.append(f"{others:,} not dates ({first_few(words.drop([*marks]).index, 3)}), taken as missing")
+    if marks:
+        said.append(taken(marks))
     since = [f"{_SINCE}{century}"] if century != CENTURY else []
     while len("|".join([*forms, *since])) > _LONGEST_FORMAT:
         forms = forms[:-1]

@@ -1,5 +1,6 @@
 """Effect curves: what a model answers when one column has another value, and the others stay as they are."""
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,23 +79,23 @@ def effect(model: Any, X: Any, column: Any, *, of: Any = None, points: int = 20,
     k = None
     if inside.classes is not None:
         k = 1 if len(inside.classes) == 2 and of is None else None if of is None else inside.class_index(of)
-    everything = np.arange(len(values))
-    rows = everything if len(values) <= ROWS else np.sort(rng.choice(everything, ROWS, replace=False))
-    inputs = inside.prepare(taken(X, rows))
-    if inside.classes is not None and k is None:
-        k = int(inside.answer(inputs).mean(axis=0).argmax())
     known = values.notna().to_numpy()
     if not known.any():
         raise TableError(f"column {name!r} has no values in these rows")
+    rows = np.arange(len(values))
+    if len(rows) > ROWS:
+        rows = np.sort(rng.choice(rows, ROWS, replace=False))
     ordered = numeric(values) or values.dtype.kind in "Mb"
     at, share = _quantiles(values, points) if ordered else _levels(values)
-    asked = inside.prepare(taken(X, at))[:, block]  # (p, inputs of the column)
+    gap = [] if known.all() else [int(np.argmin(known))]
+    prepared = inside.prepare(taken(X, np.array([*rows, *at, *gap])))
+    inputs, asked = prepared[: len(rows)], prepared[len(rows) :, block]  # (rows, n[0]), (p or p + 1, inputs of it)
+    if inside.classes is not None and k is None:
+        k = int(inside.answer(inputs).mean(axis=0).argmax())
+    missing = float(_answers(inside, inputs, block, asked[-1], k).mean()) if gap else None
+    asked = asked[: len(at)]
     each = np.stack([_answers(inside, inputs, block, part, k) for part in asked], axis=1)  # (rows, p)
     shown = np.linspace(0, len(rows) - 1, min(INDIVIDUALS, len(rows))).astype(int)
-    missing = None
-    if not known.all():
-        gap = inside.prepare(taken(X, [int(np.argmin(known))]))[0, block]
-        missing = float(_answers(inside, inputs, block, gap, k).mean())
     likely = None
     if ordered and values.dtype.kind != "b":
         numbers = _numbers(values)
@@ -109,7 +110,9 @@ def _column(inside: Opened, X: Any, column: Any) -> tuple["pd.Series[Any]", str]
     typed = next((step for step in steps.values() if isinstance(step, Columns)), None)
     if typed is not None:
         check_columns([column], pd.DataFrame(columns=list(typed.roles)))
-        values = typed.transform(X)[column]
+        alone = copy.copy(typed)
+        alone.roles = {column: typed.roles[column]}
+        values = alone.transform(X)[column]
         if words := WORDS.get(typed.roles[column]):
             return values.map(words), str(column)
         return (values if numeric(values) or values.dtype.kind == "M" else values.mask(values == "")), str(column)

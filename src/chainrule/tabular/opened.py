@@ -58,14 +58,15 @@ class Opened:
         answers = self.answer(inputs)
         return answers if k is None else answers[:, k]
 
-    def gradient(self, inputs: Array, k: int | None) -> Array:
-        """The derivative of `answer_of` by each input: (m, n[0])."""
+    def gradient(self, inputs: Array, k: Any) -> Array:
+        """The derivative of `answer_of` by each input: (m, n[0]). k: one class, or that of each row (m,)."""
         M, upstream = len(self.networks), np.ones((1, len(inputs)))
         if k is not None:
             p = np.maximum(self._mean(inputs), LEAST)
             q = with_temperature(p, self.temperature)
             # q[k] ∝ p[k]^(1/T): ∂q[k]/∂p[j] = q[k] ((j = k) − q[j]) / (T p[j]).
-            upstream = (q[:, [k]] * (np.eye(p.shape[1])[k] - q) / (self.temperature * p)).T  # (K, m)
+            mine = q[np.arange(len(q)), k][:, None]  # (m, 1)
+            upstream = (mine * (np.eye(p.shape[1])[k] - q) / (self.temperature * p)).T  # (K, m)
         total = np.zeros((len(inputs), len(self.columns)))
         for each in self.networks:
             network, dA = each.network_, upstream / M

@@ -1,7 +1,6 @@
 """What each column of a table is taken for: a number, a date, a category … and why."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -235,8 +234,6 @@ class _Judge:
 
     def _dates(self, asked: bool = False) -> Column | None:
         values = self.known
-        if pd.api.types.infer_dtype(values, skipna=True) == "string":
-            values = values.mask(values.map(lambda text: is_mark(text.strip())))
         found = dates.recognize(values, self.day_first, asked)
         if found is None:
             return None
@@ -249,11 +246,9 @@ class _Judge:
                 f"{self.name}: no date tells whether the day or the month comes first ({found.note}); "
                 "if it is the other way, say --dates day-first or month-first"
             )
-        marks = int(values.isna().sum())
         if isinstance(values.dtype, pd.DatetimeTZDtype):  # as they are written there, not in UTC
             note = f"{values.min():%Y-%m-%d} to {values.max():%Y-%m-%d}"
-        note = note if not marks else f"{note}; {taken(Counter(self.known[values.isna()].str.strip()))}"
-        return self.made("date", note, marks + found.unread, found.format)
+        return self.made("date", note, found.unread, found.format)
 
     def _words(self, counts: "pd.Series[int]") -> Column:
         rows = int(counts.sum())
