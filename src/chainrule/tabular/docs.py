@@ -9,9 +9,10 @@ Class = TypeVar("Class", bound=type)
 
 _PARAMETERS = """\
     effort : {"quick", "normal", "thorough"}, default "normal"
-        "quick" is one network, without a race; "thorough" takes several times as long as "normal".
+        How many networks are trained, whose mean is the answer: "quick" is one; "thorough" takes several times as long
+        as "normal".
     time_limit : float, optional
-        Seconds after which nothing new is begun.
+        Seconds, in which as many networks, or else epochs, are trained as there is time for.
     number, category, date, text : str or list of str, default ()
         Columns that are this, whatever they look like: names, or numbers counted from 0.
     drop : str or list of str, default ()
