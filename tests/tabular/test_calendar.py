@@ -5,8 +5,12 @@ import pandas as pd
 import pytest
 
 from chainrule.estimators import MLPRegressor
-from chainrule.tabular import DateParts
+from chainrule.readers import Table
+from chainrule.tabular import DateParts, make_plan
 from chainrule.tabular.calendar import PARTS, calendar
+from chainrule.tabular.estimators import TabularClassifier
+from chainrule.tabular.findings import findings
+from chainrule.tabular.splits import times_of
 
 DAYS = pd.Series(pd.date_range("2018-01-01", periods=900), name="d")
 
@@ -157,3 +161,24 @@ def test_several_columns_are_side_by_side():
     assert found.shape == (900, len(made.get_feature_names_out()))
     assert made.get_feature_names_out().tolist()[-2:] == ["b days", "b missing"]
     np.testing.assert_array_equal(found[:, :-2], one.transform(two[["a"]]))
+
+
+@pytest.mark.parametrize("far", ["9999-12-31", "0001-01-01"])
+def test_a_table_with_a_date_far_from_all_others_is_split_looked_at_and_learned(far):
+    days = DAYS[:120].dt.strftime("%Y-%m-%d").where(np.arange(120) % 4 > 0, far)
+    X, y = pd.DataFrame({"until": days, "x": np.linspace(-1, 1, 120)}), np.repeat(["a", "b"], 60)
+    plan = make_plan(Table("t", X, pd.Series(y, name="y"), "y"))
+    assert len(np.unique(times_of(plan, X, "until"))) == 91
+    assert not [each for each in findings(plan, X, y, np.arange(60), np.arange(60, 120)) if each.kind == "giveaway"]
+    model = TabularClassifier(effort="quick", max_iter=2, hidden_layer_sizes=(4,)).fit(X, y)
+    assert set(model.predict(X)) <= {"a", "b"}
+
+
+@pytest.mark.parametrize(("form", "warned"), [("%H:%M", False), ("%d %b", False), ("%d.%m.%y", True), ("%Y-%m", True)])
+def test_only_dates_with_a_year_make_a_split_by_chance_doubtful(form, warned):
+    X = pd.DataFrame({"when": (DAYS + pd.to_timedelta(np.arange(900) * 7, "m")).dt.strftime(form)})
+    y = np.repeat(["a", "b"], 450)
+    plan = make_plan(Table("t", X, pd.Series(y, name="y"), "y"))
+    assert plan.columns[0].role == "date"
+    kinds = {each.kind for each in findings(plan, X, y, np.arange(450), np.arange(450, 900))}
+    assert ("time" in kinds) == warned

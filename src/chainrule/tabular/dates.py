@@ -26,6 +26,7 @@ _CHUNK = 2**17  # cells whose characters are in memory at once
 _SAMPLE = 2000  # cells that tell whether a column is worth reading
 _MOST_LAYOUTS = 4096
 _MOST_FORMS = 8
+_MOST_MARKS = 1000  # of missing values
 _LONGEST_FORMAT = 200  # that a model file may hold
 _SINCE = "years since "
 _UNITS = {  # of numbers: microseconds, and the size of the numbers in our time
@@ -272,7 +273,10 @@ def _convincing(made: _Made, cells: _Cells) -> bool:
     """Whether these are dates beyond doubt."""
     good, typed = ~np.isnat(made.moments), int((~np.isnat(cells.moments)).sum())
     texts = int(good.sum()) + typed
-    unread = [i for i in np.flatnonzero(~good & (cells.rows > 0)) if not cells.texts[i] or not is_mark(cells.texts[i])]
+    left = np.flatnonzero(~good & (cells.rows > 0))
+    if len(left) > _MOST_MARKS + 0.1 * texts:
+        return False
+    unread = [i for i in left if not cells.texts[i] or not is_mark(cells.texts[i])]
     wrong = len(unread)
     if made.forms:
         main = next(iter(made.forms.values()))
@@ -314,7 +318,7 @@ def _told(
     if ambiguous:
         said.append(f"day or month first? taken as {_spelled(main)}; --dates day-first for the other")
     words = missed.astype(str).str.strip().value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    marks = {word: rows for word, rows in words.items() if is_mark(word)}
+    marks = {word: rows for word, rows in words[:_MOST_MARKS].items() if is_mark(word)}
     if others := words.drop([*marks]).sum():
         said.append(f"{others:,} not dates ({first_few(words.drop([*marks]).index, 3)}), taken as missing")
     if marks:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.checks import generator
+from chainrule.tabular.calendar import seconds
 from chainrule.tabular.opened import Opened, opened, taken
 from chainrule.tabular.transformers import Columns
 from chainrule.tabular.values import TableError, check_columns, numeric
@@ -128,7 +129,7 @@ def _column(inside: Opened, X: Any, column: Any) -> tuple["pd.Series[Any]", str]
 def _numbers(values: "pd.Series[Any]") -> Array:
     """As float64; dates in days."""
     if values.dtype.kind == "M":
-        values = (values - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1)
+        return seconds(values) / 86_400
     return np.asarray(values.to_numpy(float, na_value=np.nan))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
+from chainrule.tabular.calendar import seconds
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.transformers import Columns
 
@@ -69,7 +70,7 @@ def giveaways(plan: Plan, X: Any, y: Array) -> Iterator[Finding]:
 def _as_numbers(values: "pd.Series[Any]") -> Array:
     """float64 (m,): numbers as they are, dates in seconds, words by their place in the alphabet; NaN where missing."""
     if pd.api.types.is_datetime64_any_dtype(values):
-        return np.asarray((values - pd.Timestamp(0)).dt.total_seconds(), dtype=float)
+        return seconds(values)
     if pd.api.types.is_numeric_dtype(values):
         return np.asarray(values.to_numpy(float, na_value=np.nan))
     codes = pd.factorize(values.replace("", None), sort=True)[0]
@@ -150,7 +151,10 @@ def times(plan: Plan, X: Any) -> Iterator[Finding]:
 
     One of them is enough.
     """
-    dates = [column for column in plan.columns if column.role == "date"]
+    # A time of day, or a day without a year, comes again.
+    dates = [
+        each for each in plan.columns if each.role == "date" and ("%" not in each.format or "y" in each.format.lower())
+    ]
     if dates:
         roles, formats = {c.name: "date" for c in dates}, {c.name: c.format for c in dates}
         typed = Columns(roles, formats).fit(X[list(roles)]).transform(X[list(roles)])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
+from chainrule.tabular.calendar import seconds
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.transformers import Columns
 from chainrule.tabular.values import TableError, to_floats
@@ -143,7 +144,7 @@ def times_of(plan: Plan, X: pd.DataFrame, name: str) -> Array:
     (column,) = (column for column in plan.columns if column.name == name)
     if column.role == "date":
         typed = Columns({name: "date"}, {name: column.format}).fit(X[[name]]).transform(X[[name]])[name]
-        times = (typed - pd.Timestamp(0)).dt.total_seconds().to_numpy(float)
+        times = seconds(typed)
     else:
         times = to_floats(X[name])
     if np.isnan(times).all():

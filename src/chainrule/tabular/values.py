@@ -127,7 +127,8 @@ def to_floats(values: "pd.Series[Any]") -> Array:
     """As float64, NaN where it is not a number."""
     if pd.api.types.infer_dtype(values, skipna=True).startswith("timedelta"):
         values = pd.to_timedelta(values).dt.total_seconds()
-    if isinstance(values.dtype, pd.CategoricalDtype | pd.ArrowDtype):
+    arrow = isinstance(values.dtype, pd.ArrowDtype) and values.dtype.kind == "O"  # decimals, of which NaN get lost
+    if arrow or isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
     try:
         values = pd.to_numeric(values, errors="coerce")
