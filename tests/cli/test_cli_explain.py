@@ -159,3 +159,16 @@ def test_what_was_found_is_drawn(made, ok, run, options):
     if options == ("--column", "age"):
         more = ("--column", "city", "--picture", "p.png")
         assert "--picture: is of one column" in run("explain", "m", "people.csv", *options, *more)[2]
+
+
+@pytest.mark.parametrize("columns", [["age", "city", "member", "since"], ["age", "city", "member", "since", "buys"]])
+def test_rows_come_by_standard_input_with_a_target_or_without(made, ok, run, monkeypatch, columns):
+    made("classes")
+    people()[columns].to_csv("new.csv", index=False)
+    for arguments in (("--row", "3"), ("--column", "city")):
+        expected = ok("explain", "m", "new.csv", *arguments, "--json")
+        with open("new.csv") as given:
+            monkeypatch.setattr("sys.stdin", given)
+            code, out, err = run("explain", "m", "-", *arguments, "--json")
+        assert (code, err) == (0, "")
+        assert json.loads(out) == json.loads(expected) | {"data": json.loads(out)["data"]}

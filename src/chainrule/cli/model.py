@@ -152,8 +152,14 @@ class Trained:
 
     def table(self, data: str) -> "Table":
         """DATA with its target, or without one if it has none."""
-        from chainrule.readers import ReaderError
+        from chainrule.readers import STANDARD_INPUT, ReaderError
 
+        if data == STANDARD_INPUT:  # which can be read once
+            table = self.read(data)
+            X: Any = table.X
+            if self.target in X.columns:
+                return replace(table, X=X.drop(columns=self.target), y=X[self.target], target=self.target)
+            return table
         try:
             return self.read(data, self.target)
         except ReaderError:
@@ -367,19 +373,3 @@ def at_work(path: Path) -> Iterator[None]:
 def targets(estimator: Any, y: Any) -> Any:
     """Y (n[L], m) that the network of a fitted estimator learns for y (m,): labels are smoothed, numbers scaled."""
     return estimator._targets(estimator._encode(y, incremental=True)).T
-
-
-def scores(model: Any, X: Any, y: Any, predicted: Any) -> dict[str, float]:
-    """Accuracy, and for two classes the area under the ROC curve; R², RMSE and MAE for numbers."""
-    from sklearn import metrics
-
-    if not hasattr(model, "classes_"):
-        return {
-            "R²": float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan"),
-            "RMSE": float(metrics.root_mean_squared_error(y, predicted)),
-            "MAE": float(metrics.mean_absolute_error(y, predicted)),
-        }
-    result = {"accuracy": float(metrics.accuracy_score(y, predicted))}
-    if len(model.classes_) == 2 and len(set(y.tolist())) == 2:
-        result["ROC AUC"] = float(metrics.roc_auc_score(y == model.classes_[1], model.predict_proba(X)[:, 1]))
-    return result
