@@ -1,7 +1,9 @@
 """Numbers by their quantiles: the formula, what ties do to knots, and that it comes through files and ONNX."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.preprocessing import TargetEncoder
 
 import chainrule as cr
 from chainrule.tabular.encoders import SIZE, PiecewiseLinear
@@ -37,4 +39,34 @@ def test_a_file_with_knots_that_are_not_in_order_is_refused(tmp_path):
     made = PiecewiseLinear(3).fit(np.arange(20.0)[:, None])
     made.knots_[0][1] = 1e9
     with pytest.raises(ValueError, match="knots are not in order"):
+        cr.save(made, tmp_path / "m")
+
+
+@pytest.mark.parametrize("classes", [2, 3, 0])
+def test_target_statistics_and_bins_are_the_same_in_onnx_and_in_a_file(classes, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    rng, m = np.random.default_rng(0), 90
+    X = pd.DataFrame({"a": rng.normal(size=m) ** 3, "n": rng.integers(0, 5, m), "c": rng.choice(list("uvwxyz"), m)})
+    y = np.char.add("k", (np.arange(m) % classes).astype(str)) if classes else X["a"].to_numpy() + (X["c"] == "u")
+    make = cr.TabularClassifier if classes else cr.TabularRegressor
+    model = make(hidden_layer_sizes=(5,), max_iter=2, random_state=0, category="c").fit(X, y)
+    inside = [type(step).__name__ for _, step, _ in model.preparation_["inputs"].transformers_]
+    assert inside == ["Pipeline", "OneHotEncoder", "Pipeline"]
+    X.loc[:2, "c"] = ["never seen", None, "u"]
+    expected = model.predict_proba(X) if classes else model.predict(X)
+    cr.save(model, tmp_path / "m.chainrule")
+    again = cr.load(tmp_path / "m.chainrule")
+    assert ((again.predict_proba(X) if classes else again.predict(X)) == expected).all()
+    cr.export_onnx(model, tmp_path / "m.onnx")
+    given = {name: X[[name]].to_numpy(float) for name in ("a", "n")} | {"c": X[["c"]].fillna("").to_numpy(object)}
+    found = onnxruntime.InferenceSession(tmp_path / "m.onnx").run(None, given)[-1]
+    np.testing.assert_allclose(found if classes else found.ravel(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("attribute", ["encodings_", "categories_"])
+def test_a_file_with_target_statistics_of_other_categories_is_refused(attribute, tmp_path):
+    X, y = np.array([["a"], ["b"], ["c"]] * 9, object), np.arange(27.0)
+    made = TargetEncoder().fit(X, y)
+    getattr(made, attribute)[0] = getattr(made, attribute)[0][:-1]
+    with pytest.raises(ValueError, match="an encoder has not"):
         cr.save(made, tmp_path / "m")

@@ -80,7 +80,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
         X_val, y_val : as X and y, optional
-            Rows of your own to compare candidates on, instead of a part of X.
+            Rows of your own to stop the networks and to compare candidates by, instead of a part of X.
         checkpoint : path or chainrule.Checkpoint, optional
             A file that the fit is kept in: written now and then, and when it is stopped (Ctrl-C, SIGTERM).
         checkpoint_every : int, optional

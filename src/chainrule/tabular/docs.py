@@ -11,7 +11,7 @@ _PARAMETERS = """\
     effort : {"quick", "normal", "thorough"}, default "normal"
         "quick" is one network, "normal" the mean of four, "thorough" of twelve of the candidate that wins a race.
     time_limit : float, optional
-        Seconds after which nothing new is begun.
+        Seconds, in which as many networks, or else epochs, are trained as there is time for.
     number, category, date, text : str or list of str, default ()
         Columns that are this, whatever they look like: names, or numbers counted from 0.
     drop : str or list of str, default ()
