@@ -131,9 +131,10 @@ def test_regression_with_json_all_the_way(table, ok):
 
 def test_every_network_is_shown_and_the_race_is_told_in_json(table, ok):
     out = ok("train", table, "--target", "buys", "--epochs", "2")
-    assert "network 1 of 3: epoch 2/2  cost " in out
-    assert "network 3 of 3: epoch 2/2  cost " in out
-    assert "Trained 3 networks, 2 epochs each, in " in out
+    count = len(cr.load("people.chainrule").networks_)
+    assert count > 1
+    assert all(f"network {k + 1} of {count}: epoch 2/2  cost " in out for k in range(count))
+    assert f"Trained {count} networks, 2 epochs each, in " in out
     result = json.loads(ok("train", table, "--target", "buys", "--epochs", "2", "--json"))
     assert all({"name", "loss", "seconds"} <= entry.keys() for entry in result["race"])
 

@@ -228,6 +228,15 @@ def test_a_network_no_better_than_a_constant_is_told_nothing_of_layers(ok, rng):
     assert "hidden layers do not help" not in words
 
 
+def test_of_noise_that_is_lucky_on_the_test_nothing_is_said_of_layers(ok, rng):
+    x, y = rng.normal(size=200), rng.choice(["u", "v"], 200)
+    pd.DataFrame({"x": x, "y": y}).to_csv("noise.csv", index=False)
+    for more in ((), ("--folds", "3"), ("--seed", "1"), ("--seed", "2")):
+        out = ok("train", "noise.csv", "--target", "y", "--effort", "quick", "--hidden", "8", *more)
+        assert "hidden layers do not help" not in out
+        assert "— ± —" not in out
+
+
 def test_a_training_cut_short_says_nothing_of_layers(ok, table):
     assert "hidden layers do not help" not in ok("train", "t.csv", "--target", "cost", *QUICK)
 

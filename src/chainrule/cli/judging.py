@@ -145,3 +145,9 @@ def no_better(plan: "Plan", scores: Mapping[str, Mapping[str, Any]], interval: M
         return False
     area = interval.get("ROC AUC")
     return area is None or area[0] <= 0.5
+
+
+def clearly_better(scores: Mapping[str, Mapping[str, Any]], interval: Mapping[str, Sequence[float]]) -> bool:
+    """Whether the first score of a model is above that of a constant, as far as the test rows can tell."""
+    constant, name = list(scores.values())[2], next(iter(scores[THIS]))
+    return name in interval and interval[name][0] > (constant.get(name) or 0)

@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix
 from chainrule.cli import screen
 from chainrule.cli.asked import Run
 from chainrule.cli.fitting import Fitted
-from chainrule.cli.judging import LEVEL, TREES, Judgment, no_better, together
+from chainrule.cli.judging import LEVEL, THIS, TREES, Judgment, clearly_better, no_better, together
 from chainrule.cli.rows import Material
 from chainrule.tabular.findings import Finding
 from chainrule.text import as_json
@@ -61,6 +61,17 @@ class Result:
     def intervals(self) -> dict[str, list[float]]:
         """The 95 % interval of each score of this network, where there is one test."""
         return self.judgments[0].intervals if len(self.judgments) == 1 else {}
+
+    @property
+    def _of_folds(self) -> dict[str, list[float]]:
+        """Where the mean over the folds is, for each score of this network: two standard errors to either side."""
+        found = {}
+        for name, deviation in self.deviations.get(THIS, {}).items():
+            mean = self.scores[THIS][name]
+            if mean is not None and deviation is not None:
+                error = 2 * deviation / len(self.judgments) ** 0.5
+                found[name] = [mean - error, mean + error]
+        return found
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -182,13 +193,15 @@ class Result:
             )
         if TREES in self.seconds:
             lines.append(f"The boosted trees took {self.seconds[TREES]:.1f} s.")
-        if no_better(self.material.plan, self.scores, self.intervals):
+        sure = self.intervals or self._of_folds
+        if no_better(self.material.plan, self.scores, sure):
             constant = list(self.scores)[2]
             return [*lines, f"It is no better than {constant}. What keeps it from learning: chainrule diagnose."]
         first, second = (next(iter(values.values())) for values in list(self.scores.values())[:2])
         whole = "max_iter" not in self.run.estimator  # a training cut short says nothing of the layers
         deep = whole and self.fitted.model.networks_[0].hidden_layer_sizes
-        if deep and first is not None and second is not None and first <= second:
+        better = clearly_better(self.scores, sure)
+        if deep and better and first is not None and second is not None and first <= second:
             lines.append("The hidden layers do not help on these data: --hidden none is as good, and simpler.")
         return lines
 

@@ -169,10 +169,12 @@ def _short(value: float | None) -> str:
 def folds(console: Printer, given: Mapping[str, Mapping[str, float | None]], deviations: Any, title: str) -> None:
     """One line for each score, one column for each model: the mean over the folds ± their standard deviation."""
     models, first = list(given), next(iter(given.values()))
-    rows = [
-        [name, *(f"{number(given[model].get(name))} ± {number(deviations[model].get(name))}" for model in models)]
-        for name in first
-    ]
+
+    def cell(model: str, name: str) -> str:
+        mean = given[model].get(name)
+        return number(mean) if mean is None else f"{number(mean)} ± {number(deviations[model].get(name))}"
+
+    rows = [[name, *(cell(model, name) for model in models)] for name in first]
     console.print(title, style="bold")
     console.print(table(["", *models], rows, right=range(1, len(models) + 1)))
 
