@@ -187,7 +187,7 @@ NARROW = """
 import resource, sys
 from chainrule.cli import main, model
 from chainrule.readers import stream
-stream.WHOLE, stream._MOST, model.MOST = 1 << 20, 8 << 20, 1000
+stream.WHOLE, stream._MOST, stream._FEWEST, model.MOST = 1 << 20, 8 << 20, 1, 1000
 arguments, small = sys.argv[1:], "people.csv"
 def run(*arguments):
     try:
@@ -196,7 +196,7 @@ def run(*arguments):
         return done.code
 run("predict", "m", small, "--keep", "note", "--out", "small.csv")  # all that is loaded once
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + (32 << 20),) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (used + (60 << 20),) * 2)
 sys.exit(run(*arguments))
 """
 
@@ -231,6 +231,7 @@ def test_a_table_in_batches_gives_what_the_whole_table_gives(classes, options, p
     frame.to_csv("large.csv", index=False)
     whole = ok("predict", "m", "large.csv", *options)
     monkeypatch.setattr("chainrule.readers.stream.WHOLE", 20_000)
+    monkeypatch.setattr("chainrule.readers.stream._FEWEST", 200)
     monkeypatch.setattr("chainrule.cli.model.FEW", 100)
     with open("large.csv") as given:
         monkeypatch.setattr("sys.stdin", given)
