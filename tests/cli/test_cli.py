@@ -43,7 +43,7 @@ def test_train_shows_what_it_understood_and_what_came_of_it(table, ok):
         "2024-01-01 to 2024-01-08", "Classes: no", "64 to train on, 16 to test on", "sigmoid", "8 × ", "4 × 8", "total",
         "epoch 3/3  cost ", "this network", "no hidden", "always the", "interval",
         "ROC AUC", "Saved people.chainrule", "chainrule predict people.chainrule people.csv --out",
-        "chainrule inspect people.chainrule",
+        "chainrule explain people.chainrule people.csv --row 1", "chainrule inspect people.chainrule",
     ):  # fmt: skip
         assert words in out
     assert max(map(len, out.splitlines()[:-4])) <= 80
@@ -52,7 +52,7 @@ def test_train_shows_what_it_understood_and_what_came_of_it(table, ok):
 def test_the_commands_that_train_suggests_work(table, ok):
     out = ok("train", table, "--target", "spends", *QUICK)
     commands = [line for line in out.partition("Next:")[2].split("\n") if line.strip()]
-    assert len(commands) == 2
+    assert len(commands) == 3
     for command in commands:
         assert subprocess.run(command, shell=True, capture_output=True, timeout=60).returncode == 0
 

@@ -1,5 +1,6 @@
 """What came of a training: what is saved beside the model, and what is said of it."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -222,5 +223,5 @@ class Result:
 
 def warning(finding: Finding, target: str) -> str:
     """What was found, and what to do."""
-    advice = ADVICE.get(finding.kind, "").format(target=target, column=finding.column)
+    advice = ADVICE.get(finding.kind, "").format(target=target, column=shlex.quote(str(finding.column)))
     return f"{finding.text}: {advice}" if advice else finding.text

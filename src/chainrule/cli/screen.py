@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from math import isnan
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich import box
@@ -22,6 +23,7 @@ MANY = 20  # columns, from which they are shown by role
 LEAST = 0.01  # of what matters most: what matters less is not shown
 WORD = 20  # letters of a word that is not broken to make room
 MOST = 500  # lines, and columns, of a table; a model file of a stranger may have any number
+LONGEST = 60  # characters of the name of a column
 _ROLES = {
     "number": "number",
     "boolean": "yes or no",
@@ -101,6 +103,7 @@ def columns(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:
     for column in given:
         name, role, missing = str(column["name"]), column["role"], column["missing"]
         style = "dim" if role == "left out" else None
+        name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
         shown.add_row(name, _ROLES.get(role, role), f"{missing:,}" if missing else "", column["note"], style=style)
     console.print(shown)
 
@@ -239,63 +242,86 @@ def confusion(console: Printer, classes: Any, y: Any, predicted: Any) -> None:
 
 
 class Stages:
-    """The stages of a training, one after the other: the candidates of the race, then the networks.
+    """The stages of a training: the candidates of the race, then the networks, some of them at the same time.
 
-    what: which of several trainings it is, before the name of each stage. The callback of a stage shows a progress bar
-    in a terminal, else a line now and then; and the first network, its layers.
+    what: which of several trainings it is, before the name of each stage. In a terminal each stage has a bar, else a
+    line at its end, and the first network one now and then; before that its layers are shown.
     """
 
     def __init__(self, console: Console, what: str = "") -> None:
         self.console, self.what = console, what
-        self.estimator: Any = None  # that is being trained
-        self.stage = ""
-        self._bar: Progress | None = None
-        self._shown = False
+        self.latest: Stage | None = None  # that has begun
+        self.lock = Lock()
+        self.bars: Progress | None = None
+        self.first: Stage | None = None  # of the networks
 
-    def __call__(self, stage: str) -> "Stages":
-        """The callback of the next stage: itself."""
-        self.close()
-        self.stage = f"{self.what}, {stage}" if self.what else stage
-        return self
+    def __call__(self, stage: str) -> "Stage":
+        """The callback of a stage."""
+        made = Stage(self, f"{self.what}, {stage}" if self.what else stage)
+        if made.final and self.first is None:
+            self.first = made
+        return made
 
     @property
     def done(self) -> str:
         """How far it has come, in words."""
-        if self.estimator is None:
+        if self.latest is None:
             return "before the first epoch"
-        stage = f" of {self.stage}" if self.stage else ""
-        return f"after epoch {len(self.estimator.history_['cost'])} of {self.estimator.max_iter}{stage}"
+        estimator, name = self.latest.estimator, self.latest.name
+        of = f" of {name}" if name else ""
+        return f"after epoch {len(estimator.history_['cost'])} of {estimator.max_iter}{of}"
 
     def close(self) -> None:
-        """Leave the bar as it is."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        """Leave the bars as they are."""
+        if self.bars is not None:
+            self.bars.stop()
+            self.bars = None
+
+    def begun(self, stage: "Stage") -> int | None:
+        """The number of the bar of a stage that begins, where there are bars."""
+        with self.lock:
+            self.latest = stage
+            if self.console.quiet:
+                return None
+            if stage is self.first:
+                layers(self.console, stage.estimator.network_.describe())
+            if not self.console.is_terminal:
+                return None
+            if self.bars is None:
+                self.bars = Progress(
+                    TextColumn("Training {task.description}"),
+                    BarColumn(bar_width=None),
+                    MofNCompleteColumn(),
+                    TextColumn("{task.fields[state]}"),
+                    TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+                    console=self.console,
+                )
+                self.bars.start()
+            return self.bars.add_task(stage.name, total=stage.estimator.max_iter, state="")
+
+
+class Stage:
+    """A scikit-learn callback of one training."""
+
+    def __init__(self, stages: Stages, name: str) -> None:
+        self.stages, self.name = stages, name
+        self.estimator: Any = None
+        self._bar: Any = None
+        self._said = 0  # epochs
+
+    @property
+    def final(self) -> bool:
+        """Whether it is one of the networks that are kept."""
+        return "candidate" not in self.name
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Nothing to prepare."""
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """The network as it is made, then an empty bar."""
-        if context.task_name == "epoch":
-            return
-        self.estimator = estimator
-        if self.console.quiet:
-            return
-        if self._final and not self._shown:
-            layers(self.console, estimator.network_.describe())
-        if self.console.is_terminal:
-            self._bar = Progress(
-                TextColumn(f"Training {self.stage}".rstrip()),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[state]}"),
-                TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-                console=self.console,
-                transient=not self._final,
-            )
-            self._bar.add_task("", total=estimator.max_iter, state="")
-            self._bar.start()
+        if context.task_name != "epoch":
+            self.estimator = estimator
+            self._bar = self.stages.begun(self)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """One more epoch, or the end of all, which may come before the last."""
@@ -303,20 +329,15 @@ class Stages:
         if not costs:  # it was interrupted in the first epoch
             return
         done, last, state = len(costs), estimator.max_iter, f"cost {costs[-1]:.4f}"
-        ended = context.task_name != "epoch"
+        ended, bars = context.task_name != "epoch", self.stages.bars
         if "validation_metric" in estimator.history_:
             validation = estimator.history_["validation_metric"][-1]
             state += f"  validation {metric(hasattr(estimator, 'classes_'))} {validation:.4f}"
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, state=state)
-        elif ended or (self._final and not self._shown and done < last and done % max(1, last // 5) == 0):
-            self.console.print(f"{self.stage}: epoch {done}/{last}  {state}".removeprefix(": "))
-        self._shown |= self._final and ended
+        if bars is not None and self._bar is not None:
+            bars.update(self._bar, completed=done, total=done if ended else last, state=state)
+        elif done > self._said and (ended or (self.stages.first is self and done % max(1, last // 5) == 0)):
+            self._said = done
+            self.stages.console.print(f"{self.name}: epoch {done}/{last}  {state}".removeprefix(": "))
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Leave the bar as it is."""
-        self.close()
-
-    @property
-    def _final(self) -> bool:
-        return "candidate" not in self.stage

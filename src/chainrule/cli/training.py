@@ -133,5 +133,7 @@ def _tell(result: Result, page: Path | None, as_json: bool) -> None:
     run.progress.print()
     run.progress.print("Next:")
     model, predictions = shlex.quote(str(run.out)), shlex.quote(f"{run.out.stem}-predictions.csv")
-    for command in (f"predict {model} {shlex.quote(run.data)} --out {predictions}", f"inspect {model}"):
+    data = shlex.quote(run.data)
+    reasons = [] if plan.image_shape is not None else [f"explain {model} {data} --row 1"]
+    for command in (f"predict {model} {data} --out {predictions}", *reasons, f"inspect {model}"):
         run.progress.print(f"  {asked.program()} {command}", soft_wrap=True)

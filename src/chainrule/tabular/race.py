@@ -95,8 +95,9 @@ def learn(
     instead of a part of the rows, or (k,) the indices of this part. arguments: of the networks, instead of the
     recipe's. effort: "quick" is one network, "normal" four, "thorough" twelve after a race; or how many. time_limit:
     seconds, in which as many networks, or else epochs, are trained as there is time for. checkpoint: checkpoint,
-    checkpoint_every and resume, as in MLPClassifier.fit; see `Checkpoints`. watch: asked for callbacks before each
-    training; they are then trained one after the other, else as many at a time as there are cores.
+    checkpoint_every and resume, as in MLPClassifier.fit; see `Checkpoints`. watch: asked for the callbacks of each
+    training. As many networks are trained at a time as there are cores, but one after the other where they share a
+    callback or are kept in files.
     """
     return _Learning(plan, X, y, sample_weight, class_weight, validation, seed, time_limit, checkpoint, watch).run(
         arguments or {}, NETWORKS[effort] if isinstance(effort, str) else effort
@@ -198,14 +199,19 @@ class _Learning:
 
     def _train(self, candidates: Mapping[str, Any], jobs: Sequence[tuple[str, str, int]]) -> list[_Trained]:
         """jobs: for each network the candidate, what it is called, and which part of the rows it is not trained on."""
+        callbacks = [tuple(self.watch(stage)) if self.watch else () for _, stage, _ in jobs]
         calls = [
-            partial(self._one, candidates[name], stage, part, self.checkpoints.next()) for name, stage, part in jobs
+            partial(self._one, candidates[name], watchers, part, self.checkpoints.next())
+            for (name, _, part), watchers in zip(jobs, callbacks, strict=True)
         ]
-        if self.watch is not None or self.checkpoints.first is not None or len(calls) < 2:
+        each = [id(callback) for watchers in callbacks for callback in watchers]
+        if len(set(each)) < len(each) or self.checkpoints.first is not None or len(calls) < 2:
             return [call() for call in calls]
         return at_once(calls)
 
-    def _one(self, arguments: Mapping[str, Any], stage: str, part: int, kept: Checkpoint | None) -> _Trained:
+    def _one(
+        self, arguments: Mapping[str, Any], watchers: Sequence[Any], part: int, kept: Checkpoint | None
+    ) -> _Trained:
         started, (train, held) = time.monotonic(), self._parts(part)
         X_val, y_val = (self.X[held], self.y[held]) if self.given is None else self.given
         weights = None if self.weights is None else self.weights[train]
@@ -217,7 +223,7 @@ class _Learning:
         network = make(random_state=self.seed + part, **{**arguments, **fixed})
         network.set_params(scoring=judge)
         limit = inf if self.time_limit is None else self.began + self.time_limit
-        network.set_callbacks(_EndOfCycle(network.max_iter, limit), *(self.watch(stage) if self.watch else ()))
+        network.set_callbacks(_EndOfCycle(network.max_iter, limit), *watchers)
         network.fit(self.X[train], self.y[train], weights, X_val=X_val, y_val=y_val, checkpoint=kept)
         network.set_callbacks()
         network.set_params(scoring=None)
