@@ -284,3 +284,10 @@ def test_decimals_of_arrow_are_numbers():
     pa = pytest.importorskip("pyarrow")
     values = pd.array([1, 2, None] * 100, dtype=pd.ArrowDtype(pa.decimal128(5, 2)))
     assert (column(values).role, column(values).missing) == ("number", 100)
+
+
+def test_grades_with_signs_behind_are_categories_and_this_is_said():
+    found = plan([("1", "2", "3", "2-", "3-", "2+")[i % 6] for i in range(M)])
+    assert found.columns[0].role == "category"
+    assert found.remarks[0].startswith("c: 2-, 3-, 2+ were taken as steps between the others, not as signs")
+    assert column(["2-", "3"] * 150, number=["c"]).note == "-2 to 3"

@@ -126,7 +126,12 @@ class _Judge:
             written = numerals.recognize(texts.counts, self.decimal)
             if written.convincing and len(np.unique(written.values[~np.isnan(written.values)])) > 1:
                 return self._numerals(texts, written)
-            if found := self._dates():
+            if written.grades:
+                self.remarks.append(
+                    f"{self.name}: {first_few(written.grades, 3)} were taken as steps between the others, not as "
+                    f"signs, and all as categories; if they are numbers, say --number {_quoted(self.name)}"
+                )
+            elif found := self._dates():
                 return found
         return self._words(counts.sort_values(ascending=False, kind="stable"))
 
