@@ -279,7 +279,16 @@ def recognize(counts: "pd.Series[int]", decimal: Callable[[], str] = str) -> Num
     converted = {word: count for word, count in others.items() if word not in strange}
     is_open = votes.open and not votes.mark and (ambiguous or not votes.thousands)
     return Numerals(
-        Format(mark, unit), values, marks, words, converted, units, is_open, ambiguous, grades, convincing and not grades
+        Format(mark, unit),
+        values,
+        marks,
+        words,
+        converted,
+        units,
+        is_open,
+        ambiguous,
+        grades,
+        convincing and not grades,
     )
 
 
