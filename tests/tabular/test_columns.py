@@ -155,3 +155,11 @@ def test_columns_of_a_file_of_before_know_nothing_of_ranges():
         delattr(words, name)
     assert read(words, "A") == ["A"]
     assert notes(words, "z") == []
+
+
+def test_shares_in_a_column_of_percents_are_said():
+    columns = fitted([f"{i % 90}%" for i in range(M)])
+    said = ["c: no % in it, and nothing above 1; read as percent, 0.5 as 0.5 %"]
+    assert notes(columns, "0.05", "0.5") == notes(columns, 0.05, 0.5) == said
+    assert notes(columns, "0.5%", "1%") == notes(columns, 0.5, 12) == []
+    assert notes(fitted(NUMBERS), 0.05) == []

@@ -173,3 +173,21 @@ def test_a_format_comes_back_from_its_text(form):
 def test_any_text_is_a_format_that_does_no_harm(text):
     assert all(np.isfinite(Format.of(text).missing))
     assert numerals.parse(counts("1.5", "x"), text).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("texts", "grades"),
+    [
+        (("1", "2", "3", "2-", "3-", "2+"), ("2-", "3-", "2+")),
+        (("1", "1+", "2", "2+", "?"), ("1+", "2+")),
+        (("1", "2", "3", "4", "5+"), ()),  # 5 and more
+        (("0", "1+", "2+", "3+"), ()),
+        (("120", "35-", "7-"), ()),  # as accounts write them
+        (("3,50", "2-"), ()),
+        (("3 €", "2- €"), ()),
+        (("-3", "2-"), ()),
+    ],
+)
+def test_a_sign_behind_a_small_number_is_a_step_between_grades(texts, grades):
+    found = recognized(*texts)
+    assert (found.grades, found.convincing) == (grades, not grades)

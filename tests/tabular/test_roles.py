@@ -284,3 +284,37 @@ def test_decimals_of_arrow_are_numbers():
     pa = pytest.importorskip("pyarrow")
     values = pd.array([1, 2, None] * 100, dtype=pd.ArrowDtype(pa.decimal128(5, 2)))
     assert (column(values).role, column(values).missing) == ("number", 100)
+
+
+def test_grades_with_signs_behind_are_categories_and_this_is_said():
+    found = plan([("1", "2", "3", "2-", "3-", "2+")[i % 6] for i in range(M)])
+    assert found.columns[0].role == "category"
+    assert found.remarks[0].startswith("c: 2-, 3-, 2+ were taken as steps between the others, not as signs")
+    assert column(["2-", "3"] * 150, number=["c"]).note == "-2 to 3"
+
+
+def test_shares_among_percents_are_said():
+    found = plan([("10%", "0.1", "20%", "0.35")[i % 4] for i in range(M)])
+    assert found.columns[0].note == "0.1 to 20 %; 150 without %, taken as %"
+    assert found.remarks[0].startswith("c: 150 rows without % were read as percent like the others, 0.1 as 0.1 %")
+    assert not plan([("10%", "12", "20%", "0.5")[i % 4] for i in range(M)]).remarks
+
+
+def test_two_numbers_in_a_cell_are_said():
+    found = plan([f"{100 + i}/{60 + i % 30}" for i in range(M)])
+    assert found.columns[0].role == "left out"
+    assert found.remarks == ("c: two numbers in each cell, as 100/60; make two columns of them",)
+
+
+def test_dates_of_two_orders_are_said():
+    days = [f"{a:02}/{b:02}/2024" for i in range(M) for a, b in [(1 + i % 28, 1 + i % 12)[:: 1 if i % 2 else -1]]]
+    (remark,) = plan(days).remarks
+    assert remark.startswith("c: dates, but some have the day first (")
+    assert not plan(["a/b", "12/13"] * 150).remarks
+
+
+def test_two_letter_codes_with_gaps_are_said_to_have_lost_namibia():
+    codes = [("DE", "FR", "US", "JP", "BR", None)[i % 6] for i in range(M)]
+    (remark,) = plan(codes).remarks
+    assert remark.startswith("c: 50 rows are empty or NA, and were taken as missing")
+    assert not plan([f"{code}x" if code else None for code in codes]).remarks

@@ -181,3 +181,16 @@ def test_classes_of_which_some_are_rare_are_no_counts():
     y = np.repeat(np.arange(1, 11), [3900, 4, 15, 770, 280, 1, 1, 40, 90, 8])
     found = make_plan(Table("t", pd.DataFrame({"x": r.normal(size=len(y))}), y, "class"))
     assert (found.task, found.rare, found.remarks) == ("classes", {6: 1, 7: 1}, ())
+
+
+def test_grades_with_signs_behind_are_classes_and_this_is_said():
+    y = [("1", "2", "3", "2-", "3-", "2+")[i % 6] for i in range(M)]
+    found = plan(y)
+    assert sorted(found.classes) == ["1", "2", "2+", "2-", "3", "3-"]
+    assert found.remarks == ("y: 2-, 3-, 2+ were taken as steps between the other classes, not as signs",)
+    assert plan(y, "regression").remarks[0] == "y: 2-, 3-, 2+ were taken as signs of numbers"
+
+
+def test_a_mark_beside_one_amount_is_no_class():
+    with pytest.raises(TableError, match=r"'y' is 1\.234,5 € in every row: there is nothing to learn"):
+        plan(["1.234,5 €", "n/a"] * 100)

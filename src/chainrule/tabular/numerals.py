@@ -67,6 +67,7 @@ _NUMERAL = re.compile(
 _GROUPED = re.compile(r"(?!0)(?:\d{1,3}(?P<mark>[.,' ])\d{3}(?:(?P=mark)\d{3})*|\d{1,2}(?:,\d{2})+,\d{3})")
 _PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,15})?(e[-+]\d{1,3})?")
 _MARKS = re.compile(r"[.,' ]")
+_GRADE = re.compile(r"\d{1,2}[-+]?")
 _BOUND = re.compile(r"[<>≤≥]=? ?[-+]?[$€£]?\d[\d.,]*\D{0,8}")
 
 
@@ -227,7 +228,8 @@ class Numerals:
     values: of each different text, NaN where it is none. marks, others: texts that stand for a missing value, and texts
     that are no numbers either, with their rows. converted, units: other units than the column's with their rows, those
     that could be told in it and those that could not. open: whether the column does not show its decimal mark;
-    ambiguous: whether the table does not, either. convincing: whether a person would call it a column of numbers.
+    ambiguous: whether the table does not, either. grades: some of 3- and 2+, where they are steps between others, not
+    signs. convincing: whether a person would call it a column of numbers.
     """
 
     format: Format
@@ -238,6 +240,7 @@ class Numerals:
     units: dict[str, int]
     open: bool
     ambiguous: bool
+    grades: tuple[str, ...]
     convincing: bool
 
 
@@ -272,9 +275,33 @@ def recognize(counts: "pd.Series[int]", decimal: Callable[[], str] = str) -> Num
     if padded.any():  # 007 and zip codes
         widths = {len(text) for text, one in zip(counts.index, good, strict=True) if one}
         convincing = convincing and n[padded].sum() < 0.05 * rows and len(widths) > 1
+    grades = _grades([text for text, cell in zip(counts.index, cells, strict=True) if cell is not None])
     converted = {word: count for word, count in others.items() if word not in strange}
     is_open = votes.open and not votes.mark and (ambiguous or not votes.thousands)
-    return Numerals(Format(mark, unit), values, marks, words, converted, units, is_open, ambiguous, convincing)
+    return Numerals(
+        Format(mark, unit),
+        values,
+        marks,
+        words,
+        converted,
+        units,
+        is_open,
+        ambiguous,
+        grades,
+        convincing and not grades,
+    )
+
+
+def _grades(texts: list[str]) -> tuple[str, ...]:
+    """Those of 3- and 2+ among 3 and 2, as schools have them; accounts write larger numbers, and cents.
+
+    A minus behind is enough; 5+ alone may be 5 and more, so it takes two that are there without it, too.
+    """
+    if not all(map(_GRADE.fullmatch, texts)):
+        return ()
+    signed = [text for text in texts if text[-1] in "-+"]
+    beside = [text for text in signed if text[-1] == "+" and text[:-1] in texts]
+    return tuple(signed) if len(beside) >= 2 or any(text[-1] == "-" for text in signed) else ()
 
 
 def parse(counts: "pd.Series[int]", form: str) -> Array:

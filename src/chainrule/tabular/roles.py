@@ -25,6 +25,9 @@ _CODES = re.compile(
     r"zone|sector|id)$",
     re.I,
 )
+_TWO_NUMBERS = re.compile(r"\d[\d.,]*\s?(?:[/x×|;]|to)\s?\d[\d.,]*")
+_DAY_OR_MONTH = re.compile(r"(\d\d?)([/.-])(\d\d?)\2(?:\d\d){1,2}\b")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _COMPACT = (19000101, 21001231)  # dates as whole numbers
 
 
@@ -126,7 +129,12 @@ class _Judge:
             written = numerals.recognize(texts.counts, self.decimal)
             if written.convincing and len(np.unique(written.values[~np.isnan(written.values)])) > 1:
                 return self._numerals(texts, written)
-            if found := self._dates():
+            if written.grades:
+                self.remarks.append(
+                    f"{self.name}: {first_few(written.grades, 3)} were taken as steps between the others, not as "
+                    f"signs, and all as categories; if they are numbers, say --number {_quoted(self.name)}"
+                )
+            elif found := self._dates():
                 return found
         return self._words(counts.sort_values(ascending=False, kind="stable"))
 
@@ -159,6 +167,17 @@ class _Judge:
             self.remarks.append(
                 f"{self.name}: {rows:,} rows in {unit} cannot be compared with {form.shown}, and were taken as missing"
             )
+        if form.unit == "%":
+            bare = np.array(["%" not in text for text in texts.counts.index], bool) & ~np.isnan(written.values)
+            if bare.any():
+                rows = int(texts.counts[bare].sum())
+                told.append(f"{rows:,} without %, taken as %")
+                if np.abs(written.values[bare]).max() <= 1 < np.abs(written.values[~bare]).max(initial=0):
+                    text = texts.counts.index[bare][0]
+                    self.remarks.append(
+                        f"{self.name}: {rows:,} rows without % were read as percent like the others, {text} as "
+                        f"{text} %; if they are shares of 1, write them in percent"
+                    )
         if written.open:
             mark, name = (".", "point") if form.decimal == "," else (",", "comma")
             example = next((text for text in texts.counts.index if re.search(rf"\d\{mark}\d{{3}}(?!\d)", text)), None)
@@ -252,6 +271,8 @@ class _Judge:
 
     def _words(self, counts: "pd.Series[int]") -> Column:
         rows = int(counts.sum())
+        if not self.word:
+            self._remark_on_words(counts)
         if self.word == "category" or (self.word != "text" and (self.keep or counts[counts >= 3].sum() >= 0.3 * rows)):
             same = spellings(counts.to_dict())
             names = [name for name in counts.index if name not in same]
@@ -271,6 +292,27 @@ class _Judge:
         if min(self.missing, rows) >= 0.05 * (self.missing + rows):
             return self.made("presence", f"{len(counts):,} different values: only whether it is given")
         return self.made("left out", f"{len(counts):,} different values, like an identifier")
+
+    def _remark_on_words(self, counts: "pd.Series[int]") -> None:
+        """What a person would see in words that are used whole, or not at all."""
+        words, few = [str(word).strip() for word in counts.index], 0.1 * len(counts)
+        if self.missing and len(words) >= 5 and all(map(_COUNTRY.fullmatch, words)):
+            self.remarks.append(
+                f"{self.name}: {self.missing:,} rows are empty or NA, and were taken as missing; if NA is a code like "
+                "the others, write it in another way"
+            )
+        if len(words) <= 20:
+            return
+        if sum(map(bool, map(_TWO_NUMBERS.fullmatch, words))) >= len(words) - few:
+            self.remarks.append(f"{self.name}: two numbers in each cell, as {words[0]}; make two columns of them")
+        days = [found for found in map(_DAY_OR_MONTH.match, words) if found]
+        first = next((found.string for found in days if int(found[1]) > 12 >= int(found[3])), None)
+        second = next((found.string for found in days if int(found[3]) > 12 >= int(found[1])), None)
+        if first and second and len(days) >= len(words) - few:
+            self.remarks.append(
+                f"{self.name}: dates, but some have the day first ({first}), and others the month ({second}), so none "
+                "was read as one; write all in one order, as 2024-12-31"
+            )
 
 
 def _could_be_codes(name: str, good: Array) -> bool:

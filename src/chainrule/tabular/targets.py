@@ -89,6 +89,9 @@ class _Judge:
             return
         self.texts = numerals.Texts.of_column(given)
         found = numerals.recognize(self.texts.counts, decimal)
+        if found.grades:
+            signs = "signs of numbers" if self.is_number else "steps between the other classes, not as signs"
+            self.remarks.append(f"{name}: {first_few(found.grades, 3)} were taken as {signs}")
         if found.convincing and np.isfinite(found.values).any():
             self.numerals = found
             self.is_number = self.is_number or (task is None and self._amounts(found, self.texts.counts))
@@ -187,7 +190,8 @@ class _Judge:
         is_gap = is_mark if self.numerals is not None or truths else is_no_class
         of_gaps = np.array([is_gap(text) for text in counts.index], bool)
         words = sum(any(map(str.isalnum, text)) for text in counts.index[~of_gaps])
-        if of_gaps.any() and words >= 2:  # "+" and "-" are classes
+        written = self.numerals is not None and self.numerals.format.unit != ""  # "5 €" and "n/a" are no two classes
+        if of_gaps.any() and (words >= 2 or written):  # "+" and "-" are classes
             self.remarks.append(f"{self.name}: {taken(counts[of_gaps].to_dict(), 'left out')}")
             gaps[np.flatnonzero(self.known)] = of_gaps[self.texts.of]
         return gaps

@@ -153,12 +153,22 @@ class Columns(TransformerMixin, BaseEstimator):
             if role != "boolean" and name in getattr(self, "ranges_", {}):
                 floats, (low, high) = _floats(read), _around(*self.ranges_[name])
                 with np.errstate(invalid="ignore"):
+                    if role == "number" and high > 1 and self._shares(values, floats):
+                        found = replace(
+                            found, remarks=("no % in it, and nothing above 1; read as percent, 0.5 as 0.5 %",)
+                        )
                     found = replace(found, below=int((floats < low).sum()), above=int((floats > high).sum()))
         elif role == "category" and name in getattr(self, "levels_", {}):
             text = self._typed(values, role)
             new = text[(text != "") & ~text.isin(self.levels_[name])]
             found = replace(found, unseen=len(new), words=tuple(new.unique()[: SHOWN + 1]))
         return found
+
+    def _shares(self, values: "pd.Series[Any]", floats: Array) -> bool:
+        """Whether these may be shares of 1 in a column that was in percent in training."""
+        if Format.of((self.formats or {}).get(str(values.name), "")).unit != "%" or not (np.abs(floats) <= 1).any():
+            return False
+        return not (np.abs(floats) > 1).any() and not any("%" in str(value) for value in values)
 
 
 def _is_missing(word: str, known: set[str]) -> bool:
