@@ -281,7 +281,7 @@ TEXTS = ["the cat sat on the mat", "the dog ate the cat", "a mat, a dog, a log"]
 TABLE = pd.DataFrame({"n": X[:, 0], "w": np.resize(["p", "q", "r"], 60)})
 DATES = pd.DataFrame({"d": pd.to_datetime(["2024-01-01", None, "2025-06-30"])})
 LABELS = np.array(["yes", "no", "maybe"] * 20)
-LEARN = ("MLP", "Tabular", "TargetEncoder")  # from a target
+LEARN = ("MLP", "Tabular", "Target")  # from a target
 LITTLE = {"effort": "quick", "hidden_layer_sizes": (3,), "max_iter": 2, "batch_size": 20, "random_state": 0}
 # type → transformers, each with what it is fitted to
 FITTED = {
@@ -360,6 +360,7 @@ FITTED = {
     "MLPRegressor": [({"hidden_layer_sizes": (3, 2), "max_iter": 2, "solver": "sgd", "random_state": 0}, X)],
     "PiecewiseLinear": [({}, X), ({"bins": 4}, np.round(X))],
     "TargetEncoder": [({"cv": 3}, WORDS[:, :1].repeat(3, axis=0)), ({"target_type": "binary", "cv": 2}, np.round(X))],
+    "TargetStatistics": [({"cv": 3}, WORDS[:, :1].repeat(3, axis=0))],
     "TabularClassifier": [(LITTLE, X), (LITTLE, TABLE)],
     "TabularRegressor": [(LITTLE, X), (LITTLE | {"drop": ["n"]}, TABLE)],
 }

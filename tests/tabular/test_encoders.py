@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
 
 import chainrule as cr
-from chainrule.tabular.encoders import SIZE, PiecewiseLinear
+from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 
 
 def test_each_bin_is_a_ramp_from_one_knot_to_the_next():
@@ -70,3 +71,30 @@ def test_a_file_with_target_statistics_of_other_categories_is_refused(attribute,
     getattr(made, attribute)[0] = getattr(made, attribute)[0][:-1]
     with pytest.raises(ValueError, match="an encoder has not"):
         cr.save(made, tmp_path / "m")
+
+
+@pytest.mark.parametrize("y", [np.arange(60.0), np.arange(60) % 2, np.array(["u", "v", "w"] * 20)])
+def test_categories_of_one_or_two_rows_say_nothing_of_the_target(y):
+    X = np.array([["often", "also often"][i % 2] if i < 20 else f"id {i // 2 if i < 40 else i}" for i in range(60)])[
+        :, None
+    ]
+    rare = np.arange(60) >= 20
+    made = TargetStatistics(cv=KFold(5, shuffle=True, random_state=0))
+    learned, asked = made.fit_transform(X, y), made.transform(X)
+    mean = np.broadcast_to(made.target_mean_, (40, learned.shape[1]))
+    np.testing.assert_array_equal(learned[rare], mean)
+    np.testing.assert_array_equal(asked[rare], mean)
+    plain = TargetEncoder(cv=KFold(5, shuffle=True, random_state=0))
+    np.testing.assert_array_equal(learned[~rare], plain.fit_transform(X, y)[~rare])
+    np.testing.assert_array_equal(asked[~rare], plain.transform(X)[~rare])
+    np.testing.assert_array_equal(TargetStatistics().fit(X, y).transform(X), asked)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_name_of_each_row_that_is_kept_does_not_turn_the_answers_round(alone):
+    r = np.random.default_rng(0)
+    X = pd.DataFrame({"name": [f"K{i:05d}x" for i in r.permutation(200)], "x": r.normal(size=200)})
+    y = np.where((X["x"] > -0.6) | alone & (np.arange(200) % 9 > 0), "yes", "no")
+    model = cr.TabularClassifier(effort="quick", random_state=0, keep="name", max_iter=15, hidden_layer_sizes=16)
+    model.fit(X[["name"]] if alone else X, y)
+    assert model.score(X[["name"]] if alone else X, y) >= ((y == "yes").mean() if alone else 0.9)

@@ -28,7 +28,7 @@ from sklearn.preprocessing import (
 
 from chainrule.exporting.graph import DOUBLE, ML, TEXT, ExportError, Graph, Symbol, Value, traced
 from chainrule.tabular import Columns, DateParts
-from chainrule.tabular.encoders import SIZE, PiecewiseLinear
+from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 from chainrule.tabular.numerals import Format
 from chainrule.tabular.roles import WORD
 
@@ -349,6 +349,7 @@ _STEPS: dict[type, Callable[[Any, Value], Value]] = {
     VarianceThreshold: _selected,
     OneHotEncoder: _one_hot,
     TargetEncoder: _target_encoder,
+    TargetStatistics: _target_encoder,
     DateParts: _dates,
     TfidfVectorizer: _tfidf,
     PiecewiseLinear: _piecewise_linear,

@@ -89,7 +89,7 @@ def _made(part: Any, kind: str, given: int | None, use: _Use, calls: int) -> int
             return total
         case "OneHotEncoder" if "categories_" in state:
             return int(sum(part._n_features_outs))
-        case "TargetEncoder" if "categories_" in state:
+        case "TargetEncoder" | "TargetStatistics" if "categories_" in state:
             return len(part.encodings_)
         case "PiecewiseLinear" if "knots_" in state:
             return len(part.knots_) + sum(max(0, len(knots) - 1) for knots in part.knots_)

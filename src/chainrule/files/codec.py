@@ -52,6 +52,7 @@ PLACES: dict[str, str] = {
     "chainrule.tabular.Importance": "chainrule.tabular.importance:Importance",
     "chainrule.tabular.DateParts": "chainrule.tabular.calendar:DateParts",
     "chainrule.tabular.PiecewiseLinear": "chainrule.tabular.encoders:PiecewiseLinear",
+    "chainrule.tabular.TargetStatistics": "chainrule.tabular.encoders:TargetStatistics",
     **{f"{module}.{name}": f"{module}:{name}" for module, names in _UNMOVED.items() for name in names.split()},
 }
 NETWORK = "Network"  # stored in a form of its own, with its parameters layer by layer

@@ -322,6 +322,7 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "OrdinalEncoder": _check_encoder,
     "KFold": _check_folds,
     "TargetEncoder": _check_target_encoder,
+    "TargetStatistics": _check_target_encoder,
     "PiecewiseLinear": _check_piecewise_linear,
     "SimpleImputer": _check_imputer,
     "MissingIndicator": _check_indicator,

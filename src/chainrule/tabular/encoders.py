@@ -1,14 +1,50 @@
-"""A transformer that scikit-learn lacks in a form that model files and ONNX can hold: numbers by their quantiles."""
+"""What scikit-learn lacks in a form that model files and ONNX can hold: numbers by quantiles, categories by targets."""
 
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.preprocessing import TargetEncoder
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule._types import Array
 
 SIZE = 0.3  # of the encoded numbers beside the standardized ones: ten of them for one, and often all at their ends
+FEWEST = 3  # rows of a category from which on its mean of the target is one
+
+
+class TargetStatistics(TargetEncoder):
+    """scikit-learn's TargetEncoder, which knows nothing of the categories of one or two rows: they have the mean.
+
+    Out of fold such a category is not there, and TargetEncoder gives its rows the mean of the other folds, which is low
+    where their own targets are high; then in `transform` it has just these targets.
+    """
+
+    def fit(self, X: Any, y: Any) -> "TargetStatistics":
+        """Learn the statistics of each category of the columns of X (m, n)."""
+        super().fit(X, y)
+        self._forget_rare(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any, **params: Any) -> Array:
+        """Learn them; for each row those of the other folds."""
+        made: Array = super().fit_transform(X, y, **params)
+        rare = self._forget_rare(X)
+        mean = np.atleast_1d(self.target_mean_)
+        for k in range(rare.shape[1]):
+            made[rare[:, k], k * len(mean) : (k + 1) * len(mean)] = mean
+        return made
+
+    def _forget_rare(self, X: Any) -> Array:
+        """Let rare categories have the mean. (m, n): where X has them."""
+        codes, _ = self._transform(X, handle_unknown="ignore", ensure_all_finite="allow-nan")
+        mean, rare = np.atleast_1d(self.target_mean_), np.zeros(codes.shape, dtype=bool)
+        for k, known in enumerate(self.categories_):
+            few = np.bincount(codes[:, k], minlength=len(known)) < FEWEST
+            rare[:, k] = few[codes[:, k]]
+            for j, value in enumerate(mean):
+                self.encodings_[k * len(mean) + j][few] = value
+        return rare
 
 
 class PiecewiseLinear(TransformerMixin, BaseEstimator):

@@ -11,14 +11,14 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 from sklearn.pipeline import make_pipeline as chain
-from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from chainrule.activations import Activation
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
 from chainrule.tabular.calendar import PARTS, DateParts
-from chainrule.tabular.encoders import PiecewiseLinear
+from chainrule.tabular.encoders import PiecewiseLinear, TargetStatistics
 from chainrule.tabular.plan import Plan, Task
 from chainrule.tabular.roles import WORD, often
 from chainrule.tabular.transformers import Columns
@@ -109,7 +109,7 @@ def preparation(plan: Plan, rows: int, seed: int | None = 0) -> list[tuple[str, 
     )
     kind = {"regression": "continuous", "binary": "binary", "classes": "multiclass"}[plan.task]
     out_of = KFold(min(5, rows), shuffle=True, random_state=seed)  # not stratified: that warns of small classes
-    statistics = chain(TargetEncoder(target_type=kind, cv=out_of), StandardScaler())
+    statistics = chain(TargetStatistics(target_type=kind, cv=out_of), StandardScaler())
     number, dates = named("number"), named("date")
     steps = [
         ("number", chain(*numbers(len(number) or 1)), number),
