@@ -95,6 +95,7 @@ def test_models_that_were_saved_in_python_are_taken_too(ok):
 
 def test_columns_are_kept_beside_the_answers_as_they_are_asked_for(classes, ok):
     kept = frame(ok("predict", "m", "people.csv", "--keep", "city", "--keep", "buys"))
+    assert frame(ok("predict", "m", "people.csv", "--keep", "city,buys")).equals(kept)
     assert list(kept) == ["city", "buys", "prediction", "probability_no", "probability_yes"]
     pd.testing.assert_series_equal(kept.city, people().city, check_dtype=False)
     everything = frame(ok("predict", "m", "people.csv", "--keep-all"))

@@ -58,6 +58,23 @@ def test_dates_in_another_form_are_the_same_dates(predict, form):
     assert notes == ["day: read as month/day/year, in training it was day.month.year"] * other_order
 
 
+def test_the_order_of_day_and_month_is_that_of_the_whole_file(predict, monkeypatch):
+    as_trained, _ = predict(bookings())
+    early = DAYS.day <= 12
+    for first in (early, ~early):  # of one part of the rows both readings are dates
+        order = np.argsort(~first, kind="stable")
+        monkeypatch.setattr("chainrule.cli.model.MOST", int(first.sum()))
+        monkeypatch.setattr("chainrule.cli.model.FEW", 1)
+        answers, notes = predict(bookings().assign(day=DAYS.strftime("%m/%d/%Y")).iloc[order])
+        pd.testing.assert_frame_equal(answers, as_trained.iloc[order].reset_index(drop=True))
+        assert notes == ["day: read as month/day/year, in training it was day.month.year"]
+    days = DAYS.strftime("%d/%m/%Y").where(early, DAYS.strftime("%m/%d/%Y"))
+    days = days.where(np.arange(300) < 150, DAYS.strftime("%d/%m/%Y"))
+    monkeypatch.setattr("chainrule.cli.model.MOST", 150)
+    _, complaint = predict(bookings().assign(day=days))
+    assert "day: some rows have the day before the month, others after it" in complaint
+
+
 @pytest.mark.parametrize("written", ["1.234,56 $", "1234.56", "1 234.56 USD"])
 def test_numbers_in_another_form_are_the_same_numbers(predict, written):
     as_trained, _ = predict(bookings())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from chainrule.cli.asked import names
 from chainrule.cli.common import (
     AllowMissing,
     CommandError,
@@ -115,6 +116,7 @@ class Answers:
 
     def frames(self) -> Frames:
         """The answers, some rows at a time; at the end, notes on what could not be read."""
+        self.read.foresee()
         for table in self.trained.tables(self.data, cells=bool(self.beside.keep or self.beside.keep_all)):
             self.name = table.name
             with at_work(self.model):
@@ -157,16 +159,17 @@ class Answers:
         kept: dict[str, Any] = {} if table.files is None else {"file": table.files}
         X: Any = table.X if table.cells is None else table.cells
         columns = list(getattr(X, "columns", ()))
-        wanted = columns if self.beside.keep_all else self.beside.keep
+        there = [*columns, *([table.target] if table.target else [])]
+        wanted = columns if self.beside.keep_all else names(self.beside.keep, there)
         for name in wanted:
             if name == table.target:
                 kept[name] = table.y
             elif name in columns:
                 kept[name] = X[name].to_numpy()
             else:
-                there = f" Columns: {first_few(columns, 30)}" if columns else " It has no columns with names."
+                others = f" Columns: {first_few(columns, 30)}" if columns else " It has no columns with names."
                 raise CommandError(
-                    f"--keep {name}: no such column in {table.name}.{did_you_mean(name, columns)}{there}"
+                    f"--keep {name}: no such column in {table.name}.{did_you_mean(name, columns)}{others}"
                 )
         return kept
 

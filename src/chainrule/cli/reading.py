@@ -1,8 +1,10 @@
 """How the rows of a table come to a model: by the rules of its training, and with a word on what could not be read."""
 
+import copy
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.common import CommandError
@@ -27,6 +29,9 @@ class AsTrained:
         self.trained, self.data, self.allow_missing = trained, data, allow_missing
         self._said: dict[str, None] = {}
         self._unlike: dict[str, Unlike] = {}
+        self._columns: Columns | None = None
+        self._turned: set[str] = set()  # columns with the day where the training had the month
+        self._begun = False  # whether some rows have been read
 
     def __call__(self, X: Any) -> Any:
         """What the model takes: a model of tables takes tables, one of arrays a table of as many numbers, too.
@@ -36,6 +41,12 @@ class AsTrained:
         if self.trained.columns and hasattr(X, "columns"):
             return self._table(X)
         return self._numbers(X)
+
+    def foresee(self) -> None:
+        """Look at all rows for the order of day and month, which those that are read at a time may not tell."""
+        if self._ordered() and Path(self.data).is_file():  # which can be read again
+            for table in self.trained.tables(self.data):
+                self._order(self._complete(table.X)[0])
 
     @property
     def notes(self) -> list[str]:
@@ -67,11 +78,9 @@ class AsTrained:
         return X
 
     def _table(self, X: Any) -> Any:
-        wanted, there = self.trained.columns, [str(name) for name in X.columns]
-        absent = [name for name in wanted if name not in there]
-        X, empty = self._complete(X, absent, there) if absent else (X, [])
-        columns: Columns = self.trained.model.preparation_.named_steps["columns"]
-        columns.allow_unreadable = True  # decided here, over all rows
+        X, empty = self._complete(X)
+        self._order(X)
+        self._begun, columns = True, self._reader()
         for unlike in columns.compare(X):
             name = unlike.column
             if name in empty:  # which is said already
@@ -85,9 +94,45 @@ class AsTrained:
         given = [name for name, role in columns.roles.items() if role == "presence"]
         return typed.assign(**{name: typed[name].where(typed[name] > 0) for name in given})
 
-    def _complete(self, X: Any, absent: list[str], there: list[str]) -> tuple[Any, list[str]]:
+    def _reader(self) -> "Columns":
+        """The model's own, but for the forms of dates that are those of DATA."""
+        if self._columns is None:
+            columns = self.trained.model.preparation_.named_steps["columns"]
+            columns.allow_unreadable = True  # decided here, over all rows
+            self._columns = copy.copy(columns)
+            self._columns.formats = {**(columns.formats or {})}
+        return self._columns
+
+    def _ordered(self) -> list[str]:
+        """The columns of dates in which day and month have an order."""
+        if not self.trained.columns:
+            return []
+        columns = self._reader()
+        forms: dict[str, str] = columns.formats or {}
+        return [name for name, role in columns.roles.items() if role == "date" and "%d" in forms.get(name, "")]
+
+    def _order(self, X: Any) -> None:
+        """Once rows tell that day and month come in another order than in training, all rows are read so."""
+        from chainrule.tabular import dates
+
+        forms: Any = self._reader().formats
+        for name in self._ordered():
+            for remark in dates.unlike(X[name], forms[name]):
+                if self._begun or name in self._turned:
+                    advice = "" if Path(self.data).is_file() else "; from a file, all rows are looked at first"
+                    raise CommandError(
+                        f"{self.data}: {name}: some rows have the day before the month, others after it{advice}"
+                    )
+                self._said[f"{name}: {remark}"] = None
+                self._turned.add(name)
+                forms[name] = dates.read(X[name], forms[name]).format
+
+    def _complete(self, X: Any) -> tuple[Any, list[str]]:
         """The table with the columns that have another spelling there, and empty ones for those that may be missing."""
-        wanted = self.trained.columns
+        wanted, there = self.trained.columns, [str(name) for name in X.columns]
+        absent = [name for name in wanted if name not in there]
+        if not absent:
+            return X, []
         meant = _meant(absent, [name for name in there if name not in wanted])
         for name, other in meant.items():
             self._said[f"{name}: read from the column {other!r}"] = None
