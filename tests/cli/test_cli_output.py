@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 import chainrule as cr
-from chainrule.cli import main
+from chainrule.cli import main, screen
 from chainrule.files import model as modelfile
+from chainrule.tabular import Plan
 from chainrule.text import first_few, in_line, without_controls
 from support.tables import QUICK
 
@@ -295,3 +297,16 @@ def test_shells_see_it(command, codes, words):
     assert words in done.stderr
     assert done.stderr.count("\n") == (1 if words else 0)
     assert cr.load("words.chainrule").predict(frame(CYRILLIC)).shape == (60,)
+
+
+def test_the_unit_of_the_target_is_shown():
+
+    out = io.StringIO()
+    for unit in (".kg", ",€", ",", ""):
+        screen.understood(Console(file=out, width=100), Plan("regression", "y", 9, features=2, target_format=unit), "t")
+    said = [line for line in out.getvalue().splitlines() if line.startswith("To predict")]
+    assert said == [
+        "To predict: y (a number, in kg)",
+        "To predict: y (a number, in €)",
+        *["To predict: y (a number)"] * 2,
+    ]

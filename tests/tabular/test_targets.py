@@ -194,3 +194,26 @@ def test_grades_with_signs_behind_are_classes_and_this_is_said():
 def test_a_mark_beside_one_amount_is_no_class():
     with pytest.raises(TableError, match=r"'y' is 1\.234,5 € in every row: there is nothing to learn"):
         plan(["1.234,5 €", "n/a"] * 100)
+
+
+@pytest.mark.parametrize(
+    ("write", "advice"),
+    [
+        (lambda i: f"{1 + i % 28:02}.{1 + i % 12:02}.{1900 + i % 100}", "it is a date: make it a number, as the days"),
+        (lambda i: pd.Timestamp("2020-01-01") + pd.Timedelta(days=i), "it is a date: make it a number, as the days"),
+        (lambda i: f"the guest of room {i} was content", "it is free text: make it a number, or a few classes"),
+    ],
+)
+def test_a_target_of_dates_or_sentences_is_refused_with_what_to_do(write, advice):
+    y = [write(i) for i in range(M)]
+    with pytest.raises(TableError, match=f"at least two classes with 4 rows each are needed; {advice}"):
+        plan(y)
+    with pytest.raises(TableError, match=f"'y' holds no numbers: {advice}"):
+        plan(y, "regression")
+
+
+def test_the_unit_of_a_target_is_known_and_what_was_converted_is_said():
+    found = plan([f"{i} kg" if i % 2 else f"{i * 1000} g" for i in range(1, M + 1)])
+    assert found.target_unit == "kg"
+    assert found.remarks == ("y: read as 1 to 300 (kg, 150 rows in g, converted)",)
+    assert plan(AMOUNTS).target_unit == plan(["yes", "no"] * 100).target_unit == ""

@@ -78,7 +78,8 @@ def understood(console: Printer, plan: "Plan", name: str) -> None:
         content = f"images of {height} × {width} pixels, {'gray' if channels == 1 else 'color'}"
     else:
         content = counted(len(plan.columns), "column") if plan.columns else f"{plan.features} numbers in each"
-    what = "a number" if plan.task == "regression" else f"{len(plan.classes or ())} classes"
+    unit = f", in {plan.target_unit}" if plan.target_unit else ""
+    what = f"a number{unit}" if plan.task == "regression" else f"{len(plan.classes or ())} classes"
     console.print(f"{name}: {counted(plan.rows)}, {content}")
     console.print(f"To predict: {plan.target} ({what})")
     if plan.untargeted:

@@ -46,6 +46,11 @@ class Plan:
         """The columns that are not left out."""
         return tuple(column for column in self.columns if column.role != "left out")
 
+    @property
+    def target_unit(self) -> str:
+        """The unit of a target of numbers, as kg or €; empty if it has none."""
+        return numerals.Format.of(self.target_format).shown
+
     def examples(self, table: Table) -> tuple[Any, Array]:
         """X and y of the rows to learn from: a DataFrame or an array (m, n), and (m,) labels or numbers."""
         y, known = self.read(table.y)

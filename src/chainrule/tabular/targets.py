@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
-from chainrule.tabular import numerals
+from chainrule.tabular import dates, numerals
 from chainrule.tabular.marks import is_mark, is_no_class, sentinel, spellings, taken
 from chainrule.tabular.values import TableError, labels, numbers, numeric, to_floats
 from chainrule.text import first_few
@@ -118,6 +118,8 @@ class _Judge:
     # -- numbers -------------------------------------------------------------------------------------------------------
 
     def regression(self) -> Target:
+        if self.texts is not None and self.numerals is None and (advice := self._advice()):
+            raise TableError(f"the target {self.name!r} holds no numbers: {advice}")
         form = str(self.numerals.format) if self.numerals else ""
         values = numbers(self.y, self.name, form)
         good = values[~np.isnan(values)]
@@ -129,7 +131,11 @@ class _Judge:
             raise TableError(f"the target {self.name!r} is {good[0]:g} in every row: there is nothing to learn")
         if self.numerals is not None:
             if form:
-                how = ", ".join(filter(None, (self.numerals.format.shown, numerals.described(self.numerals.format))))
+                converted = [
+                    f"{rows:,} rows in {unit}, converted" for unit, rows in self.numerals.converted.items() if unit
+                ]
+                written = (self.numerals.format.shown, numerals.described(self.numerals.format), *converted)
+                how = ", ".join(filter(None, written))
                 self.remarks.append(f"{self.name}: read as {good.min():.10g} to {good.max():.10g} ({how})")
             if self.numerals.ambiguous:
                 self.remarks.append(
@@ -166,9 +172,10 @@ class _Judge:
             raise TableError(f"the target {self.name!r} is {values[0]!s} in every row: there is nothing to learn")
         classes = {label: count for label, count in rows.items() if count >= FEWEST}
         if len(classes) < 2:
+            advice = self._advice()
             raise TableError(
                 f"the target {self.name!r} has {len(rows)} different values in {int(known.sum())} rows; "
-                f"at least two classes with {FEWEST} rows each are needed"
+                f"at least two classes with {FEWEST} rows each are needed" + (f"; {advice}" if advice else "")
             )
         rare = {label: count for label, count in rows.items() if count < FEWEST}
         for label, count in classes.items():
@@ -195,6 +202,15 @@ class _Judge:
             self.remarks.append(f"{self.name}: {taken(counts[of_gaps].to_dict(), 'left out')}")
             gaps[np.flatnonzero(self.known)] = of_gaps[self.texts.of]
         return gaps
+
+    def _advice(self) -> str:
+        """What to do with dates and sentences, which nothing here can predict."""
+        given = self.y[self.known]
+        if dates.recognize(given) is not None:
+            return "it is a date: make it a number, as the days since the first of them"
+        if given.astype(str).str.split().map(len).mean() >= 3:
+            return "it is free text: make it a number, or a few classes"
+        return ""
 
     def _merged(self, rows: Mapping[Any, int]) -> dict[str, str]:
         """Labels that are other spellings of others, unless no two classes would be left."""
