@@ -752,7 +752,18 @@ def test_scale_target_equals_a_scaler_behind(solver):
         watched = fitted(MLPRegressor(scale_target=True, **params), X, y, X_val=X[:30], y_val=y[:30])
         assert watched.history_["validation_metric"][-1] == pytest.approx(r2_score(y[:30], watched.predict(X[:30])))
     single = fitted(MLPRegressor(scale_target=True, dtype="float32", **params), XR, YR)
-    assert single.predict(XR).dtype == np.float32
+    assert single.predict(XR).dtype == np.float64  # which has all digits of a mean
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("clip", [False, True])
+def test_scale_target_keeps_the_digits_of_a_target_far_from_0(dtype, clip):
+    """In float32, 1e8 and 1e8 + 3 are one number."""
+    X, start = XR.astype(dtype), {"scale_target": True, "clip_target": clip}
+    near, far = (fitted(_regressor(**start), X, YR + offset) for offset in (0, 1e8))
+    prediction = far.predict(X)
+    assert prediction.dtype == np.float64
+    np.testing.assert_allclose(prediction - 1e8, near.predict(X), atol=1e-3 * YR.std())
 
 
 def test_scale_target_survives_a_constant_target():

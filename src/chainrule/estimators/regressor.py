@@ -38,7 +38,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     {parameters}
     scale_target : bool, default False
         Standardize y inside: its mean and deviation are measured in the first fit (and by `partial_fit`, which goes on
-        measuring), predictions come back in its units, `loss_` is in the scaled ones.
+        measuring), predictions come back in its units and in float64, `loss_` is in the scaled ones.
     clip_target : bool, default False
         Keep predictions between the least and the greatest target of the fit.
 
@@ -233,7 +233,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _decode(self, outputs: Array) -> Array:
         if self._scaled():
-            outputs = (self.target_mean_ + self.target_scale_ * outputs).astype(outputs.dtype, copy=False)
+            outputs = self.target_mean_ + self.target_scale_ * outputs  # in float64: all digits of 1e8 + 0.5
         if hasattr(self, "target_low_"):
             outputs = np.clip(outputs, self.target_low_, self.target_high_).astype(outputs.dtype, copy=False)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs

@@ -36,11 +36,10 @@ def _activation(graph: Graph, g: Any, Z: Value) -> Value:
 
 def prediction(model: Any, A: Value) -> Value:
     """The outputs (batch, outputs) of the network of an MLPRegressor in the units of its targets."""
-    dtype = A.dtype
     if model._scaled():  # in float64, as the estimator does it
-        A = (model.target_mean_ + model.target_scale_ * A.astype(np.float64)).astype(dtype)
+        A = model.target_mean_ + model.target_scale_ * A.astype(np.float64)
     if hasattr(model, "target_low_"):
-        A = np.minimum(np.maximum(A, model.target_low_.astype(dtype)), model.target_high_.astype(dtype))
+        A = np.minimum(np.maximum(A, model.target_low_.astype(A.dtype)), model.target_high_.astype(A.dtype))
     return A
 
 
