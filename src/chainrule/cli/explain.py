@@ -168,10 +168,12 @@ def _all(asked: Asked, columns: Sequence[str]) -> None:
 
     read, trained, picture = asked.read, asked.read.trained, asked.picture
     table = trained.table(read.data)
+    if len(table.X) < 2 and not columns:
+        raise CommandError(f"{table.name}: what matters, several rows tell; for what moves this one: --row 1")
     X, importances = read(table.X), None
     with at_work(asked.model):
         if table.y is not None:
-            examples = trained.examples(table, read)
+            examples = trained.examples(table, lambda _: X)
             importances = permutation_importance(trained.model, examples.X, examples.y)
         chosen = columns or _important(trained, importances)
         effects = [effect(trained.model, X, name, of=asked.of) for name in chosen]
