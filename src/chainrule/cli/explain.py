@@ -111,7 +111,7 @@ def _one(asked: Asked, row: int, against: str | None) -> None:
     if picture is not None:
         from chainrule.plots import tables
 
-        save_picture(picture, lambda: tables.contributions(found))
+        save_picture(picture, lambda: tables.contributions(found, answer=trained.target))
     read.tell()
     true = None if one.y is None else cell(next(iter(one.y)))
     if asked.as_json:
@@ -182,7 +182,10 @@ def _all(asked: Asked, columns: Sequence[str]) -> None:
             raise CommandError(f"--picture: {table.name} has no {trained.target}; say --column COLUMN")
         from chainrule.plots import tables
 
-        save_picture(picture, lambda: tables.effect(effects[0]) if columns else tables.importances(importances))
+        def draw() -> Any:
+            return tables.effect(effects[0], answer=trained.target) if columns else tables.importances(importances)
+
+        save_picture(picture, draw)
     read.tell()
     if asked.as_json:
         stated = {"model": str(asked.model), "data": table.name, "rows": len(X), "target": trained.target}
