@@ -173,3 +173,13 @@ def test_no_false_alarm_on_a_real_table(name):
     rows = np.random.default_rng(0).permutation(len(y))
     kinds = {finding.kind for finding in findings.findings(plan, X, y, rows[len(y) // 5 :], rows[: len(y) // 5])}
     assert kinds <= {"imbalance"}
+
+
+def test_a_few_words_are_no_copy_of_many_numbers(table, numbers):
+    assert columns(found(numbers, **table, sign=np.where(numbers > 0, "debit", "credit"))) == []
+
+
+def test_days_of_birth_do_not_say_when_a_row_was(table, numbers, rng):
+    days = np.datetime64("1930-01-01") + rng.integers(0, 27_000, len(numbers))
+    assert columns(found(numbers, **table, born=days.astype(str)), "time") == []
+    assert columns(found(numbers, **table, born=np.sort(days).astype(str)), "time") == ["born"]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -887,6 +888,18 @@ def test_contributions_of_many_columns_end_with_the_others_together():
     last = ax.containers[-1][0]
     assert last.get_x() + last.get_width() == pytest.approx(MUCH_MOVED.prediction)
     assert "15 other columns" in words(ax)
+    assert ax.get_xlabel() == "prediction"
+
+
+def test_a_long_column_and_a_long_value_are_cut_each_alone_and_the_axis_has_the_name_of_the_target():
+    part = Contribution("average_monthly_income_of_household", "more than ten thousand in a month", 1.0)
+    ax = plots.contributions(Explanation(None, 3.0, 2.0, (part,), 10), answer="price")
+    (label,) = {label for label in words(ax) if " = " in label}
+    assert label.startswith("avera")
+    assert "…" in label.partition(" = ")[0]
+    assert "…" in label.partition(" = ")[2]
+    assert ax.get_xlabel() == "price"
+    assert plots.effect(replace(curve(np.linspace(0, 1, 20)), of=None), answer="price").get_ylabel() == "price"
 
 
 def test_an_effect_has_its_mean_the_likely_rows_single_rows_and_the_missing():

@@ -172,3 +172,13 @@ def test_rows_come_by_standard_input_with_a_target_or_without(made, ok, run, mon
             code, out, err = run("explain", "m", "-", *arguments, "--json")
         assert (code, err) == (0, "")
         assert json.loads(out) == json.loads(expected) | {"data": json.loads(out)["data"]}
+
+
+def test_one_row_does_not_tell_what_matters(made, run, ok):
+    made("classes")
+    pd.read_csv("people.csv").head(1).to_csv("one.csv", index=False)
+    code, _, err = run("explain", "m", "one.csv")
+    assert code
+    assert "--row 1" in err
+    assert len(err.splitlines()) == 1
+    ok("explain", "m", "one.csv", "--row", "1")

@@ -1,6 +1,9 @@
 """What can be said to `chainrule train`: what a column is, which rows are tested on, how to train; and its warnings."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -272,3 +275,44 @@ def test_what_is_for_classes_is_an_error_for_a_number(table, run):
     for option in (("--class-weight", "balanced"), ("--threshold", "0.3")):
         _, _, err = run("train", "t.csv", "--target", "cost", *option, *QUICK)
         assert err == f"error: {option[0]}: it is for classes, and cost is a number\n"
+
+
+def test_rows_without_a_time_or_a_group_are_said(table, ok):
+    table.loc[:4, "day"] = table.loc[:2, "patient"] = None
+    table.to_csv("t.csv", index=False)
+    for options, note in (
+        (("--time", "day"), "day says no time in 5 rows: taken for the earliest, to train on"),
+        (("--group", "patient"), "patient is missing in 3 rows: each is taken for a group of its own"),
+    ):
+        arguments = ("train", "t.csv", "--target", "sick", *options, *QUICK)
+        assert note in " ".join(ok(*arguments).split())
+        assert json.loads(ok(*arguments, "--json"))["notes"] == [note]
+
+
+def test_of_standard_input_the_model_has_a_name_that_commands_take(table):
+    command = [sys.executable, "-m", "chainrule", "train", "-", "--target", "sick", *QUICK]
+    out = subprocess.run(command, input=Path("t.csv").read_bytes(), capture_output=True, check=True).stdout.decode()
+    (following,) = out.partition("Next:")[2].strip().splitlines()
+    assert following.endswith("inspect stdin.chainrule")
+
+
+def test_quiet_keeps_what_changes_the_meaning_of_the_scores(table, run):
+    table.assign(copy=table.sick.map({"yes": "ja", "no": "nein"})).to_csv("t.csv", index=False)
+    code, out, err = run("train", "t.csv", "--target", "sick", "-q", *QUICK)
+    assert code == 0
+    assert "Warning" not in out
+    assert "note: copy is sick in other words" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--folds", "3", "--test", "0.3"), "--test and --folds"),
+        (("--image-size", "32"), "--image-size: t.csv is a table, without images"),
+        (("--gray",), "--gray: t.csv is a table, without images"),
+    ],
+)
+def test_options_without_an_effect_are_refused(options, message, table, run):
+    code, _, err = run("train", "t.csv", "--target", "sick", *options, *QUICK)
+    assert code
+    assert message in err

@@ -31,7 +31,7 @@ class Reading:
 class Testing:
     """Which rows the model is tested on, and which count how much."""
 
-    share: float
+    share: float | None
     file: str | None
     group: str | None
     time: str | None
@@ -92,6 +92,9 @@ def _check_together(run: Run) -> None:
     given = [option for option, value in one_of.items() if value is not None]
     if len(given) > 1:
         raise CommandError(f"{' and '.join(given)}: each is a way to tell the test rows apart; wanted one of them")
+    if testing.share is not None and (testing.folds is not None or testing.file is not None):
+        other = "--folds" if testing.folds is not None else "--test-file"
+        raise CommandError(f"--test and {other}: each says which rows to test on; wanted one of the two")
     if testing.folds is not None:
         if testing.file is not None:
             raise CommandError("--folds and --test-file: folds test on every row of DATA; wanted one of the two")

@@ -111,7 +111,7 @@ def _one(asked: Asked, row: int, against: str | None) -> None:
     if picture is not None:
         from chainrule.plots import tables
 
-        save_picture(picture, lambda: tables.contributions(found))
+        save_picture(picture, lambda: tables.contributions(found, answer=trained.target))
     read.tell()
     true = None if one.y is None else cell(next(iter(one.y)))
     if asked.as_json:
@@ -168,10 +168,12 @@ def _all(asked: Asked, columns: Sequence[str]) -> None:
 
     read, trained, picture = asked.read, asked.read.trained, asked.picture
     table = trained.table(read.data)
+    if len(table.X) < 2 and not columns:
+        raise CommandError(f"{table.name}: what matters, several rows tell; for what moves this one: --row 1")
     X, importances = read(table.X), None
     with at_work(asked.model):
         if table.y is not None:
-            examples = trained.examples(table, read)
+            examples = trained.examples(table, lambda _: X)
             importances = permutation_importance(trained.model, examples.X, examples.y)
         chosen = columns or _important(trained, importances)
         effects = [effect(trained.model, X, name, of=asked.of) for name in chosen]
@@ -180,7 +182,10 @@ def _all(asked: Asked, columns: Sequence[str]) -> None:
             raise CommandError(f"--picture: {table.name} has no {trained.target}; say --column COLUMN")
         from chainrule.plots import tables
 
-        save_picture(picture, lambda: tables.effect(effects[0]) if columns else tables.importances(importances))
+        def draw() -> Any:
+            return tables.effect(effects[0], answer=trained.target) if columns else tables.importances(importances)
+
+        save_picture(picture, draw)
     read.tell()
     if asked.as_json:
         stated = {"model": str(asked.model), "data": table.name, "rows": len(X), "target": trained.target}

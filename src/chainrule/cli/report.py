@@ -240,7 +240,7 @@ def _matters(page: Page, result: "Result") -> None:
             f"How {of} changes with {each.column}, as the model has it, where the other columns stay as they are. "
             "Gray are single rows."
         )
-        page.picture(caption, plots.effect, changes)
+        page.picture(caption, plots.effect, changes, answer=plan.target)
 
 
 def _is_plane(plan: "Plan", X: Any) -> bool:

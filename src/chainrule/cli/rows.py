@@ -12,6 +12,7 @@ from chainrule import readers, tabular
 from chainrule.cli import asked
 from chainrule.cli.asked import Run, Testing
 from chainrule.cli.common import CommandError
+from chainrule.cli.screen import counted
 from chainrule.tabular import TableError, splits
 from chainrule.tabular.findings import Finding, findings
 from chainrule.tabular.transformers import Columns
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from chainrule.readers import Table
     from chainrule.tabular import Plan
 
+SHARE = 0.2  # of the rows to test on
 VALIDATION = 0.15  # of the rows to learn from, where the race cannot take them by chance
 
 
@@ -53,7 +55,8 @@ class Material:
 
     splits: indices of the rows to learn from and to test on, one for each fold. tested: the rows of a file of their
     own. how: how they were told apart, in words. keys: (m,) the group or the time of each row. unseen: rows of a test
-    file whose class is none of the model's. notes: what in that file is unlike the rows to learn from.
+    file whose class is none of the model's. notes: what in that file is unlike the rows to learn from, or where rows
+    without group or time are.
     """
 
     name: str
@@ -122,8 +125,12 @@ def read(run: Run) -> Material:
     with _of(next((f"--{name} {value}" for name, value in options.items() if value is not None), "--test")):
         if testing.group is not None:
             keys = splits.groups_of(rows.X[testing.group])
+            if missing := int(rows.X[testing.group].isna().sum()):
+                notes = [f"{testing.group} is missing in {counted(missing)}: each is taken for a group of its own"]
         elif testing.time is not None:
             keys = splits.times_of(plan, rows.X, testing.time)
+            if missing := int(np.isneginf(keys).sum()):
+                notes = [f"{testing.time} says no time in {counted(missing)}: taken for the earliest, to train on"]
         if testing.file is not None:
             tested, unseen = _tested(run, plan)
             notes = _unlike(plan, rows.X, tested.X)
@@ -164,6 +171,9 @@ def _plan(run: Run, table: "Table") -> "Plan":
         if options:
             raise CommandError(f"{options[0]}: {table.name} has no columns with names")
     else:
+        for option in ("image_size", "gray"):
+            if option in run.reading.options:
+                raise CommandError(f"--{option.replace('_', '-')}: {table.name} is a table, without images")
         columns = [str(name) for name in table.X.columns]
         words = {name: asked.names(given, columns) for name, given in words.items()}
         for option, name in special.items():
@@ -213,12 +223,13 @@ def _unlike(plan: "Plan", X: Any, tested: Any) -> list[str]:
 
 
 def _split(testing: Testing, y: Any, keys: Any, seed: int, classes: bool) -> tuple[list["splits.Split"], str]:
+    share = SHARE if testing.share is None else testing.share
     if testing.folds is None:
         if testing.group is not None:
-            return [splits.by_group(y, keys, testing.share, seed, classes)], f"whole groups of {testing.group}"
+            return [splits.by_group(y, keys, share, seed, classes)], f"whole groups of {testing.group}"
         if testing.time is not None:
-            return [splits.by_time(y, keys, testing.share, classes)], f"the latest by {testing.time}"
-        return [splits.by_chance(y, testing.share, seed, classes)], ""
+            return [splits.by_time(y, keys, share, classes)], f"the latest by {testing.time}"
+        return [splits.by_chance(y, share, seed, classes)], ""
     if testing.group is not None:
         found = splits.folds_by_group(y, keys, testing.folds, seed, classes)
         return found, f"{testing.folds} folds, whole groups of {testing.group}"

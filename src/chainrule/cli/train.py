@@ -40,11 +40,14 @@ def train(
         bool | None, typer.Option("--header/--no-header", help="Whether the first row holds the names of the columns.")
     ] = None,
     sheet: Annotated[str | None, typer.Option(metavar="NAME", help="Of a spreadsheet with several.")] = None,
-    image_size: Annotated[str, typer.Option(metavar="N or HxW", help="Pixels that images are resized to.")] = "64",
+    image_size: Annotated[
+        str | None, typer.Option(metavar="N or HxW", help="Pixels that images are resized to; 64 unless given.")
+    ] = None,
     gray: Annotated[bool, typer.Option("--gray", help="Images without color.")] = False,
     test: Annotated[
-        float, typer.Option(min=0.01, max=0.9, metavar="SHARE", help="The part of the rows to test on.")
-    ] = 0.2,
+        float | None,
+        typer.Option(min=0.01, max=0.9, metavar="SHARE", help="The part of the rows to test on; 0.2 unless given."),
+    ] = None,
     test_file: Annotated[str | None, typer.Option(metavar="FILE", help="To test on these rows instead.")] = None,
     group: Annotated[
         str | None,
@@ -96,8 +99,9 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train networks on DATA, test them on rows they have not seen, and save them as one model."""
-    reading: dict[str, Any] = {"image_size": asked.size(image_size), "gray": gray}
-    reading |= {name: value for name, value in {"header": header, "sheet": sheet}.items() if value is not None}
+    size = None if image_size is None else asked.size(image_size)
+    given = {"header": header, "sheet": sheet, "image_size": size, "gray": gray or None}
+    reading = {name: value for name, value in given.items() if value is not None}
     words = {"number": number, "category": category, "date": date, "text": text, "drop": drop, "keep": keep}
     estimator = asked.estimator(
         hidden, activation, learning_rate, max_iter=epochs, batch_size=batch_size, random_state=seed, effort=effort,
@@ -106,7 +110,7 @@ def train(
     command = f"{asked.program()} {shlex.join(context.obj)}"
     run = Run(
         data=data,
-        out=out or Path(Path(data).name.partition(".")[0] + ".chainrule"),
+        out=out or Path(("stdin" if data == "-" else Path(data).name.partition(".")[0]) + ".chainrule"),
         report=report,
         checkpoint=checkpoint,
         every=checkpoint_every,

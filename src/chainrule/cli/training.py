@@ -12,13 +12,14 @@ from chainrule.cli import asked, fitting, rows, screen
 from chainrule.cli.asked import Run
 from chainrule.cli.judging import judge
 from chainrule.cli.model import read_header
-from chainrule.cli.output import after, console, print_json
+from chainrule.cli.output import after, complain, console, print_json
 from chainrule.cli.result import Result, warning
 from chainrule.cli.rows import Material, Part
 from chainrule.files import model as modelfile
 from chainrule.tabular import checkpoints
 from chainrule.tabular.importance import Importances, permutation_importance
 
+MISLEADING = ("giveaway", "repeated")  # findings without which the scores would be taken for more than they are
 WIDEST = 500  # columns of which it is told which matter
 
 
@@ -97,7 +98,7 @@ def _introduce(run: Run, material: Material, train: int, test: int) -> None:
     if material.unseen:
         say.print(f"Left out: {screen.counted(material.unseen)} of {testing.file} of classes that {run.data} has not")
     for note in material.notes:
-        say.print(f"{testing.file}: {note}")
+        say.print(note if testing.file is None else f"{testing.file}: {note}")
     for finding in material.findings:
         say.print(f"Warning: {warning(finding, material.plan.target)}")
 
@@ -117,6 +118,10 @@ def _tell(result: Result, page: Path | None, as_json: bool) -> None:
         print_json({"model": str(run.out), **written, **header, **about})
         return
     say = console()
+    if run.progress.quiet:
+        for finding in result.findings:
+            if finding.kind in MISLEADING:
+                complain("note", warning(finding, plan.target))
     screen.race(run.progress, result.race)
     if result.deviations:
         screen.folds(say, result.scores, result.deviations, result.title())
@@ -134,6 +139,10 @@ def _tell(result: Result, page: Path | None, as_json: bool) -> None:
     run.progress.print("Next:")
     model, predictions = shlex.quote(str(run.out)), shlex.quote(f"{run.out.stem}-predictions.csv")
     data = shlex.quote(run.data)
-    reasons = [] if plan.image_shape is not None else [f"explain {model} {data} --row 1"]
-    for command in (f"predict {model} {data} --out {predictions}", *reasons, f"inspect {model}"):
+    commands = [f"predict {model} {data} --out {predictions}", f"explain {model} {data} --row 1", f"inspect {model}"]
+    if plan.image_shape is not None:
+        del commands[1]
+    if run.data == "-":  # which is read by now
+        del commands[:-1]
+    for command in commands:
         run.progress.print(f"  {asked.program()} {command}", soft_wrap=True)

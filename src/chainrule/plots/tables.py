@@ -3,7 +3,7 @@
 They take what chainrule.tabular has found: Reliability, Importances, Explanation, Effect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,7 @@ def importances(found: Any, *, most: int = 15, ax: "Axes | None" = None) -> "Axe
     return ax
 
 
-def contributions(found: Any, *, most: int = 10, ax: "Axes | None" = None) -> "Axes":
+def contributions(found: Any, *, most: int = 10, answer: str = "prediction", ax: "Axes | None" = None) -> "Axes":
     """What takes the prediction of one row from that of typical rows, step by step: blue raises it, orange lowers it.
 
     Parameters
@@ -87,6 +87,8 @@ def contributions(found: Any, *, most: int = 10, ax: "Axes | None" = None) -> "A
         Of `chainrule.tabular.explain`.
     most : int, default 10
         Columns that have a step of their own, those that move most; the others are one step together.
+    answer : str, default "prediction"
+        What the model predicts, on the axis; of classes it is the probability.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -95,20 +97,18 @@ def contributions(found: Any, *, most: int = 10, ax: "Axes | None" = None) -> "A
     """
     shown = list(found.contributions)
     cut = most if len(shown) > most + 1 else len(shown)
-    steps = [(each.cell, each.change) for each in shown[:cut]]
+    steps = [each.change for each in shown[:cut]]
+    names = _cells(shown[:cut], ROOM)
     if cut < len(shown):
-        steps.append((f"{len(shown) - cut} other columns", sum(each.change for each in shown[cut:])))
-    names = [
-        "typical rows" if found.compared != 1 else "the other row",
-        *fitting([name for name, _ in steps], ROOM),
-        "this row",
-    ]
+        steps.append(sum(each.change for each in shown[cut:]))
+        names.append(f"{len(shown) - cut} other columns")
+    names = ["typical rows" if found.compared != 1 else "the other row", *names, "this row"]
     ax = axes(ax, 4.2 + wide(names), 0.8 + BAR * len(names))
-    ends = found.typical + np.cumsum([0.0, *(change for _, change in steps)])
+    ends = found.typical + np.cumsum([0.0, *steps])
     span = np.ptp(ends) or abs(found.prediction) or 1.0
     ax.set_xlim(ends.min() - 0.05 * span, ends.max() + MARGIN * span)
     written = [(found.typical, _number(found.typical))]
-    for i, (_, change) in enumerate(steps, 1):
+    for i, change in enumerate(steps, 1):
         ax.barh(i, change, left=ends[i - 1], height=0.7, color=BLUE if change > 0 else ORANGE)
         written.append((max(ends[i - 1 : i + 1]), f"{'+' if change > 0 else '−'}{_number(abs(change))}"))
     written.append((found.prediction, _number(found.prediction)))
@@ -116,13 +116,13 @@ def contributions(found: Any, *, most: int = 10, ax: "Axes | None" = None) -> "A
     ax.plot([found.typical, found.prediction], [0, len(names) - 1], color=ink(), marker="D", markersize=5, linestyle="")
     at: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
     texts = [ax.annotate(text, (x, i), **at) for i, (x, text) in enumerate(written)]
-    ax.set_xlabel("prediction" if found.of is None else f"probability of {words(found.of, 30)}", parse_math=False)
+    ax.set_xlabel(_answer(found, answer), parse_math=False)
     _name_rows(ax, names)
     style.squeeze(texts, style.unit(ax) * (0.9 * MARGIN * span, 0.95))
     return ax
 
 
-def effect(found: Any, *, ax: "Axes | None" = None) -> "Axes":
+def effect(found: Any, *, answer: str = "prediction", ax: "Axes | None" = None) -> "Axes":
     """How the answer changes with one column: the mean over the rows, and some single rows.
 
     The dashed line, where there is one, asks only rows near to the value: where the two differ, believe it. Between two
@@ -132,6 +132,8 @@ def effect(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     ----------
     found : Effect
         Of `chainrule.tabular.effect`.
+    answer : str, default "prediction"
+        What the model predicts, on the axis; of classes it is the probability.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -139,7 +141,7 @@ def effect(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     matplotlib.axes.Axes
     """
     style.pyplot()
-    answer = "prediction" if found.of is None else f"probability of {words(found.of, 30)}"
+    answer = _answer(found, answer)
     faint: dict[str, Any] = {"color": ink(), "alpha": 0.3}
     if found.likely is None:
         names = fitting(
@@ -183,6 +185,20 @@ def _legend(ax: "Axes") -> None:
     legend(ax, beside=False)
     drawn: Any = ax.get_legend()
     style.squeeze(drawn.get_texts(), (ax.get_window_extent().width - 0.6 * ax.figure.dpi, inf))
+
+
+def _answer(found: Any, answer: str) -> str:
+    return words(answer, 30) if found.of is None else f"probability of {words(found.of, 30)}"
+
+
+def _cells(parts: Iterable[Any], inches: float) -> list[str]:
+    """Columns with their values as labels, all cut so far that the widest takes no more than this, each part alone."""
+    split = [(each.column, each.cell.removeprefix(each.column)) for each in parts]
+    for most in range(20, 5, -1):
+        names = [f"{words(column, most)} {words(value, most)}" for column, value in split]
+        if wide(names) <= inches:
+            break
+    return names
 
 
 def _name_rows(ax: "Axes", names: list[str]) -> None:

@@ -52,7 +52,10 @@ def giveaways(plan: Plan, X: Any, y: Array) -> Iterator[Finding]:
     values = {name: _as_numbers(typed[name]) for name in shown}
     target = np.unique(y[rows], return_inverse=True)[1]  # of numbers the ranks: extremes say nothing of the others
     classes = plan.classes is not None
+    different = len(np.unique(target))
     for name in [name for name, x in values.items() if _same(x, target, classes)]:
+        if not classes and shown[name] == "category" and len(np.unique(values[name])) ** 2 < different:
+            continue  # a few words, as of above and below zero, are no copy of many numbers
         yield Finding("giveaway", f"{name} is {plan.target} in other {'words' if classes else 'numbers'}", name)
         del values[name]
     values = {name: x for name, x in values.items() if shown[name] != "date"}  # a trend is no leak
@@ -159,8 +162,17 @@ def times(plan: Plan, X: Any) -> Iterator[Finding]:
         roles, formats = {c.name: "date" for c in dates}, {c.name: c.format for c in dates}
         typed = Columns(roles, formats).fit(X[list(roles)]).transform(X[list(roles)])
         order = {name: _in_order(_as_numbers(typed[name])) for name in roles}
+        order = {name: part for name, part in order.items() if part > 0.1 or not _of_lives(typed[name])}
+        if not order:
+            return
         first = max(order, key=lambda name: order[name])
         yield Finding("time", f"{first} is a date, and rows of all times are on both sides of the split", first)
+
+
+def _of_lives(dates: "pd.Series[Any]") -> bool:
+    """Whether these may be days of birth: most of them are spread over decades."""
+    first, last = dates.quantile([0.1, 0.9])
+    return bool(last - first > pd.Timedelta(days=30 * 365))
 
 
 def _in_order(x: Array) -> float:
