@@ -1,6 +1,7 @@
 """TabularClassifier and TabularRegressor: a table as it is, from fit to file."""
 
 import copy
+import datetime
 import decimal
 import pickle
 from unittest import SkipTest
@@ -185,6 +186,7 @@ def test_rows_that_cannot_be_answered_are_one_clear_error(X, message):
 # -- the target --------------------------------------------------------------------------------------------------------
 
 BIG = 2**53 + 1
+DAYS = [datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)]
 TARGETS = {
     "text": (LABELS, ["no", "yes"]),
     "objects": (LABELS.astype(object), ["no", "yes"]),
@@ -213,6 +215,14 @@ TARGETS = {
     "leading zeros": (["007", "07"] * (M // 2), ["007", "07"]),
     "words for nothing": (["None", "NA"] * (M // 2), ["NA", "None"]),
     "dates": (np.resize(np.array(["2020-01-01", "2021-01-01"], "M8[us]"), M), None),
+    "a list of dates": ([datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)] * (M // 2), DAYS),
+    "times with a zone": (
+        pd.Series(pd.to_datetime(["2020-01-01 01:00", "2021-01-01 01:00"] * (M // 2)).tz_localize("Europe/Berlin")),
+        DAYS,
+    ),
+    "a bare array of booleans": (pd.array(LABELS == "yes", dtype="boolean"), [False, True]),
+    "a bare array of numbers": (pd.array([BIG, BIG + 1] * (M // 2), dtype="Int64"), [BIG, BIG + 1]),
+    "blanks around": (["a", "a "] * (M // 2), ["a", "a "]),
 }
 
 
@@ -268,6 +278,9 @@ def test_a_target_that_is_the_same_in_every_row_is_learned_by_the_regressor():
         ([None, *LABELS[1:]], "Input y contains NaN.\nThe first in y is in row 0"),
         ([np.nan, *[1.0, 2.0] * 19, 1.0], "Input y contains NaN"),
         (pd.Series([pd.NA, *LABELS[1:]], dtype="string"), "Input y contains NaN"),
+        (np.array(["NaT", *["2020-01-01", "2021-01-01"] * 19, "2021-01-01"], "M8[D]"), "Input y contains NaN"),
+        (["a", " ", *LABELS[2:]], "y: got ' ' in row 1, .* 1 of 40 rows: a missing label"),
+        (np.array(["", *LABELS[1:]]), "y: got '' in row 0, .*: a missing label"),
         (None, "requires y to be passed, but the target y is None"),
         (["a"] * M, "got one class, 'a', in every row"),
         (LABELS[:5], "inconsistent numbers of samples: \\[40, 5\\]. y: wanted one for each row of X"),

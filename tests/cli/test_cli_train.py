@@ -86,6 +86,13 @@ def test_a_presence_is_told_as_a_boolean(ok, table):
     assert roles(json.loads(ok("train", "t.csv", "--target", "sick", "--json", *QUICK)))["told"] == "boolean"
 
 
+def test_spellings_of_one_class_are_one_and_said(ok, table):
+    table.assign(sick=table["sick"].where(table.index % 4 > 0, table["sick"].str.upper())).to_csv("t.csv", index=False)
+    out = ok("train", "t.csv", "--target", "sick", *QUICK)
+    assert "sick: NO, no are one class, no" in out
+    assert "To predict: sick (2 classes)" in out
+
+
 # -- which rows are tested on ------------------------------------------------------------------------------------------
 
 

@@ -91,6 +91,8 @@ def understood(console: Printer, plan: "Plan", name: str) -> None:
         columns(console, [asdict(column) for column in plan.columns])
     if plan.classes is not None:
         classes(console, list(plan.classes.items()))
+    for line in plan.remarks:
+        console.print(line)
 
 
 def columns(console: Printer, given: Sequence[Mapping[str, Any]]) -> None:

@@ -124,7 +124,10 @@ def target_name(y: Any) -> str:
 
 
 def as_labels(y: Any) -> Array:
-    """Labels (m,), none of them missing, of the types that NumPy has for them: whole numbers stay exact."""
+    """Labels (m,), none of them missing, of the types that NumPy has for them: whole numbers stay exact.
+
+    Texts stay as they are written; without a visible sign they are missing. Times with a zone become those of UTC.
+    """
     with explained(y=y):
         values = _column(y)
         if isinstance(values, pd.Series):
@@ -132,7 +135,11 @@ def as_labels(y: Any) -> Array:
                 values = values.astype(values.cat.categories.dtype)
             known = values.dropna()
             _check_known(len(known) == len(values))
+            if isinstance(known.dtype, pd.DatetimeTZDtype):
+                known = known.dt.tz_convert(None)
             values = known.to_numpy()
+        if values.dtype.kind == "M":
+            _check_known(not np.isnat(values).any())
         if values.dtype == object:
             kind = pd.api.types.infer_dtype(values, skipna=False)
             _check_known(not pd.isna(values).any())
@@ -140,12 +147,19 @@ def as_labels(y: Any) -> Array:
                 values = values.astype(bool)
             elif kind == "integer":
                 values = pd.Series(values.tolist()).to_numpy()  # int64 or uint64, or objects where they are beyond
+            elif kind in ("date", "datetime"):
+                values = pd.to_datetime(pd.Series(values), utc=True).dt.tz_convert(None).to_numpy()
             elif kind != "string":
                 kinds = sorted({type(label).__name__ for label in values})
                 raise ValueError(f"Unknown label type: {', '.join(kinds)}. {KINDS}")
             if kind == "integer" and values.dtype == object:
                 raise ValueError(f"y: whole numbers beyond 2^64. {KINDS}")
         check_classification_targets(values)
+        if values.dtype.kind in "OU" and (blank := [i for i, label in enumerate(values) if not label.strip()]):
+            raise ValueError(
+                f"y: got {str(values[blank[0]])!r} in row {blank[0]}, counted from 0, and so in {len(blank)} of "
+                f"{len(values)} rows: a missing label. Leave these rows out, or give them a label"
+            )
     found: Array = values
     return found
 
@@ -172,6 +186,8 @@ def _column(y: Any) -> Any:
         y = y.to_pandas() if hasattr(y, "to_pandas") else _from_arrow(y)
     if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
         y = y.iloc[:, 0]
+    if isinstance(y, (pd.Index, pd.api.extensions.ExtensionArray)):
+        y = pd.Series(y)
     if isinstance(y, pd.Series):
         return y.reset_index(drop=True)
     if isinstance(y, (list, tuple)) and not any(isinstance(item, (list, tuple, np.ndarray)) for item in y):
