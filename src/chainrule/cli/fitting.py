@@ -52,7 +52,7 @@ def fit(
         try:
             model.fit_plan(
                 plan, rows.X, rows.y, rows.weight, validation=validation,
-                watch=None if run.progress.quiet and not traced else watch,  # without, several train at a time
+                watch=None if run.progress.quiet and not traced and run.checkpoint is None else watch,
                 checkpoint=None if run.checkpoint is None else checkpoint,
             )  # fmt: skip
         except (Stopped, TrainingInterrupted, KeyboardInterrupt) as stop:

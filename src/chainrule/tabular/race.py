@@ -126,7 +126,10 @@ class _Learning:
         self.checkpoints = Checkpoints(Checkpoint.of(*kept.values()))
         self.time_limit = time_limit
         self.numbers = plan.task == "regression"
-        steps = preparation(plan, len(self.y), seed)
+        two_valued = {
+            column.name for column in plan.used if column.role == "category" and X[column.name].map(str).nunique() <= 2
+        }
+        steps = preparation(plan, len(self.y), seed, two_valued)
         self.preparation = Pipeline(steps) if steps else None
         # Once, for all: what it learns from the rows that are held out is no answer to them (the statistics of the
         # target are taken out of fold).

@@ -1,6 +1,6 @@
 """The pipeline of a plan: scikit-learn's transformers for the columns, then the network with the default recipe."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -79,10 +79,11 @@ def make_pipeline(plan: Plan, rows: int, seed: int | None = 0, **overrides: Unpa
     return Pipeline([*preparation(plan, rows, seed), ("network", make(random_state=seed, **(first | overrides)))])
 
 
-def preparation(plan: Plan, rows: int, seed: int | None = 0) -> list[tuple[str, Any]]:
+def preparation(plan: Plan, rows: int, seed: int | None = 0, two_valued: Collection[str] = ()) -> list[tuple[str, Any]]:
     """The unfitted steps before the network: from a table or an array to inputs; none for pixels.
 
-    rows: how many they will be fitted to. seed: of the folds out of which the target statistics are taken.
+    rows: how many they will be fitted to. seed: of the folds out of which the target statistics are taken. two_valued:
+    categories of which statistics would say what one-hot says.
     """
     if plan.image_shape is not None:
         return []
@@ -116,7 +117,7 @@ def preparation(plan: Plan, rows: int, seed: int | None = 0) -> list[tuple[str, 
         ("boolean", filled("most_frequent"), named("boolean")),
         ("presence", "passthrough", named("presence")),
         ("category", one_hot, named("category")),
-        ("statistics", statistics, named("category")),
+        ("statistics", statistics, [name for name in named("category") if name not in two_valued]),
         ("date", chain(DateParts(cyclic=True), *numbers(len(PARTS) * len(dates) or 1)[1:]), dates),
         *(
             (f"text {name}", TfidfVectorizer(max_features=256, min_df=often(rows), token_pattern=WORD), name)
