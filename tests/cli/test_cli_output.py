@@ -271,14 +271,18 @@ PROGRAM = f"{sys.executable} -c 'from chainrule.cli import main; main()'"
 @pytest.mark.parametrize(
     ("command", "codes", "words"),
     [
-        ("train words.csv --target 'возраст ×' --epochs 2 | head -1", "0 0", ""),
+        ("train words.csv --target 'возраст ×' --epochs 2 --effort quick | head -1", "0 0", ""),
         (
-            "train words.csv --target 'возраст ×' --epochs 2 > /dev/full",
+            "train words.csv --target 'возраст ×' --epochs 2 --effort quick > /dev/full",
             "2",
             "words.chainrule is written, but standard",
         ),
-        ("train words.csv --target 'возраст ×' --epochs 2 >&-", "2", "words.chainrule is written, but standard"),
-        ("train words.csv --target 'возраст ×' --epochs 2 >&- 2>&- </dev/null", "2", ""),
+        (
+            "train words.csv --target 'возраст ×' --epochs 2 --effort quick >&-",
+            "2",
+            "words.chainrule is written, but standard",
+        ),
+        ("train words.csv --target 'возраст ×' --epochs 2 --effort quick >&- 2>&- </dev/null", "2", ""),
         ("predict words.chainrule words.csv | true", "141 0", ""),
         ("predict words.chainrule words.csv >&-", "2", "error: standard output cannot be written: it is closed"),
         ("predict words.chainrule words.csv > /dev/full", "2", "error: standard output cannot be written: No space"),
