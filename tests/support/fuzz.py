@@ -38,6 +38,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -491,8 +492,8 @@ def read_by_and_by(path: Path) -> None:
     from chainrule import readers
     from chainrule.readers import stream
 
-    stream.WHOLE = 256
-    parts = list(readers.batches(path, rows=1000))
+    with mock.patch.object(stream, "WHOLE", 256):
+        parts = list(readers.batches(path, rows=1000))
     assert parts
     assert all(list(part.X.columns) == list(parts[0].X.columns) for part in parts)
     assert all(0 < len(part.X) <= 1000 for part in parts)
