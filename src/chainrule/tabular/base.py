@@ -153,6 +153,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         self
             The fitted estimator.
         """
+        self._check_plan(plan)
         # In a search, whose callbacks know of this fit, its networks are not told of.
         callbacks = () if hasattr(self, "_parent_callback_ctx") else getattr(self, "_skl_callbacks", ())
         arguments = {name: value for name in _OF_NETWORKS if (value := getattr(self, name)) is not None}
@@ -274,6 +275,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         if plan.task != "regression":
             self.classes_, self.temperature_ = networks[0].classes_, temperature
         return self
+
+    def _check_plan(self, plan: Plan) -> None:
+        """Raise ValueError for parameters that do not go with what is to be learned: now, not after the training."""
 
     def _settle(self, held_out: HeldOut | None, y: Array, sample_weight: Any) -> None:
         """Find what is found on the rows that were held out. y, sample_weight: (m,) of all rows."""

@@ -138,12 +138,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         classes = self.plan_.classes or {}
         return rarer(classes) if len(classes) == 2 else None
 
+    def _check_plan(self, plan: Plan) -> None:
+        if self.threshold is not None and len(plan.classes or ()) != 2:
+            raise ValueError(f"threshold: is between two classes, got {len(plan.classes or ())}; leave it out")
+
     def _settle(self, held_out: HeldOut | None, y: Array, sample_weight: Any) -> None:
         self.threshold_ = None
         if self.threshold is None:
             return
-        if len(self.classes_) != 2:
-            raise ValueError(f"threshold: is between two classes, got {len(self.classes_)}; leave it out")
         if self.threshold != "auto":
             self.threshold_ = float(self.threshold)
         elif held_out is not None:

@@ -32,7 +32,6 @@ class Score:
     high: float
 
 
-LOWER_IS_BETTER = ("log loss", "Brier", "RMSE", "MAE")
 _EVEN = ("accuracy", "balanced accuracy", "ROC AUC", "F1", "precision", "recall", "PR AUC", "log loss", "Brier")
 _UNEVEN = ("F1", "recall", "precision", "PR AUC", "balanced accuracy", "ROC AUC", "log loss", "Brier", "accuracy")
 
