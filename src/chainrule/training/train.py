@@ -329,7 +329,7 @@ def prepare(
     if order is not None:
         order = partial(_checked_order, order, m)
     elif shuffle and batch_size is not None:
-        order = EpochOrder(rng, lambda before: rng.permutation(m), resumable)
+        order = EpochOrder(rng, m, resumable)
     memory, learning_rate = OptimizerState(optimizer.init(network.parameters)), partial(_rate, optimizer, schedule)
     return State(
         network, X, Y, w, optimizer, memory, min(batch_size or m, m), learning_rate, order, float(l2),
