@@ -275,7 +275,7 @@ def _solver_steps(
 
         result = loop.run_solver(optimizer, checked, tell)
         if loop.epoch == 0:  # at a minimum, or nowhere to go, from the start
-            loop.end_epoch(0, float(result.fun))
+            loop.end_epochs(0, [float(result.fun)])
 
     taken = None
     try:
