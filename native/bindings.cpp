@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -24,12 +25,15 @@
 namespace nb = nanobind;
 using namespace chainrule;
 
+void bind_orders(nb::module_&);  // orders.cpp
+
 namespace {
 
 template <class T> using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::device::cpu>;
 template <class T> using Vector = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 template <class T> using OutputMatrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T> using OutputVector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Permutations = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Indices = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 void require(bool holds, const char* message) {
@@ -235,35 +239,46 @@ template <class T> void check(const Trainer<T>& trainer, const Data<T>& data, si
     require(int64_t(parameters) == trainer.parameters(), "parameters: wanted as many as the network has");
 }
 
-// counts (3) holds the numbers of updates and of batches so far, and gets the number of epochs that are done.
+// counts (2) holds the numbers of updates and of batches so far. The cost of each epoch that is done is appended to
+// `costs`, also where this throws.
 template <class T>
-std::vector<double> run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::vector<double>& rates,
-                        const std::optional<Vector<int64_t>>& order, const OutputVector<T>& parameters,
-                        const std::vector<OutputVector<T>>& slots, const OutputVector<int64_t>& counts) {
+void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::vector<double>& rates,
+         const std::optional<Permutations>& permutations, const OutputVector<T>& parameters,
+         const std::vector<OutputVector<T>>& slots, const OutputVector<int64_t>& counts, nb::list costs) {
     check(self, data, parameters.shape(0), true);
     const auto m = data.examples.m;
     require(hyper.batch_size >= 1 && hyper.batch_size <= m, "batch_size: wanted 1 to m");
     require(int(slots.size()) == slots_of(hyper.rule), "slots: wanted those of the optimizer");
-    require(counts.shape(0) == 3, "counts: wanted three numbers");
+    require(counts.shape(0) == 2, "counts: wanted two numbers");
     Progress<T> progress{parameters.data(), {nullptr, nullptr}, counts.data()[0], counts.data()[1]};
     for (size_t i = 0; i < slots.size(); ++i) {
         require(int64_t(slots[i].shape(0)) == self.parameters(), "slots: wanted as many as parameters");
         progress.slots[i] = slots[i].data();
     }
-    const int64_t* index = nullptr;
-    if (order) {
-        index = order->data();
-        require(int64_t(order->shape(0)) == m, "order: wanted an index for each example");
-        require(std::all_of(index, index + m, [&](int64_t j) { return j >= 0 && j < m; }),
-                "order: an index is out of bounds");
+    Orders orders;
+    if (permutations) {
+        const size_t rows = permutations->shape(0);
+        orders = {permutations->data(), rows == 1 ? 0 : m};
+        require((rows == 1 || rows == rates.size()) && int64_t(permutations->shape(1)) == m,
+                "orders: wanted a row for each epoch, or one for all, with an index for each example");
+        require(
+            std::all_of(orders.first, orders.first + permutations->size(), [&](int64_t j) { return j >= 0 && j < m; }),
+            "orders: an index is out of bounds");
     }
-    return interruptible([&](const StopRequested& stop_requested) {
-        const auto costs = self.run(data.examples, hyper, rates, index, progress, stop_requested);
-        counts.data()[0] = progress.t;
-        counts.data()[1] = progress.step;
-        counts.data()[2] = int64_t(costs.size()) - (!costs.empty() && !std::isfinite(costs.back()));
-        return costs;
-    });
+    std::vector<double> done;
+    std::exception_ptr error;
+    try {
+        interruptible([&](const StopRequested& stop_requested) {
+            done = self.run(data.examples, hyper, rates, orders, progress, stop_requested);
+            counts.data()[0] = progress.t;
+            counts.data()[1] = progress.step;
+            return true;
+        });
+    } catch (...) {
+        error = std::current_exception();
+    }
+    for (const double cost : done) costs.append(cost);
+    if (error) std::rethrow_exception(error);
 }
 
 template <class T> void bind_trainer(nb::module_& m, const char* name) {
@@ -317,8 +332,9 @@ template <class T> void bind_trainer(nb::module_& m, const char* name) {
                 });
             },
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("l2"), nb::arg("gradient").noconvert())
-        .def("run", &run<T>, nb::arg("data"), nb::arg("hyper"), nb::arg("rates"), nb::arg("order").noconvert().none(),
-             nb::arg("parameters").noconvert(), nb::arg("slots").noconvert(), nb::arg("counts").noconvert());
+        .def("run", &run<T>, nb::arg("data"), nb::arg("hyper"), nb::arg("rates"), nb::arg("orders").noconvert().none(),
+             nb::arg("parameters").noconvert(), nb::arg("slots").noconvert(), nb::arg("counts").noconvert(),
+             nb::arg("costs"));
 }
 
 }  // namespace
@@ -374,6 +390,7 @@ NB_MODULE(_native, m) {
             nb::arg("rule"), nb::arg("beta1"), nb::arg("beta2"), nb::arg("epsilon"), nb::arg("weight_decay"),
             nb::arg("epsilon_hat"), nb::arg("l2"), nb::arg("clip_norm"), nb::arg("dropout"), nb::arg("batch_size"),
             nb::arg("mask_key"));
+    bind_orders(m);
     bind_data<float>(m, "Data32");
     bind_data<double>(m, "Data64");
     bind_trainer<float>(m, "Trainer32");

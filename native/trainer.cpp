@@ -265,7 +265,7 @@ template <class T> Update<T> update_of(const Hyper& h, double rate, int64_t t) {
 
 template <class T>
 std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hyper, const std::vector<double>& rates,
-                                    const int64_t* order, Progress<T>& progress, const StopRequested& stop_requested) {
+                                    const Orders& orders, Progress<T>& progress, const StopRequested& stop_requested) {
     const RunningCall running;
     Poller poller(stop_requested);
     const FlushDenormals flush;
@@ -274,7 +274,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     const int most_threads = worth_threads ? available_threads() : 1;
     std::vector<double> costs;
     costs.reserve(rates.size());  // here, as from the first epoch on nothing may fail: the state would not be known
-    prepare(hyper, examples, size >= m && !order, most_threads, poller);
+    prepare(hyper, examples, size >= m && !orders.first, most_threads, poller);
     if (poller.stopped()) return costs;
     Plan<T>& p = *plan;
     Team team;
@@ -293,7 +293,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     const bool has_squares = hyper.rule == Rule::rmsprop || hyper.rule == Rule::adam;
     Copy now = own, next{p.spare_parameters.get(), {p.spare_slots[0].get(), p.spare_slots[1].get()}};
 
-    for (const double rate : rates) {
+    for (size_t epoch = 0; epoch < rates.size(); ++epoch) {
+        const int64_t* const order = orders.first ? orders.first + int64_t(epoch) * orders.stride : nullptr;
         double total = 0, seen = 0;
         int64_t t = progress.t, steps = progress.step;
         bool begun = false;
@@ -310,7 +311,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             const Copy& from = begun ? next : now;
             step.w = from.parameters, step.w_next = next.parameters;
             for (int i = 0; i < slots; ++i) step.slots[i] = from.slots[i], step.slots_next[i] = next.slots[i];
-            step.update = update_of<T>(hyper, rate, ++t);
+            step.update = update_of<T>(hyper, rates[epoch], ++t);
             begun = true;
 
             threads_used = most_threads > 1 ? threads_per_call(most_threads) : 1;

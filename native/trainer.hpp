@@ -39,6 +39,12 @@ template <class T> struct Progress {
     int64_t t, step;
 };
 
+// Permutations of the examples: one for each epoch, `stride` apart; one for all where it is 0; or null.
+struct Orders {
+    const int64_t* first = nullptr;
+    int64_t stride = 0;
+};
+
 template <class T> class Trainer {
   public:
     Trainer(const Architecture&, const std::string& isa);
@@ -56,9 +62,9 @@ template <class T> class Trainer {
     double cost_and_gradients(const Examples<T>&, const T* parameters, double l2, T* gradient, const StopRequested&);
 
     // One epoch for each learning rate, and its cost. Progress changes only with an epoch whose cost and state are
-    // finite; the first other one, whose cost is given as not finite, is the last. `order` is a permutation for all
-    // epochs, or null. What this throws it throws before the first epoch.
-    std::vector<double> run(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const int64_t* order,
+    // finite; the first other one, whose cost is given as not finite, is the last. What this throws it throws
+    // before the first epoch.
+    std::vector<double> run(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const Orders&,
                             Progress<T>&, const StopRequested&);
 
     int threads_used = 1;  // by the last step

@@ -42,6 +42,15 @@ def forget_other_threads() -> None:
 def peak(isa: str, float64: bool, threads: int) -> float:
     """Floating-point operations per second of so many threads that do nothing but multiply and add (takes 0.2 s)."""
 
+def draw_orders(bit_generator: object, chained: bool, before: _Counts | None, out: _Counts) -> None:
+    """Permutations of 0 … m − 1 to the rows of `out`, from a bit generator's capsule; the caller has its lock.
+
+    Each is 0 … m − 1 as NumPy shuffles it; if chained, the one before it, shuffled again (first of all `before`).
+    """
+
+def state_address(bit_generator: object) -> int:
+    """Where the state of a NumPy bit generator is in memory, by its capsule."""
+
 class Hyper:
     """The constants of a training. The optimizer is named by `rule`; what it does not have is not read."""
 
@@ -104,16 +113,17 @@ class _Trainer(Generic[_T]):
         data: _Data[_T],
         hyper: Hyper,
         rates: Sequence[float],
-        order: _Counts | None,
+        orders: _Counts | None,
         parameters: _Array[_T],
         slots: Sequence[_Array[_T]],
         counts: _Counts,
-    ) -> list[float]:
-        """One epoch for each learning rate, and its cost; `order` is a permutation of the examples for all of them.
+        costs: list[float],
+    ) -> None:
+        """One epoch for each learning rate; `orders` has a permutation of the examples for each, or one for all.
 
-        Updates the parameters, the slots (the optimizer's vectors) and counts: the number of updates, the number of
-        batches, and how many epochs are done. The first epoch whose cost or state is not finite leaves them as they
-        were, and is the last.
+        Updates the parameters, the slots (the optimizer's vectors) and counts, the numbers of updates and of batches;
+        appends the cost of each epoch to `costs`, also where an interrupt ends it. The first epoch whose cost or state
+        is not finite leaves them as they were, and is the last.
         """
 
 class Data32(_Data[np.float32]): ...

@@ -921,19 +921,21 @@ def sparse64(inputs=3, values=STORED, columns=COLUMNS, starts=STARTS):
 def run_raw(net=None, **changed):
     p = 21
     arguments = {
-        "data": data64(), "hyper": hyper(), "rates": [0.1], "order": None, "parameters": np.zeros(p),
-        "slots": [np.zeros(p), np.zeros(p)], "counts": np.zeros(3, np.int64),
+        "data": data64(), "hyper": hyper(), "rates": [0.1], "orders": None, "parameters": np.zeros(p),
+        "slots": [np.zeros(p), np.zeros(p)], "counts": np.zeros(2, np.int64), "costs": [],
     }  # fmt: skip
-    return (net or raw()).run(*{**arguments, **changed}.values())
+    arguments |= changed
+    (net or raw()).run(*arguments.values())
+    return arguments["costs"]
 
 
 def job_of_order(order):
-    return run_raw(order=np.array(order))
+    return run_raw(orders=np.array([order]))
 
 
 def test_the_kernel_runs_where_everything_fits():
     assert run_raw() == [pytest.approx(np.log(2))]
-    assert run_raw(order=np.arange(6)[::-1].copy()) == [pytest.approx(np.log(2))]
+    assert run_raw(orders=np.arange(6)[None, ::-1].copy()) == [pytest.approx(np.log(2))]
     assert run_raw(data=sparse64()) == [pytest.approx(np.log(2))]
     assert run_raw(rates=[]) == []
 
@@ -984,13 +986,13 @@ WRONG = {
     "slots too short": lambda: run_raw(slots=[np.zeros(21), np.zeros(20)]),
     "too many slots": lambda: run_raw(hyper=hyper(rule="GradientDescent")),
     "no counts": lambda: run_raw(counts=np.zeros(0, np.int64)),
-    "counts of 32 bits": lambda: run_raw(counts=np.zeros(3, np.int32)),
+    "counts of 32 bits": lambda: run_raw(counts=np.zeros(2, np.int32)),
     "a batch of none": lambda: run_raw(hyper=hyper(batch_size=0)),
     "a batch of more than all": lambda: run_raw(hyper=hyper(batch_size=7)),
     "an order too short": lambda: job_of_order([0, 1, 2, 3, 4]),
     "an order beyond the end": lambda: job_of_order([0, 1, 2, 3, 4, 6]),
     "a negative order": lambda: job_of_order([0, 1, 2, 3, 4, -1]),
-    "an order of 32 bits": lambda: run_raw(order=np.arange(6, dtype=np.int32)),
+    "an order of 32 bits": lambda: run_raw(orders=np.arange(6, dtype=np.int32)[None]),
     "a gradient too short": lambda: raw().cost_and_gradients(np.zeros(21), data64(), 0.0, np.zeros(20)),
     "parameters too few for a gradient": lambda: raw().cost_and_gradients(np.zeros(20), data64(), 0.0, np.zeros(21)),
     "a gradient without targets": lambda: raw().cost_and_gradients(np.zeros(21), data64(Y=None), 0.0, np.zeros(21)),

@@ -99,7 +99,7 @@ template <class T> struct Training {
                             const StopRequested& stop_requested = never) {
         const Hyper hyper{Rule::adam, 0.9, 0.999, 1e-8, 0, false, 0.1, 1.0, {0.2, 0}, batch_size, 7};
         const std::vector<double> rates(size_t(epochs), 1e-3);
-        return trainer.run(p.examples, hyper, rates, batch_size < p.m ? p.order.data() : nullptr, progress,
+        return trainer.run(p.examples, hyper, rates, {batch_size < p.m ? p.order.data() : nullptr}, progress,
                            stop_requested);
     }
 };

@@ -1,9 +1,10 @@
 """The contract of the engines, which do the arithmetic: two functions.
 
 * ``objective(network, X, Y, …) → (parameters → (J, gradient))``: what the checks see, and what L-BFGS minimizes.
-* ``run(state, epochs) → the cost of each epoch``: advance a training by whole epochs without coming back in between.
-  The network's parameters change only at the end of an epoch whose cost, parameters and slots of the optimizer are
-  finite; an engine stops after one that is not, and the cost it returns for it is not finite either.
+* ``run(state, epochs, costs)``: advance a training by whole epochs without coming back in between; the cost of each is
+  appended to `costs`, so that an interrupt leaves those of the epochs that are done. The network's parameters change
+  only at the end of an epoch whose cost, parameters and slots of the optimizer are finite; an engine stops after one
+  that is not, and the cost it gives for it is not finite either.
 
 Random masks (dropout) come from a counter-based generator that every engine computes alike; see `dropout_masks` of
 reference.py. The examples of a state belong to the training while it runs: the kernel may keep a rearranged copy of a
@@ -31,6 +32,6 @@ class Engine(Protocol):
         """The function from any flat vector of parameters (p,) to J and its gradient (p,)."""
         ...
 
-    def run(self, state: State, epochs: int) -> list[float]:
-        """Advance by whole epochs; the cost of each, before its updates."""
+    def run(self, state: State, epochs: int, costs: list[float] | None = None) -> list[float]:
+        """Advance by whole epochs; `costs`, longer by the cost of each, before its updates."""
         ...

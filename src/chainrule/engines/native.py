@@ -1,6 +1,7 @@
 """The engine "native": whole epochs in one call of the compiled kernel."""
 
 from collections.abc import Callable
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -10,7 +11,7 @@ from chainrule import optimizers
 from chainrule._types import Array
 from chainrule.engines import interrupts, kernel
 from chainrule.engines.contract import Objective
-from chainrule.engines.state import State
+from chainrule.engines.state import EpochOrder, State
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -66,40 +67,55 @@ class Native:
 
         return cost_and_gradients
 
-    def run(self, state: State, epochs: int) -> list[float]:
-        """Advance by whole epochs; the cost of each, before its updates."""
+    def run(self, state: State, epochs: int, costs: list[float] | None = None) -> list[float]:
+        """Advance by whole epochs; `costs`, longer by the cost of each, before its updates."""
+        costs = [] if costs is None else costs
         job, memory = self._jobs.get(state), state.memory
         if job is None:
             job = self._jobs[state] = _prepared(state)
         vectors = [slot for slot in memory.slots if isinstance(slot, np.ndarray)]
         counts_updates = len(memory.slots) > len(vectors)
-        costs: list[float] = []
-        deferral = interrupts.deferral()
-        while len(costs) < epochs:
+        deferral, last = interrupts.deferral(), state.epoch + epochs
+        while state.epoch < last:
             interrupts.check()
-            # With an order the kernel comes back after each epoch to ask for the next one.
-            order = None if state.order is None else np.ascontiguousarray(state.order(state.epoch), np.int64)
-            some = min(epochs - len(costs), _MOST_EPOCHS) if order is None else 1
-            rates = [state.learning_rate(state.epoch + i) for i in range(some)]
-            counts = np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0], np.int64)
-            some_costs: list[float] = []
+            most = min(last - state.epoch, _most(state))
+            rates = [state.learning_rate(state.epoch + i) for i in range(most)]
+            counts, before = np.array([memory.slots[-1] if counts_updates else 0, memory.batches], np.int64), len(costs)
             try:
+                orders = _orders(state, most)
+                rates = rates if orders is None else rates[: len(orders)]
                 if deferral is not None:
                     deferral.giving_up = True
-                some_costs = job.trainer.run(
-                    job.data, job.hyper, rates, order, state.network.parameters, vectors, counts
-                )
+                job.trainer.run(job.data, job.hyper, rates, orders, state.network.parameters, vectors, counts, costs)
             finally:  # an interrupt leaves the epochs that are done
                 if deferral is not None:
                     deferral.giving_up = False
-                updates, memory.batches, done = counts.tolist()
+                updates, memory.batches = counts.tolist()
                 if counts_updates:
                     memory.slots = (*vectors, updates)
-                state.epoch += done
-            costs += some_costs
-            if done < some:
+                diverged = len(costs) > before and not isfinite(costs[-1])
+                state.epoch += len(costs) - before - diverged
+                if isinstance(state.order, EpochOrder):
+                    state.order.rewind(state.epoch)
+            if diverged:
                 break
         return costs
+
+
+def _most(state: State) -> int:
+    """How many epochs may go in one call of the kernel: one where a function of the user's gives their orders."""
+    if state.order is None:
+        return _MOST_EPOCHS
+    return state.order.most if isinstance(state.order, EpochOrder) else 1
+
+
+def _orders(state: State, most: int) -> Array | None:
+    """The orders of the epochs to come, a row for each; of fewer if those were drawn before."""
+    if state.order is None:
+        return None
+    if isinstance(state.order, EpochOrder):
+        return state.order.orders(state.epoch, most)
+    return np.ascontiguousarray(state.order(state.epoch), np.int64)[None]
 
 
 def _prepared(state: State) -> _Job:

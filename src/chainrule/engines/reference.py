@@ -65,12 +65,13 @@ class Numpy:
         J, dW, db = equations.cost_and_gradients(X, Y, W, b, network.g, network.slope, network.loss, l2, weights, D)
         return float(J), network.pack(dW, db)
 
-    def run(self, state: State, epochs: int) -> list[float]:
-        """Advance by whole epochs; the cost of each, before its updates."""
-        costs: list[float] = []
+    def run(self, state: State, epochs: int, costs: list[float] | None = None) -> list[float]:
+        """Advance by whole epochs; `costs`, longer by the cost of each, before its updates."""
+        costs = [] if costs is None else costs
+        last = state.epoch + epochs
         # An overflow shows in the cost, which is checked; underflow to zero is harmless.
         with blas.one_thread(), np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            while len(costs) < epochs:
+            while state.epoch < last:
                 batches = state.memory.batches
                 try:
                     cost, parameters, slots = self._epoch(state)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.engines import kernel
+from chainrule.engines import draws, kernel
 from chainrule.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from chainrule.network import Network
+
+_AHEAD = 1 << 17  # numbers in the orders that are drawn at once, 1 MB (chosen; no measurement is recorded)
 
 
 class OptimizerState:
@@ -74,51 +76,67 @@ class State:
 
 
 class EpochOrder:
-    """A new order of the examples for each epoch; asked again for the same epoch, it gives the same.
+    """A new order of the examples for each epoch, as `draws.draw` draws it; asked again, it gives the same.
 
-    Parameters: rng, a Generator or RandomState; draw, the order of the last epoch (None at first) → that of the next,
-    with random numbers from rng; resumable, whether `state_dict` will be called (to remember the random state before
-    each draw costs more than many an epoch).
+    rng: a Generator or RandomState. m: examples. resumable: whether `state_dict` will be called.
+
+    Orders are drawn ahead where many epochs are asked for. Of the random state that is nobody's business: those of
+    epochs that do not come are undone by `rewind`.
     """
 
-    def __init__(self, rng: Any, draw: Callable[[Array | None], Array], resumable: bool = False) -> None:
-        self.rng, self.draw, self.resumable = rng, draw, resumable
-        self.order: Array | None = None
-        self.epoch = -1
-        self.before: dict[str, Any] | None = None  # the state before the order of `epoch` was drawn
+    def __init__(self, rng: Any, m: int, resumable: bool = False) -> None:
+        self.rng, self.m, self.resumable = rng, m, resumable
+        # Orders that are drawn at once; the kernel cannot draw from others' generators, nor could they be rewound.
+        self.most = max(1, _AHEAD // m) if draws.bit_generator(rng) is not None else 1
+        self.first = 0  # the epoch of the first of `rows`
+        self.rows = np.empty((0, m), np.int64)  # the orders that were drawn last
+        self.before: tuple[Array | None, Any] | None = None  # the order and the random state before them
 
     def __call__(self, epoch: int) -> Array:
         """The order of an epoch: a permutation of the examples, (m,)."""
-        if epoch != self.epoch or self.order is None:
-            self.before = self._now() if self.resumable else None
-            self.order, self.epoch = self.draw(self.order), epoch
-        return self.order
+        order: Array = self.orders(epoch, 1)[0]
+        return order
 
-    def _now(self) -> dict[str, Any]:
-        return {"order": self.order, "random": rng_state(self.rng)}
+    def orders(self, first: int, count: int) -> Array:
+        """The orders of the epochs from the `first` on, (1 to count, m)."""
+        if not self.first <= first < self.first + len(self.rows):
+            self._draw(first, min(count, self.most), self.resumable)
+        return self.rows[first - self.first :][:count]
+
+    def _last(self) -> Array | None:
+        return self.rows[-1] if len(self.rows) else None
+
+    def _draw(self, first: int, count: int, remember: bool) -> None:
+        last = self._last()
+        self.before = (last, draws.copy_state(self.rng)) if remember or count > 1 else None
+        self.first, self.rows = first, np.empty((count, self.m), np.int64)  # an interrupt from here on can be undone
+        draws.draw(self.rng, last, self.rows)
+
+    def rewind(self, epoch: int) -> None:
+        """As if the order of `epoch` had been the last to be drawn."""
+        done = epoch - self.first
+        if self.before is not None and 0 <= done < len(self.rows) and len(self.rows) > 1:
+            last, random = self.before
+            draws.restore(self.rng, random)
+            self.rows = self.rows[:0] if last is None else last[None]
+            if done:
+                self._draw(self.first, done, False)
+            self._draw(epoch, 1, self.resumable)
 
     def state_dict(self, epoch: int) -> dict[str, Any]:
         """The last order and the random state, as they were before the order of `epoch` was drawn."""
-        return self.before if epoch == self.epoch and self.before is not None else self._now()
+        if not (self.before is not None and self.first == epoch and len(self.rows)):
+            return {"order": self._last(), "random": draws.rng_state(self.rng)}
+        (order, before), now = self.before, draws.copy_state(self.rng)
+        draws.restore(self.rng, before)
+        random = draws.rng_state(self.rng)
+        draws.restore(self.rng, now)
+        return {"order": order, "random": random}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Draw from here on."""
-        self.order, self.epoch, self.before = saved["order"], -1, None
-        set_rng_state(self.rng, saved["random"])
-
-
-def rng_state(rng: Any) -> dict[str, Any]:
-    """The state of a Generator or RandomState."""
-    old = isinstance(rng, np.random.RandomState)
-    state: dict[str, Any] = rng.get_state(legacy=False) if old else rng.bit_generator.state
-    return state
-
-
-def set_rng_state(rng: Any, state: dict[str, Any]) -> None:
-    """Put a Generator or RandomState into a state of `rng_state`. TypeError for what is no such state."""
-    if not isinstance(state, dict):  # NumPy takes tuples, too, and trusts the positions in them
-        raise TypeError("the state of a random generator is no dict")
-    if isinstance(rng, np.random.RandomState):
-        rng.set_state(state)
-    else:
-        rng.bit_generator.state = state
+        order, self.first, self.before = saved["order"], -1, None
+        if order is not None and not np.array_equal(np.sort(order), np.arange(self.m)):
+            raise ValueError("the order of the examples is no permutation of them")
+        self.rows = np.empty((0, self.m), np.int64) if order is None else np.array([order], np.int64)
+        draws.set_rng_state(self.rng, saved["random"])

@@ -10,9 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from chainrule import engines
-from chainrule._types import Array
 from chainrule.engines import interrupts
-from chainrule.engines.state import EpochOrder, OptimizerState, State, rng_state, set_rng_state
+from chainrule.engines.draws import rng_state, set_rng_state
+from chainrule.engines.state import EpochOrder, OptimizerState, State
 from chainrule.errors import ConstantPredictionWarning, DivergenceError, DivergenceWarning, TrainingInterrupted
 from chainrule.estimators.hooks import Hooks, is_within
 from chainrule.estimators.rules import FitRecorder, NoImprovement, Progress, Rows, follows, scorer
@@ -319,14 +319,7 @@ class Fit:
         if follows(est, "invscaling") or follows(est, "adaptive"):
             state.learning_rate = progress.rate
         if est.shuffle:
-
-            def draw(before: Array | None) -> Array:
-                """As scikit-learn: the order of the last epoch, shuffled again."""
-                shuffled = np.arange(m)
-                rng.shuffle(shuffled)
-                return shuffled if before is None else before[shuffled]
-
-            state.order = EpochOrder(rng, draw, resumable=self.checkpoint is not None)
+            state.order = EpochOrder(rng, m, resumable=self.checkpoint is not None)
         return state
 
     def _warn_if_constant(self) -> None:

@@ -50,9 +50,14 @@ class Hooks:
             self.fit = callback_context(estimator, estimator.max_iter)
             self.fit.call_on_fit_task_begin(**self.shown)
 
+    @property
+    def told(self) -> bool:
+        """Whether a callback is told of the next epoch."""
+        return self.fit is not None and self.left > 0
+
     def epoch_begins(self) -> None:
         """Open the task of the next epoch."""
-        if self.fit is not None and self.left:
+        if self.told:
             self.left -= 1
             self.epoch = self.fit.subcontext(task_name="epoch")
             self.epoch.call_on_fit_task_begin(**self.shown)

@@ -1,5 +1,6 @@
 """scikit-learn's conventions for the loop: its learning rates, its stopping rule, and what it keeps of an epoch."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, isfinite, nan
@@ -55,6 +56,11 @@ class NoImprovement:
             self.best = Best(-estimator.best_validation_score_, parameters=estimator.network_.parameters.copy())
         else:  # best_loss_ is None after a fit that watched a score
             self.best = Best(inf if estimator.best_loss_ is None else estimator.best_loss_)
+
+    def epochs_until_stop(self) -> int:
+        """As many as are left, if all are worse; one with early stopping, which may keep the parameters of any."""
+        est = self.estimator
+        return 1 if est.early_stopping else max(1, est.n_iter_no_change + 1 - est._no_improvement_count)
 
     def stop(self, epoch: int, value: float) -> bool:
         """Whether this epoch was one too many."""
@@ -119,27 +125,31 @@ class FitRecorder:
         self.began = began
 
     def epochs_until_report(self, first: int) -> int:
-        """Every epoch is recorded."""
-        return 1
+        """One where something is done after each epoch; else as many as there are, which are recorded in the end."""
+        est = self.estimator
+        watched = est.verbose or self.watched is not None or self.hooks.told
+        changing = follows(est, "invscaling") or callable(est.schedule)  # which may be about what it sees
+        return 1 if watched or changing or self.progress is None else sys.maxsize
 
     def begin(self) -> None:
-        """Open the task of the epoch."""
+        """Open the task of the epoch, if a callback is told of it."""
         self.hooks.epoch_begins()
 
-    def record(self, epoch: int, cost: float, next_cost: float | None) -> float | None:
+    def record(self, first: int, costs: list[float], next_cost: float | None) -> list[float]:
         """n_iter_, loss_curve_, history_ …; returns what the rule compares, the lower the better."""
         est = self.estimator
-        loss = cost if next_cost is None else next_cost  # scikit-learn reports L-BFGS after its iteration
-        est.n_iter_ += 1
+        losses = costs if next_cost is None else [next_cost]  # scikit-learn reports L-BFGS after its iteration
+        loss = losses[-1]
+        est.n_iter_ += len(losses)
         if self.progress is not None:
-            est.t_ += self.trained[1].shape[1]
+            est.t_ += len(losses) * self.trained[1].shape[1]
             est.loss_ = loss
-            est.loss_curve_.append(loss)
+            est.loss_curve_ += losses
             if follows(est, "invscaling"):
                 self.progress.learning_rate = float(est.learning_rate_init) / (est.t_ + 1) ** est.power_t
         if est.verbose:
             print(f"Iteration {est.n_iter_}, loss = {loss:.8f}")
-        self._append("cost", float(loss))
+        est.history_.setdefault("cost", []).extend(losses)
         if self.watched is not None:
             if est.training_metric:
                 self._append("metric", est._metric(est.network_.evaluate(*self.trained)[1], *self.trained[1:]))
@@ -147,18 +157,18 @@ class FitRecorder:
             self._append("validation_cost", validation_cost)
             self._append("validation_metric", est._metric(A, *self.watched[1:]))
         if self.score is None:
-            return loss
-        score = self.score() if isfinite(cost) else nan
+            return losses
+        score = self.score() if isfinite(costs[-1]) else nan
         est.validation_scores_.append(score)
         if est.verbose:
             print(f"Validation score: {score:f}")
-        return -score
+        return [-score]
 
     def _append(self, name: str, value: float) -> None:
         self.estimator.history_.setdefault(name, []).append(value)
 
     def end(self, stop: bool) -> bool:
-        """Close the task of the epoch; a callback, or a search that was given up, may want to stop here."""
+        """Close that task; a callback, or a search that was given up, may want to stop here."""
         return self.hooks.epoch_ends() or stop
 
     def state_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.checks import check_whole
 from chainrule.engines import interrupts
-from chainrule.engines.state import rng_state
+from chainrule.engines.draws import rng_state
 from chainrule.errors import CheckpointError, CheckpointWarning, ModelFileError, Saved
 from chainrule.files import model as model_files
 from chainrule.text import as_json, first_few, one_line

@@ -75,22 +75,22 @@ class Recorder(Protocol):
     """What a kind of training keeps of its epochs, and whom it tells."""
 
     def epochs_until_report(self, first: int) -> int:
-        """How many epochs, from the `first` on, may pass before one is to be recorded."""
+        """How many epochs, from the `first` on, may pass before the network is looked at, or somebody is told."""
         ...
 
     def begin(self) -> None:
-        """An epoch begins."""
+        """So many epochs, or fewer, begin."""
         ...
 
-    def record(self, epoch: int, cost: float, next_cost: float | None) -> float | None:
-        """Record an epoch; the value that the stop rule compares, or None for an epoch that it is not to see.
+    def record(self, first: int, costs: list[float], next_cost: float | None) -> list[float]:
+        """Record epochs, from the `first` on; the value of each that the stop rule compares, if it is to see them.
 
-        cost: J before the updates of the epoch. next_cost: J after them, where the solver knows it.
+        costs: J before the updates of each epoch. next_cost: J after the only one, where the solver knows it.
         """
         ...
 
     def end(self, stop: bool) -> bool:
-        """An epoch has ended well, and the rule says stop or not; True if training is to stop."""
+        """They have ended well, and the rule says stop or not; True if training is to stop."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -107,6 +107,10 @@ class StopRule(Protocol):
 
     best: Best
 
+    def epochs_until_stop(self) -> int:
+        """How many epochs will have been compared, at least, when it stops."""
+        ...
+
     def stop(self, epoch: int, value: float) -> bool:
         """Compare the value of an epoch; True if training is to stop."""
         ...
@@ -119,6 +123,10 @@ class Patience:
         self.patience = patience
         self.parameters = parameters  # the network's vector
         self.best = Best()
+
+    def epochs_until_stop(self) -> int:
+        """One: the parameters of each epoch may be the best."""
+        return 1
 
     def stop(self, epoch: int, value: float) -> bool:
         """Remember the best epoch; True when patience is at its end."""
@@ -161,15 +169,16 @@ class StepRecorder:
     def begin(self) -> None:
         """Nothing to do."""
 
-    def record(self, epoch: int, cost: float, next_cost: float | None) -> float | None:
-        """Make the step; its validation cost is what the rule compares."""
+    def record(self, first: int, costs: list[float], next_cost: float | None) -> list[float]:
+        """Make the step of the last; its validation cost is what the rule compares."""
+        epoch, cost = first + len(costs) - 1, costs[-1]
         self._due = self._is_due(epoch)
         validation_cost = None
         if self.watched is not None and (self.watching or self._due) and isfinite(cost):
             validation_cost = self.network.evaluate(*self.watched)[0]
         rate = None if self.learning_rate is None else self.learning_rate(epoch)
         self.last = Step(epoch, cost, validation_cost, rate, self.engine)
-        return validation_cost
+        return [] if validation_cost is None else [validation_cost]
 
     def _is_due(self, epoch: int) -> bool:
         return epoch % self.every == 0 or epoch == self.epochs - 1
@@ -220,13 +229,17 @@ class Loop:
         """Whether there is nothing more to do."""
         return self.epoch >= self.epochs or self.stopped
 
-    def end_epoch(self, epoch: int, cost: float, next_cost: float | None = None) -> None:
-        """What happens at the end of an epoch, whoever has computed it. Raises DivergenceError."""
-        value = self.recorder.record(epoch, cost, next_cost)
-        if not isfinite(cost):
-            raise diverged(self.network, epoch, cost, self.learning_rate and self.learning_rate(epoch))
-        stop = self.rule is not None and value is not None and self.rule.stop(epoch, value)
-        self.epoch, self._whole = epoch + 1, True
+    def end_epochs(self, first: int, costs: list[float], next_cost: float | None = None) -> None:
+        """What happens at the end of epochs, whoever has computed them. Raises DivergenceError."""
+        self._whole, stop, done = False, False, first + len(costs) - (not isfinite(costs[-1]))
+        values = self.recorder.record(first, costs, next_cost)
+        if self.rule is not None:
+            for epoch, value in zip(range(first, done), values, strict=False):
+                stop = self.rule.stop(epoch, value)
+        self.epoch = done
+        if not isfinite(costs[-1]):
+            raise diverged(self.network, done, costs[-1], self.learning_rate and self.learning_rate(done))
+        self._whole = True
         self.stopped = self.recorder.end(stop)
 
     def state_dict(self, state: State) -> dict[str, Any]:
@@ -277,21 +290,29 @@ class Loop:
             raise
 
     def _advance(self, engine: Engine, state: State, writer: "CheckpointWriter | None") -> None:
-        """Up to the next epoch that is to be recorded, or to the next write."""
+        """Up to the next epoch at which somebody is told, or may stop, or to the next write."""
         self.recorder.begin()
         costs: list[float] = []
         while not costs:
             first = state.epoch
             count = min(self.recorder.epochs_until_report(first), self.epochs - first)
+            if self.rule is not None:
+                count = min(count, self.rule.epochs_until_stop())
+            if writer is not None:
+                count = min(count, writer.epochs_until_due(first))
             try:
-                costs = engine.run(state, count if writer is None else min(count, writer.epochs_until_due(first)))
-            except interrupts.SignalWaits:
+                engine.run(state, count, costs)
+            except BaseException as error:
+                if costs := costs[: state.epoch - first]:
+                    self.end_epochs(first, costs)
+                if not isinstance(error, interrupts.SignalWaits):
+                    raise
                 if writer is None:
                     interrupts.deliver(None)
                 else:
                     writer.answer_signals(partial(self.state_dict, state))
-        self._whole = False
-        self.end_epoch(first + len(costs) - 1, costs[-1])
+            else:
+                self.end_epochs(first, costs)
 
     def run_solver(self, optimizer: LBFGS, objective: Objective, tell: Callable[[], None] | None = None) -> Any:
         """Iterations of L-BFGS on objective, parameters (p,) → (J, gradient); SciPy's OptimizeResult.
@@ -314,7 +335,7 @@ class Loop:
                 raise diverged(self.network, self.epoch, after, None)
             self.network.parameters[...] = intermediate_result.x
             self.recorder.begin()  # SciPy tells of an iteration when it is over
-            self.end_epoch(self.epoch, before, after)
+            self.end_epochs(self.epoch, [before], after)
             cost = after
             if tell is not None:
                 tell()

@@ -275,7 +275,7 @@ def _solver_steps(
 
         result = loop.run_solver(optimizer, checked, tell)
         if loop.epoch == 0:  # at a minimum, or nowhere to go, from the start
-            loop.end_epoch(0, float(result.fun))
+            loop.end_epochs(0, [float(result.fun)])
 
     taken = None
     try:
@@ -329,7 +329,7 @@ def prepare(
     if order is not None:
         order = partial(_checked_order, order, m)
     elif shuffle and batch_size is not None:
-        order = EpochOrder(rng, lambda before: rng.permutation(m), resumable)
+        order = EpochOrder(rng, m, resumable)
     memory, learning_rate = OptimizerState(optimizer.init(network.parameters)), partial(_rate, optimizer, schedule)
     return State(
         network, X, Y, w, optimizer, memory, min(batch_size or m, m), learning_rate, order, float(l2),
