@@ -28,7 +28,7 @@ recipe: $(VENV)/bench-tables     ## the estimators of tables against their peers
 	$(BIN)/python benchmarks/recipe.py
 
 # Against PyTorch, scikit-learn and JAX; on a quiet machine.
-bench: $(VENV)/bench             ## six trainings, whole fits, single calls (minutes)
+bench: $(VENV)/bench             ## trainings, whole fits, single calls, as a user meets them (a quarter of an hour)
 	$(BIN)/python benchmarks/speed.py --picture docs/performance.png
 
 bench-grid: $(VENV)/bench        ## where is a peer faster? widths, depths, batches, activations, optimizers (half an hour)
