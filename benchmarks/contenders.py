@@ -266,7 +266,7 @@ class ScikitLearn(Contender):
         self.model = None
 
     def train(self, epochs):
-        self.new(max_iter=epochs, shuffle=not self.case.full).fit(self.X, self.labels)
+        self.new(max_iter=epochs).fit(self.X, self.labels)  # it shuffles full batches, too, unless told not to
 
     def reset(self):
         if self.model is None:
