@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format recipe bench bench-grid bench-kernels bench-interrupts sanitize tsan fuzz kill audit clean always
+.PHONY: demo test lint format recipe bench bench-load bench-grid bench-growth bench-kernels bench-interrupts sanitize tsan fuzz kill audit clean always
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
@@ -28,8 +28,11 @@ recipe: $(VENV)/bench-tables     ## the estimators of tables against their peers
 	$(BIN)/python benchmarks/recipe.py
 
 # Against PyTorch, scikit-learn and JAX; on a quiet machine.
-bench: $(VENV)/bench             ## six trainings, whole fits, single calls (minutes)
+bench: $(VENV)/bench             ## trainings, whole fits, single calls, as a user meets them (a quarter of an hour)
 	$(BIN)/python benchmarks/speed.py --picture docs/performance.png
+
+bench-load: $(VENV)/bench        ## with a busy core beside, and after large products: all threads against one (minutes)
+	$(BIN)/python benchmarks/load.py
 
 bench-grid: $(VENV)/bench        ## where is a peer faster? widths, depths, batches, activations, optimizers (half an hour)
 	$(BIN)/python benchmarks/grid.py --minutes 30

@@ -1,14 +1,15 @@
 """The same training by chainrule, PyTorch, scikit-learn and JAX, and the check that it is the same.
 
-Every contender has `family`, `threads`, `peer`, `reset()` to the common initial weights, `fit(epochs, shuffle)`, which
-gives the seconds from the end of the first epoch to the end of the last, and `weights()`, W[1], b[1], W[2], … as one
-vector. The first epoch, with everything that is set up once, is the warm-up. Data are rows, as each of them likes them:
+Every contender has `family`, `threads`, `peer`, `reset()` to the common initial weights, `train(epochs)`, the whole of
+a training as a user writes it, `fit(epochs, shuffle)`, which gives the seconds from the end of the first epoch to the
+end of the last, and `weights()`, W[1], b[1], W[2], … as one vector. Data are rows, as each of them likes them, and
 chainrule sees their transpose. Everyone draws the order of an epoch by their own means; the full batch needs none.
 """
 
 import logging
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -24,24 +25,22 @@ warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")  # "ha
 # divides by √s, so that a gradient that is all rounding decides about a whole step: hence the wide bound for weights.
 COST_TOLERANCE = {"float32": 1e-3, "float64": 1e-8}
 WEIGHT_TOLERANCE = {"float32": 2e-2, "float64": 1e-8}
+HALF_TOLERANCE = 5e-2  # of the cost, where products are in bfloat16, which keeps three digits of a number
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network and its work: sizes [n[0], …, n[L]], rows m, batch, optimizer."""
+    """A network and its work: sizes [n[0], …, n[L]], rows m, batch, optimizer, epochs."""
 
     name: str
     sizes: tuple
     rows: int
     batch: int
     optimizer: Any
+    epochs: int = 1
     hidden: str = "relu"
     source: Any = field(default=None, compare=False)  # () → X (m, n[0]), y (m,) if the data are not random
-
-    def limited(self, rows):
-        """With at most so many rows; a full batch stays one."""
-        rows = min(rows, self.rows)
-        return replace(self, rows=rows, batch=min(self.batch, rows))
+    precision: str | None = None  # of the products, where it is not that of the numbers
 
     @property
     def output(self):
@@ -118,11 +117,19 @@ class Chainrule(Contender):
     def reset(self):
         self.net.parameters = self.start.parameters
 
-    def fit(self, epochs, shuffle=True):
-        steps = self.net.train(
-            self.X.T, self.Y, self.case.optimizer, epochs=epochs, every=max(epochs - 1, 1), engine=self.engine,
-            batch_size=None if self.case.full else self.case.batch, shuffle=shuffle, seed=0,
+    def train(self, epochs):
+        self._training(epochs, every=epochs).run()
+
+    def _training(self, epochs, every, shuffle=True):
+        batch = None if self.case.full else self.case.batch
+        half = {} if self.case.precision is None else {"precision": self.case.precision}
+        return self.net.train(
+            self.X.T, self.Y, self.case.optimizer, epochs=epochs, every=every, engine=self.engine, batch_size=batch,
+            shuffle=shuffle, seed=0, **half,
         )  # fmt: skip
+
+    def fit(self, epochs, shuffle=True):
+        steps = self._training(epochs, max(epochs - 1, 1), shuffle)
         step = next(steps)
         assert self.engine in ("auto", step.engine), f"{step.engine} ran instead of {self.engine}"
         started = time.perf_counter()
@@ -164,6 +171,10 @@ class Torch(Contender):
             torch.nn.utils.vector_to_parameters(torch.from_numpy(self.start.parameters.copy()), self.net.parameters())
         self.optimizer = _torch_optimizer(self.case.optimizer, list(self.net.parameters()))
 
+    def train(self, epochs):
+        for _ in range(epochs):
+            self._epoch(True)
+
     def fit(self, epochs, shuffle=True):
         self._epoch(shuffle)
         started = time.perf_counter()
@@ -180,7 +191,8 @@ class Torch(Contender):
             X, y = X.index_select(0, order), y.index_select(0, order)
         for start in range(0, len(X), batch):
             self.optimizer.zero_grad(set_to_none=True)
-            cost = self.loss(self.net(X[start : start + batch]), y[start : start + batch])
+            with torch.autocast("cpu", torch.bfloat16) if self.case.precision else nullcontext():
+                cost = self.loss(self.net(X[start : start + batch]), y[start : start + batch])
             cost.backward()
             self.optimizer.step()
             costs.append(cost.detach())  # the others report the cost of an epoch too
@@ -232,7 +244,8 @@ class ScikitLearn(Contender):
 
     @classmethod
     def knows(cls, case):
-        return case.hidden in cls.activations and type(case.optimizer).__name__ in cls.optimizers
+        known = case.hidden in cls.activations and type(case.optimizer).__name__ in cls.optimizers
+        return known and case.precision is None
 
     def prepare(self):
         from sklearn.neural_network import MLPClassifier
@@ -243,18 +256,24 @@ class ScikitLearn(Contender):
         else:
             nesterov = isinstance(ours, cr.Nesterov)
             solver = {"solver": "sgd", "momentum": getattr(ours, "momentum", 0.0), "nesterovs_momentum": nesterov}
-        self.model = MLPClassifier(
-            self.case.sizes[1:-1], activation=self.activations[self.case.hidden], alpha=0,
-            learning_rate_init=ours.learning_rate, batch_size=self.case.batch, max_iter=1, tol=0,
-            n_iter_no_change=10**9, warm_start=True, random_state=0, **solver,
+        self.new = partial(
+            MLPClassifier, self.case.sizes[1:-1], activation=self.activations[self.case.hidden], alpha=0,
+            learning_rate_init=ours.learning_rate, batch_size=self.case.batch, tol=0, n_iter_no_change=10**9,
+            random_state=0, **solver,
         )  # fmt: skip
-        # Two classes as well get two softmax outputs here, as everyone else has them: zeros and ones as targets.
-        self.targets = self.y if self.case.output == "sigmoid" else self.one_hot(int)
-        some = slice(max(self.case.batch, 100))
-        self.model.fit(self.X[some], self.targets[some])
-        self.model.out_activation_ = "logistic" if self.case.output == "sigmoid" else "softmax"
+        # Zeros and ones for two classes with an output each, as everyone else has them.
+        self.labels = self.one_hot(int) if self.case.sizes[-1] == 2 else self.y
+        self.model = None
+
+    def train(self, epochs):
+        self.new(max_iter=epochs).fit(self.X, self.labels)  # it shuffles full batches, too, unless told not to
 
     def reset(self):
+        if self.model is None:
+            self.targets = self.y if self.case.output == "sigmoid" else self.one_hot(int)
+            some = slice(max(self.case.batch, 100))
+            self.model = self.new(max_iter=1, warm_start=True).fit(self.X[some], self.targets[some])
+            self.model.out_activation_ = "logistic" if self.case.output == "sigmoid" else "softmax"
         self.model.coefs_ = [W.T.copy(order="C") for W in self.start.W[1:]]
         self.model.intercepts_ = [b.ravel().copy() for b in self.start.b[1:]]
 
@@ -280,10 +299,16 @@ class Jax(Contender):
         jax.config.update("jax_enable_x64", self.dtype == np.float64)
         self.rows, self.targets = jax.numpy.asarray(self.X), jax.numpy.asarray(self.one_hot(self.dtype))
         self.run = jax.jit(partial(_jax_epochs, self.case), static_argnames="shuffle")
-        self.reset()
-        started = time.perf_counter()
-        self.run(self.rows, self.targets, self.state, 0, shuffle=True)
-        self.compile_seconds = time.perf_counter() - started
+
+    @classmethod
+    def knows(cls, case):
+        known = case.hidden in ("relu", "sigmoid", "tanh") and type(case.optimizer) in (cr.GradientDescent, cr.Adam)
+        return known and case.precision is None
+
+    def train(self, epochs):
+        import jax
+
+        self.state = jax.block_until_ready(self.run(self.rows, self.targets, self.state, epochs, shuffle=True))
 
     def reset(self):
         import jax.numpy as jnp

@@ -58,7 +58,7 @@ def case_of(**factors):
     f = {**BASE, **factors}
     sizes = (f["width"], *[f["width"]] * f["depth"], 10)
     name = " ".join(f"{key} {value}" for key, value in f.items())
-    case = Case(name, sizes, f["batch"], f["batch"], OPTIMIZERS[f["optimizer"]], f["activation"])
+    case = Case(name, sizes, f["batch"], f["batch"], OPTIMIZERS[f["optimizer"]], hidden=f["activation"])
     return replace(case, rows=case.batch * int(np.clip(0.02 / likely_seconds(case), 1, 8)))
 
 

@@ -1,366 +1,316 @@
-"""Six trainings by chainrule, PyTorch, scikit-learn and JAX: the same work, checked first, then timed in turn.
+"""Trainings as a user meets them: a fresh process, the first training counted; against PyTorch, scikit-learn and JAX.
 
-    python benchmarks/speed.py [CASE …] [--dtype float32] [--engines native,numpy] [--parts steps,fit,use]
-                               [--rounds 7] [--seconds 0.1] [--rows N] [--out build/bench.json] [--picture FILE]
+    python benchmarks/speed.py [CASE …] [--dtype float32] [--others] [--parts trainings,fits,use] [--rounds 3] [--quick]
+                               [--before PYTHON] [--out build/bench.json] [--picture FILE]
 
-steps: microseconds of a training step. fit: MLPClassifier.fit as a whole against scikit-learn's. use: one-row answers,
-import, threads. Goals stand beside what they are for. A peer appears with the better of one thread and all;
-the floor is the time of the step's multiply-adds at the peak that was measured in the same run, with the same threads.
-"Differs by" is how far the weights of the check end from the reference's, as a part of the way they went.
-The ratios are judged where the engine chooses its threads, the multiple of the floor where it has one.
+For each case and contender a process of its own (once.py): data in memory, libraries loaded, 0.4 s of rest, then the
+first training and the same again, warm. Contenders take turns; every figure is the median over the processes. Before
+that, each contender is checked to compute the same. A peer is judged by the better of one thread and all. JAX counts
+only when it is warm: its first training is compiling.
+
+Each figure has its spread: upper less lower quartile, over the median. A run is noisy where the spread of ours or of
+the peer is too large, where other programs take more than a tenth of a core meanwhile, where a loop that always does
+the same does not always take the same, or where the machine has work to do at the start. Then a goal is neither met nor
+missed. Exit codes: 0 all goals are met, 1 one is missed, 3 the run was noisy.
+
+--others: ten shapes that no rule was made for. --quick: a look, one round without the check. --before: another Python,
+whose chainrule takes part as well.
 """
 
 import argparse
 import json
 import math
+import os
 import subprocess
 import sys
-import threading
-import time
-import warnings
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from contenders import Case, Chainrule, Jax, ScikitLearn, Torch, check, has
-from sklearn import neural_network
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_classification
-from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import StandardScaler
-from timing import (
-    CORES,
-    calibrate,
-    clock,
-    headline,
-    interleave,
-    machine,
-    number,
-    over_the_bound,
-    race,
-    report_noise,
-    spread,
-    table,
-    use_threads,
-)
+from cases import CASES, FITS, GOALS, HALF, OTHERS
+from contenders import Jax, ScikitLearn, Torch, has
+from once import UNKNOWN
+from timing import CORES, NOISE, Witness, headline, machine, number, spin, spread, table
+from use import use_records
 
-import chainrule as cr
-from chainrule.engines import ENGINES
+ONCE = Path(__file__).with_name("once.py")
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+FOREIGN = 0.1  # cores that other programs may take. Chosen; a compiler takes 1, a desktop at rest 0.02
+MORE_ROUNDS = 2  # for a case that is noisy after the rounds that were asked for
+MET, MISSED, NOISY = "met", "MISSED", "NOISY"
 
 
-def _flower():
-    X, Y = cr.datasets.flower()
-    return X.T, Y.ravel().astype(int)
+@dataclass
+class Entry:
+    """A contender and its figures: of each process one."""
+
+    family: str
+    threads: int | None = None  # that it is limited to; None: as it likes
+    python: str = sys.executable
+    ours: bool = False
+    first: list = field(default_factory=list)  # seconds
+    warm: list = field(default_factory=list)  # seconds, the best of the process
+    used: list = field(default_factory=list)  # threads, where it is known
+    foreign: list = field(default_factory=list)  # cores
+    result: dict = field(default_factory=dict)  # of the last process
+
+    @property
+    def label(self):
+        return self.family + (f", {self.threads} thread{'s' if self.threads > 1 else ''}" if self.threads else "")
+
+    def run(self, *command):
+        """One process. False if it does not have what is asked for."""
+        limits = dict.fromkeys(THREAD_LIMITS, str(self.threads)) if self.threads else {}
+        with Witness() as witness:
+            self.result = process(self.python, *command, **limits)
+        if self.result is None:
+            return False
+        if witness.foreign is not None:
+            self.foreign.append(witness.foreign)
+        self.first.append(self.result["first"])
+        if self.result["warm"]:
+            self.warm.append(min(self.result["warm"]))
+        self.used.append(self.result.get("threads"))
+        return True
+
+    def noise(self):
+        """What speaks against its figures, as text."""
+        found = []
+        if len(self.first) > 1 and spread(self.first) > NOISE:
+            found.append(f"spread {spread(self.first):.0%}")
+        if self.foreign and np.median(self.foreign) > FOREIGN:
+            found.append(f"other programs took {np.median(self.foreign):.2f} cores")
+        return ", ".join(found)
 
 
-def _digits():
-    X, y = load_digits(return_X_y=True)
-    return X / 16, y
-
-
-# Small rates: the weights stay where nothing overflows or dies, however many epochs fill a sample.
-CASES = {
-    case.name: case
-    for case in (
-        Case("flower", (2, 4, 1), 400, 400, cr.GradientDescent(0.01), "tanh", _flower),
-        Case("digits", (64, 32, 10), 1797, 32, cr.Adam(1e-4), source=_digits),
-        Case("table", (30, 100, 2), 20_000, 200, cr.Adam(1e-4)),
-        Case("mnist", (784, 256, 128, 10), 12_800, 128, cr.Adam(1e-4)),
-        Case("cats", (12288, 20, 7, 5, 1), 209, 209, cr.GradientDescent(0.0075)),
-        Case("wide", (1024, 2048, 2048, 10), 8192, 1024, cr.Adam(1e-4)),
+def process(python, *command, **environment):
+    """What once.py prints, in a process of its own; None if it says that there is no such thing."""
+    done = subprocess.run(
+        [python, str(ONCE), *command], capture_output=True, text=True, env={**os.environ, **environment}
     )
-}
-# Times PyTorch, times scikit-learn, at most so many times the floor.
-GOALS = {
-    "flower": (65, 80, None),
-    "digits": (65, 50, 2.3),
-    "table": (11, 12, 2.3),
-    "mnist": (2.1, 4.8, 1.8),
-    "cats": (2, 3.6, 2),
-    "wide": (1.05, 1.9, 1.35),
-}
-ONE_THREAD = "chainrule native, 1 thread"
-FIT_GOAL, PREDICT_GOAL, FORWARD_GOAL, IMPORT_GOAL, THREADS_GOAL = 10, 5, 3, 1.3, 1.1
+    if done.returncode == UNKNOWN:
+        return None
+    if done.returncode:
+        raise SystemExit(f"once.py {' '.join(command)} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
 
 
-def judged(value, goal, at_most=False):
-    """A number with its goal."""
-    if goal is None or value is None or not math.isfinite(value):
-        return number(value)
-    met = value <= goal if at_most else value >= goal
-    return f"{number(value)} ({'≤' if at_most else '≥'} {goal:g}: {'met' if met else 'MISSED'})"
+def median(samples):
+    return float(np.median(samples)) if samples else math.nan
 
 
-# -- steps -----------------------------------------------------------------------------------------------------------
+# -- trainings -------------------------------------------------------------------------------------------------------
 
 
-def contenders(engines, dtype):
-    """Family → (case → contender) with each number of threads that is worth a look, in the order of the table."""
-    every = sorted({1, CORES})
-    makers = {}
-    for engine in engines:
-        if engine == "native":  # the table shows both, for the engine decides itself how many it wakes
-            makers[ONE_THREAD] = (Chainrule, {"engine": engine}, [1])
-            makers["chainrule native"] = (Chainrule, {"engine": engine}, [CORES])
-        else:
-            makers[f"chainrule {engine}"] = (Chainrule, {"engine": engine}, every)
-    makers[Torch.family] = (Torch, {}, every)
-    makers[ScikitLearn.family] = (ScikitLearn, {}, every)
-    if has("jax"):
-        makers[Jax.family] = (Jax, {}, [CORES])
-    result = {}
-    for family, (kind, options, threads) in makers.items():
-        if kind is Chainrule:
-            options = {**options, "family": family}
-        result[family] = [partial(kind, dtype=dtype, threads=count, **options) for count in threads]
+def entries(case, before, quick):
+    """Who takes part, ours first."""
+    result = [Entry("chainrule", ours=True)]
+    if CORES > 1:
+        result.append(Entry("chainrule", 1))
+    if before:
+        result.append(Entry("before", python=before))
+    for kind in (Torch, ScikitLearn):
+        if kind is Torch or kind.knows(case):
+            result += [Entry(kind.family, threads) for threads in sorted({1, CORES})]
+    if Jax.knows(case) and has("jax") and not quick:
+        result.append(Entry("JAX"))
     return result
 
 
-def step_rows(case, dtype, engines, rounds, seconds):
-    """The records of a case: one for each family, ours first; and what was noisy."""
-    families = contenders(engines, dtype)
-    agreement = {}
-    for family, builders in families.items():
-        with use_threads(CORES):
-            agreement[family] = check(builders[-1], case, dtype)
-    racers = [build(case) for builders in families.values() for build in builders]
-    result = race(racers, rounds, seconds)
-    compiled = {c.family: c.compile_seconds for c in racers if isinstance(c, Jax)}
-    records = []
-    for family in families:
-        taken, threads = result.median(family), result.threads[family]
-        peak = result.peaks[threads]
-        ours = family.startswith("chainrule")
-        records.append(
+def check_all(case, dtype):
+    """Everyone computes the same: family → by how much the weights differ."""
+    differences = {}
+    for family in ("chainrule", "PyTorch", "scikit-learn", "JAX"):
+        kind = {"scikit-learn": ScikitLearn, "JAX": Jax}.get(family)
+        if (kind is None or kind.knows(case)) and (kind is not Jax or has("jax")):
+            found = process(sys.executable, "check", case.name, family, "--dtype", dtype)
+            differences[family] = found and found[1]
+    return differences
+
+
+def time_case(case, dtype, rounds, trainings, who, kind="train"):
+    """Rounds of processes that take turns; a noisy case gets a few more. The spins, and those who took part."""
+    spins, command = [], (kind, case if isinstance(case, str) else case.name)
+    name = {"before": "chainrule"}
+    done, last = 0, rounds
+    while done < last:
+        shift = done % len(who)
+        for entry in who[shift:] + who[:shift]:
+            spins.append(spin())
+            options = ("--dtype", dtype, "--trainings", str(trainings))
+            if not entry.run(*command, name.get(entry.family, entry.family), *options):
+                who = [other for other in who if other.family != entry.family]
+        done += 1
+        if done == rounds > 1 and any(e.noise() for e in judged_entries(who)):
+            last += MORE_ROUNDS
+    return spins, who
+
+
+def judged_entries(who):
+    """Ours as it chooses itself, and the better of each peer, by the first training."""
+    found = [e for e in who if e.ours]
+    for family in ("PyTorch", "scikit-learn"):
+        peers = [e for e in who if e.family == family and e.first]
+        if peers:
+            found.append(min(peers, key=lambda e: median(e.first)))
+    return found
+
+
+def verdicts(who, goals, start_noise, spins, warm_peers=()):
+    """Peer → ratio of the first training, goal, verdict, ratio when warm; of the better number of threads each."""
+    ours, result = next(e for e in who if e.ours), {}
+    for family, goal in goals.items():
+        peers = [e for e in who if e.family == family and e.first]
+        if not peers or not ours.first:
+            continue
+        peer = min(peers, key=lambda e: median(e.first))
+        warm = min(peers, key=lambda e: median(e.warm) if e.warm else math.inf)
+        ratio, warm_ratio = median(peer.first) / median(ours.first), median(warm.warm) / median(ours.warm)
+        judged = warm_ratio if family in warm_peers else ratio
+        noise = [text for text in (start_noise, spin_noise(spins)) if text]
+        noise += [f"{e.label}: {e.noise()}" for e in (ours, peer) if e.noise()]
+        verdict = None if goal is None else NOISY if noise else MET if judged >= goal else MISSED
+        result[family] = {
+            "first": ratio, "goal": goal, "verdict": verdict, "warm": warm_ratio, "judged": judged,
+            "noise": noise, "threads": peer.threads,
+        }  # fmt: skip
+    return result
+
+
+def spin_noise(spins):
+    return f"a loop that always does the same: spread {spread(spins):.0%}" if spread(spins) > NOISE else ""
+
+
+def judged(value, goal, verdict, at_most=False):
+    """A number with its goal."""
+    if goal is None or value is None:
+        return number(value)
+    return f"{number(value)} ({'≤' if at_most else '≥'} {goal:g}: {verdict})"
+
+
+def case_record(case, dtype, who, spins, differences, found):
+    rows = []
+    for e in who:
+        if not e.first:
+            continue
+        steps = e.result["steps"]
+        warm = median(e.warm)
+        used = [str(count) for count in sorted({u for u in e.used if u})]
+        rows.append(
             {
-                "case": case.name,
-                "contender": family,
-                "threads": threads,
-                "us_per_step": taken * 1e6,
-                "gflops": case.flops / taken / 1e9,
-                "peak_gflops": peak,
-                "times_floor": taken * peak * 1e9 / case.flops if peak else None,
-                "over_torch": result.median(Torch.family) / taken if ours else None,
-                "over_sklearn": result.median(ScikitLearn.family) / taken if ours else None,
-                "spread": spread(result.samples[family]),
-                "samples_us": [sample * 1e6 for sample in result.samples[family]],
-                "cost_difference": agreement[family][0],
-                "weight_difference": agreement[family][1],
-                "compile_seconds": compiled.get(family),
+                "contender": e.family,
+                "limit": e.threads,
+                "threads": "/".join(used) or str(e.threads or CORES),
+                "first_ms": median(e.first) * 1e3,
+                "warm_ms": warm * 1e3,
+                "us_per_step": warm / steps * 1e6,
+                "gflops": e.result["flops"] * steps / warm / 1e9,
+                "peak_gflops": e.result.get("peak"),
+                "spread": spread(e.first),
+                "foreign": median(e.foreign),
+                "samples_ms": [s * 1e3 for s in e.first],
+                "difference": (differences or {}).get("chainrule" if e.family == "before" else e.family),
             }
         )
-    return records, result.noise()
+    return {"case": case.name, "dtype": dtype, "rows": rows, "ratios": found, "spin": spread(spins)}
 
 
-def show_steps(records, goals=True):
-    head = "case|contender|threads|µs a step|GFLOP/s|× floor|over PyTorch|over scikit-learn|spread|differs by"
+def show_case(record):
+    head = "contender|threads|first, ms|warm, ms|µs a step|GFLOP/s|spread|differs by"
     rows = [head.split("|")]
+    for r in record["rows"]:
+        name = r["contender"] + (" as it chooses" if r["contender"] == "chainrule" and not r["limit"] else "")
+        difference = "–" if r["difference"] is None else f"{r['difference']:.0e}"
+        numbers = [number(r[key]) for key in ("first_ms", "warm_ms", "us_per_step", "gflops")]
+        rows.append([name, r["threads"], *numbers, f"{r['spread']:.0%}", difference])
+    print(f"{record['case']}, {record['dtype']}\n")
+    table(rows)
+
+
+def show_goals(records):
+    peers = [p for p in ("PyTorch", "scikit-learn", "JAX") if any(p in r["ratios"] for r in records)]
+    rows = [["case", *[f"over {p}" for p in peers], *[f"warm, over {p}" for p in peers]]]
     for r in records:
-        torch, sklearn, floor = GOALS[r["case"]] if goals else (None, None, None)
-        if r["contender"] != "chainrule native":  # the ratios of what a user gets are judged, and the kernel by a core
-            torch = sklearn = None
-        if r["contender"] != ONE_THREAD:
-            floor = None
-        rows.append(
-            [
-                r["case"],
-                r["contender"],
-                str(r["threads"]),
-                number(r["us_per_step"]),
-                number(r["gflops"]),
-                judged(r["times_floor"], floor, at_most=True),
-                judged(r["over_torch"], torch),
-                judged(r["over_sklearn"], sklearn),
-                f"{r['spread']:.0%}",
-                f"{r['weight_difference']:.0e}",
-            ]
-        )
+        found = [r["ratios"].get(p) for p in peers]
+        goals = ["–" if v is None else judged(v["judged"], v["goal"], v["verdict"]) for v in found]
+        rows.append([r["case"], *goals, *["–" if v is None else number(v["warm"]) for v in found]])
     table(rows)
     for r in records:
-        if r["compile_seconds"]:
-            print(f"{r['case']}: {r['contender']} compiled for {r['compile_seconds']:.1f} s before that.")
+        for text in sorted({text for v in r["ratios"].values() for text in v["noise"]}):
+            print(f"NOISY: {r['case']}: {text}")
 
 
-# -- fit and use -----------------------------------------------------------------------------------------------------
+def goals_of(case, dtype, others):
+    """Peer → how many times as fast as it, at least."""
+    if dtype == "float64" or others:
+        return {"PyTorch": 1, "scikit-learn": 1, "JAX": 1 if dtype == "float64" else None}
+    torch, sklearn = GOALS[case.name]
+    return {"PyTorch": torch, "scikit-learn": sklearn, "JAX": None}
 
 
-def compare(ours, theirs, rounds):
-    """Medians in seconds and the larger spread of two functions that give seconds, called in turn."""
-    samples = interleave({"ours": ours, "theirs": theirs}, rounds)
-    return *(float(np.median(s)) for s in samples.values()), max(map(spread, samples.values()))
+# -- whole fits ------------------------------------------------------------------------------------------------------
 
 
-def timed(call):
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
-
-
-def fit_sets():
-    """Name → X, y, epochs."""
-    return {
-        "iris": (*load_iris(return_X_y=True), 200),
-        "digits": (*load_digits(return_X_y=True), 20),
-        "breast_cancer": (*load_breast_cancer(return_X_y=True), 50),
-        "20,000 × 30": (*make_classification(20_000, 30, random_state=0), 5),
-    }
-
-
-def fit_records(engine, rounds):
+def fit_records(names, dtypes, rounds, trainings, start_noise):
     """Whole fits with equal work; they have to end at the same loss."""
     records = []
-    for dtype in ("float64", "float32"):
-        for name, (X, y, epochs) in fit_sets().items():
-            X = StandardScaler().fit_transform(X).astype(dtype)
-            same = {"max_iter": epochs, "tol": 0, "n_iter_no_change": 10**9, "random_state": 0}
-            ours = cr.MLPClassifier(engine=engine, **same)
-            theirs = neural_network.MLPClassifier(**same)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                a, b, noise = compare(
-                    lambda ours=ours, X=X, y=y: timed(lambda: ours.fit(X, y)),
-                    lambda theirs=theirs, X=X, y=y: timed(lambda: theirs.fit(X, y)),
-                    rounds,
-                )
-            difference = abs(ours.loss_ / theirs.loss_ - 1)
-            assert difference < (1e-6 if dtype == "float64" else 1e-2), (
-                f"fit, {name}, {dtype}: loss by {difference:.1e}"
-            )
-            what = f"fit {name}, {dtype}, {epochs} epochs"
-            records.append(record(what, a * 1e3, b * 1e3, "ms", b / a, FIT_GOAL, noise))
+    for dtype in dtypes:
+        for name in names:
+            who = [Entry("chainrule", ours=True), *[Entry("scikit-learn", t) for t in sorted({1, CORES})]]
+            spins, who = time_case(name, dtype, rounds, trainings, who, "fit")
+            losses = {e.family: e.result["loss"] for e in who}
+            difference = abs(losses["chainrule"] / losses["scikit-learn"] - 1)
+            if difference > (1e-6 if dtype == "float64" else 1e-2):
+                raise SystemExit(f"fit, {name}, {dtype}: the losses differ by {difference:.1e}")
+            epochs, goal = FITS[name]
+            found = verdicts(who, {"scikit-learn": goal if dtype == "float32" else None}, start_noise, spins)
+            ours, theirs = judged_entries(who)
+            v = found["scikit-learn"]
+            records.append(
+                {
+                    "what": f"fit {name}, {dtype}, {epochs} epochs", "unit": "ms", "ours": median(ours.first) * 1e3,
+                    "theirs": median(theirs.first) * 1e3, "ratio": v["first"], "goal": v["goal"],
+                    "verdict": v["verdict"], "warm": v["warm"], "spread": max(spread(ours.first), spread(theirs.first)),
+                    "noise": v["noise"], "at_most": False,
+                }
+            )  # fmt: skip
     return records
-
-
-def use_records(engine, rounds, seconds):
-    """Answers for one row, the import, and more than one training at a time."""
-    X, y = load_digits(return_X_y=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        ours = cr.MLPClassifier(max_iter=2, random_state=0, engine=engine).fit(X, y)
-        theirs = neural_network.MLPClassifier(max_iter=2, random_state=0).fit(X, y)
-    row, one = X[:1], seconds / 10
-    a, b, noise = compare(
-        lambda: clock(lambda: ours.predict(row), one), lambda: clock(lambda: theirs.predict(row), one), rounds
-    )
-    records = [record("predict, one row of digits", a * 1e6, b * 1e6, "µs", b / a, PREDICT_GOAL, noise)]
-
-    net = CASES["digits"].start("float32")
-    x = np.ascontiguousarray(X[:1].T, "float32")
-    samples = interleave({"ours": lambda: clock(lambda: net.forward(x), one)}, rounds)["ours"]
-    forward = float(np.median(samples)) * 1e6
-    records.append(
-        record("net.forward, 64-32-10, one column", forward, None, "µs", forward, FORWARD_GOAL, spread(samples), True)
-    )
-
-    a, b, noise = compare(lambda: import_seconds("chainrule"), lambda: import_seconds("numpy"), max(rounds, 7))
-    records.append(record("import, against NumPy's", a * 1e3, b * 1e3, "ms", a / b, IMPORT_GOAL, noise, True))
-
-    with use_threads(1):
-        epochs, _ = calibrate(Chainrule(CASES["digits"], "float32", engine=engine), seconds)
-    a, b, noise = compare(lambda: together(engine, 2, epochs), lambda: together(engine, 1, epochs), rounds)
-    what = "two networks in two Python threads, against one"
-    records.append(record(what, a * 1e3, b * 1e3, "ms", a / b, THREADS_GOAL, noise, True))
-    a, b, noise = compare(lambda: many(32, engine, True), lambda: many(32, engine, False), rounds)
-    what = f"32 networks of digits, {MANY_EPOCHS} epochs: train_many against one by one in one thread"
-    records.append(record(what, a * 1e3, b * 1e3, "ms", b / a, 0.9 * CORES, noise))
-    a, b, noise = compare(lambda: many(200, engine, True), grid_search, 5)
-    what = "200 networks by train_many against 4 by scikit-learn's GridSearchCV on 2 processes"
-    records.append(record(what, a, b, "s", b / a, 1, noise))
-    return records
-
-
-def import_seconds(module):
-    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-
-
-def together(engine, count, epochs):
-    """Seconds of as many trainings at the same time, each of them in one thread."""
-    with use_threads(1):
-        made = [Chainrule(CASES["digits"], "float32", engine=engine) for _ in range(count)]
-        workers = [threading.Thread(target=c.sample, args=(epochs,)) for c in made]
-
-        def run():
-            for worker in workers:
-                worker.start()
-            for worker in workers:
-                worker.join()
-
-        return timed(run)
-
-
-MANY_EPOCHS = 20
-
-
-def many(count, engine, at_once):
-    """Seconds of as many trainings on digits: on all cores, or one after the other in one thread."""
-    X, y = CASES["digits"].data("float32")
-    Y = np.ascontiguousarray((y[:, None] == np.arange(10)).T, "float32")
-    networks = [cr.Network((64, 32, 10), output="softmax", seed=s, dtype="float32") for s in range(count)]
-    options = {"epochs": MANY_EPOCHS, "batch_size": 32, "seed": 0, "every": MANY_EPOCHS, "engine": engine}
-    if at_once:
-        return timed(lambda: cr.train_many(networks, X.T, Y, cr.Adam(), **options))
-    with use_threads(1):
-        return timed(lambda: [list(net.train(X.T, Y, cr.Adam(), **options)) for net in networks])
-
-
-def grid_search():
-    """Seconds of scikit-learn's search over four of its own networks, with the same examples and epochs."""
-    X, y = CASES["digits"].data("float32")
-    network = neural_network.MLPClassifier(
-        (32,), batch_size=32, max_iter=MANY_EPOCHS, tol=0, n_iter_no_change=10**9, random_state=0
-    )
-    rates, split = {"learning_rate_init": np.geomspace(1e-4, 1e-3, 4)}, [(np.arange(len(y)), np.arange(10))]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return timed(lambda: GridSearchCV(network, rates, cv=split, n_jobs=2, refit=False).fit(X, y))
-
-
-def record(what, ours, theirs, unit, ratio, goal, noise, at_most=False):
-    return {
-        "what": what, "ours": ours, "theirs": theirs, "unit": unit, "ratio": ratio, "goal": goal, "at_most": at_most,
-        "spread": noise,
-    }  # fmt: skip
 
 
 def show_records(records):
-    rows = [["what", "unit", "chainrule", "peer", "goal is for", "spread"]]
+    rows = [["what", "unit", "chainrule", "peer", "goal is for", "warm", "spread"]]
     for r in records:
-        ratio = judged(r["ratio"], r["goal"], r["at_most"])
-        rows.append([r["what"], r["unit"], number(r["ours"]), number(r["theirs"]), ratio, f"{r['spread']:.0%}"])
+        ratio = judged(r["ratio"], r["goal"], r["verdict"], r["at_most"])
+        numbers = [number(r["ours"]), number(r["theirs"]), ratio, number(r.get("warm"))]
+        rows.append([r["what"], r["unit"], *numbers, f"{r['spread']:.0%}"])
     table(rows)
+    for r in records:
+        for text in r["noise"]:
+            print(f"NOISY: {r['what']}: {text}")
 
 
 # -- the whole -------------------------------------------------------------------------------------------------------
 
 
 def picture(records, path):
-    """How many times faster than the peers, case by case."""
+    """How many times faster than the peers, case by case: the first training, and warm."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    first = {}
-    for r in records:
-        if r["over_torch"] and ("native" in r["contender"] or r["case"] not in first):
-            first[r["case"]] = r  # the native engine with all its threads, where there is one
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-    at = np.arange(len(first))
-    for shift, key, label, color in (
-        (-0.2, "over_torch", "PyTorch", "#0072b2"),
-        (0.2, "over_sklearn", "scikit-learn", "#d55e00"),
-    ):
-        values = [r[key] for r in first.values()]
-        bars = axes.bar(at + shift, values, 0.38, label=f"over {label}", color=color)
+    at = np.arange(len(records))
+    for shift, peer, color in ((-0.2, "PyTorch", "#0072b2"), (0.2, "scikit-learn", "#d55e00")):
+        values = [r["ratios"][peer]["first"] for r in records]
+        bars = axes.bar(at + shift, values, 0.38, label=f"over {peer}", color=color)
         axes.bar_label(bars, [number(v, 2) for v in values], fontsize=9, padding=-12, color="white")
-    goals = [[GOALS[case][i] for case in first] for i in (0, 1)]
-    for shift, values in zip((-0.2, 0.2), goals, strict=True):
-        axes.hlines(values, at + shift - 0.19, at + shift + 0.19, colors="black", linestyles="dotted")
-    axes.plot([], [], "k:", label="goal")
+        warm = [r["ratios"][peer]["warm"] for r in records]
+        axes.plot(at + shift, warm, "k_", markersize=14, label="warm" if shift > 0 else None)
     axes.axhline(1, color="black", linewidth=0.8)
-    axes.set(yscale="log", ylabel="times faster")
+    axes.set(yscale="log", ylabel="times faster, first training")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xticks(at, list(first))
+    axes.set_xticks(at, [r["case"] for r in records])
     axes.margins(y=0.15)
     axes.legend(frameon=False, ncols=3, loc="upper right")
     axes.spines[["top", "right"]].set_visible(False)
@@ -368,54 +318,65 @@ def picture(records, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all unless given")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.add_argument(
-        "--engines", default="native,numpy", help="of chainrule, to compare; the first is the one judged"
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog="See the head of the file for what is measured, and how."
     )
-    parser.add_argument("--parts", default="steps,fit,use")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.1, help="the shortest sample")
-    parser.add_argument("--rows", type=int, help="at most so many rows of a case, for a quick look without goals")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join([*CASES, *HALF, *OTHERS])}")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--others", action="store_true", help="the shapes that no rule was made for")
+    parser.add_argument("--parts", default="trainings,fits,use")
+    parser.add_argument("--rounds", type=int, default=3, help="processes of each contender")
+    parser.add_argument("--trainings", type=int, default=4, help="in a process; the first one is the cold one")
+    parser.add_argument("--quick", action="store_true", help="one round of two trainings, no check, no JAX")
+    parser.add_argument("--before", metavar="PYTHON", help="another Python, whose chainrule takes part")
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
-    parser.add_argument("--picture", type=Path, help="where to draw the ratios of the steps")
+    parser.add_argument("--picture", type=Path, help="where to draw the ratios of the trainings")
     arguments = parser.parse_args()
-    parts = arguments.parts.split(",")
-    for given, known in ((arguments.cases, CASES), (parts, ("steps", "fit", "use"))):
+    parts, every = arguments.parts.split(","), CASES | HALF | OTHERS
+    for given, known in ((arguments.cases, every), (parts, ("trainings", "fits", "use"))):
         if unknown := set(given) - set(known):
             parser.error(f"unknown: {sorted(unknown)[0]!r}; known: {', '.join(known)}")
-    asked = arguments.engines.split(",")
-    engines = [name for name in asked if name in ENGINES]
-    if not engines:
-        parser.error(f"none of the engines {', '.join(asked)} is there")
+    if arguments.quick:
+        arguments.rounds, arguments.trainings = 1, 2
+    names = arguments.cases or (OTHERS if arguments.others else CASES | HALF if arguments.dtype == "float32" else CASES)
 
     info = machine()
     print(headline(info) + "\n")
-    if missing := [name for name in asked if name not in engines]:
-        print(f"Not there, and left out: the engine {', '.join(missing)}. The goals are for the native one.\n")
-    steps, others, noise = [], [], {}
-    if "steps" in parts:
-        for name in arguments.cases or CASES:
-            case = CASES[name].limited(arguments.rows or CASES[name].rows)
-            records, noise[name] = step_rows(case, arguments.dtype, engines, arguments.rounds, arguments.seconds)
-            steps += records
-            print(f"{name}: all the same, and timed.", file=sys.stderr)
-        print(f"One training step, {arguments.dtype}\n")
-        show_steps(steps, arguments.dtype == "float32" and arguments.rows is None)
-    if "fit" in parts:
-        others += fit_records(engines[0], arguments.rounds)
+    start = Witness.of_a_second()
+    start_noise = f"at the start other programs took {start:.2f} cores" if start > FOREIGN else ""
+    trainings, others = [], []
+    if "trainings" in parts:
+        for name in names:
+            case = every[name]
+            differences = None if arguments.quick else check_all(case, arguments.dtype)
+            who = entries(case, arguments.before, arguments.quick)
+            spins, who = time_case(case, arguments.dtype, arguments.rounds, arguments.trainings, who)
+            if not any(e.ours for e in who):
+                print(f"{name}: left out, for this chainrule or this processor does not have it.\n")
+                continue
+            goals = goals_of(case, arguments.dtype, name in OTHERS)
+            goals["before"] = None
+            found = verdicts(who, goals, start_noise, spins, warm_peers=("JAX",))
+            trainings.append(case_record(case, arguments.dtype, who, spins, differences, found))
+            show_case(trainings[-1])
+        show_goals(trainings)
+    if "fits" in parts:
+        others += fit_records(FITS, ("float32", "float64"), arguments.rounds, arguments.trainings, start_noise)
     if "use" in parts:
-        others += use_records(engines[0], arguments.rounds, arguments.seconds)
+        others += use_records(arguments.rounds, start_noise)
     if others:
         show_records(others)
-        noise["fit and use"] = over_the_bound([r["spread"] for r in others])
-    report_noise(info, noise)
+    if start_noise:
+        print(f"NOISY: {start_noise}.")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    result = {"machine": info, "dtype": arguments.dtype, "steps": steps, "others": others, "noise": noise}
+    result = {"machine": info, "dtype": arguments.dtype, "trainings": trainings, "others": others}
     arguments.out.write_text(json.dumps(result, indent=1))
-    if arguments.picture and steps:
-        picture(steps, arguments.picture)
+    if arguments.picture and trainings:
+        picture([r for r in trainings if {"PyTorch", "scikit-learn"} <= r["ratios"].keys()], arguments.picture)
+    verdict_of = [v["verdict"] for r in trainings for v in r["ratios"].values()] + [r["verdict"] for r in others]
+    if NOISY in verdict_of:
+        raise SystemExit(3)
+    raise SystemExit(1 if MISSED in verdict_of else 0)
 
 
 if __name__ == "__main__":

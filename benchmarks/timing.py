@@ -75,6 +75,43 @@ def spin():
     return time.perf_counter() - started
 
 
+class Witness:
+    """Watches what other programs take of the cores while a block runs: `foreign`, in cores; None where unknown."""
+
+    foreign = None
+
+    def __enter__(self):
+        self.started, self.busy, self.own = time.perf_counter(), _busy_seconds(), _own_seconds()
+        return self
+
+    def __exit__(self, *error):
+        if self.busy is not None:
+            others = _busy_seconds() - self.busy - (_own_seconds() - self.own)
+            self.foreign = max(0.0, others) / (time.perf_counter() - self.started)
+
+    @classmethod
+    def of_a_second(cls):
+        """What others take before we begin; by the load average where there is nothing better."""
+        with cls() as witness:
+            time.sleep(1)
+        return os.getloadavg()[0] if witness.foreign is None else witness.foreign
+
+
+def _busy_seconds():
+    """Of all cores and all programs, with what other virtual machines took from this one."""
+    try:
+        with open("/proc/stat") as lines:
+            user, nice, system, _, _, irq, soft, steal = map(int, lines.readline().split()[1:9])
+    except (OSError, ValueError):
+        return None
+    return (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds():
+    """Of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
 def spread(samples):
     low, middle, high = np.percentile(samples, [25, 50, 75])
     return float((high - low) / middle)
