@@ -77,6 +77,7 @@ template <class T> struct Plan {
     std::vector<Item> items;                      // of the second stage
     std::vector<double> work;                     // for each item, the numbers of dW up to it
     std::vector<Memory<T>> activations, scratch;  // scratch: of each thread
+    std::vector<int64_t> turned;                  // for each thread, the layer whose A[l-1]ᵀ is in its scratch, or 0
     Memory<double> costs;                         // of each panel
     ThreadChoice choice;
 
@@ -148,6 +149,7 @@ template <class T> struct Plan {
                 size = std::max(size, kernels.gradient_update_scratch(step, items.back()));
             }
         }
+        turned.assign(size_t(threads), 0);
         scratch.clear();
         for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
     }

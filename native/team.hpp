@@ -158,7 +158,7 @@ struct WorkShares {
 
 // job(item, thread) for the items 0 … count - 1, on a team or in this thread alone. Allocates nothing.
 template <class F, class S> void parallel_for(Team& team, int threads, int64_t count, S shares, F job) {
-    if (threads > 1 && count > 1) {
+    if (threads > 1 && team.size() > 1 && count > 1) {
         team.run(threads, count, shares, std::ref(job));
     } else {
         for (int64_t i = 0; i < count; ++i) job(i, 0);

@@ -233,8 +233,12 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
         second.w_next = p.gradient.get();
     }
     const auto items = int64_t(p.items.size());
+    std::fill(p.turned.begin(), p.turned.end(), 0);
     parallel_for(team, threads, items, WorkShares{p.work}, p.operations / 3, poller, [&](int64_t i, int thread) {
-        kernels.gradient_update(second, p.items[size_t(i)], p.scratch[size_t(thread)].get());
+        Item item = p.items[size_t(i)];
+        item.turned = item.by_rows && p.turned[size_t(thread)] == item.l;
+        p.turned[size_t(thread)] = item.by_rows ? item.l : 0;
+        kernels.gradient_update(second, item, p.scratch[size_t(thread)].get());
     });
     if (poller.stopped()) return std::numeric_limits<double>::quiet_NaN();
     if (clips) clipped_update(step, hyper.clip_norm, team, threads);
@@ -282,7 +286,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     Poller poller(stop_requested);
     const FlushDenormals flush;
     const int64_t m = examples.m, size = hyper.batch_size;
-    const int available = available_threads(), most_threads = threads_for(examples, size, true, STEP_SECONDS, available);
+    const int available = available_threads(),
+              most_threads = threads_for(examples, size, true, STEP_SECONDS, available);
     std::vector<double> costs;
     costs.reserve(rates.size());  // here, as from the first epoch on nothing may fail: the state would not be known
     prepare(hyper, examples, size >= m && !orders.first, most_threads, poller);
