@@ -345,7 +345,10 @@ NB_MODULE(_native, m) {
     m.def("losses", &losses, "The losses that the kernel has, each with an output activation that it has it for.");
     m.def("rules", [] { return names(RULES); }, "The optimizers that the kernel has.");
     m.def("isas", &isas, "The instruction sets that this machine has and the kernel was built for; the best one last.");
-    m.def("available_threads", &available_threads, "As OpenMP is told: OMP_NUM_THREADS, threadpoolctl, affinity.");
+    m.def("available_threads", &available_threads,
+          "As OpenMP is told (OMP_NUM_THREADS, threadpoolctl, affinity), within the quota of the container.");
+    m.def("cpu_quota", &cpu_quota, nb::arg("root") = "/",
+          "Processors' time that the container may use, as a number of processors; 0 where nothing limits it.");
     m.def(
         "ask",
         [](const nb::callable& poll) {

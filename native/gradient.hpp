@@ -49,7 +49,7 @@ template <class T, class I> void add_sparse_row(const Step<T>& step, int64_t i, 
 // Rows of dW[1] and db[1] from sparse examples, and their step.
 template <class T> void sparse_gradient(const Step<T>& step, const Item& item, T* row) {
     const Layer<T>& layer = step.layers[0];
-    const auto [l, first, count, _] = item;
+    const auto [l, first, count, _, __] = item;
     for (int64_t i = first; i < first + count; ++i) {
         for (int64_t k = 0; k < layer.inputs; ++k) row[k] = 0;
         if (step.sparse->int64_indices) add_sparse_row<T, int64_t>(step, i, row);
@@ -114,11 +114,11 @@ template <class T> bool prefers_rows(const Step<T>& step, int64_t l) {
 
 // Rows of dW[l] and db[l], and their step.
 template <class T> void gradient_by_rows(const Step<T>& step, const Item& item, T* scratch) {
-    const auto [l, first, count, _] = item;
+    const auto [l, first, count, _, turned] = item;
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t K = layer.inputs, n = layer.units, columns = ceil_div(K, P<T>), m = step.m;
     T *const At = scratch, *const sums = At + columns * m * P<T>, *const db = sums + ROW_BLOCK * P<T>;
-    pack_transposed(step, l, 0, K, 0, m, At, m * P<T>);
+    if (!turned) pack_transposed(step, l, 0, K, 0, m, At, m * P<T>);
     for (int64_t i = first; i < first + count; i += ROW_BLOCK) {
         const int64_t rows = least(ROW_BLOCK, first + count - i);
         for (int64_t c = 0; c < columns; ++c) {
@@ -132,7 +132,7 @@ template <class T> void gradient_by_rows(const Step<T>& step, const Item& item, 
 }
 
 template <class T> int64_t gradient_update_scratch(const Step<T>& step, const Item& item) {
-    const auto [l, first, count, by_rows] = item;
+    const auto [l, first, count, by_rows, _] = item;
     const Layer<T>& layer = step.layers[l - 1];
     if (l == 1 && step.sparse) return layer.inputs > count ? layer.inputs : count;
     if (by_rows) return (ceil_div(layer.inputs, P<T>) * step.m + ROW_BLOCK) * P<T> + count;

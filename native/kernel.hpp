@@ -84,10 +84,10 @@ template <class T> struct Step {
 constexpr int64_t ROW_BLOCK = 4;
 
 // An item of the second stage: columns, or rows, first … first + count - 1 of W[l]. Of rows, `first` is a multiple of
-// ROW_BLOCK.
+// ROW_BLOCK, and A[l-1]ᵀ may be in the scratch memory already, from the thread's last item.
 struct Item {
     int64_t l, first, count;
-    bool by_rows;
+    bool by_rows, turned = false;
 };
 
 // The functions of one instruction set. `scratch` is memory for as many numbers as the function that follows says.

@@ -1,12 +1,18 @@
 #include "machine.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <mutex>
 #include <stdexcept>
 #if CHAINRULE_OPENMP
 #include <omp.h>
 #endif
 
 #include "team.hpp"
+#include "threads.hpp"
 
 namespace chainrule {
 
@@ -21,11 +27,58 @@ std::vector<std::string> isas() {
 }
 
 int available_threads() {
+    static const double quota = cpu_quota("/");
 #if CHAINRULE_OPENMP
-    return std::max(1, omp_get_max_threads());
+    const int threads = omp_get_max_threads();
 #else
-    return std::max(1, int(std::thread::hardware_concurrency()));
+    const int threads = int(std::thread::hardware_concurrency());
 #endif
+    return std::max(1, quota > 0 ? std::min(threads, int(std::ceil(quota))) : threads);
+}
+
+namespace {
+
+// The smallest of a number of processors, 0 for none, and of what `quota` microseconds in each `period` are.
+double tighter(double processors, double quota, double period) {
+    if (!(quota > 0 && period > 0)) return processors;
+    return processors > 0 ? std::min(processors, quota / period) : quota / period;
+}
+
+}  // namespace
+
+double cpu_quota(const std::string& root) {
+    double processors = 0;
+#if defined(__linux__)
+    const auto number_in = [](const std::string& path) {
+        double number = 0;
+        return std::ifstream(path) >> number ? number : 0.0;
+    };
+    // A line for each hierarchy of groups: number, controllers, path. Limits of the groups above count as well; in a
+    // container the files of its own group may stand at the top, whatever the path says.
+    std::ifstream groups(root + "proc/self/cgroup");
+    for (std::string line; std::getline(groups, line);) {
+        const size_t first = line.find(':'), second = line.find(':', first + 1);
+        if (second == std::string::npos) continue;
+        const std::string controllers = ',' + line.substr(first + 1, second - first - 1) + ',';
+        const bool unified = controllers == ",,";
+        if (!unified && controllers.find(",cpu,") == std::string::npos) continue;
+        const std::string top = root + (unified ? "sys/fs/cgroup" : "sys/fs/cgroup/cpu");
+        for (std::string path = line.substr(second + 1);; path.resize(path.rfind('/'))) {
+            const std::string folder = top + (path == "/" ? "" : path) + '/';
+            if (unified) {
+                std::string quota;  // a number, or max
+                double period = 0;
+                std::ifstream(folder + "cpu.max") >> quota >> period;
+                processors = tighter(processors, std::strtod(quota.c_str(), nullptr), period);
+            } else {
+                const double quota = number_in(folder + "cpu.cfs_quota_us");  // -1 for none
+                processors = tighter(processors, quota, number_in(folder + "cpu.cfs_period_us"));
+            }
+            if (path.find('/') == std::string::npos) break;
+        }
+    }
+#endif
+    return processors;
 }
 
 template <class T> const Kernels<T>& kernels_of(const std::string& isa) {
@@ -41,17 +94,14 @@ template const Kernels<double>& kernels_of<double>(const std::string&);
 
 namespace {
 
-// The best of many short measurements, as other programs and the clock of the processor disturb most of them: 0.2 s, of
-// about 0.1 ms each. Chosen; no measurement is recorded.
-template <class T> double peak_of_one_thread(const std::string& isa) {
-    constexpr double SECONDS = 0.2;
-    constexpr int64_t ROUNDS = 20000;
+// The best of many short measurements, as other programs and the clock of the processor disturb most of them.
+template <class T> double peak_of_one_thread(const Kernels<T>& kernels, double seconds, int64_t rounds) {
     alignas(CACHE_LINE) T numbers[64];
     double best = 0;
-    for (const auto start = Clock::now(); seconds_since(start) < SECONDS;) {
+    for (const auto start = Clock::now(); seconds_since(start) < seconds;) {
         for (int i = 0; i < 64; ++i) numbers[i] = T(0.5);
         const auto begin = Clock::now();
-        const auto operations = kernels_of<T>(isa).multiply_adds(ROUNDS, numbers);
+        const auto operations = kernels.multiply_adds(rounds, numbers);
         best = std::max(best, double(operations) / seconds_since(begin));
     }
     return best;
@@ -59,12 +109,27 @@ template <class T> double peak_of_one_thread(const std::string& isa) {
 
 }  // namespace
 
+template <class T> double rate_of(const Kernels<T>& kernels) {
+    static std::mutex lock;
+    static std::map<const Kernels<T>*, double> known;  // of each instruction set that was asked for
+    const std::lock_guard guard(lock);
+    double& rate = known[&kernels];
+    if (rate == 0) rate = SHARE_OF_PEAK * peak_of_one_thread(kernels, 5e-4, 500);
+    return rate;
+}
+template double rate_of<float>(const Kernels<float>&);
+template double rate_of<double>(const Kernels<double>&);
+
 double peak(const std::string& isa, bool float64, int threads) {
+    // 0.2 s, of about 0.1 ms each. Chosen; no measurement is recorded.
+    constexpr double SECONDS = 0.2;
+    constexpr int64_t ROUNDS = 20000;
     std::vector<double> peaks(size_t(std::max(1, threads)));
     Team team;
     team.start(threads);
     parallel_for(team, threads, int64_t(peaks.size()), [&](int64_t i, int) {
-        peaks[size_t(i)] = float64 ? peak_of_one_thread<double>(isa) : peak_of_one_thread<float>(isa);
+        peaks[size_t(i)] = float64 ? peak_of_one_thread(kernels_of<double>(isa), SECONDS, ROUNDS)
+                                   : peak_of_one_thread(kernels_of<float>(isa), SECONDS, ROUNDS);
     });
     double total = 0;
     for (const double p : peaks) total += p;

@@ -18,6 +18,7 @@ constexpr int64_t CLEARED_CHUNK = int64_t{1} << 22;  // numbers that are set to 
 constexpr int64_t ITEMS_PER_THREAD = 4;              // of the second stage, in a layer that is taken by rows
 constexpr int64_t ITEM_PANELS = 4;                   // columns of W[l] in an item of the second stage, in panels
 constexpr double SPARSE_ITEM_OPERATIONS = 1e8;       // of an item of a sparse first layer
+constexpr double SPARSE_RATE = 2e9;                  // operations per second with sparse examples
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -29,14 +30,33 @@ template <class T> struct Examples {
     uint64_t id = 0;  // of these examples and no others, while the process lives; not 0
 };
 
-// Floating-point operations of one pass through all layers.
+// Floating-point operations of one pass of m examples through layer l.
+template <class T>
+double operations_of(const Examples<T>& examples, const std::vector<Layer<T>>& layers, int64_t m, size_t l) {
+    const auto& layer = layers[l - 1];
+    const double inputs = l == 1 && examples.sparse ? examples.sparse->per_example : double(layer.inputs);
+    return 2.0 * double(m) * inputs * double(layer.units);
+}
+
+// The same of all layers.
 template <class T> double operations_of(const Examples<T>& examples, const std::vector<Layer<T>>& layers, int64_t m) {
-    double inputs = examples.sparse ? examples.sparse->per_example : double(layers[0].inputs), operations = 0;
-    for (const auto& layer : layers) {
-        operations += 2.0 * double(m) * inputs * double(layer.units);
-        inputs = double(layer.units);
-    }
+    double operations = 0;
+    for (size_t l = 1; l <= layers.size(); ++l) operations += operations_of(examples, layers, m, l);
     return operations;
+}
+
+// Seconds that one thread, which does so many dense operations in a second, is predicted to take for m examples: for a
+// pass forward, or for a step, which is that, as much for dW[l], and as much for dA[l-1] from the second layer on.
+template <class T>
+double predicted_seconds(const Examples<T>& examples, const std::vector<Layer<T>>& layers, int64_t m, bool step,
+                         double rate) {
+    double seconds = 0;
+    for (size_t l = 1; l <= layers.size(); ++l) {
+        const double passes = !step ? 1 : l == 1 ? 2 : 3;
+        const bool sparse = l == 1 && examples.sparse;
+        seconds += passes * operations_of(examples, layers, m, l) / (sparse ? SPARSE_RATE : rate);
+    }
+    return seconds;
 }
 
 // Panels of so many units that stay in cache while they pass all layers.
@@ -49,12 +69,15 @@ template <class T> struct Plan {
         int64_t first, count;
     };
 
-    int64_t batch_size = 0, group = 0;  // group: panels of an item of the first stage
+    int64_t batch_size = 0;
+    int64_t group = 0, group_alone = 0;  // panels of an item of the first stage; and where one thread takes all
     int threads = 0;
     bool sparse = false;
     double operations = 0;                        // of a whole batch: forward, dA and dW
     std::vector<Item> items;                      // of the second stage
+    std::vector<double> work;                     // for each item, the numbers of dW up to it
     std::vector<Memory<T>> activations, scratch;  // scratch: of each thread
+    std::vector<int64_t> turned;                  // for each thread, the layer whose A[l-1]ᵀ is in its scratch, or 0
     Memory<double> costs;                         // of each panel
     ThreadChoice choice;
 
@@ -102,9 +125,10 @@ template <class T> struct Plan {
         const int64_t panel = 2 * kernels.lanes, panels = ceil_div(batch_size, panel);
         int64_t widest = 1;
         for (const auto& layer : layers) widest = std::max(widest, layer.units);
-        group = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
-        int64_t size = kernels.forward_backward_scratch(step, group);
-        items.clear();
+        group_alone = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, panels});
+        group = std::min(group_alone, ceil_div(panels, threads));
+        int64_t size = kernels.forward_backward_scratch(step, group_alone);
+        items.clear(), work.clear();
         for (int64_t l = 1; l <= step.L; ++l) {
             const bool rows = kernels.prefers_rows(step, l);
             const auto& layer = layers[size_t(l - 1)];
@@ -120,9 +144,12 @@ template <class T> struct Plan {
             }
             for (int64_t k = 0; k < length; k += unit * units_per_item) {
                 items.push_back({l, k, std::min(unit * units_per_item, length - k), rows});
+                const double others = double(rows ? layer.inputs : layer.units);
+                work.push_back((work.empty() ? 0 : work.back()) + others * double(items.back().count));
                 size = std::max(size, kernels.gradient_update_scratch(step, items.back()));
             }
         }
+        turned.assign(size_t(threads), 0);
         scratch.clear();
         for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
     }

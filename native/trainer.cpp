@@ -31,6 +31,15 @@ Step<T> Trainer<T>::step_of(std::vector<Layer<T>>& of, const Examples<T>& exampl
     return step;
 }
 
+// How many of the available threads are worth waking for m of these examples.
+template <class T>
+int Trainer<T>::threads_for(const Examples<T>& examples, int64_t m, bool step, double seconds_each,
+                            int available) const {
+    if (available == 1 || operations_of(examples, layers, m) < FEW_OPERATIONS) return 1;
+    const double seconds = predicted_seconds(examples, layers, m, step, rate_of(kernels));
+    return threads_worth(seconds, seconds_each, ceil_div(m, 2 * kernels.lanes), available);
+}
+
 // -- one pass ---------------------------------------------------------------------------------------------------------
 
 template <class T>
@@ -50,7 +59,7 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const auto& sizes = architecture.sizes;
     const int64_t widest = *std::max_element(sizes.begin() + (examples.sparse ? 1 : 0), sizes.end());
     const double operations = operations_of(examples, layers, examples.m);
-    const int threads = operations < CALL_WORTH_THREADS ? 1 : threads_per_call(available_threads());
+    const int threads = threads_for(examples, examples.m, false, CALL_SECONDS, threads_per_call(available_threads()));
     const int64_t fit = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
     const int64_t group = std::max<int64_t>(1, fit), groups = ceil_div(panels, group);
     const int64_t size = kernels.forward_scratch(step, group);
@@ -82,8 +91,7 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
     hyper.rule = Rule::gradient;
     hyper.l2 = l2;
     hyper.batch_size = examples.m;
-    const bool worth_threads = 3 * operations_of(examples, layers, examples.m) >= CALL_WORTH_THREADS;
-    const int threads = worth_threads ? threads_per_call(available_threads()) : 1;
+    const int threads = threads_for(examples, examples.m, true, CALL_SECONDS, threads_per_call(available_threads()));
     prepare(hyper, examples, true, threads, poller);
     if (poller.stopped()) return 0;
     Team team;
@@ -136,7 +144,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool f
         p.threads = threads;
         p.sparse = sparse;
         p.operations = 3 * operations_of(examples, layers, m);
-        p.choice.restart(p.operations);
+        p.choice.restart(predicted_seconds(examples, layers, m, true, rate_of(kernels)) / threads);
         p.divide(kernels, step, layers);
     }
     plan = std::move(next);
@@ -198,7 +206,7 @@ template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double c
 template <class T>
 double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int threads, Poller& poller) {
     Plan<T>& p = *plan;
-    const int64_t panels = ceil_div(step.m, 2 * kernels.lanes), groups = ceil_div(panels, p.group);
+    const int64_t panels = ceil_div(step.m, 2 * kernels.lanes), group = threads == 1 ? p.group_alone : p.group;
     double m = double(step.m);
     if (step.weights) {
         m = 0;
@@ -207,9 +215,9 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
     step.costs = p.costs.get();
     step.scale = T(1 / m);
     step.l2 = T(hyper.l2 / m);
-    parallel_for(team, threads, groups, p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
-        const int64_t first = i * p.group;
-        kernels.forward_backward(step, first, std::min(p.group, panels - first), p.scratch[size_t(thread)].get());
+    parallel_for(team, threads, ceil_div(panels, group), p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
+        const int64_t first = i * group;
+        kernels.forward_backward(step, first, std::min(group, panels - first), p.scratch[size_t(thread)].get());
     });
     if (poller.stopped()) return std::numeric_limits<double>::quiet_NaN();
     double J = 0;
@@ -224,23 +232,31 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
         second.update.rule = Rule::gradient;
         second.w_next = p.gradient.get();
     }
-    parallel_for(team, threads, int64_t(p.items.size()), p.operations / 3, poller, [&](int64_t i, int thread) {
-        kernels.gradient_update(second, p.items[size_t(i)], p.scratch[size_t(thread)].get());
+    const auto items = int64_t(p.items.size());
+    std::fill(p.turned.begin(), p.turned.end(), 0);
+    parallel_for(team, threads, items, WorkShares{p.work}, p.operations / 3, poller, [&](int64_t i, int thread) {
+        Item item = p.items[size_t(i)];
+        item.turned = item.by_rows && p.turned[size_t(thread)] == item.l;
+        p.turned[size_t(thread)] = item.by_rows ? item.l : 0;
+        kernels.gradient_update(second, item, p.scratch[size_t(thread)].get());
     });
     if (poller.stopped()) return std::numeric_limits<double>::quiet_NaN();
     if (clips) clipped_update(step, hyper.clip_norm, team, threads);
     return J;
 }
 
-// The same by one thread or by `threads`, whatever is faster. The team begins when it is needed.
+// The same by `threads`, or by one where that has shown to be faster. The team begins when it is needed.
 template <class T>
 double Trainer<T>::timed_batch(Step<T>& step, const Hyper& hyper, Team& team, int threads, Poller& poller) {
+    if (plan->choice.all_threads()) {
+        team.start(plan->threads);
+        threads_used = std::min(threads, team.size());
+    } else {
+        threads_used = 1;
+    }
     const auto start = Clock::now();
-    const bool all = plan->choice.all_threads(start);
-    if (all) team.start(plan->threads);
-    threads_used = all ? std::min(threads, team.size()) : 1;
     const double J = batch(step, hyper, team, threads_used, poller);
-    plan->choice.record(all, seconds_since(start));
+    plan->choice.record(seconds_since(start));
     return J;
 }
 
@@ -270,8 +286,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     Poller poller(stop_requested);
     const FlushDenormals flush;
     const int64_t m = examples.m, size = hyper.batch_size;
-    const bool worth_threads = 3 * operations_of(examples, layers, size) >= STEP_WORTH_THREADS;
-    const int most_threads = worth_threads ? available_threads() : 1;
+    const int available = available_threads(),
+              most_threads = threads_for(examples, size, true, STEP_SECONDS, available);
     std::vector<double> costs;
     costs.reserve(rates.size());  // here, as from the first epoch on nothing may fail: the state would not be known
     prepare(hyper, examples, size >= m && !orders.first, most_threads, poller);
@@ -314,7 +330,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             step.update = update_of<T>(hyper, rates[epoch], ++t);
             begun = true;
 
-            threads_used = most_threads > 1 ? threads_per_call(most_threads) : 1;
+            threads_used = most_threads > 1 ? std::min(most_threads, threads_per_call(available)) : 1;
             const double J = threads_used > 1 ? timed_batch(step, hyper, team, threads_used, poller)
                                               : batch(step, hyper, team, 1, poller);
             total += J * double(step.m);

@@ -70,6 +70,7 @@ template <class T> class Trainer {
     int threads_used = 1;  // by the last step
 
   private:
+    int threads_for(const Examples<T>&, int64_t m, bool step, double seconds_each, int available) const;
     Step<T> step_of(std::vector<Layer<T>>&, const Examples<T>&, const T* parameters) const;
     void prepare(const Hyper&, const Examples<T>&, bool full_batch, int threads, Poller&);
     double batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);

@@ -28,7 +28,10 @@ def isas() -> list[str]:
     """The instruction sets that this machine has and the kernel was built for; the best one last."""
 
 def available_threads() -> int:
-    """How many threads a call may take: as OpenMP is told by OMP_NUM_THREADS, threadpoolctl, affinity."""
+    """How many threads a call may take: as OpenMP is told by OMP_NUM_THREADS, threadpoolctl, affinity; within the quota."""
+
+def cpu_quota(root: str = "/") -> float:
+    """Processors' time that the container may use, as a number of processors; 0 where nothing limits it."""
 
 def ask(poll: Callable[[], object]) -> None:
     """From now on, calls in this thread call `poll` every 0.02 s or so, and end with what it raises."""

@@ -262,3 +262,55 @@ def test_a_call_that_had_too_little_memory_gives_the_same_bits_when_it_is_made_a
     out, errors, code = ended(begun(LITTLE_MEMORY, MALLOC_MMAP_THRESHOLD_="65536"))  # what is freed is given back
     assert (code, errors) == (0, "")
     assert int(out) >= 10
+
+
+# -- the quota of a container ------------------------------------------------------------------------------------------
+
+FILES = {
+    "none": ({"proc/self/cgroup": "0::/\n"}, 0),
+    "no limit": ({"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/cpu.max": "max 100000\n"}, 0),
+    "its own": ({"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/cpu.max": "150000 100000\n"}, 1.5),
+    "that of the group above": (
+        {
+            "proc/self/cgroup": "0::/a/b\n",
+            "sys/fs/cgroup/a/cpu.max": "200000 100000\n",
+            "sys/fs/cgroup/a/b/cpu.max": "max 100000\n",
+        },
+        2,
+    ),
+    "at the top, as in a container": (
+        {"proc/self/cgroup": "0::/docker/f00\n", "sys/fs/cgroup/cpu.max": "50000 100000\n"},
+        0.5,
+    ),
+    "of the first version": (
+        {
+            "proc/self/cgroup": "9:name=systemd:/\n3:cpu,cpuacct:/a\n2:cpuset:/b\n",
+            "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "300000\n",
+            "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n",
+        },
+        3,
+    ),
+    "of the first version, no limit": (
+        {
+            "proc/self/cgroup": "1:cpu:/\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+        },
+        0,
+    ),
+    "nonsense": ({"proc/self/cgroup": "0\n::\n0::a\n", "sys/fs/cgroup/cpu.max": "many few\n"}, 0),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_quota_of_a_container_is_read(name, tmp_path):
+    files, quota = FILES[name]
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert kernel.module().cpu_quota(f"{tmp_path}/") == quota
+
+
+def test_threads_are_no_more_than_the_quota():
+    quota = kernel.module().cpu_quota()
+    assert not quota or kernel.module().available_threads() <= max(1, -(-quota // 1))

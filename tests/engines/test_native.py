@@ -641,13 +641,21 @@ def test_the_bits_do_not_depend_on_the_threads_nor_on_how_often_one_looks(name, 
     sizes, m, options = BITS[name]
     alone, used = bits(1, (2, 3), sizes, m, dtype, **options)
     assert used == [1, 1]
-    # The second step of a training is the first that is tried with all threads.
-    full_batch = "batch_size" not in options
     both, used = bits(2, (2, 3), sizes, m, dtype, **options)
-    assert not full_batch or used[0] == 2 or m * sizes[0] < 50_000 * (1 if sizes[1] > 3 else 4)
+    operations = 2 * m * (2 * sizes[0] * sizes[1] + 3 * sum(n * k for n, k in zip(sizes[1:-1], sizes[2:], strict=True)))
+    assert "batch_size" in options or used[0] == 2 or operations < 1e7  # which takes no thread 30 µs
     assert_same_bits(both, alone)
     assert_same_bits(bits(2, (5,), sizes, m, dtype, **options)[0], alone)
     assert_same_bits(bits(2, (1,) * 5, sizes, m, dtype, **options)[0], alone)
+
+
+@pytest.mark.parametrize(("sizes", "m", "batch_size"), [((4, 10, 3), 150, 32), ((64, 32, 10), 500, 32)])
+def test_small_steps_stay_on_one_thread_from_the_first_on(sizes, m, batch_size, isa):
+    assert bits(2, (1, 2), list(sizes), m, np.float32, batch_size=batch_size)[1] == [1, 1]
+
+
+def test_a_batch_of_one_panel_stays_on_one_thread(isa):
+    assert bits(2, (1,), [600, 500, 5], 4, np.float32)[1] == [1]
 
 
 def test_two_trainings_at_once_have_the_bits_that_each_has_alone(isa):

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../../native/machine.hpp"
+#include "../../native/threads.hpp"
 #include "../../native/trainer.hpp"
 
 using namespace chainrule;
@@ -237,6 +238,32 @@ template <class T> void without_memory() {
                              10);
 }
 
+// Steps of a training whose times are `seconds(all threads)`; how many of the last `last` had all threads.
+template <class F> int steps_with_all(ThreadChoice& choice, int steps, int last, F seconds) {
+    int all = 0;
+    for (int i = 0; i < steps; ++i) {
+        all += choice.all_threads() && i >= steps - last;
+        choice.record(seconds(choice.all_threads()));
+    }
+    return all;
+}
+
+void choices() {
+    check(threads_worth(29e-6, 15e-6, 10, 8) == 1 && threads_worth(31e-6, 15e-6, 10, 8) == 2 &&
+              threads_worth(1, 15e-6, 10, 8) == 8 && threads_worth(1, 15e-6, 1, 8) == 1,
+          "the number of threads that are worth it");
+    ThreadChoice choice;
+    choice.restart(1e-3);
+    check(steps_with_all(choice, 1000, 1000, [](bool) { return 1.5e-3; }) == 1000, "no trial without evidence");
+    check(steps_with_all(choice, 1000, 900, [](bool all) { return all ? 5e-3 : 2e-3; }) < 50,
+          "one thread where it is faster");
+    check(steps_with_all(choice, 10000, 1000, [](bool all) { return all ? 1e-3 : 2e-3; }) == 1000,
+          "all threads again where they are faster again");
+    choice.restart(1e-3);
+    check(steps_with_all(choice, 5000, 5000, [](bool all) { return all ? 2.5e-3 : 4e-3; }) > 4900,
+          "few trials where steps are always longer than predicted");
+}
+
 void race() {
     int shared = 0;
     const auto count = [&] {
@@ -255,6 +282,7 @@ int main(int count, char** arguments) {
         return 0;
     }
     check(available_threads() > 1, "this machine has one core, and the kernel no threads of its own");
+    choices();
     all<float>();
     all<double>();
     without_memory<float>();
