@@ -37,8 +37,8 @@ ARROWS = {
     "cli": "_version activations claims errors exporting files plots readers tabular text working",
     "datasets": "checks text",
     "engines": "_native _types activations equations errors losses optimizers text",
-    "estimators": "_types activations checks engines errors files network normalization optimizers plots schedules "
-    "text training working",
+    "estimators": "_types activations checks engines equations errors files network normalization optimizers plots "
+    "schedules text training working",
     "exporting": "_types _version activations errors estimators files network tabular text",
     "files": "_types _version checks engines errors text",
     "initializers": "_types activations text",

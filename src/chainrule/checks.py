@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
-from functools import wraps
+from functools import cache, wraps
 from math import inf
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -30,18 +30,23 @@ class Checked:
     """
 
     def __post_init__(self) -> None:
-        for constant in fields(self):
-            value = getattr(self, constant.name)
-            if constant.type not in (float, int, bool):
-                continue
-            bounds = {"least": 0, "above": -inf, "below": inf, **constant.metadata}
-            least, above, below = bounds["least"], bounds["above"], bounds["below"]
+        kind: Any = type(self)
+        for name, (least, above, below) in _bounds(kind).items():
+            value: Any = getattr(self, name)
             if not isinstance(value, Real) or not (value > above and least <= value < below):
                 low = f"of {least} or more" if above == -inf else f"above {above}"
                 high = "" if below == inf else f" and below {below}"
-                raise ValueError(f"{type(self).__name__}.{constant.name}: got {value!r}, wanted a number {low}{high}")
+                raise ValueError(f"{type(self).__name__}.{name}: got {value!r}, wanted a number {low}{high}")
             if isinstance(value, np.generic):  # which would make float64 of float32 parameters
-                object.__setattr__(self, constant.name, value.item())
+                object.__setattr__(self, name, value.item())
+
+
+@cache
+def _bounds(kind: Any) -> dict[str, tuple[Any, ...]]:
+    """The constants of a class, and for each the least value and the numbers that it is above and below."""
+    constants = [constant for constant in fields(kind) if constant.type in (float, int, bool)]
+    bounds = {"least": 0, "above": -inf, "below": inf}
+    return {one.name: tuple({**bounds, **one.metadata}[name] for name in bounds) for one in constants}
 
 
 def helpful(function: _F, homes: bool = True) -> _F:
@@ -54,7 +59,8 @@ def helpful(function: _F, homes: bool = True) -> _F:
 
     @wraps(function)
     def checked(*args: Any, **named: Any) -> Any:
-        if wrong := [name for name in named if name not in parameters]:
+        if not parameters.keys() >= named.keys():
+            wrong = [name for name in named if name not in parameters]
             hint = meant(wrong[0], parameters) or (home(wrong[0]) if homes else "")
             raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument {wrong[0]!r}.{hint}")
         if len(args) > len(positional) and all(isinstance(n, Integral) for n in args[1:]):
@@ -152,7 +158,7 @@ def as_floats(name: str, A: Any, dtype: np.dtype[Any]) -> Any:
     """A in this precision; what is too large for it becomes infinite. ValueError for text, dates, complex numbers."""
     if A.dtype == dtype:
         return A
-    why = f"got {A.dtype}"
+    why = None
     if A.dtype.kind in "biufO":
         try:
             with np.errstate(over="ignore"):
@@ -160,12 +166,15 @@ def as_floats(name: str, A: Any, dtype: np.dtype[Any]) -> Any:
         except (TypeError, ValueError) as error:
             why = f"got objects of which one is no number ({error})"
     raise ValueError(
-        f"{name}: {why}, wanted numbers. Turn text, dates and categories into numbers, and fill in what is missing."
+        f"{name}: {why or f'got {A.dtype}'}, wanted numbers. Turn text, dates and categories into numbers, and fill in "
+        "what is missing."
     )
 
 
 def check_inputs(X: Any, features: int, dtype: np.dtype[Any]) -> Any:
     """X (features, m), dense or CSR or CSC, in this precision; not copied where it is so. ValueError for others."""
+    if type(X) is np.ndarray and X.dtype is dtype and X.ndim == 2 and X.shape[0] == features:
+        return X
     if not hasattr(X, "tocsr"):
         X = plain("X", X)
     elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns

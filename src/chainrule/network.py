@@ -101,8 +101,8 @@ class Network:
         self._compiled: tuple[Any, Any] | None = None
         self._parameters = kernel.zeros(layout.length(self.sizes), self.dtype)
         self._W, self._b = self.unpack(self._parameters)
-        rng = checks.generator(seed)
-        if init != "zeros":
+        if init != "zeros" or seed is not None:  # to make a generator takes longer than the rest
+            rng = checks.generator(seed)
             for l in range(1, self.L + 1):
                 self.W[l][...] = initializers.get(init, self.g[l])(rng, self.W[l].shape)
 
@@ -207,7 +207,7 @@ class Network:
 
     def compiled(self) -> Any:
         """The kernel's form of this network, None where it has none; made once for as long as the functions stay."""
-        functions = (*self.g[1:], self.loss)
+        functions = (*self.g, self.loss)
         if self._compiled is None or self._compiled[0] != functions:
             possible = kernel.obstacle(self.g[1:], self.loss) is None
             made = kernel.trainer(self.sizes, self.g[1:], self.loss, self.dtype) if possible else None
@@ -353,14 +353,14 @@ class Network:
     ) -> tuple[Any, Array, Array | None]:
         """X (n[0], m), Y (n[L], m) and weights (1, m) or None, checked against each other and the loss.
 
-        known_finite: X and Y were looked through for NaN and infinity just now; they are not again where they come out
-        as they went in.
+        known_finite: X and Y, arrays, were looked through for NaN and infinity just now; they are not again where they
+        come out as they went in, or whole numbers become floats.
         """
         given, inputs = X, self.check_inputs(X)
         targets = checks.check_targets(Y, self.sizes[-1], inputs.shape[1], self.dtype)
         if not (known_finite and inputs is given):
             checks.check_finite("X", "feature", inputs, given)
-        if not (known_finite and targets is Y):
+        if not (known_finite and (targets is Y or Y.dtype.kind in "biu")):
             checks.check_finite("Y", "output", targets, Y)
         self.loss.check(targets)
         w = None if weights is None else checks.check_weights(weights, inputs.shape[1], self.dtype)

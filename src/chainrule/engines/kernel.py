@@ -30,6 +30,12 @@ def module() -> ModuleType:
 
 
 @cache
+def known(kind: str) -> frozenset[Any]:
+    """The kernel's "functions", "losses" (name, output) or "rules": each question to it makes a new list."""
+    return frozenset(getattr(module(), kind)())
+
+
+@cache
 def isa() -> str:
     """The instruction set that runs. ValueError if the environment asks for one that this machine does not have."""
     found: list[str] = module().isas()
@@ -47,12 +53,12 @@ def obstacle(g: list[Any], loss: Loss) -> str | None:
         listed = ACTIVATIONS.get(row.name) if isinstance(row, Activation) else None
         if listed is None or (listed.function, listed.derivative) != (row.function, row.derivative):
             return f"activation {getattr(row, 'name', row)!r} is not one of chainrule's own"
-        if row.name not in module().functions():
+        if row.name not in known("functions"):
             return f"the compiled kernel has no activation {row.name!r}"
     listed_loss = LOSSES.get((loss.name, loss.output))
     if listed_loss is None or listed_loss.function is not loss.function or g[-1].name != loss.output:
         return f"loss {loss.name!r} is not one of chainrule's own"
-    if (loss.name, loss.output) not in module().losses():
+    if (loss.name, loss.output) not in known("losses"):
         return f"the compiled kernel has no loss {loss.name!r} for the output {loss.output!r}"
     return None
 

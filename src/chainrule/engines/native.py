@@ -37,7 +37,7 @@ _MOST_EPOCHS = 100_000  # in one call of the kernel: their learning rates are li
 def knows(optimizer: Any) -> bool:
     """Whether the kernel has the rule of an optimizer. A class that is derived from one of ours may step otherwise."""
     kind = type(optimizer)
-    return kind in _CONSTANTS and _CONSTANTS[kind](optimizer).get("rule", kind.__name__) in kernel.module().rules()
+    return kind in _CONSTANTS and _CONSTANTS[kind](optimizer).get("rule", kind.__name__) in kernel.known("rules")
 
 
 class _Job(NamedTuple):

@@ -6,15 +6,16 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chainrule import engines, optimizers
 from chainrule._types import Array
 from chainrule.activations import Activation
+from chainrule.estimators import ordinary
 from chainrule.estimators._sklearn import (
+    BaseEstimator,
     Interval,
     Options,
     StrOptions,
@@ -126,11 +127,13 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             self.network_ = self._make_network(sizes, self.out_activation_, self.coefs_[0].dtype)
         network = self.network_
         owner = network.W[1].base
-        if not all(part.base is owner for part in (*self.coefs_, *self.intercepts_)):
-            for l in range(1, network.L + 1):
-                network.W[l][...] = np.asarray(self.coefs_[l - 1]).T
-                network.b[l][...] = np.reshape(self.intercepts_[l - 1], (-1, 1))
-            self._expose()
+        for part in (*self.coefs_, *self.intercepts_):
+            if part.base is not owner:
+                for l in range(1, network.L + 1):
+                    network.W[l][...] = np.asarray(self.coefs_[l - 1]).T
+                    network.b[l][...] = np.reshape(self.intercepts_[l - 1], (-1, 1))
+                self._expose()
+                break
         return network
 
     def __getstate__(self) -> dict[str, Any]:
@@ -230,7 +233,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         if not first_pass:
             follow_parameters(self, hidden, targets.shape[1])
         self.n_outputs_ = targets.shape[1]
-        self._random_state = check_random_state(self.random_state)
+        self._random_state = ordinary.random_state(self.random_state)
         if first_pass:
             self._initialize([X.shape[1], *hidden, self.n_outputs_], self._output(), X.dtype)
         elif not hasattr(self, "history_"):  # coefs_ were put in by hand
@@ -286,17 +289,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
     def _inputs(self, X: Any) -> Any:
         """X (n, m), columns, of rows that are still to be validated."""
         known = self.__dict__
-        if (
-            type(X) is np.ndarray
-            and X.dtype in (np.float64, np.float32)
-            and X.ndim == 2
-            and len(X) > 0
-            and X.shape[1] == known.get("n_features_in_")
-            and "coefs_" in known
-            and "feature_names_in_" not in known
-            and np.isfinite(X).all()
-        ):
-            return X.T  # what scikit-learn's checks, which take longer than a prediction, would let pass as it is
+        if "coefs_" in known and "feature_names_in_" not in known and ordinary.is_table(X, known.get("n_features_in_")):
+            return X.T
         check_is_fitted(self)
         with explained(X=X):
             return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False).T

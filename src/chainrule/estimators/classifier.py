@@ -1,5 +1,6 @@
 """MLPClassifier: softmax, sigmoid and multi-label outputs behind scikit-learn's interface."""
 
+from contextlib import nullcontext
 from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -13,6 +14,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from chainrule._types import Array
 from chainrule.checks import helpful
+from chainrule.estimators import ordinary
 from chainrule.estimators._sklearn import Interval, StrOptions, check_partial_fit_first_call, fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
@@ -164,7 +166,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             In the order of `classes_`; of each label where there are several for a row.
         """
         A = self._outputs(X)
-        return np.hstack([1 - A, A]) if self.n_outputs_ == 1 else A
+        if self.n_outputs_ > 1:
+            return A
+        both = np.empty((len(A), 2), A.dtype)
+        both[:, 0], both[:, 1] = 1 - A[:, 0], A[:, 0]
+        return both
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`.
@@ -222,15 +228,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         pass
 
     def _encode(self, y: Any, incremental: bool) -> Array:
-        with explained(y=y):
-            return self._coded(y, incremental)
+        classes = ordinary.classes_of(y) if ordinary.are_labels(y) else None
+        with nullcontext() if classes is not None else explained(y=y):
+            return self._coded(y, classes, incremental)
 
-    def _coded(self, y: Any, incremental: bool) -> Array:
+    def _coded(self, y: Any, classes: Array | None, incremental: bool) -> Array:
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            self._label_binarizer = LabelBinarizer().fit(y) if classes is None else ordinary.binarizer_of(classes)
             self.classes_ = self._label_binarizer.classes_
         else:
-            classes = unique_labels(y)
+            classes = unique_labels(y) if classes is None else classes
             if self.warm_start and not incremental:
                 if set(classes) != set(self.classes_):
                     raise ValueError(

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier
+from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from chainrule._types import Array
 from chainrule.checks import first_not_finite, refuse_masked
+from chainrule.estimators import ordinary
 from chainrule.estimators._sklearn import get_feature_names
 
 KINDS = "Labels are text, whole numbers or booleans, all of one kind; y.astype(str) makes text of anything."
@@ -53,8 +54,19 @@ def refuse_dates(name: str, values: Any) -> None:
 
 def validate(estimator: Any, X: Any, y: Any, reset: bool, names: tuple[str, str] = ("X", "y")) -> tuple[Any, Any]:
     """X (m, n) and y (m,) or (m, outputs) through scikit-learn's checks, for a fit."""
-    classes = is_classifier(estimator)
+    classes, known = isinstance(estimator, ClassifierMixin), vars(estimator)
     dtype = (np.float64, np.float32) if estimator.dtype is None else np.dtype(estimator.dtype)
+    if (
+        (ordinary.are_labels(y) if classes else ordinary.are_numbers(y))
+        and (reset or "feature_names_in_" not in known)
+        and ordinary.is_table(X, None if reset else known.get("n_features_in_"))
+        and (estimator.dtype is None or X.dtype == dtype)
+        and len(X) == len(y)
+    ):
+        if reset:
+            known.pop("feature_names_in_", None)
+            estimator.n_features_in_ = X.shape[1]
+        return X, y
     with explained(**dict(zip(names, (X, y), strict=True))):
         X, y = validate_data(
             estimator,

@@ -9,7 +9,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from chainrule import engines
+from chainrule import engines, equations
 from chainrule.engines import interrupts
 from chainrule.engines.draws import rng_state, set_rng_state
 from chainrule.engines.state import EpochOrder, OptimizerState, State
@@ -121,7 +121,7 @@ class Fit:
         else:
             self._run_epochs(trained, watched, progress, writer, began)
         self.hooks.fit_ends()
-        if not self.incremental:
+        if not (self.incremental or is_within()):
             self._warn_if_constant()
 
     def _measured(self, everything: Rows, first_pass: bool) -> Examples:
@@ -310,11 +310,11 @@ class Fit:
             l2=est.alpha,
             dropout=list(est.dropout) if np.ndim(est.dropout) else float(est.dropout),
             shuffle=False,
-            seed=rng.randint(2**31) if np.any(est.dropout) else 0,
+            seed=rng.randint(2**31) if est.dropout and np.any(est.dropout) else 0,
             schedule=schedule(est),
             clip_norm=est.clip_norm,
+            memory=progress.memory,
         )
-        state.memory = progress.memory
         state.epoch = len(est.loss_curve_) if self.incremental else 0
         if follows(est, "invscaling") or follows(est, "adaptive"):
             state.learning_rate = progress.rate
@@ -325,14 +325,18 @@ class Fit:
     def _warn_if_constant(self) -> None:
         """Say so, and why, when the network gives every example the same answer (scikit-learn's issue 31235)."""
         est, network, m = self.estimator, self.network, self.rows.X.shape[0]
-        some = np.linspace(0, m - 1, min(m, 1000)).astype(int)
+        some = slice(None) if m <= 1000 else np.linspace(0, m - 1, 1000).astype(int)
         Y = est._targets(self.rows.targets[some], smooth=False)
         X = self.rows.X[some].T
-        spread = float(np.ptp(network.forward(X), axis=1).max())
+        A = network.forward(X)
+        spread = float((A.max(axis=1) - A.min(axis=1)).max())
+        if not spread <= 0.025 * (float(Y.max()) - float(Y.min())):  # a deviation is at most half the range
+            return
         deviation = float(Y.std(axis=0).max())
         if deviation == 0 or not spread <= 0.05 * deviation:  # R² can be 0.05 at most
             return
-        Z, A = network.layers(X)
+        # Not network.layers: its one thread for BLAS, 20 ms for the first time, is for the last bits.
+        Z, A = equations.forward(network.check_inputs(X), network.W, network.b, network.g)
         cause = f"training ended after {est.n_iter_} epochs, on the plateau where only the output biases have learned"
         advice = "relu or tanh, a higher learning_rate_init, a smaller tol or a larger n_iter_no_change"
         for l in range(1, network.L):

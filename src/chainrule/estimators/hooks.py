@@ -7,7 +7,7 @@ from copy import deepcopy
 from threading import Event
 from typing import Any
 
-from chainrule.estimators._sklearn import callback_context, has_callbacks
+from chainrule.estimators._sklearn import callback_context, has_callbacks, is_in_callback_tree
 
 STOP: ContextVar[tuple[Event, ...]] = ContextVar("STOP", default=())  # fits that begin here end when one is set
 
@@ -46,7 +46,7 @@ class Hooks:
         self.epoch: Any = None
         self.stop = STOP.get()
         self.left = estimator.max_iter if has_callbacks(estimator) else 0
-        if not silent:
+        if not silent and is_in_callback_tree(estimator):
             self.fit = callback_context(estimator, estimator.max_iter)
             self.fit.call_on_fit_task_begin(**self.shown)
 

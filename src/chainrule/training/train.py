@@ -309,6 +309,7 @@ def prepare(
     schedule: Schedule | None = None,
     clip_norm: float | None = None,
     resumable: bool = False,
+    memory: OptimizerState | None = None,
 ) -> State:
     """The checked state from which an engine trains on checked examples; the options are those of `train`."""
     check_l2(l2)
@@ -330,10 +331,10 @@ def prepare(
         order = partial(_checked_order, order, m)
     elif shuffle and batch_size is not None:
         order = EpochOrder(rng, m, resumable)
-    memory, learning_rate = OptimizerState(optimizer.init(network.parameters)), partial(_rate, optimizer, schedule)
+    memory = memory or OptimizerState(optimizer.init(network.parameters))
     return State(
-        network, X, Y, w, optimizer, memory, min(batch_size or m, m), learning_rate, order, float(l2),
-        tuple(map(float, shares)), clip_norm, mask_key,
+        network, X, Y, w, optimizer, memory, min(batch_size or m, m), partial(_rate, optimizer, schedule), order,
+        float(l2), tuple(map(float, shares)), clip_norm, mask_key,
     )  # fmt: skip
 
 
