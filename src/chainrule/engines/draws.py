@@ -79,16 +79,23 @@ def _as_numpy() -> bool:
 
 def copy_state(rng: Any) -> Any:
     """A copy of the random state, for `restore`; that of MT19937 from memory, as NumPy takes 40 µs to give it."""
-    memory = _memory(bit_generator(rng))
-    return rng_state(rng) if memory is None else bytes(memory)
+    bits = bit_generator(rng)
+    memory = _memory(bits)
+    if memory is None:
+        return rng_state(rng)
+    with bits.lock:
+        return bytes(memory)
 
 
 def restore(rng: Any, copied: Any) -> None:
     """Go back to the state of `copy_state`. Nothing but orders may have been drawn since."""
-    memory = _memory(bit_generator(rng)) if isinstance(copied, bytes) else None
-    if memory is None:
+    if not isinstance(copied, bytes):
         set_rng_state(rng, copied)
-    else:
+        return
+    bits = bit_generator(rng)
+    memory = _memory(bits)
+    assert memory is not None
+    with bits.lock:
         memory[:] = copied
 
 
