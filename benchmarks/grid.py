@@ -134,6 +134,15 @@ def same_work(engine, dtype):
                 check(build, case, dtype)
 
 
+def worst_rows(cells, count):
+    """Where the better peer is nearest or ahead, as text."""
+    rows = [["ratio", "µs a step", "peer", "its µs", "cell", "limited by", "spread"]]
+    for cell in sorted(cells, key=lambda cell: -cell["ratio"])[:count]:
+        numbers = [number(cell["ratio"]), number(cell["us_per_step"]), cell["peer"], number(cell["peer_us"])]
+        rows.append([*numbers, cell["case"], cell["limit"], f"{cell['spread']:.0%}"])
+    return rows
+
+
 def write(path, info, dtype, cells, left):
     """What there is so far."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -228,11 +237,7 @@ def main():
     print(f"Median ratio {np.median(ratios):.3g}; slower than the better peer (> {1 + NEAR_EQUAL}) in {slower}.")
     skipped = sum(any("scikit" in name for name in cell["dropped"]) for cell in known.values())
     print(f"scikit-learn was timed no further, as clearly slower, in {skipped} cells.\n")
-    rows = [["ratio", "µs a step", "peer", "its µs", "cell", "limited by", "spread"]]
-    for cell in sorted(known.values(), key=lambda cell: -cell["ratio"])[: arguments.worst]:
-        numbers = [number(cell["ratio"]), number(cell["us_per_step"]), cell["peer"], number(cell["peer_us"])]
-        rows.append([*numbers, cell["case"], cell["limit"], f"{cell['spread']:.0%}"])
-    table(rows)
+    table(worst_rows(known.values(), arguments.worst))
     report_noise(info, {"the cells": over_the_bound([cell["spread"] for cell in known.values()])})
     picture(cells, arguments.panels, arguments.picture)
     raise SystemExit(1 if slower else 0)
