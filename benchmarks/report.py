@@ -15,7 +15,7 @@ import numpy as np
 from grid import NEAR_EQUAL, worst_rows
 from load import rows_of
 from speed import case_rows, goal_rows, record_rows
-from timing import headline, number, text_table
+from timing import CORES, headline, number, text_table
 
 PEERS = ("PyTorch", "scikit-learn")
 
@@ -58,11 +58,15 @@ def sentence(records):
     ratios = {(r["case"], p): r["ratios"][p]["first"] for r in records for p in PEERS if p in r["ratios"]}
     behind = [f"{case} against {peer} ({number(v, 2)})" for (case, peer), v in ratios.items() if v < 1]
     text = (
-        f"On two cores, the first training in a fresh process counted, six networks from 17 to 6 million parameters "
+        f"On {CORES} cores, the first training in a fresh process counted, networks of 17 to 6 million parameters "
         f"train {number(min(ratios.values()), 2)} to {number(max(ratios.values()), 2)} times as fast as in PyTorch or "
         "scikit-learn"
     )
-    return text + (f"; slower: {', '.join(behind)}" if behind else "")
+    if behind:
+        text += f", except {' and '.join(behind)}"
+    return text + (
+        ": whole epochs run in one call of a compiled kernel ([how, and where a peer wins](docs/performance.md))."
+    )
 
 
 def put(path, marker, text):

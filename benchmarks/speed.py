@@ -338,7 +338,7 @@ def main():
     parser.add_argument("--picture", type=Path, help="where to draw the ratios of the trainings")
     arguments = parser.parse_args()
     parts, every = arguments.parts.split(","), CASES | HALF | OTHERS
-    for given, known in ((arguments.cases, every), (parts, ("trainings", "fits", "use"))):
+    for given, known in ((arguments.cases, every | FITS), (parts, ("trainings", "fits", "use"))):
         if unknown := set(given) - set(known):
             parser.error(f"unknown: {sorted(unknown)[0]!r}; known: {', '.join(known)}")
     if arguments.quick:
@@ -351,7 +351,7 @@ def main():
     start_noise = f"at the start other programs took {start:.2f} cores" if start > FOREIGN else ""
     trainings, others = [], []
     if "trainings" in parts:
-        for name in names:
+        for name in (name for name in names if name in every):
             case = every[name]
             differences = None if arguments.quick else check_all(case, arguments.dtype)
             who = entries(case, arguments.before, arguments.quick)
@@ -367,7 +367,9 @@ def main():
         table(goal_rows(trainings))
         show_noise((r["case"], v["noise"]) for r in trainings for v in r["ratios"].values() if v["goal"])
     if "fits" in parts:
-        others += fit_records(FITS, ("float32", "float64"), arguments.rounds, arguments.trainings, start_noise)
+        fits = [name for name in FITS if not arguments.cases or name in arguments.cases]
+        dtypes = ("float32",) if arguments.quick else ("float32", "float64")
+        others += fit_records(fits, dtypes, arguments.rounds, arguments.trainings, start_noise)
     if "use" in parts:
         others += use_records(arguments.rounds, start_noise)
     if others:
