@@ -35,7 +35,10 @@ bench-load: $(VENV)/bench        ## with a busy core beside, and after large pro
 	$(BIN)/python benchmarks/load.py
 
 bench-grid: $(VENV)/bench        ## where is a peer faster? widths, depths, batches, activations, optimizers (half an hour)
-	$(BIN)/python benchmarks/grid.py --minutes 30
+	$(BIN)/python benchmarks/grid.py --minutes 25 $(if $(RESUME),--resume)
+
+bench-growth: $(VENV)/bench      ## how a step grows with width, depth, batch, features and threads (five minutes)
+	$(BIN)/python benchmarks/growth.py
 
 bench-kernels: $(VENV)/bench     ## single layers and activations against the processor's peak
 	$(BIN)/python benchmarks/kernels.py

@@ -9,8 +9,10 @@ one included, and the ratio that of the medians. Exit code 1: somewhere it is ab
 """
 
 import argparse
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 from cases import CASES
@@ -42,32 +44,45 @@ def measure(name, condition, rounds, trainings):
     return *seconds.values(), used
 
 
+def rows_of(records):
+    """As text."""
+    rows = [["case", "condition", "as it chooses, ms", "one thread, ms", "ratio", "threads", "spread"]]
+    for r in records:
+        verdict = f"{number(r['ratio'])} (≤ {BOUND}: {'MISSED' if r['ratio'] > BOUND else 'met'})"
+        numbers = [number(r["ours_ms"]), number(r["one_ms"]), verdict]
+        rows.append([r["case"], r["condition"], *numbers, r["threads"], f"{r['spread']:.0%}"])
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trainings", type=int, default=8, help="in a process")
     parser.add_argument("--conditions", default=",".join(CONDITIONS))
+    parser.add_argument("--out", type=Path, default=Path("build/load.json"))
     arguments = parser.parse_args()
     conditions = arguments.conditions.split(",")
     for given, known in ((arguments.cases, CASES), (conditions, CONDITIONS)):
         if unknown := set(given) - set(known):
             parser.error(f"unknown: {sorted(unknown)[0]!r}; known: {', '.join(known)}")
-    print(headline(machine()) + "\n")
-    rows, over = [["case", "condition", "as it chooses, ms", "one thread, ms", "ratio", "threads", "spread"]], 0
+    info, records = machine(), []
+    print(headline(info) + "\n")
     for name in arguments.cases or ("digits", "table", "mnist", "cats", "wide"):
         for condition in conditions:
             ours, one, used = measure(name, condition, arguments.rounds, arguments.trainings)
             ratio = float(np.median(ours) / np.median(one))
-            over += ratio > BOUND
-            noise = f"{max(spread(ours), spread(one)):.0%}"
-            verdict = f"{number(ratio)} (≤ {BOUND}: {'MISSED' if ratio > BOUND else 'met'})"
-            threads = "/".join(map(str, sorted(used)))
-            rows.append(
-                [name, condition, number(np.median(ours) * 1e3), number(np.median(one) * 1e3), verdict, threads, noise]
-            )
-    table(rows)
-    raise SystemExit(1 if over else 0)
+            records.append(
+                {
+                    "case": name, "condition": condition, "ours_ms": np.median(ours) * 1e3,
+                    "one_ms": np.median(one) * 1e3, "ratio": ratio, "threads": "/".join(map(str, sorted(used))),
+                    "spread": max(spread(ours), spread(one)),
+                }
+            )  # fmt: skip
+    table(rows_of(records))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps({"machine": info, "records": records}, indent=1))
+    raise SystemExit(1 if any(r["ratio"] > BOUND for r in records) else 0)
 
 
 if __name__ == "__main__":

@@ -215,29 +215,36 @@ def case_record(case, dtype, who, spins, differences, found):
     return {"case": case.name, "dtype": dtype, "rows": rows, "ratios": found, "spin": spread(spins)}
 
 
-def show_case(record):
-    head = "contender|threads|first, ms|warm, ms|µs a step|GFLOP/s|spread|differs by"
-    rows = [head.split("|")]
+def case_rows(record):
+    """Every contender, as text."""
+    rows = [["case", "contender", "threads", "first, ms", "warm, ms", "µs a step", "GFLOP/s", "spread", "differs by"]]
     for r in record["rows"]:
         name = r["contender"] + (" as it chooses" if r["contender"] == "chainrule" and not r["limit"] else "")
         difference = "–" if r["difference"] is None else f"{r['difference']:.0e}"
         numbers = [number(r[key]) for key in ("first_ms", "warm_ms", "us_per_step", "gflops")]
-        rows.append([name, r["threads"], *numbers, f"{r['spread']:.0%}", difference])
-    print(f"{record['case']}, {record['dtype']}\n")
-    table(rows)
+        rows.append([record["case"], name, r["threads"], *numbers, f"{r['spread']:.0%}", difference])
+    return rows
 
 
-def show_goals(records):
+def goal_rows(records):
+    """How many times as fast as each peer, case by case, as text: JAX warm, the others in the first training."""
     peers = [p for p in ("PyTorch", "scikit-learn", "JAX") if any(p in r["ratios"] for r in records)]
-    rows = [["case", *[f"over {p}" for p in peers], *[f"warm, over {p}" for p in peers]]]
+    first = [f"over {p}" + (", warm" if p == "JAX" else "") for p in peers]
+    rows = [["case", "threads", *first, *[f"warm, over {p}" for p in peers if p != "JAX"]]]
     for r in records:
-        found = [r["ratios"].get(p) for p in peers]
-        goals = ["–" if v is None else judged(v["judged"], v["goal"], v["verdict"]) for v in found]
-        rows.append([r["case"], *goals, *["–" if v is None else number(v["warm"]) for v in found]])
-    table(rows)
-    for r in records:
-        for text in sorted({text for v in r["ratios"].values() for text in v["noise"]}):
-            print(f"NOISY: {r['case']}: {text}")
+        found = [(p, r["ratios"].get(p)) for p in peers]
+        goals = ["–" if v is None else judged(v["judged"], v["goal"], v["verdict"]) for _, v in found]
+        warm = ["–" if v is None else number(v["warm"]) for p, v in found if p != "JAX"]
+        threads = next(row["threads"] for row in r["rows"] if row["contender"] == "chainrule" and not row["limit"])
+        rows.append([r["case"], threads, *goals, *warm])
+    return rows
+
+
+def show_noise(named):
+    """Lines for what spoke against the figures: (what, texts) …"""
+    for name, texts in named:
+        for text in sorted(set(texts)):
+            print(f"NOISY: {name}: {text}")
 
 
 def goals_of(case, dtype, others):
@@ -277,16 +284,14 @@ def fit_records(names, dtypes, rounds, trainings, start_noise):
     return records
 
 
-def show_records(records):
+def record_rows(records):
+    """Fits and single calls, as text."""
     rows = [["what", "unit", "chainrule", "peer", "goal is for", "warm", "spread"]]
     for r in records:
         ratio = judged(r["ratio"], r["goal"], r["verdict"], r["at_most"])
         numbers = [number(r["ours"]), number(r["theirs"]), ratio, number(r.get("warm"))]
         rows.append([r["what"], r["unit"], *numbers, f"{r['spread']:.0%}"])
-    table(rows)
-    for r in records:
-        for text in r["noise"]:
-            print(f"NOISY: {r['what']}: {text}")
+    return rows
 
 
 # -- the whole -------------------------------------------------------------------------------------------------------
@@ -333,7 +338,7 @@ def main():
     parser.add_argument("--picture", type=Path, help="where to draw the ratios of the trainings")
     arguments = parser.parse_args()
     parts, every = arguments.parts.split(","), CASES | HALF | OTHERS
-    for given, known in ((arguments.cases, every), (parts, ("trainings", "fits", "use"))):
+    for given, known in ((arguments.cases, every | FITS), (parts, ("trainings", "fits", "use"))):
         if unknown := set(given) - set(known):
             parser.error(f"unknown: {sorted(unknown)[0]!r}; known: {', '.join(known)}")
     if arguments.quick:
@@ -346,7 +351,7 @@ def main():
     start_noise = f"at the start other programs took {start:.2f} cores" if start > FOREIGN else ""
     trainings, others = [], []
     if "trainings" in parts:
-        for name in names:
+        for name in (name for name in names if name in every):
             case = every[name]
             differences = None if arguments.quick else check_all(case, arguments.dtype)
             who = entries(case, arguments.before, arguments.quick)
@@ -358,14 +363,18 @@ def main():
             goals["before"] = None
             found = verdicts(who, goals, start_noise, spins, warm_peers=("JAX",))
             trainings.append(case_record(case, arguments.dtype, who, spins, differences, found))
-            show_case(trainings[-1])
-        show_goals(trainings)
+            table(case_rows(trainings[-1]))
+        table(goal_rows(trainings))
+        show_noise((r["case"], v["noise"]) for r in trainings for v in r["ratios"].values() if v["goal"])
     if "fits" in parts:
-        others += fit_records(FITS, ("float32", "float64"), arguments.rounds, arguments.trainings, start_noise)
+        fits = [name for name in FITS if not arguments.cases or name in arguments.cases]
+        dtypes = ("float32",) if arguments.quick else ("float32", "float64")
+        others += fit_records(fits, dtypes, arguments.rounds, arguments.trainings, start_noise)
     if "use" in parts:
         others += use_records(arguments.rounds, start_noise)
     if others:
-        show_records(others)
+        table(record_rows(others))
+        show_noise((r["what"], r["noise"]) for r in others)
     if start_noise:
         print(f"NOISY: {start_noise}.")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

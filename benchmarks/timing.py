@@ -235,15 +235,16 @@ def number(value, digits=3):
     return f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}" if value else "0"
 
 
-def table(rows):
-    """Print rows of text, the first one the head, as a Markdown table that also reads in a terminal."""
+def text_table(rows):
+    """Rows of text, the first one the head, as a Markdown table that also reads in a terminal."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
     def line(row):
         return "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
 
-    print(line(rows[0]))
-    print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    for row in rows[1:]:
-        print(line(row))
-    print(flush=True)
+    return "\n".join([line(rows[0]), "|" + "|".join("-" * (width + 2) for width in widths) + "|", *map(line, rows[1:])])
+
+
+def table(rows):
+    """Print such a table."""
+    print(text_table(rows) + "\n", flush=True)
