@@ -32,6 +32,7 @@ template <class T> struct Layer {
     double dropout;  // the fraction of units that are left out
     bool stores_slope;
     T *A, *D;
+    T* transposed;  // W[l]ᵀ packed for the backward pass; or null: it is read from W
 };
 
 // Rows of numbers anywhere in memory: element (example, unit) at data[example · example_stride + unit · unit_stride].
@@ -96,6 +97,9 @@ template <class T> struct Kernels {
     int lanes;
     // A[0] of panels first … first + count - 1, [n[0]][P] each.
     void (*pack)(const Step<T>&, int64_t first, int64_t count, T* panels);
+    // How many numbers the packed W[l]ᵀ has, or 0; and the packing of some rows of W, to be done before each step.
+    int64_t (*transposed_size)(const Step<T>&, int64_t l);
+    void (*transpose_weights)(const Step<T>&, int64_t l, int64_t first, int64_t count);
     // Forward, cost and backward of some panels.
     void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);
     int64_t (*forward_backward_scratch)(const Step<T>&, int64_t count);

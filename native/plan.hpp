@@ -14,6 +14,7 @@ namespace chainrule {
 // All chosen; no measurement is recorded.
 constexpr int64_t PACKED_BYTES = int64_t{64} << 20;  // a full batch up to this size stays in panels between epochs
 constexpr int64_t CHUNK = 16384;                     // numbers of a flat vector that a thread takes at once
+constexpr int64_t TRANSPOSED_CHUNK = 1 << 17;        // numbers of W that a thread packs at once
 constexpr int64_t CLEARED_CHUNK = int64_t{1} << 22;  // numbers that are set to zero between two polls
 constexpr int64_t ITEMS_PER_THREAD = 4;              // of the second stage, in a layer that is taken by rows
 constexpr int64_t ITEM_PANELS = 4;                   // columns of W[l] in an item of the second stage, in panels
@@ -81,6 +82,9 @@ template <class T> struct Plan {
     Memory<double> costs;                         // of each panel
     ThreadChoice choice;
 
+    std::vector<Memory<T>> transposed;  // packed W[l]ᵀ
+    std::vector<Item> transposed_items;
+
     uint64_t packed_id = 0;  // the examples in `packed`, or 0
     Memory<T> packed;        // A[0]
 
@@ -118,6 +122,20 @@ template <class T> struct Plan {
         divide(chunks, 0, count);
         for (const auto& layer : layers) divide(weight_chunks, layer.at, layer.inputs * layer.units);
         sums = Memory<double>(int64_t(std::max(chunks.size(), weight_chunks.size())));
+    }
+
+    // Memory for the packed W[l]ᵀ, and the items of the packing.
+    void allocate_transposed(const Kernels<T>& kernels, const Step<T>& step, std::vector<Layer<T>>& layers) {
+        for (int64_t l = 1; l <= step.L; ++l) {
+            auto& layer = layers[size_t(l - 1)];
+            const int64_t size = kernels.transposed_size(step, l);
+            if (size == 0) continue;
+            layer.transposed = transposed.emplace_back(size).get();
+            const int64_t rows = ceil_div(TRANSPOSED_CHUNK, layer.inputs);
+            for (int64_t i = 0; i < layer.units; i += rows) {
+                transposed_items.push_back({l, i, std::min(rows, layer.units - i), true});
+            }
+        }
     }
 
     // The items of both stages, and scratch memory for the largest.

@@ -12,7 +12,7 @@ template <class T>
 Trainer<T>::Trainer(const Architecture& a, const std::string& isa) : architecture(a), kernels(kernels_of<T>(isa)) {
     for (size_t l = 1; l < a.sizes.size(); ++l) {
         const int64_t inputs = a.sizes[l - 1], units = a.sizes[l];
-        layers.push_back({inputs, units, count, a.g[l - 1], T(a.alpha[l - 1]), 0.0, false, nullptr, nullptr});
+        layers.push_back({inputs, units, count, a.g[l - 1], T(a.alpha[l - 1]), 0.0, false, nullptr, nullptr, nullptr});
         count += units * (inputs + 1);
     }
 }
@@ -127,6 +127,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool f
 
     Step<T> step = step_of(layers, examples, nullptr);
     step.m = m;
+    if (p.batch_size == 0) p.allocate_transposed(kernels, step, layers);
     const int64_t numbers = panels * panel * layers[0].inputs;
     if (full_batch && !examples.sparse && numbers * int64_t(sizeof(T)) <= PACKED_BYTES) {
         if (p.packed_id != examples.id || p.batch_size != m) {
@@ -215,6 +216,10 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
     step.costs = p.costs.get();
     step.scale = T(1 / m);
     step.l2 = T(hyper.l2 / m);
+    parallel_for(team, threads, int64_t(p.transposed_items.size()), [&](int64_t i, int) {
+        const Item& item = p.transposed_items[size_t(i)];
+        kernels.transpose_weights(step, item.l, item.first, item.count);
+    });
     parallel_for(team, threads, ceil_div(panels, group), p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
         const int64_t first = i * group;
         kernels.forward_backward(step, first, std::min(group, panels - first), p.scratch[size_t(thread)].get());
