@@ -77,16 +77,37 @@ template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, 
     }
     for (int64_t t = 0; t < tiles_of(K); ++t) {
         const auto [k, rows] = span(K, t);
-        const T* const s = layer.transposed ? layer.transposed + k * n : W + k;
-        for (int64_t p = 0; p < count; ++p) {
-            const int V = vectors(step, first + p);
-            tile_of<T, true>(rows, V)(s, layer.transposed ? rows : K, n, n, 0, dZ + p * n * P<T>, dA, nullptr, STORE);
+        const auto times_slopes = [&](int64_t p, int V, const T* tile_sums) {
             for (int64_t r = 0; r < rows; ++r) {
                 for (int v = 0; v < V; ++v) {
                     const int64_t at = (((first + p) * K + k) + r) * P<T> + v * N<T>;
-                    const Vec<T> x = load(dA + r * P<T> + v * N<T>);
+                    const Vec<T> x = load(tile_sums + r * P<T> + v * N<T>);
                     store(below.D + at, times_slope(below, x, below.A + at, below.D + at));
                 }
+            }
+        };
+        if (!layer.transposed) {
+            for (int64_t p = 0; p < count; ++p) {
+                const int V = vectors(step, first + p);
+                tile_of<T, true>(rows, V)(W + k, K, n, n, 0, dZ + p * n * P<T>, dA, nullptr, STORE, nullptr);
+                times_slopes(p, V, dA);
+            }
+            continue;
+        }
+        const T* const s = layer.transposed + k * n;
+        for (int64_t i = 0; i < n; i += CACHED_TERMS<T>) {
+            for (int64_t p = 0; p < count; ++p) {
+                const int V = vectors(step, first + p);
+                const bool whole = !divisible(rows, V);
+                if (whole && i > 0) continue;
+                const int64_t terms = whole ? n : least(CACHED_TERMS<T>, n - i);
+                // The terms that follow lie behind these; each panel fetches its part of them.
+                const int64_t from = rows * p / count, to = rows * (p + 1) / count;
+                const Ahead<T> ahead{rows * terms + from * P<T>, P<T>, to - from, {}, 0, 0, 0};
+                T* const sums = dA + p * TILE_ROWS * P<T>;
+                tile_of<T, true>(rows, V)(s + i * rows, rows, terms, P<T>, 0, dZ + (p * n + i) * P<T>, sums, nullptr,
+                                          i > 0 ? ACCUMULATE : STORE, &ahead);
+                if (i + terms == n) times_slopes(p, V, sums);
             }
         }
     }

@@ -23,7 +23,8 @@ template <class T> int64_t widest(const Step<T>& step, int64_t l) {
 template <class T> int64_t forward_backward_scratch(const Step<T>& step, int64_t count) {
     const Layer<T>&in = step.layers[0], &out = step.layers[step.L - 1];
     const int64_t packed = step.packed || step.sparse ? 0 : in.inputs * P<T> * count;
-    return packed + P<T> * (out.units > TILE_ROWS ? out.units : TILE_ROWS);  // targets, or dA of a tile
+    const int64_t tiles = count * TILE_ROWS;                         // dA of a tile of each panel
+    return packed + P<T> * (out.units > tiles ? out.units : tiles);  // the targets of a panel, or these
 }
 
 // Stage one: A[1 … L-1], Σ 𝓛 and dZ[L … 1] of some panels.

@@ -20,6 +20,8 @@ namespace chainrule {
 // Bytes that stay in the second-level cache of a core while they are used: half of the 2 MB of a Sapphire Rapids
 // server, where the kernel was written. No measurement of other values is recorded.
 constexpr int64_t CACHE_BYTES = int64_t{1} << 20;
+// Bytes of a core's second-level cache, and more: those of a Sapphire Rapids server.
+constexpr int64_t L2_BYTES = 2 * CACHE_BYTES;
 // Panels that a thread takes through all layers at once, at most. Chosen; no measurement is recorded.
 constexpr int64_t MAX_GROUP = 8;
 
@@ -77,6 +79,7 @@ template <class T> struct Step {
 
     const T *w, *slots[2];
     T *w_next, *slots_next[2];  // may be the same memory
+    bool fetches_state;         // early: w and the slots, as they are not in the caches of the cores
     Update<T> update;
     T scale, l2;  // g = scale · ΣdZ Aᵀ + l2 · W
 };

@@ -17,7 +17,7 @@ constexpr int64_t CHUNK = 16384;                     // numbers of a flat vector
 constexpr int64_t TRANSPOSED_CHUNK = 1 << 17;        // numbers of W that a thread packs at once
 constexpr int64_t CLEARED_CHUNK = int64_t{1} << 22;  // numbers that are set to zero between two polls
 constexpr int64_t ITEMS_PER_THREAD = 4;              // of the second stage, in a layer that is taken by rows
-constexpr int64_t ITEM_PANELS = 4;                   // columns of W[l] in an item of the second stage, in panels
+constexpr int64_t ITEM_COLUMNS = 128;                // of W[l] in an item of the second stage
 constexpr double SPARSE_ITEM_OPERATIONS = 1e8;       // of an item of a sparse first layer
 constexpr double SPARSE_RATE = 2e9;                  // operations per second with sparse examples
 
@@ -158,7 +158,7 @@ template <class T> struct Plan {
                 const int64_t by_polls = sparse && l == 1 ? int64_t(operations / SPARSE_ITEM_OPERATIONS) : 1;
                 units_per_item = ceil_div(units, std::max(by_threads, by_polls));
             } else {
-                units_per_item = std::min(ITEM_PANELS, ceil_div(units, threads));
+                units_per_item = std::min(ceil_div(ITEM_COLUMNS, panel), ceil_div(units, threads));
             }
             for (int64_t k = 0; k < length; k += unit * units_per_item) {
                 items.push_back({l, k, std::min(unit * units_per_item, length - k), rows});

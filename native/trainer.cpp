@@ -237,6 +237,8 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
         second.update.rule = Rule::gradient;
         second.w_next = p.gradient.get();
     }
+    const int64_t state = count * (1 + slots_of(second.update.rule)) * int64_t(sizeof(T));
+    second.fetches_state = state / threads > L2_BYTES;
     const auto items = int64_t(p.items.size());
     std::fill(p.turned.begin(), p.turned.end(), 0);
     parallel_for(team, threads, items, WorkShares{p.work}, p.operations / 3, poller, [&](int64_t i, int thread) {
