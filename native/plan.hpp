@@ -88,7 +88,7 @@ template <class T> struct Plan {
     uint64_t packed_id = 0;  // the examples in `packed`, or 0
     Memory<T> packed;        // A[0]
 
-    Memory<T> spare_parameters, spare_slots[2], gradient;
+    Memory<T> spare_parameters, gradient;
     std::vector<Chunk> chunks, weight_chunks;  // of the flat vector, and of the weights in it
     Memory<double> sums;                       // of each chunk
 
@@ -112,10 +112,9 @@ template <class T> struct Plan {
         costs = Memory<double>(panels);
     }
 
-    // A second copy of the parameters and the slots, and the chunks of either.
+    // A second copy of the parameters, and the chunks of a vector of that size.
     void allocate_parameters(const std::vector<Layer<T>>& layers, int64_t count) {
         spare_parameters = Memory<T>(count);
-        for (auto& slot : spare_slots) slot = Memory<T>(count);
         const auto divide = [](std::vector<Chunk>& into, int64_t first, int64_t size) {
             for (int64_t i = 0; i < size; i += CHUNK) into.push_back({first + i, std::min(CHUNK, size - i)});
         };

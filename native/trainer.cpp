@@ -164,6 +164,16 @@ template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, T
     return l2 / (2 * m) * total;
 }
 
+template <class T> bool Trainer<T>::all_finite(const T* x, Team& team, int threads) {
+    const auto& chunks = plan->chunks;
+    std::atomic<bool> finite{true};
+    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
+        const auto [first, size] = chunks[size_t(i)];
+        if (!kernels.all_finite(x + first, size)) finite = false;
+    });
+    return finite;
+}
+
 // The update of a step whose gradient is in the plan, shortened to clip_norm where it is longer.
 template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double clip_norm, Team& team, int threads) {
     const auto& chunks = plan->chunks;
@@ -314,7 +324,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     const int slots = slots_of(hyper.rule);
     // The squares of a gradient, in the last slot, overflow before it does: then no parameter would move ever again.
     const bool has_squares = hyper.rule == Rule::rmsprop || hyper.rule == Rule::adam;
-    Copy now = own, next{p.spare_parameters.get(), {p.spare_slots[0].get(), p.spare_slots[1].get()}};
+    Copy now = own, next{p.spare_parameters.get(), {progress.spare_slots[0], progress.spare_slots[1]}};
 
     for (size_t epoch = 0; epoch < rates.size(); ++epoch) {
         const int64_t* const order = orders.first ? orders.first + int64_t(epoch) * orders.stride : nullptr;
@@ -347,8 +357,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         }
         if (poller.stopped()) break;
         double cost = total / seen;
-        const bool finite = std::isfinite(cost) && kernels.all_finite(next.parameters, count) &&
-                            (!has_squares || kernels.all_finite(next.slots[slots - 1], count));
+        const bool finite = std::isfinite(cost) && all_finite(next.parameters, team, threads_used) &&
+                            (!has_squares || all_finite(next.slots[slots - 1], team, threads_used));
         if (!finite && std::isfinite(cost)) cost = std::numeric_limits<double>::infinity();
         costs.push_back(cost);
         if (!finite) break;
@@ -357,8 +367,11 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         std::swap(now, next);
     }
     if (now.parameters != own.parameters) {
-        std::copy_n(now.parameters, count, own.parameters);
-        for (int i = 0; i < slots; ++i) std::copy_n(now.slots[i], count, own.slots[i]);
+        parallel_for(team, threads_used, int64_t(p.chunks.size()), [&](int64_t i, int) {
+            const auto [first, numbers] = p.chunks[size_t(i)];
+            std::copy_n(now.parameters + first, numbers, own.parameters + first);
+        });
+        for (int i = 0; i < slots; ++i) std::swap(progress.slots[i], progress.spare_slots[i]);
     }
     return costs;
 }
