@@ -6,28 +6,37 @@
 namespace chainrule::CHAINRULE_ISA {
 namespace {
 
-// All chosen; no measurement is recorded.
-constexpr int64_t FEW_UNITS = 4;                   // of layer l, whose dZ then stay in registers
-constexpr int64_t GATHER_BYTES = CACHE_BYTES / 4;  // W larger than this is gathered first
-constexpr int GATHERED_TILES = 4;                  // tiles whose weights are gathered at once
-constexpr int64_t PREFETCHED_ROWS = 16;            // of W, ahead of the one that is gathered
+// Units of layer l, at most, whose dZ stay in registers. Chosen; no measurement is recorded.
+constexpr int64_t FEW_UNITS = 4;
+// Bytes of W[l] from which on its transpose is packed: a tile takes a few columns of W, and each row of these is in
+// another page where W is large. Chosen; no measurement is recorded.
+constexpr int64_t TRANSPOSED_BYTES = CACHE_BYTES / 4;
+// Rows of W that are packed together, from one tile of columns to the next. Chosen; no measurement is recorded.
+constexpr int64_t TRANSPOSED_ROWS = 16;
 
-// The width of a gathered tile: its rows in whole vectors.
-template <class T> constexpr int64_t GATHERED_WIDTH = (TILE_ROWS + N<T> - 1) / N<T> * N<T>;
+// How many numbers the packed transpose of W[l] has; 0 where W is read as it is.
+template <class T> int64_t transposed_size(const Step<T>& step, int64_t l) {
+    const int64_t K = step.layers[l - 1].inputs, n = step.layers[l - 1].units;
+    return l > 1 && n > FEW_UNITS && n * K * int64_t(sizeof(T)) > TRANSPOSED_BYTES ? n * K : 0;
+}
 
-// The columns of W (n, K) that belong to the tiles from t on, GATHERED_TILES at most: to[tile][n][GATHERED_WIDTH].
-template <class T> void gather_columns(const T* W, int64_t n, int64_t K, int64_t t, T* to) {
-    const int64_t tiles = least(GATHERED_TILES, tiles_of(K) - t);
-    for (int64_t i = 0; i < n; ++i) {
-        const T* const row = W + i * K;
-        __builtin_prefetch(row + PREFETCHED_ROWS * K + span(K, t).first);
-        for (int64_t u = 0; u < tiles; ++u) {
-            const Span s = span(K, t + u);
-            for (int64_t r = 0; r < s.rows; r += N<T>) {
-                store(to + (u * n + i) * GATHERED_WIDTH<T> + r,
-                      load_partial(row + s.first + r, int(least(N<T>, s.rows - r))));
+// Rows first … first + count - 1 of W[l] (n, K) to its packed transpose: [tile of columns][n][columns of the tile].
+template <class T> void transpose_weights(const Step<T>& step, int64_t l, int64_t first, int64_t count) {
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t K = layer.inputs, n = layer.units;
+    const T* const W = step.w + layer.at;
+    for (int64_t i0 = first; i0 < first + count; i0 += TRANSPOSED_ROWS) {
+        const int64_t rows = least(TRANSPOSED_ROWS, first + count - i0);
+        for_tiles(K, [&](int64_t k, int64_t width) {
+            const T* from = W + i0 * K + k;
+            T* to = layer.transposed + k * n + i0 * width;
+            for (int64_t i = 0; i < rows; ++i, from += K, to += width) {
+                for (int64_t r = 0; r < width; r += N<T>) {
+                    const int part = int(least(N<T>, width - r));
+                    store_partial(to + r, load_partial(from + r, part), part);
+                }
             }
-        }
+        });
     }
 }
 
@@ -53,7 +62,7 @@ void backward_few_units(const Layer<T>& below, const T* W, int64_t K, const T* d
 }
 
 // dZ[l-1] = W[l]ᵀ dZ[l] ∗ g′(Z[l-1]) of some panels.
-template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* scratch) {
+template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* dA) {
     const Layer<T>&layer = step.layers[l - 1], &below = step.layers[l - 2];
     const int64_t K = layer.inputs, n = layer.units;
     const T *const W = step.w + layer.at, *const dZ = layer.D + first * n * P<T>;
@@ -66,23 +75,39 @@ template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, 
         }
         return;
     }
-    T *const dA = scratch, *const gathered = scratch + TILE_ROWS * P<T>;
-    // A tile takes a few columns of W, of which each row is in another page where W is large.
-    const bool gathers = n * K * int64_t(sizeof(T)) > GATHER_BYTES;
     for (int64_t t = 0; t < tiles_of(K); ++t) {
         const auto [k, rows] = span(K, t);
-        if (gathers && t % GATHERED_TILES == 0) gather_columns(W, n, K, t, gathered);
-        const T* const s = gathers ? gathered + t % GATHERED_TILES * n * GATHERED_WIDTH<T> : W + k;
-        for (int64_t p = 0; p < count; ++p) {
-            const int V = vectors(step, first + p);
-            const int64_t stride = gathers ? GATHERED_WIDTH<T> : K;
-            tile_of<T, true>(rows, V)(s, stride, n, n, 0, dZ + p * n * P<T>, dA, nullptr, STORE);
+        const auto times_slopes = [&](int64_t p, int V, const T* tile_sums) {
             for (int64_t r = 0; r < rows; ++r) {
                 for (int v = 0; v < V; ++v) {
                     const int64_t at = (((first + p) * K + k) + r) * P<T> + v * N<T>;
-                    const Vec<T> x = load(dA + r * P<T> + v * N<T>);
+                    const Vec<T> x = load(tile_sums + r * P<T> + v * N<T>);
                     store(below.D + at, times_slope(below, x, below.A + at, below.D + at));
                 }
+            }
+        };
+        if (!layer.transposed) {
+            for (int64_t p = 0; p < count; ++p) {
+                const int V = vectors(step, first + p);
+                tile_of<T, true>(rows, V)(W + k, K, n, n, 0, dZ + p * n * P<T>, dA, nullptr, STORE, nullptr);
+                times_slopes(p, V, dA);
+            }
+            continue;
+        }
+        const T* const s = layer.transposed + k * n;
+        for (int64_t i = 0; i < n; i += CACHED_TERMS<T>) {
+            for (int64_t p = 0; p < count; ++p) {
+                const int V = vectors(step, first + p);
+                const bool whole = !divisible(rows, V);
+                if (whole && i > 0) continue;
+                const int64_t terms = whole ? n : least(CACHED_TERMS<T>, n - i);
+                // The terms that follow lie behind these; each panel fetches its part of them.
+                const int64_t from = rows * p / count, to = rows * (p + 1) / count;
+                const Ahead<T> ahead{rows * terms + from * P<T>, P<T>, to - from, {}, 0, 0, 0};
+                T* const sums = dA + p * TILE_ROWS * P<T>;
+                tile_of<T, true>(rows, V)(s + i * rows, rows, terms, P<T>, 0, dZ + (p * n + i) * P<T>, sums, nullptr,
+                                          i > 0 ? ACCUMULATE : STORE, &ahead);
+                if (i + terms == n) times_slopes(p, V, sums);
             }
         }
     }

@@ -56,11 +56,18 @@ void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const 
     for (int64_t k = 0; k < K; k += depth) {
         const int64_t terms = least(depth, K - k);
         for_tiles(n, [&](int64_t i, int64_t rows) {
-            for (int64_t p = 0; p < count; ++p) {
-                const auto product = tile_of<T, false>(rows, vectors(step, first + p));
-                product(W + i * K + k, K, terms, terms, 0, A + (p * K + k) * P<T>, Z + (p * n + i) * P<T>, b + i,
-                        (k > 0 ? ACCUMULATE : STORE) | (relu && k + depth >= K ? RELU : STORE));
-                if (k + depth >= K) done(p, i, rows);
+            for (int64_t t = 0; t < terms; t += CACHED_TERMS<T>) {
+                for (int64_t p = 0; p < count; ++p) {
+                    const int V = vectors(step, first + p);
+                    const bool whole = !divisible(rows, V);
+                    if (whole && t > 0) continue;
+                    const int64_t part = whole ? terms : least(CACHED_TERMS<T>, terms - t), at = k + t;
+                    const bool last = at + part == K;
+                    tile_of<T, false>(rows, V)(W + i * K + at, K, part, part, 0, A + (p * K + at) * P<T>,
+                                               Z + (p * n + i) * P<T>, b + i,
+                                               (at > 0 ? ACCUMULATE : STORE) | (relu && last ? RELU : STORE), nullptr);
+                    if (last) done(p, i, rows);
+                }
             }
         });
     }

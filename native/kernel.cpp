@@ -23,9 +23,8 @@ template <class T> int64_t widest(const Step<T>& step, int64_t l) {
 template <class T> int64_t forward_backward_scratch(const Step<T>& step, int64_t count) {
     const Layer<T>&in = step.layers[0], &out = step.layers[step.L - 1];
     const int64_t packed = step.packed || step.sparse ? 0 : in.inputs * P<T> * count;
-    const int64_t gathered = TILE_ROWS * P<T> + GATHERED_TILES * GATHERED_WIDTH<T> * widest(step, 2);
-    const int64_t targets = out.units * P<T>;
-    return packed + (gathered > targets ? gathered : targets);
+    const int64_t tiles = count * TILE_ROWS;                         // dA of a tile of each panel
+    return packed + P<T> * (out.units > tiles ? out.units : tiles);  // the targets of a panel, or these
 }
 
 // Stage one: A[1 … L-1], Σ 𝓛 and dZ[L … 1] of some panels.
@@ -148,6 +147,8 @@ template <class T> const Kernels<T>& kernels() {
         .name = CHAINRULE_NAME(CHAINRULE_ISA),
         .lanes = N<T>,
         .pack = pack<T>,
+        .transposed_size = transposed_size<T>,
+        .transpose_weights = transpose_weights<T>,
         .forward_backward = forward_backward<T>,
         .forward_backward_scratch = forward_backward_scratch<T>,
         .forward = forward<T>,

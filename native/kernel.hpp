@@ -20,6 +20,8 @@ namespace chainrule {
 // Bytes that stay in the second-level cache of a core while they are used: half of the 2 MB of a Sapphire Rapids
 // server, where the kernel was written. No measurement of other values is recorded.
 constexpr int64_t CACHE_BYTES = int64_t{1} << 20;
+// Bytes of a core's second-level cache, and more: those of a Sapphire Rapids server.
+constexpr int64_t L2_BYTES = 2 * CACHE_BYTES;
 // Panels that a thread takes through all layers at once, at most. Chosen; no measurement is recorded.
 constexpr int64_t MAX_GROUP = 8;
 
@@ -32,6 +34,7 @@ template <class T> struct Layer {
     double dropout;  // the fraction of units that are left out
     bool stores_slope;
     T *A, *D;
+    T* transposed;  // W[l]ᵀ packed for the backward pass; or null: it is read from W
 };
 
 // Rows of numbers anywhere in memory: element (example, unit) at data[example · example_stride + unit · unit_stride].
@@ -76,6 +79,7 @@ template <class T> struct Step {
 
     const T *w, *slots[2];
     T *w_next, *slots_next[2];  // may be the same memory
+    bool fetches_state;         // early: w and the slots, as they are not in the caches of the cores
     Update<T> update;
     T scale, l2;  // g = scale · ΣdZ Aᵀ + l2 · W
 };
@@ -96,6 +100,9 @@ template <class T> struct Kernels {
     int lanes;
     // A[0] of panels first … first + count - 1, [n[0]][P] each.
     void (*pack)(const Step<T>&, int64_t first, int64_t count, T* panels);
+    // How many numbers the packed W[l]ᵀ has, or 0; and the packing of some rows of W, to be done before each step.
+    int64_t (*transposed_size)(const Step<T>&, int64_t l);
+    void (*transpose_weights)(const Step<T>&, int64_t l, int64_t first, int64_t count);
     // Forward, cost and backward of some panels.
     void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);
     int64_t (*forward_backward_scratch)(const Step<T>&, int64_t count);

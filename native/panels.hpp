@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel.hpp"
+#include "memory.hpp"
 #include "simd.hpp"
 
 namespace chainrule::CHAINRULE_ISA {

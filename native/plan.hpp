@@ -14,9 +14,10 @@ namespace chainrule {
 // All chosen; no measurement is recorded.
 constexpr int64_t PACKED_BYTES = int64_t{64} << 20;  // a full batch up to this size stays in panels between epochs
 constexpr int64_t CHUNK = 16384;                     // numbers of a flat vector that a thread takes at once
+constexpr int64_t TRANSPOSED_CHUNK = 1 << 17;        // numbers of W that a thread packs at once
 constexpr int64_t CLEARED_CHUNK = int64_t{1} << 22;  // numbers that are set to zero between two polls
 constexpr int64_t ITEMS_PER_THREAD = 4;              // of the second stage, in a layer that is taken by rows
-constexpr int64_t ITEM_PANELS = 4;                   // columns of W[l] in an item of the second stage, in panels
+constexpr int64_t ITEM_COLUMNS = 128;                // of W[l] in an item of the second stage
 constexpr double SPARSE_ITEM_OPERATIONS = 1e8;       // of an item of a sparse first layer
 constexpr double SPARSE_RATE = 2e9;                  // operations per second with sparse examples
 
@@ -81,10 +82,13 @@ template <class T> struct Plan {
     Memory<double> costs;                         // of each panel
     ThreadChoice choice;
 
+    std::vector<Memory<T>> transposed;  // packed W[l]ᵀ
+    std::vector<Item> transposed_items;
+
     uint64_t packed_id = 0;  // the examples in `packed`, or 0
     Memory<T> packed;        // A[0]
 
-    Memory<T> spare_parameters, spare_slots[2], gradient;
+    Memory<T> spare_parameters, gradient;
     std::vector<Chunk> chunks, weight_chunks;  // of the flat vector, and of the weights in it
     Memory<double> sums;                       // of each chunk
 
@@ -108,16 +112,29 @@ template <class T> struct Plan {
         costs = Memory<double>(panels);
     }
 
-    // A second copy of the parameters and the slots, and the chunks of either.
+    // A second copy of the parameters, and the chunks of a vector of that size.
     void allocate_parameters(const std::vector<Layer<T>>& layers, int64_t count) {
         spare_parameters = Memory<T>(count);
-        for (auto& slot : spare_slots) slot = Memory<T>(count);
         const auto divide = [](std::vector<Chunk>& into, int64_t first, int64_t size) {
             for (int64_t i = 0; i < size; i += CHUNK) into.push_back({first + i, std::min(CHUNK, size - i)});
         };
         divide(chunks, 0, count);
         for (const auto& layer : layers) divide(weight_chunks, layer.at, layer.inputs * layer.units);
         sums = Memory<double>(int64_t(std::max(chunks.size(), weight_chunks.size())));
+    }
+
+    // Memory for the packed W[l]ᵀ, and the items of the packing.
+    void allocate_transposed(const Kernels<T>& kernels, const Step<T>& step, std::vector<Layer<T>>& layers) {
+        for (int64_t l = 1; l <= step.L; ++l) {
+            auto& layer = layers[size_t(l - 1)];
+            const int64_t size = kernels.transposed_size(step, l);
+            if (size == 0) continue;
+            layer.transposed = transposed.emplace_back(size).get();
+            const int64_t rows = ceil_div(TRANSPOSED_CHUNK, layer.inputs);
+            for (int64_t i = 0; i < layer.units; i += rows) {
+                transposed_items.push_back({l, i, std::min(rows, layer.units - i), true});
+            }
+        }
     }
 
     // The items of both stages, and scratch memory for the largest.
@@ -140,7 +157,7 @@ template <class T> struct Plan {
                 const int64_t by_polls = sparse && l == 1 ? int64_t(operations / SPARSE_ITEM_OPERATIONS) : 1;
                 units_per_item = ceil_div(units, std::max(by_threads, by_polls));
             } else {
-                units_per_item = std::min(ITEM_PANELS, ceil_div(units, threads));
+                units_per_item = std::min(ceil_div(ITEM_COLUMNS, panel), ceil_div(units, threads));
             }
             for (int64_t k = 0; k < length; k += unit * units_per_item) {
                 items.push_back({l, k, std::min(unit * units_per_item, length - k), rows});

@@ -13,12 +13,38 @@ constexpr int TILE_ROWS = REGISTERS == 32 ? 12 : 6;
 // What becomes of the sums of a tile.
 enum Epilogue { STORE = 0, ACCUMULATE = 1, RELU = 2 };
 
+template <class T> CHAINRULE_INLINE void fetch_row(const T* row) {
+    for (int i = 0; i < P<T>; i += int(CACHE_LINE / sizeof(T))) __builtin_prefetch(row + i);
+}
+
+// What a tile fetches into the cache while it sums, in rows of P numbers: memory that the next tiles read, which may
+// end before it. On a Sapphire Rapids server the stages of large layers became 5 to 15 % faster by it.
+template <class T> struct Ahead {
+    // Of another tile's S, with each block some rows: they begin `offset` numbers behind s, `stride` apart.
+    ptrdiff_t offset, stride;
+    int64_t rows;
+    // Of up to three vectors, with each block some more rows, until there have been vector_rows.
+    const T* vectors[3];
+    ptrdiff_t vector_stride;
+    int64_t vector_rows, vector_rows_per_block;
+
+    CHAINRULE_INLINE void fetch(const T* s, int64_t& fetched) const {
+        for (int64_t r = 0; r < rows; ++r) fetch_row(s + offset + r * stride);
+        for (const int64_t end = least(fetched + vector_rows_per_block, vector_rows); fetched < end; ++fetched) {
+            for (const T* vector : vectors) {
+                if (vector) fetch_row(vector + fetched * vector_stride);
+            }
+        }
+    }
+};
+
 // C[r][v] = Σ_k S(r, k) B[k][v] + bias[r], for R rows and V vectors of a panel; C += … with ACCUMULATE, max(0, …) with
 // RELU; no bias where it is null. S(r, k) is s[r · stride + k], or s[k · stride + r] if transposed; after every `block`
-// terms s jumps, to the next panel.
+// terms s jumps, to the next panel; where there is `ahead`, some of that is fetched
+// with each block.
 template <class T, int R, int V, bool transposed>
 void tile(const T* s, ptrdiff_t stride, int64_t depth, int64_t block, ptrdiff_t jump, const T* b, T* c, const T* bias,
-          int epilogue) {
+          int epilogue, const Ahead<T>* ahead) {
     constexpr int U =
         R * V >= 8   ? 1
         : R * V >= 4 ? 2
@@ -43,9 +69,11 @@ void tile(const T* s, ptrdiff_t stride, int64_t depth, int64_t block, ptrdiff_t 
         }
     };
     const ptrdiff_t next = transposed ? stride : 1;
-    for (; depth > 0; depth -= block, s += jump) {
+    for (int64_t fetched = 0; depth > 0; depth -= block, s += jump) {
+        if (ahead) ahead->fetch(s, fetched);
         int64_t k = least(block, depth);
-        for (; k >= U; k -= U) {
+        // Without it short blocks, of one panel, cost 4 to 8 % of a product on a Sapphire Rapids server.
+        _Pragma("GCC unroll 4") for (; k >= U; k -= U) {
             UNROLL for (int u = 0; u < U; ++u) add_term(sum[u], s + u * next, b + u * P<T>);
             s += U * next, b += U * P<T>;
         }
@@ -63,7 +91,8 @@ void tile(const T* s, ptrdiff_t stride, int64_t depth, int64_t block, ptrdiff_t 
     }
 }
 
-template <class T> using Tile = void (*)(const T*, ptrdiff_t, int64_t, int64_t, ptrdiff_t, const T*, T*, const T*, int);
+template <class T>
+using Tile = void (*)(const T*, ptrdiff_t, int64_t, int64_t, ptrdiff_t, const T*, T*, const T*, int, const Ahead<T>*);
 
 // The tile of so many rows, 1 … TILE_ROWS, and vectors, 1 or 2.
 template <class T, bool transposed> Tile<T> tile_of(int64_t rows, int vectors) {
@@ -75,6 +104,13 @@ template <class T, bool transposed> Tile<T> tile_of(int64_t rows, int vectors) {
     }(std::make_integer_sequence<int, TILE_ROWS>{});
     return table.of[vectors - 1][rows - 1];
 }
+
+// Terms of a product whose S, of 24 KB, stay in the first-level cache while they meet several panels. On a Sapphire
+// Rapids server the forward pass of 2048 × 2048 in float64 went from 70 to 77 GFLOP/s by it; float32 is as before.
+template <class T> constexpr int64_t CACHED_TERMS = (24 << 10) / (TILE_ROWS * int64_t(sizeof(T)));
+
+// Whether a tile may take its terms in parts without another result: its sums have one chain each.
+CHAINRULE_INLINE bool divisible(int64_t rows, int vectors) { return rows * vectors >= 8; }
 
 // n rows are divided into the fewest tiles, all of about the same height; span(n, t) is tile t.
 struct Span {

@@ -12,7 +12,7 @@ template <class T>
 Trainer<T>::Trainer(const Architecture& a, const std::string& isa) : architecture(a), kernels(kernels_of<T>(isa)) {
     for (size_t l = 1; l < a.sizes.size(); ++l) {
         const int64_t inputs = a.sizes[l - 1], units = a.sizes[l];
-        layers.push_back({inputs, units, count, a.g[l - 1], T(a.alpha[l - 1]), 0.0, false, nullptr, nullptr});
+        layers.push_back({inputs, units, count, a.g[l - 1], T(a.alpha[l - 1]), 0.0, false, nullptr, nullptr, nullptr});
         count += units * (inputs + 1);
     }
 }
@@ -127,6 +127,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool f
 
     Step<T> step = step_of(layers, examples, nullptr);
     step.m = m;
+    if (p.batch_size == 0) p.allocate_transposed(kernels, step, layers);
     const int64_t numbers = panels * panel * layers[0].inputs;
     if (full_batch && !examples.sparse && numbers * int64_t(sizeof(T)) <= PACKED_BYTES) {
         if (p.packed_id != examples.id || p.batch_size != m) {
@@ -161,6 +162,16 @@ template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, T
     double total = 0;
     for (size_t i = 0; i < chunks.size(); ++i) total += sums[i];
     return l2 / (2 * m) * total;
+}
+
+template <class T> bool Trainer<T>::all_finite(const T* x, Team& team, int threads) {
+    const auto& chunks = plan->chunks;
+    std::atomic<bool> finite{true};
+    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
+        const auto [first, size] = chunks[size_t(i)];
+        if (!kernels.all_finite(x + first, size)) finite = false;
+    });
+    return finite;
 }
 
 // The update of a step whose gradient is in the plan, shortened to clip_norm where it is longer.
@@ -215,6 +226,10 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
     step.costs = p.costs.get();
     step.scale = T(1 / m);
     step.l2 = T(hyper.l2 / m);
+    parallel_for(team, threads, int64_t(p.transposed_items.size()), [&](int64_t i, int) {
+        const Item& item = p.transposed_items[size_t(i)];
+        kernels.transpose_weights(step, item.l, item.first, item.count);
+    });
     parallel_for(team, threads, ceil_div(panels, group), p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
         const int64_t first = i * group;
         kernels.forward_backward(step, first, std::min(group, panels - first), p.scratch[size_t(thread)].get());
@@ -232,6 +247,8 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
         second.update.rule = Rule::gradient;
         second.w_next = p.gradient.get();
     }
+    const int64_t state = count * (1 + slots_of(second.update.rule)) * int64_t(sizeof(T));
+    second.fetches_state = state / threads > L2_BYTES;
     const auto items = int64_t(p.items.size());
     std::fill(p.turned.begin(), p.turned.end(), 0);
     parallel_for(team, threads, items, WorkShares{p.work}, p.operations / 3, poller, [&](int64_t i, int thread) {
@@ -307,7 +324,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     const int slots = slots_of(hyper.rule);
     // The squares of a gradient, in the last slot, overflow before it does: then no parameter would move ever again.
     const bool has_squares = hyper.rule == Rule::rmsprop || hyper.rule == Rule::adam;
-    Copy now = own, next{p.spare_parameters.get(), {p.spare_slots[0].get(), p.spare_slots[1].get()}};
+    Copy now = own, next{p.spare_parameters.get(), {progress.spare_slots[0], progress.spare_slots[1]}};
 
     for (size_t epoch = 0; epoch < rates.size(); ++epoch) {
         const int64_t* const order = orders.first ? orders.first + int64_t(epoch) * orders.stride : nullptr;
@@ -340,8 +357,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         }
         if (poller.stopped()) break;
         double cost = total / seen;
-        const bool finite = std::isfinite(cost) && kernels.all_finite(next.parameters, count) &&
-                            (!has_squares || kernels.all_finite(next.slots[slots - 1], count));
+        const bool finite = std::isfinite(cost) && all_finite(next.parameters, team, threads_used) &&
+                            (!has_squares || all_finite(next.slots[slots - 1], team, threads_used));
         if (!finite && std::isfinite(cost)) cost = std::numeric_limits<double>::infinity();
         costs.push_back(cost);
         if (!finite) break;
@@ -350,8 +367,11 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         std::swap(now, next);
     }
     if (now.parameters != own.parameters) {
-        std::copy_n(now.parameters, count, own.parameters);
-        for (int i = 0; i < slots; ++i) std::copy_n(now.slots[i], count, own.slots[i]);
+        parallel_for(team, threads_used, int64_t(p.chunks.size()), [&](int64_t i, int) {
+            const auto [first, numbers] = p.chunks[size_t(i)];
+            std::copy_n(now.parameters + first, numbers, own.parameters + first);
+        });
+        for (int i = 0; i < slots; ++i) std::swap(progress.slots[i], progress.spare_slots[i]);
     }
     return costs;
 }

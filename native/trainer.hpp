@@ -33,9 +33,10 @@ inline int slots_of(Rule rule) {
     return rule == Rule::adam ? 2 : rule == Rule::gradient || rule == Rule::gradient_descent ? 0 : 1;
 }
 
-// Where a training stands: its vectors, how many updates were made, and how many batches were passed.
+// Where a training stands: its vectors, how many updates were made, and how many batches were passed. The spare slots
+// are memory of the same size; a run may make them the slots, and the slots the spare ones.
 template <class T> struct Progress {
-    T *parameters, *slots[2];
+    T *parameters, *slots[2], *spare_slots[2];
     int64_t t, step;
 };
 
@@ -76,6 +77,7 @@ template <class T> class Trainer {
     double batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
     double timed_batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
     double penalty(const T* w, double l2, double m, Team&, int threads);
+    bool all_finite(const T*, Team&, int threads);
     void clipped_update(const Step<T>&, double clip_norm, Team&, int threads);
 
     const Architecture architecture;

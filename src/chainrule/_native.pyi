@@ -119,12 +119,14 @@ class _Trainer(Generic[_T]):
         orders: _Counts | None,
         parameters: _Array[_T],
         slots: Sequence[_Array[_T]],
+        spare: Sequence[_Array[_T]],
         counts: _Counts,
         costs: list[float],
     ) -> None:
         """One epoch for each learning rate; `orders` has a permutation of the examples for each, or one for all.
 
-        Updates the parameters, the slots (the optimizer's vectors) and counts, the numbers of updates and of batches;
+        Updates the parameters, the slots (the optimizer's vectors) and counts: the numbers of updates and of batches,
+        and whether (1) or not (0) the slots are now those in `spare`, memory of the same size, whose contents are lost;
         appends the cost of each epoch to `costs`, also where an interrupt ends it. The first epoch whose cost or state
         is not finite leaves them as they were, and is the last.
         """

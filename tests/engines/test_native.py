@@ -593,6 +593,17 @@ def test_gradients_too_small_for_the_precision_are_harmless(optimizer, isa):
     assert subnormals_live()
 
 
+@pytest.mark.parametrize("hidden", ["relu", "tanh", "identity"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_layers_that_outgrow_the_caches(hidden, dtype, isa):
+    """W[2] of more than 256 KB, whose transpose is packed; the last tile and the last panel are not full."""
+    rng = rng_of(300, 290)
+    net = Network([20, 300, 290, 3, 270, 2], hidden=hidden, output="softmax", seed=0, dtype=dtype)
+    X, Y = rng.standard_normal((20, 90)), np.eye(2)[:, rng.integers(2, size=90)]
+    tolerance = 1e-10 if dtype == np.float64 else 2e-3  # of how far the parameters moved, which is little
+    assert_same_training(net, X.astype(dtype), Y.astype(dtype), cr.Momentum(0.01), 2, tolerance, batch_size=50, seed=1)
+
+
 # -- the same bits -----------------------------------------------------------------------------------------------------
 
 
@@ -930,7 +941,8 @@ def run_raw(net=None, **changed):
     p = 21
     arguments = {
         "data": data64(), "hyper": hyper(), "rates": [0.1], "orders": None, "parameters": np.zeros(p),
-        "slots": [np.zeros(p), np.zeros(p)], "counts": np.zeros(2, np.int64), "costs": [],
+        "slots": [np.zeros(p), np.zeros(p)], "spare": [np.zeros(p), np.zeros(p)], "counts": np.zeros(3, np.int64),
+        "costs": [],
     }  # fmt: skip
     arguments |= changed
     (net or raw()).run(*arguments.values())
@@ -993,8 +1005,10 @@ WRONG = {
     "too few slots": lambda: run_raw(slots=[np.zeros(21)]),
     "slots too short": lambda: run_raw(slots=[np.zeros(21), np.zeros(20)]),
     "too many slots": lambda: run_raw(hyper=hyper(rule="GradientDescent")),
+    "too few spare slots": lambda: run_raw(spare=[np.zeros(21)]),
+    "spare slots too short": lambda: run_raw(spare=[np.zeros(21), np.zeros(20)]),
     "no counts": lambda: run_raw(counts=np.zeros(0, np.int64)),
-    "counts of 32 bits": lambda: run_raw(counts=np.zeros(2, np.int32)),
+    "counts of 32 bits": lambda: run_raw(counts=np.zeros(3, np.int32)),
     "a batch of none": lambda: run_raw(hyper=hyper(batch_size=0)),
     "a batch of more than all": lambda: run_raw(hyper=hyper(batch_size=7)),
     "an order too short": lambda: job_of_order([0, 1, 2, 3, 4]),

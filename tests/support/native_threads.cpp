@@ -88,20 +88,25 @@ template <class T> struct Problem {
 
 template <class T> struct Training {
     Trainer<T> trainer;
-    std::vector<T> w, slots[2];
+    std::vector<T> w, slots[2], spare[2];
     Progress<T> progress;
 
     explicit Training(const Problem<T>& p) : trainer(p.architecture, isas().back()), w(p.start) {
         for (auto& slot : slots) slot.assign(w.size(), T(0));
-        progress = {w.data(), {slots[0].data(), slots[1].data()}, 0, 0};
+        for (auto& slot : spare) slot.assign(w.size(), T(0));
+        progress = {w.data(), {slots[0].data(), slots[1].data()}, {spare[0].data(), spare[1].data()}, 0, 0};
     }
 
     std::vector<double> run(const Problem<T>& p, int64_t batch_size, int epochs,
                             const StopRequested& stop_requested = never) {
         const Hyper hyper{Rule::adam, 0.9, 0.999, 1e-8, 0, false, 0.1, 1.0, {0.2, 0}, batch_size, 7};
         const std::vector<double> rates(size_t(epochs), 1e-3);
-        return trainer.run(p.examples, hyper, rates, {batch_size < p.m ? p.order.data() : nullptr}, progress,
-                           stop_requested);
+        const auto costs = trainer.run(p.examples, hyper, rates, {batch_size < p.m ? p.order.data() : nullptr},
+                                       progress, stop_requested);
+        for (int i = 0; i < 2; ++i) {
+            if (progress.slots[i] != slots[i].data()) slots[i].swap(spare[i]);
+        }
+        return costs;
     }
 };
 

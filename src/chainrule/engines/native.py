@@ -46,6 +46,7 @@ class _Job(NamedTuple):
     trainer: Any
     data: Any
     hyper: Any
+    spare: list[Array]  # as the vectors among the slots of the optimizer, which the kernel lets change places with them
 
 
 class Native:
@@ -80,19 +81,25 @@ class Native:
             interrupts.check()
             most = min(last - state.epoch, _most(state))
             rates = [state.learning_rate(state.epoch + i) for i in range(most)]
-            counts, before = np.array([memory.slots[-1] if counts_updates else 0, memory.batches], np.int64), len(costs)
+            counts, before = (
+                np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0], np.int64),
+                len(costs),
+            )
             try:
                 orders = _orders(state, most)
                 rates = rates if orders is None else rates[: len(orders)]
                 if deferral is not None:
                     deferral.giving_up = True
-                job.trainer.run(job.data, job.hyper, rates, orders, state.network.parameters, vectors, counts, costs)
+                job.trainer.run(
+                    job.data, job.hyper, rates, orders, state.network.parameters, vectors, job.spare, counts, costs
+                )
             finally:  # an interrupt leaves the epochs that are done
                 if deferral is not None:
                     deferral.giving_up = False
-                updates, memory.batches = counts.tolist()
-                if counts_updates:
-                    memory.slots = (*vectors, updates)
+                updates, memory.batches, swapped = counts.tolist()
+                if swapped:
+                    vectors, job.spare[:] = job.spare[:], vectors
+                memory.slots = (*vectors, updates) if counts_updates else tuple(vectors)
                 diverged = len(costs) > before and not isfinite(costs[-1])
                 state.epoch += len(costs) - before - diverged
                 if isinstance(state.order, EpochOrder):
@@ -130,4 +137,5 @@ def _prepared(state: State) -> _Job:
         mask_key=state.mask_key,
     )
     trainer = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype)
-    return _Job(trainer, kernel.data(state.X, state.Y, state.weights), hyper)
+    spare = [kernel.zeros(slot.size, slot.dtype) for slot in state.memory.slots if isinstance(slot, np.ndarray)]
+    return _Job(trainer, kernel.data(state.X, state.Y, state.weights), hyper, spare)
