@@ -17,7 +17,7 @@ import warnings
 
 from cases import CASES, FITS, HALF, OTHERS, fit_data
 from contenders import Chainrule, Jax, ScikitLearn, Torch, check
-from timing import CORES, peak
+from timing import CORES
 
 import chainrule as cr
 from chainrule.engines import kernel
@@ -81,7 +81,6 @@ def train(case, arguments, options):
     result = {"first": seconds[0], "warm": seconds[1:], "steps": case.epochs * case.steps, "flops": case.flops}
     if trainers:
         result["threads"] = trainers[0].threads
-        result["peak"] = peak(arguments.dtype, trainers[0].threads)
     return result
 
 

@@ -205,7 +205,6 @@ def case_record(case, dtype, who, spins, differences, found):
                 "warm_ms": warm * 1e3,
                 "us_per_step": warm / steps * 1e6,
                 "gflops": e.result["flops"] * steps / warm / 1e9,
-                "peak_gflops": e.result.get("peak"),
                 "spread": spread(e.first),
                 "foreign": median(e.foreign),
                 "samples_ms": [s * 1e3 for s in e.first],
