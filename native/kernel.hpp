@@ -20,6 +20,9 @@ namespace chainrule {
 // Bytes that stay in the second-level cache of a core while they are used: half of the 2 MB of a Sapphire Rapids
 // server, where the kernel was written. No measurement of other values is recorded.
 constexpr int64_t CACHE_BYTES = int64_t{1} << 20;
+// Bytes of the copies of a full batch that stay between epochs, A[0] in panels and A[0]ᵀ in panels of columns, at most.
+// Chosen; no measurement is recorded.
+constexpr int64_t KEPT_BYTES = int64_t{64} << 20;
 // Panels that a thread takes through all layers at once, at most. Chosen; no measurement is recorded.
 constexpr int64_t MAX_GROUP = 8;
 
@@ -71,6 +74,8 @@ template <class T> struct Step {
     const int64_t* index;
     int64_t first, m;
     const T* packed;  // A[0] of all m examples in panels; or null: each panel is packed when it is needed
+    const T*
+        turned;  // A[0]ᵀ in panels of columns, [inputs / P][m][P]; or null: columns are copied when they are needed
     uint64_t mask_key, mask_step;
     double* costs;  // Σ 𝓛 of each panel
 
@@ -96,6 +101,9 @@ template <class T> struct Kernels {
     int lanes;
     // A[0] of panels first … first + count - 1, [n[0]][P] each.
     void (*pack)(const Step<T>&, int64_t first, int64_t count, T* panels);
+    // A[0]ᵀ of all examples as Step::turned holds it, of turned_size numbers: 0 where it is of no use.
+    void (*turn)(const Step<T>&, T* turned);
+    int64_t (*turned_size)(const Step<T>&);
     // Forward, cost and backward of some panels.
     void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);
     int64_t (*forward_backward_scratch)(const Step<T>&, int64_t count);

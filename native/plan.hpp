@@ -12,7 +12,6 @@
 namespace chainrule {
 
 // All chosen; no measurement is recorded.
-constexpr int64_t PACKED_BYTES = int64_t{64} << 20;  // a full batch up to this size stays in panels between epochs
 constexpr int64_t CHUNK = 16384;                     // numbers of a flat vector that a thread takes at once
 constexpr int64_t CLEARED_CHUNK = int64_t{1} << 22;  // numbers that are set to zero between two polls
 constexpr int64_t ITEMS_PER_THREAD = 4;              // of the second stage, in a layer that is taken by rows
@@ -83,6 +82,8 @@ template <class T> struct Plan {
 
     uint64_t packed_id = 0;  // the examples in `packed`, or 0
     Memory<T> packed;        // A[0]
+    uint64_t turned_id = 0;  // the examples in `turned`, or 0
+    Memory<T> turned;        // A[0]ᵀ
 
     Memory<T> spare_parameters, spare_slots[2], gradient;
     std::vector<Chunk> chunks, weight_chunks;  // of the flat vector, and of the weights in it
