@@ -80,10 +80,10 @@ template <class T> struct Plan {
     Memory<double> costs;                         // of each panel
     ThreadChoice choice;
 
-    uint64_t packed_id = 0;  // the examples in `packed`, or 0
-    Memory<T> packed;        // A[0]
-    uint64_t turned_id = 0;  // the examples in `turned`, or 0
-    Memory<T> turned;        // A[0]ᵀ
+    uint64_t packed_id = 0;   // the examples in `packed`, or 0
+    Memory<T> packed;         // A[0]
+    uint64_t turned_id = 0;   // the examples in `turned_inputs`, or 0
+    Memory<T> turned_inputs;  // A[0]ᵀ
 
     Memory<T> spare_parameters, spare_slots[2], gradient;
     std::vector<Chunk> chunks, weight_chunks;  // of the flat vector, and of the weights in it

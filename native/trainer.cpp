@@ -98,7 +98,7 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
     team.start(threads);
     Step<T> step = step_of(layers, examples, parameters);
     step.packed = plan->packed_id ? plan->packed.get() : nullptr;
-    step.turned = plan->turned_id ? plan->turned.get() : nullptr;
+    step.turned = plan->turned_id ? plan->turned_inputs.get() : nullptr;
     step.update.rule = Rule::gradient;
     step.w_next = gradient;
     const double J = batch(step, hyper, team, threads, poller);
@@ -134,7 +134,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
     const bool kept = packs && p.packed_id == examples.id && p.batch_size == m;
     if (!kept) {
         p.packed_id = p.turned_id = 0;
-        p.packed = {}, p.turned = {};
+        p.packed = {}, p.turned_inputs = {};
     }
     if (packs && !kept) {
         p.packed = Memory<T>(packed);
@@ -144,8 +144,8 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
     step.packed = packs ? p.packed.get() : nullptr;
     // In a single pass it is not worth its memory.
     if (const int64_t turned = kernels.turned_size(step); turned > 0 && !p.turned_id && (kept || full_passes > 1)) {
-        p.turned = Memory<T>(turned);
-        kernels.turn(step, p.turned.get());
+        p.turned_inputs = Memory<T>(turned);
+        kernels.turn(step, p.turned_inputs.get());
         p.turned_id = examples.id;
     }
     step.packed = nullptr;  // scratch memory is divided for batches without copies, too
@@ -319,7 +319,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     Team team;
     Step<T> step = step_of(layers, examples, nullptr);
     step.packed = p.packed_id ? p.packed.get() : nullptr;
-    step.turned = p.turned_id ? p.turned.get() : nullptr;
+    step.turned = p.turned_id ? p.turned_inputs.get() : nullptr;
     step.mask_key = hyper.mask_key;
     const auto counts = [&](int64_t j) { return examples.weights[step.index ? step.index[j] : step.first + j] != 0; };
 
