@@ -7,6 +7,10 @@
 namespace chainrule::CHAINRULE_ISA {
 namespace {
 
+// Bytes of a panel of inputs that stays in the first-level cache, where the layer need not be taken as a thin one.
+// Chosen; no measurement is recorded.
+constexpr int64_t THIN_PANEL_BYTES = int64_t{32} << 10;
+
 // Z[1] of some panels, of sparse examples whose indices are of type I.
 template <class T, class I>
 void sparse_product(const Step<T>& step, const T* W, const T* b, int64_t first, int64_t count, T* Z) {
@@ -36,9 +40,52 @@ void sparse_product(const Step<T>& step, const T* W, const T* b, int64_t first, 
     }
 }
 
+// As many of K terms at a time as let MAX_GROUP panels stay in cache while the rows of W pass.
+template <class T> int64_t depth_of(int64_t K) {
+    const int64_t most = CACHE_BYTES / (MAX_GROUP * P<T> * int64_t(sizeof(T)));
+    return ceil_div(K, ceil_div(K, most));
+}
+
+// Whether layer l is thin: it has many inputs, and so few units that what a panel passes of W at a time stays in cache.
+template <class T> bool is_thin(const Step<T>& step, int64_t l) {
+    const Layer<T>& layer = step.layers[l - 1];
+    return l == 1 && !step.sparse && layer.inputs * P<T> * int64_t(sizeof(T)) > THIN_PANEL_BYTES &&
+           layer.units * depth_of<T>(layer.inputs) * int64_t(sizeof(T)) <= CACHE_BYTES;
+}
+
+// Z[1] of some panels of a thin layer, as `linear` gives it. Each panel is read once, by all tiles, and the next one is
+// prefetched meanwhile; or packed, where A is null, into `buffer`, depth_of(K) rows at a time.
+template <class T, class F>
+void thin_linear(const Step<T>& step, int64_t first, int64_t count, const T* A, T* buffer, T* Z, bool relu, F done) {
+    const Layer<T>& layer = step.layers[0];
+    const int64_t K = layer.inputs, n = layer.units, depth = depth_of<T>(K);
+    const T *const W = step.w + layer.at, *const b = W + n * K;
+    for (int64_t k = 0; k < K; k += depth) {
+        const int64_t terms = least(depth, K - k);
+        for (int64_t p = 0; p < count; ++p) {
+            if (!A) pack_panel(step, step.X, k, terms, first + p, buffer);
+            const T* const a = A ? A + (p * K + k) * P<T> : buffer;
+            const T* const ahead = !A ? nullptr : p + 1 < count ? a + K * P<T> : A + (k + terms) * P<T>;
+            const int V = vectors(step, first + p);
+            for_tiles(n, [&](int64_t i, int64_t rows) {
+                T* const z = Z + (p * n + i) * P<T>;
+                const int epilogue = (k > 0 ? ACCUMULATE : STORE) | (relu && k + depth >= K ? RELU : STORE);
+                if (i == 0 && ahead) {
+                    tile_of<T, false, const T*>(rows, V)(W + k, K, terms, terms, 0, a, z, b, epilogue, nullptr, ahead);
+                } else {
+                    tile_of<T, false>(rows, V)(W + i * K + k, K, terms, terms, 0, a, z, b + i, epilogue, nullptr);
+                }
+                if (k + depth >= K) done(p, i, rows);
+            });
+        }
+    }
+}
+
 // Z[l] = W[l] A[l-1] + b[l] of some panels, or max(0, Z[l]); then done(p, first row, rows) for each tile of it.
 template <class T, class F>
-void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* A, T* Z, bool relu, F done) {
+void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* A, T* buffer, T* Z, bool relu,
+            F done) {
+    if (is_thin(step, l)) return thin_linear(step, first, count, A, buffer, Z, relu, done);
     const Layer<T>& layer = step.layers[l - 1];
     const int64_t K = layer.inputs, n = layer.units;
     const T *const W = step.w + layer.at, *const b = W + n * K;
@@ -51,8 +98,7 @@ void linear(const Step<T>& step, int64_t l, int64_t first, int64_t count, const 
         }
         return;
     }
-    // As many terms at a time as let MAX_GROUP panels stay in cache while the rows of W pass.
-    const int64_t most = CACHE_BYTES / (MAX_GROUP * P<T> * int64_t(sizeof(T))), depth = ceil_div(K, ceil_div(K, most));
+    const int64_t depth = depth_of<T>(K);
     for (int64_t k = 0; k < K; k += depth) {
         const int64_t terms = least(depth, K - k);
         for_tiles(n, [&](int64_t i, int64_t rows) {

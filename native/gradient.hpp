@@ -63,6 +63,12 @@ template <class T> void sparse_gradient(const Step<T>& step, const Item& item, T
     bias_gradient(step, 1, first, count, row);
 }
 
+// Whether A[0]ᵀ of all examples in panels of columns may be kept beside A[0].
+template <class T> bool turned_fits(const Step<T>& step) {
+    const int64_t K = step.layers[0].inputs, packed = panels_of(step) * K, turned = ceil_div(K, P<T>) * step.m;
+    return step.packed && (packed + turned) * P<T> * int64_t(sizeof(T)) <= KEPT_BYTES;
+}
+
 // C[r][c] = Σ_j dZ[i + r, j] A[k + c, j], as dot products: whole vectors of examples, whose lanes are added at the end.
 // For layers with few units or inputs, where A need not be transposed.
 template <class T>
@@ -96,12 +102,15 @@ void dot_products(const Step<T>& step, int64_t l, int64_t i, int64_t rows, int64
 
 // Whether dot_products is faster for dW[l]: a rough count of the cycles, with AVX-512 in mind. 4 × 4 dot products take
 // 8 loads for each vector of examples and about 60 cycles for their lanes; a row of A that is copied takes 2 for each
-// vector, a square that is transposed 6 for each of its rows; a tile takes n / 2 for each vector.
+// vector, a square that is transposed 6 for each of its rows; a tile takes n / 2 for each vector. Where A[0]ᵀ is kept,
+// tiles took 0.45 to 0.9 of the time of dot products for 5 units or more and P / 4 inputs or more (a Sapphire Rapids
+// server, AVX-512, 100 to 2,000 examples, up to 100 units and 4,000 inputs), and otherwise more, up to 3 times.
 template <class T> bool prefers_dot_products(const Step<T>& step, int64_t l) {
     const Layer<T>& layer = step.layers[l - 1];
     if (l == 1 && !step.packed) return false;
-    const int64_t n = layer.units, K = layer.inputs, example_vectors = ceil_div(step.m, N<T>),
-                  input_vectors = ceil_div(K, N<T>);
+    const int64_t n = layer.units, K = layer.inputs;
+    if (l == 1 && n > 4 && K > P<T> / 4 && turned_fits(step)) return false;
+    const int64_t example_vectors = ceil_div(step.m, N<T>), input_vectors = ceil_div(K, N<T>);
     const int64_t dot_product_cycles = ceil_div(n, 4) * ceil_div(K, 4) * (8 * example_vectors + 60);
     const bool copies = l == 1 && step.X.unit_stride == 1;
     const int64_t transposing_cycles = (copies ? 2 * step.m : 6 * N<T> * example_vectors) * input_vectors;
@@ -109,11 +118,23 @@ template <class T> bool prefers_dot_products(const Step<T>& step, int64_t l) {
     return dot_product_cycles < transposing_cycles + tile_cycles;
 }
 
+// A[0]ᵀ of all examples, as Step::turned holds it.
+template <class T> void turn(const Step<T>& step, T* turned) {
+    const int64_t K = step.layers[0].inputs;
+    pack_transposed(step, 1, 0, K, 0, step.m, turned, step.m * P<T>);
+}
+
 // Whether dW[l] is taken by rows: with a large W and few examples, its rows and their slots pass once from end to end.
 template <class T> bool prefers_rows(const Step<T>& step, int64_t l) {
     const Layer<T>& layer = step.layers[l - 1];
     return (l == 1 && step.sparse) || (step.m <= BY_ROWS_EXAMPLES && layer.units >= BY_ROWS_UNITS &&
                                        layer.units * layer.inputs * int64_t(sizeof(T)) > CACHE_BYTES);
+}
+
+// Numbers of A[0]ᵀ in panels of columns; 0 where gradient_update has no use for it, or it takes too much memory.
+template <class T> int64_t turned_size(const Step<T>& step) {
+    const bool used = turned_fits(step) && !prefers_rows(step, 1) && !prefers_dot_products(step, 1);
+    return used ? ceil_div(step.layers[0].inputs, P<T>) * P<T> * step.m : 0;
 }
 
 // Rows of dW[l] and db[l], and their step.
@@ -185,20 +206,27 @@ template <class T> void gradient_update(const Step<T>& step, const Item& item, T
         }
         return ahead;
     };
+    // Of each panel of columns, A[l-1]ᵀ of the examples from `from` on.
+    const T* const turned = l == 1 && step.turned ? step.turned + first * step.m : nullptr;
+    const int64_t stride = (turned ? step.m : packed) * P<T>;
     for (int64_t from = 0; from < step.m; from += PACKED_EXAMPLES) {
         const int64_t end = least(from + PACKED_EXAMPLES, step.m);
-        pack_transposed(step, l, first, count, from, end - from, At, packed * P<T>);
+        if (!turned) pack_transposed(step, l, first, count, from, end - from, At, packed * P<T>);
         for_tiles(n, [&](int64_t i, int64_t rows) {
             for (int64_t j = from; j < end; j += EXAMPLE_BLOCK) {
                 const int64_t examples = least(EXAMPLE_BLOCK, end - j);
                 for (int64_t c = 0; c < columns; ++c) {
                     T* const C = sums + (once ? c * TILE_ROWS : c * n + i) * P<T>;
-                    const auto product = [&](const Ahead<T>* ahead) {
-                        tile_of<T, false>(rows, width(c) > N<T> ? 2 : 1)(
-                            layer.D + (j / P<T> * n + i) * P<T>, P<T>, examples, P<T>, (n - 1) * P<T>,
-                            At + (c * packed + j - from) * P<T>, C, nullptr, j > 0 ? ACCUMULATE : STORE, ahead);
+                    const T* const d = layer.D + (j / P<T> * n + i) * P<T>;
+                    const T* const A = (turned ? turned + from * P<T> : At) + c * stride + (j - from) * P<T>;
+                    const auto product = [&](const Ahead<T>* ahead, auto... next_panel) {
+                        tile_of<T, false, decltype(next_panel)...>(rows, width(c) > N<T> ? 2 : 1)(
+                            d, P<T>, examples, P<T>, (n - 1) * P<T>, A, C, nullptr, j > 0 ? ACCUMULATE : STORE, ahead,
+                            next_panel...);
                     };
-                    if (fetches) {
+                    if (turned && i == 0 && c + 1 < columns) {
+                        product(nullptr, A + stride);
+                    } else if (fetches) {
                         const Ahead<T> ahead = ahead_of(i, rows, j, examples, c);
                         product(&ahead);
                     } else {

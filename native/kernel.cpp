@@ -22,7 +22,9 @@ template <class T> int64_t widest(const Step<T>& step, int64_t l) {
 
 template <class T> int64_t forward_backward_scratch(const Step<T>& step, int64_t count) {
     const Layer<T>&in = step.layers[0], &out = step.layers[step.L - 1];
-    const int64_t packed = step.packed || step.sparse ? 0 : in.inputs * P<T> * count;
+    const int64_t packed = step.packed || step.sparse ? 0
+                           : is_thin(step, 1)         ? depth_of<T>(in.inputs) * P<T>
+                                                      : in.inputs * P<T> * count;
     const int64_t tiles = count * TILE_ROWS;                         // dA of a tile of each panel
     return packed + P<T> * (out.units > tiles ? out.units : tiles);  // the targets of a panel, or these
 }
@@ -31,8 +33,12 @@ template <class T> int64_t forward_backward_scratch(const Step<T>& step, int64_t
 template <class T> void forward_backward(const Step<T>& step, int64_t first, int64_t count, T* scratch) {
     const int64_t n0 = step.layers[0].inputs, L = step.L;
     const T* A = nullptr;
+    T* buffer = nullptr;
     if (step.packed) {
         A = step.packed + first * n0 * P<T>;
+    } else if (is_thin(step, 1)) {
+        buffer = scratch;
+        scratch += depth_of<T>(n0) * P<T>;
     } else if (!step.sparse) {
         pack(step, first, count, scratch);
         A = scratch;
@@ -42,7 +48,7 @@ template <class T> void forward_backward(const Step<T>& step, int64_t first, int
         const Layer<T>& layer = step.layers[l - 1];
         const int64_t at = first * layer.units * P<T>;
         const bool relu = layer.g == Function::relu && !layer.stores_slope;
-        linear(step, l, first, count, A, layer.A + at, relu, [&](int64_t p, int64_t i, int64_t rows) {
+        linear(step, l, first, count, A, buffer, layer.A + at, relu, [&](int64_t p, int64_t i, int64_t rows) {
             if (relu) return;
             const int64_t start = at + (p * layer.units + i) * P<T>;
             activate(layer.g, layer.alpha, layer.A + start, layer.stores_slope ? layer.D + start : nullptr, rows,
@@ -55,9 +61,9 @@ template <class T> void forward_backward(const Step<T>& step, int64_t first, int
     }
     const Layer<T>& out = step.layers[L - 1];
     T* const Z = out.D + first * out.units * P<T>;
-    linear(step, L, first, count, A, Z, false, [](int64_t, int64_t, int64_t) {});
+    linear(step, L, first, count, A, buffer, Z, false, [](int64_t, int64_t, int64_t) {});
     for (int64_t p = 0; p < count; ++p) {
-        pack_panel(step, step.Y, out.units, first + p, scratch);
+        pack_panel(step, step.Y, 0, out.units, first + p, scratch);
         step.costs[first + p] = cost(step, first + p, Z + p * out.units * P<T>, scratch);
     }
     for (int64_t l = L; l > 1; --l) backward(step, l, first, count, scratch);
@@ -73,11 +79,12 @@ template <class T>
 void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_t stride, T* scratch) {
     const int64_t size = (forward_scratch(step, count) - step.layers[step.L - 1].units * P<T>) / 2;
     T *A = scratch, *Z = scratch + size, *const Y = scratch + 2 * size;
+    T* const buffer = nullptr;
     if (!step.sparse) pack(step, first, count, A);
     for (int64_t l = 1; l <= step.L; ++l) {
         const Layer<T>& layer = step.layers[l - 1];
         const bool last = l == step.L, relu = !last && layer.g == Function::relu;
-        linear(step, l, first, count, A, Z, relu, [&](int64_t p, int64_t i, int64_t rows) {
+        linear(step, l, first, count, A, buffer, Z, relu, [&](int64_t p, int64_t i, int64_t rows) {
             if (last || relu) return;
             activate<T>(layer.g, layer.alpha, Z + (p * layer.units + i) * P<T>, nullptr, rows,
                         vectors(step, first + p));
@@ -91,7 +98,7 @@ void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_
         const int lanes = filled(step, first + p), V = vectors(step, first + p);
         if (step.costs) {  // on a copy, as cost replaces Z by dZ
             for (int64_t i = 0; i < output.units * P<T>; ++i) Z[i] = z[i];
-            pack_panel(step, step.Y, output.units, first + p, Y);
+            pack_panel(step, step.Y, 0, output.units, first + p, Y);
             step.costs[first + p] = cost(step, first + p, Z, Y);
         }
         activate<T>(output.g, output.alpha, z, nullptr, output.units, V);
@@ -149,6 +156,8 @@ template <class T> const Kernels<T>& kernels() {
         .pack = pack<T>,
         .transposed_size = transposed_size<T>,
         .transpose_weights = transpose_weights<T>,
+        .turn = turn<T>,
+        .turned_size = turned_size<T>,
         .forward_backward = forward_backward<T>,
         .forward_backward_scratch = forward_backward_scratch<T>,
         .forward = forward<T>,

@@ -22,6 +22,9 @@ namespace chainrule {
 constexpr int64_t CACHE_BYTES = int64_t{1} << 20;
 // Bytes of a core's second-level cache, and more: those of a Sapphire Rapids server.
 constexpr int64_t L2_BYTES = 2 * CACHE_BYTES;
+// Bytes of the copies of a full batch that stay between epochs, A[0] in panels and A[0]ᵀ in panels of columns, at most.
+// Chosen; no measurement is recorded.
+constexpr int64_t KEPT_BYTES = int64_t{64} << 20;
 // Panels that a thread takes through all layers at once, at most. Chosen; no measurement is recorded.
 constexpr int64_t MAX_GROUP = 8;
 
@@ -74,6 +77,8 @@ template <class T> struct Step {
     const int64_t* index;
     int64_t first, m;
     const T* packed;  // A[0] of all m examples in panels; or null: each panel is packed when it is needed
+    const T*
+        turned;  // A[0]ᵀ in panels of columns, [inputs / P][m][P]; or null: columns are copied when they are needed
     uint64_t mask_key, mask_step;
     double* costs;  // Σ 𝓛 of each panel
 
@@ -103,6 +108,9 @@ template <class T> struct Kernels {
     // How many numbers the packed W[l]ᵀ has, or 0; and the packing of some rows of W, to be done before each step.
     int64_t (*transposed_size)(const Step<T>&, int64_t l);
     void (*transpose_weights)(const Step<T>&, int64_t l, int64_t first, int64_t count);
+    // A[0]ᵀ of all examples as Step::turned holds it, of turned_size numbers: 0 where it is of no use.
+    void (*turn)(const Step<T>&, T* turned);
+    int64_t (*turned_size)(const Step<T>&);
     // Forward, cost and backward of some panels.
     void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);
     int64_t (*forward_backward_scratch)(const Step<T>&, int64_t count);

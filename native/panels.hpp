@@ -35,11 +35,12 @@ template <class T> CHAINRULE_INLINE Vec<T> largest_of(const T* column, int64_t n
     return largest;
 }
 
-// Panel p of n numbers of each example, to[k][lane], with zeros in the lanes of no example.
-template <class T> void pack_panel(const Step<T>& step, const Rows<T>& rows, int64_t n, int64_t p, T* to) {
+// Panel p of the numbers k0 … k0 + n - 1 of each example, to[k][lane], with zeros in the lanes of no example.
+template <class T> void pack_panel(const Step<T>& step, const Rows<T>& rows, int64_t k0, int64_t n, int64_t p, T* to) {
     const int count = filled(step, p);
+    const T* const data = rows.data + k0 * rows.unit_stride;
     if (rows.example_stride == 1 && !step.index) {
-        const T* from = rows.data + step.first + p * P<T>;
+        const T* from = data + step.first + p * P<T>;
         for (int64_t k = 0; k < n; ++k) {
             for (int v = 0; v < 2; ++v) {
                 const int width = int(least(N<T>, count - v * N<T>));
@@ -51,7 +52,7 @@ template <class T> void pack_panel(const Step<T>& step, const Rows<T>& rows, int
     }
     const T* from[P<T>];
     for (int j = 0; j < P<T>; ++j) {
-        from[j] = j < count ? rows.data + example(step, p * P<T> + j) * rows.example_stride : nullptr;
+        from[j] = j < count ? data + example(step, p * P<T> + j) * rows.example_stride : nullptr;
     }
     if (rows.unit_stride != 1 || n < N<T> / 2) {  // a vector less than half full; no measurement is recorded
         for (int64_t k = 0; k < n; ++k) {
@@ -78,7 +79,7 @@ template <class T> void pack_panel(const Step<T>& step, const Rows<T>& rows, int
 // A[0] of panels first … first + count - 1.
 template <class T> void pack(const Step<T>& step, int64_t first, int64_t count, T* panels) {
     const int64_t n = step.layers[0].inputs;
-    for (int64_t p = 0; p < count; ++p) pack_panel(step, step.X, n, first + p, panels + p * n * P<T>);
+    for (int64_t p = 0; p < count; ++p) pack_panel(step, step.X, 0, n, first + p, panels + p * n * P<T>);
 }
 
 // Columns k0 … k0 + columns - 1 of A[l-1]ᵀ for `count` examples from j0 on, a multiple of P: of P columns each

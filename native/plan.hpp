@@ -12,7 +12,6 @@
 namespace chainrule {
 
 // All chosen; no measurement is recorded.
-constexpr int64_t PACKED_BYTES = int64_t{64} << 20;  // a full batch up to this size stays in panels between epochs
 constexpr int64_t CHUNK = 16384;                     // numbers of a flat vector that a thread takes at once
 constexpr int64_t TRANSPOSED_CHUNK = 1 << 17;        // numbers of W that a thread packs at once
 constexpr int64_t CLEARED_CHUNK = int64_t{1} << 22;  // numbers that are set to zero between two polls
@@ -78,15 +77,17 @@ template <class T> struct Plan {
     std::vector<Item> items;                      // of the second stage
     std::vector<double> work;                     // for each item, the numbers of dW up to it
     std::vector<Memory<T>> activations, scratch;  // scratch: of each thread
-    std::vector<int64_t> turned;                  // for each thread, the layer whose A[l-1]ᵀ is in its scratch, or 0
+    std::vector<int64_t> turned_layer;            // for each thread, the layer whose A[l-1]ᵀ is in its scratch, or 0
     Memory<double> costs;                         // of each panel
     ThreadChoice choice;
 
     std::vector<Memory<T>> transposed;  // packed W[l]ᵀ
     std::vector<Item> transposed_items;
 
-    uint64_t packed_id = 0;  // the examples in `packed`, or 0
-    Memory<T> packed;        // A[0]
+    uint64_t packed_id = 0;   // the examples in `packed`, or 0
+    Memory<T> packed;         // A[0]
+    uint64_t turned_id = 0;   // the examples in `turned_inputs`, or 0
+    Memory<T> turned_inputs;  // A[0]ᵀ
 
     Memory<T> spare_parameters, gradient;
     std::vector<Chunk> chunks, weight_chunks;  // of the flat vector, and of the weights in it
@@ -166,7 +167,7 @@ template <class T> struct Plan {
                 size = std::max(size, kernels.gradient_update_scratch(step, items.back()));
             }
         }
-        turned.assign(size_t(threads), 0);
+        turned_layer.assign(size_t(threads), 0);
         scratch.clear();
         for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
     }

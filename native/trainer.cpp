@@ -92,12 +92,13 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
     hyper.l2 = l2;
     hyper.batch_size = examples.m;
     const int threads = threads_for(examples, examples.m, true, CALL_SECONDS, threads_per_call(available_threads()));
-    prepare(hyper, examples, true, threads, poller);
+    prepare(hyper, examples, 1, threads, poller);
     if (poller.stopped()) return 0;
     Team team;
     team.start(threads);
     Step<T> step = step_of(layers, examples, parameters);
     step.packed = plan->packed_id ? plan->packed.get() : nullptr;
+    step.turned = plan->turned_id ? plan->turned_inputs.get() : nullptr;
     step.update.rule = Rule::gradient;
     step.w_next = gradient;
     const double J = batch(step, hyper, team, threads, poller);
@@ -107,9 +108,10 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
 
 // -- one step ---------------------------------------------------------------------------------------------------------
 
-// Brings the plan up to date; only what has changed since the last call. There is none if the poller stopped it.
+// Brings the plan up to date, for so many passes over all examples as one batch; only what has changed since the last
+// call. There is none if the poller stopped it.
 template <class T>
-void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool full_batch, int threads,
+void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t full_passes, int threads,
                          Poller& poller) {
     const int64_t m = hyper.batch_size, panel = 2 * kernels.lanes, panels = ceil_div(m, panel);
     for (size_t l = 0; l + 1 < layers.size(); ++l) {
@@ -128,16 +130,26 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool f
     Step<T> step = step_of(layers, examples, nullptr);
     step.m = m;
     if (p.batch_size == 0) p.allocate_transposed(kernels, step, layers);
-    const int64_t numbers = panels * panel * layers[0].inputs;
-    if (full_batch && !examples.sparse && numbers * int64_t(sizeof(T)) <= PACKED_BYTES) {
-        if (p.packed_id != examples.id || p.batch_size != m) {
-            p.packed = Memory<T>(numbers);
-            kernels.pack(step, 0, panels, p.packed.get());
-            p.packed_id = examples.id;
-        }
-    } else {
-        p.packed_id = 0;
+    const int64_t packed = panels * panel * layers[0].inputs;
+    const bool packs = full_passes > 0 && !examples.sparse && packed * int64_t(sizeof(T)) <= KEPT_BYTES;
+    const bool kept = packs && p.packed_id == examples.id && p.batch_size == m;
+    if (!kept) {
+        p.packed_id = p.turned_id = 0;
+        p.packed = {}, p.turned_inputs = {};
     }
+    if (packs && !kept) {
+        p.packed = Memory<T>(packed);
+        kernels.pack(step, 0, panels, p.packed.get());
+        p.packed_id = examples.id;
+    }
+    step.packed = packs ? p.packed.get() : nullptr;
+    // In a single pass it is not worth its memory.
+    if (const int64_t turned = kernels.turned_size(step); turned > 0 && !p.turned_id && (kept || full_passes > 1)) {
+        p.turned_inputs = Memory<T>(turned);
+        kernels.turn(step, p.turned_inputs.get());
+        p.turned_id = examples.id;
+    }
+    step.packed = nullptr;  // scratch memory is divided for batches without copies, too
 
     const bool sparse = examples.sparse != nullptr;
     if (p.batch_size != m || p.threads != threads || p.sparse != sparse) {
@@ -151,6 +163,17 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, bool f
     plan = std::move(next);
 }
 
+// Whether all numbers of a vector like the parameters are finite.
+template <class T> bool Trainer<T>::all_finite(const T* x, Team& team, int threads) {
+    const auto& chunks = plan->chunks;
+    std::atomic<bool> finite{true};
+    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
+        const auto [first, size] = chunks[size_t(i)];
+        if (!kernels.all_finite(x + first, size)) finite = false;
+    });
+    return finite;
+}
+
 // λ / (2m) Σ W², in chunks that do not depend on the threads.
 template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, Team& team, int threads) {
     const auto& chunks = plan->weight_chunks;
@@ -162,16 +185,6 @@ template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, T
     double total = 0;
     for (size_t i = 0; i < chunks.size(); ++i) total += sums[i];
     return l2 / (2 * m) * total;
-}
-
-template <class T> bool Trainer<T>::all_finite(const T* x, Team& team, int threads) {
-    const auto& chunks = plan->chunks;
-    std::atomic<bool> finite{true};
-    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
-        const auto [first, size] = chunks[size_t(i)];
-        if (!kernels.all_finite(x + first, size)) finite = false;
-    });
-    return finite;
 }
 
 // The update of a step whose gradient is in the plan, shortened to clip_norm where it is longer.
@@ -250,11 +263,11 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
     const int64_t state = count * (1 + slots_of(second.update.rule)) * int64_t(sizeof(T));
     second.fetches_state = state / threads > L2_BYTES;
     const auto items = int64_t(p.items.size());
-    std::fill(p.turned.begin(), p.turned.end(), 0);
+    std::fill(p.turned_layer.begin(), p.turned_layer.end(), 0);
     parallel_for(team, threads, items, WorkShares{p.work}, p.operations / 3, poller, [&](int64_t i, int thread) {
         Item item = p.items[size_t(i)];
-        item.turned = item.by_rows && p.turned[size_t(thread)] == item.l;
-        p.turned[size_t(thread)] = item.by_rows ? item.l : 0;
+        item.turned = item.by_rows && p.turned_layer[size_t(thread)] == item.l;
+        p.turned_layer[size_t(thread)] = item.by_rows ? item.l : 0;
         kernels.gradient_update(second, item, p.scratch[size_t(thread)].get());
     });
     if (poller.stopped()) return std::numeric_limits<double>::quiet_NaN();
@@ -307,12 +320,13 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
               most_threads = threads_for(examples, size, true, STEP_SECONDS, available);
     std::vector<double> costs;
     costs.reserve(rates.size());  // here, as from the first epoch on nothing may fail: the state would not be known
-    prepare(hyper, examples, size >= m && !orders.first, most_threads, poller);
+    prepare(hyper, examples, size >= m && !orders.first ? rates.size() : 0, most_threads, poller);
     if (poller.stopped()) return costs;
     Plan<T>& p = *plan;
     Team team;
     Step<T> step = step_of(layers, examples, nullptr);
     step.packed = p.packed_id ? p.packed.get() : nullptr;
+    step.turned = p.turned_id ? p.turned_inputs.get() : nullptr;
     step.mask_key = hyper.mask_key;
     const auto counts = [&](int64_t j) { return examples.weights[step.index ? step.index[j] : step.first + j] != 0; };
 

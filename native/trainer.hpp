@@ -73,11 +73,11 @@ template <class T> class Trainer {
   private:
     int threads_for(const Examples<T>&, int64_t m, bool step, double seconds_each, int available) const;
     Step<T> step_of(std::vector<Layer<T>>&, const Examples<T>&, const T* parameters) const;
-    void prepare(const Hyper&, const Examples<T>&, bool full_batch, int threads, Poller&);
+    void prepare(const Hyper&, const Examples<T>&, size_t full_passes, int threads, Poller&);
     double batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
     double timed_batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
+    bool all_finite(const T* x, Team&, int threads);
     double penalty(const T* w, double l2, double m, Team&, int threads);
-    bool all_finite(const T*, Team&, int threads);
     void clipped_update(const Step<T>&, double clip_norm, Team&, int threads);
 
     const Architecture architecture;
