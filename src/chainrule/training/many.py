@@ -105,7 +105,7 @@ schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
         steps: list[Step] = []
         try:
             with closing(networks[i].train(**calls[i])) as training:
-                for step in training:
+                for step in training.ahead():
                     steps.append(step)
                     if stop.is_set():
                         break
