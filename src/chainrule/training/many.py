@@ -142,6 +142,8 @@ schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
     def begin() -> None:
         try:
             begin_thread(size, give_up_when(stop.is_set))
+            if kernel.BUILT:
+                kernel.module().take_turns()
             work()
         except BaseException as error:
             errors[len(networks)] = error
