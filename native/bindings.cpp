@@ -9,16 +9,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <exception>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 
+#include "interpreter.hpp"
 #include "machine.hpp"
 #include "trainer.hpp"
 
@@ -67,45 +66,6 @@ Loss loss_of(const std::string& name, const std::string& output) {
     }
     throw std::invalid_argument("the kernel has no loss " + name + " for the output activation " + output);
 }
-
-// -- the interpreter's lock, and its end ------------------------------------------------------------------------------
-
-// A thread that asks for the lock of an interpreter that has ended does not get it: up to Python 3.13 it ends there and
-// then, which no C++ function above it survives, and later it hangs. So before that all calls but those of the thread
-// that ends the interpreter are stopped and have their lock back (end_calls), and no other begins (Unlocked).
-std::atomic<int> calls{0};  // that have begun to give the lock away and do not yet have it back
-thread_local int calls_here = 0;
-std::atomic<bool> interpreter_ends{false};
-thread_local bool ends_here = false;
-
-bool given_up() { return interpreter_ends && !ends_here; }
-
-[[noreturn]] void end_thread() {
-    PyErr_SetNone(PyExc_SystemExit);  // which ends a thread in silence
-    throw nb::python_error();
-}
-
-// While this lives, others may have the interpreter's lock.
-class Unlocked {
-    struct Call {
-        Call() {
-            if (given_up()) end_thread();
-            ++calls, ++calls_here;
-        }
-        ~Call() { --calls, --calls_here; }
-    };
-    const Call call;
-    const nb::gil_scoped_release release;
-};
-
-void end_calls() {
-    interpreter_ends = ends_here = true;
-    const nb::gil_scoped_release release;
-    while (calls > calls_here) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-}
-
-// In a forked process: the other threads are not there.
-void forget_other_threads() { calls = running_calls = calls_here; }
 
 // -- polls ------------------------------------------------------------------------------------------------------------
 
@@ -370,6 +330,7 @@ NB_MODULE(_native, m) {
         },
         nb::arg("isa"), nb::arg("float64"), nb::arg("threads"),
         "Floating-point operations per second of multiply-adds in registers.");
+    m.def("take_turns", [] { turn.take(); });
     m.def("end_calls", &end_calls,
           "Before the interpreter ends: calls in all other threads end with SystemExit, now and from now on.");
     m.def("forget_other_threads", &forget_other_threads, "To be called in a forked process.");

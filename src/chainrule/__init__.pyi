@@ -41,7 +41,7 @@ from chainrule.tabular.estimators import TabularRegressor as TabularRegressor
 from chainrule.training.loop import Step as Step
 from chainrule.training.many import Each as Each
 from chainrule.training.many import train_many as train_many
-from chainrule.training.train import Training as Training
+from chainrule.training.steps import Training as Training
 from chainrule.working.diagnosis import diagnose as diagnose
 from chainrule.working.gradients import GradientError as GradientError
 from chainrule.working.gradients import check_gradients as check_gradients

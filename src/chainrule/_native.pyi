@@ -36,6 +36,9 @@ def cpu_quota(root: str = "/") -> float:
 def ask(poll: Callable[[], object]) -> None:
     """From now on, calls in this thread call `poll` every 0.02 s or so, and end with what it raises."""
 
+def take_turns() -> None:
+    """From now on this thread takes turns with others that have called this: see native/turns.hpp."""
+
 def end_calls() -> None:
     """Before the interpreter ends: calls in all other threads end with SystemExit, now and from now on."""
 

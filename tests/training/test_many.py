@@ -73,6 +73,28 @@ def test_each_is_trained_as_if_it_were_alone(examples, engine, dtype, options):
     assert_the_same(networks(dtype=dtype), X, Y, cr.Adam(0.02), epochs=12, engine=engine, **options)
 
 
+@pytest.mark.skipif("native" not in ENGINES, reason="counts calls of the kernel's engine")
+@pytest.mark.parametrize(("options", "calls"), [({}, 3), ({"validation": True}, 358)], ids=["alone", "watched"])
+def test_epochs_between_which_nobody_looks_go_in_one_call(examples, monkeypatch, options, calls):
+    X, Y, validation = examples
+    options = dict.fromkeys(options, validation)
+    counts, plain = [], type(ENGINES["native"]).run
+
+    def run(self, state, epochs, costs=None):
+        counts.append(epochs)
+        return plain(self, state, epochs, costs)
+
+    nets = networks(1)
+    others = deepcopy(nets)
+    monkeypatch.setattr(type(ENGINES["native"]), "run", run)
+    (steps,) = train_many(nets, X, Y, cr.Adam(), epochs=2500, every=7, **options)
+    assert (len(counts), sum(counts)) == (calls, 2500)
+    counts.clear()
+    assert steps == list(others[0].train(X, Y, cr.Adam(), epochs=2500, every=7, **options))
+    assert len(counts) == len(steps) == 358
+    np.testing.assert_array_equal(nets[0].parameters, others[0].parameters)
+
+
 @pytest.mark.parametrize("threads", [None, 1, 2, 16])
 def test_the_number_of_threads_changes_nothing(examples, threads):
     X, Y, validation = examples

@@ -1,6 +1,7 @@
 """What the estimators of tables share: from a table to its plan, to the race, to the mean of some networks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -284,9 +285,10 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
 
     def _look_back(self, X: Any, y: Array, weights: Any, held_out: HeldOut | None, validation: Any) -> None:
         """Which columns matter, and how sure the answers are: by rows that at least one network was not trained on."""
-        inside = opened(self)
-        some = np.linspace(0, len(y) - 1, min(len(y), TYPICAL)).astype(int)
-        self.typical_ = inside.prepare(taken(X, some)).mean(axis=0, dtype=float)
+        inside, m = opened(self), len(y)
+        some = np.linspace(0, m - 1, min(m, TYPICAL)).astype(int)
+        inputs = inside.prepare(taken(X, some))
+        self.typical_ = inputs.mean(axis=0, dtype=float)
         predicted = None
         if isinstance(validation, tuple):
             X, y = validation
@@ -294,6 +296,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         elif held_out is not None:
             X, y, predicted = taken(X, held_out.rows), y[held_out.rows], held_out.outputs
             weights = None if weights is None else np.asarray(weights)[held_out.rows]
+            if len(inputs) == m:  # all rows are prepared already
+                inside, X = replace(inside, preparation=None, reads=None), inputs[held_out.rows]
         if self._task == "regression":
             self.interval_ = None if predicted is None else fit_intervals(predicted, y)
         self.importances_: Importances | None = None

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from chainrule.network import Network
 
 Examples = tuple[Any, Array, Array | None]  # X (n[0], m), Y (n[L], m), weights (1, m): checked
+# Epochs in one call of an engine where nobody looks in between, at most: so many costs are kept until its end. Chosen;
+# no measurement is recorded.
+_EPOCHS_AHEAD = 1000
 
 
 @dataclass(frozen=True)
@@ -135,10 +138,11 @@ class Patience:
 
 
 class StepRecorder:
-    """Makes a `Step` of each epoch that is looked at; `reported` is the last one, None where it is not to be reported.
+    """Makes a `Step` of each epoch that is looked at; `reported` are those of the last epochs that are to be reported.
 
     steps: those that were reported so far, if keep_steps (for a checkpoint). Every epoch is looked at where a rule is
     watching; else those to be reported. learning_rate: epoch → learning rate; None where the solver chooses its steps.
+    ahead: whether epochs may be reported after others, for nobody looks at the network in between.
     """
 
     def __init__(
@@ -158,36 +162,47 @@ class StepRecorder:
         self.keep_steps = keep_steps
         self.learning_rate: Callable[[int], float] | None = None
         self.steps: list[Step] = []
+        self.ahead = False
         self.last: Step | None = None
-        self.reported: Step | None = None
+        self.reported: list[Step] = []
         self._due = False  # whether the last step is one that `every` asks for
 
     def epochs_until_report(self, first: int) -> int:
         """Up to and including 0, every, 2·every, …; one where every epoch is watched."""
-        return 1 if self.watching else -first % self.every + 1
+        if self.watching:
+            return 1
+        report = -first % self.every + 1
+        return max(report, _EPOCHS_AHEAD) if self.ahead and self.watched is None else report
 
     def begin(self) -> None:
         """Nothing to do."""
 
     def record(self, first: int, costs: list[float], next_cost: float | None) -> list[float]:
-        """Make the step of the last; its validation cost is what the rule compares."""
+        """Make the steps that are due, and the last; its validation cost is what the rule compares."""
         epoch, cost = first + len(costs) - 1, costs[-1]
+        self.reported = [
+            self._step(first + i, before, None) for i, before in enumerate(costs[:-1]) if self._is_due(first + i)
+        ]
         self._due = self._is_due(epoch)
         validation_cost = None
         if self.watched is not None and (self.watching or self._due) and isfinite(cost):
             validation_cost = self.network.evaluate(*self.watched)[0]
-        rate = None if self.learning_rate is None else self.learning_rate(epoch)
-        self.last = Step(epoch, cost, validation_cost, rate, self.engine)
+        self.last = self._step(epoch, cost, validation_cost)
         return [] if validation_cost is None else [validation_cost]
+
+    def _step(self, epoch: int, cost: float, validation_cost: float | None) -> Step:
+        rate = None if self.learning_rate is None else self.learning_rate(epoch)
+        return Step(epoch, cost, validation_cost, rate, self.engine)
 
     def _is_due(self, epoch: int) -> bool:
         return epoch % self.every == 0 or epoch == self.epochs - 1
 
     def end(self, stop: bool) -> bool:
-        """Report the step if it is due, or the last."""
-        self.reported = self.last if stop or self._due else None
-        if self.keep_steps and self.reported is not None:
-            self.steps.append(self.reported)
+        """Report the last step, too, if it is due, or the training's last."""
+        if self.last is not None and (stop or self._due):
+            self.reported.append(self.last)
+        if self.keep_steps:
+            self.steps += self.reported
         return stop
 
     def state_dict(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from contextvars import copy_context
 from math import inf
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -105,7 +105,7 @@ schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
         steps: list[Step] = []
         try:
             with closing(networks[i].train(**calls[i])) as training:
-                for step in training:
+                for step in training.ahead():
                     steps.append(step)
                     if stop.is_set():
                         break
@@ -120,24 +120,30 @@ schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
             raise
         return steps
 
-    left = iter(range(len(networks)))  # each thread takes the next one
+    left: SimpleQueue[int] = SimpleQueue()  # each thread takes the next one
+    for i in range(len(networks)):
+        left.put(i)
     results: dict[int, list[Step]] = {}
     errors: dict[int, BaseException] = {}
     ended: SimpleQueue[None] = SimpleQueue()
 
     def work() -> None:
-        for i in left:
+        while not stop.is_set():
+            try:
+                i = left.get_nowait()
+            except Empty:
+                break
             try:
                 results[i] = copy_context().run(one, i)
             except BaseException as error:
                 errors[i] = error
                 stop.set()
-            if stop.is_set():
-                break
 
     def begin() -> None:
         try:
             begin_thread(size, give_up_when(stop.is_set))
+            if kernel.BUILT:
+                kernel.module().take_turns()
             work()
         except BaseException as error:
             errors[len(networks)] = error

@@ -1,10 +1,8 @@
-"""`Network.train`: from arguments to a loop, and the object that it gives."""
+"""`Network.train`: from arguments to a loop."""
 
 import os
-import warnings
-import weakref
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,97 +11,20 @@ import numpy as np
 from chainrule import engines
 from chainrule._types import Array
 from chainrule.checks import check_function, check_l2, check_number, check_whole, generator, helpful
-from chainrule.engines import interrupts
 from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
+from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.schedules import Schedule
 from chainrule.training import lbfgs
 from chainrule.training.loop import Examples, Loop, Patience, Step, StepRecorder
+from chainrule.training.steps import Training
 
 if TYPE_CHECKING:
     from chainrule.files.checkpoint import Checkpoint, CheckpointWriter
     from chainrule.network import Network
 
 Order = Callable[[int], Any]  # epoch → a permutation of the examples, (m,)
-
-
-class Training(Iterator[Step]):
-    """A training that waits to be run: iterate over its steps, or call `run`.
-
-    Each step is one epoch that was asked for by `every`; between two steps the network is whole and can be used. It
-    trains on the examples and the seed as they were when it was made. Leaving the loop (``break``) ends it: the network
-    stays as it is, or, with patience, gets its best parameters back, and a checkpoint is written. A training that is
-    kept in a variable ends with `close`, with the variable, or with the program.
-
-    Parameters
-    ----------
-    steps : generator of Step
-        What trains.
-    network : Network
-        What is trained.
-    epochs : int
-        How long.
-    kept : bool
-        Whether it has a checkpoint: then signals wait until the step at hand is whole.
-    """
-
-    _started = True  # of one whose __init__ did not come to its end
-
-    def __init__(self, steps: Generator[Step], network: "Network", epochs: int, kept: bool = False) -> None:
-        self._steps, self._kept = steps, kept
-        if kept:  # also when the program ends, while there still is a program to write a checkpoint with
-            weakref.finalize(self, _leave, steps)
-        self._network, self._normalizer = network, network.normalizer
-        self._description = f"{network!r}, {epochs:,} epoch{'s' if epochs > 1 else ''}"
-        self._started = False
-
-    def __next__(self) -> Step:
-        if not self._started:
-            if self._network.normalizer is not self._normalizer:
-                raise ValueError("the network was normalized after net.train(…) took its examples; normalize it before")
-            self._started = True
-        if not self._kept:
-            return next(self._steps)
-        with interrupts.Deferral():
-            return next(self._steps)
-
-    def run(self) -> list[Step]:
-        """Train to the end.
-
-        Returns
-        -------
-        list of Step
-            The steps that were not taken yet: all of them, unless the training was iterated over before.
-        """
-        with interrupts.Deferral() if self._kept else nullcontext():
-            return list(self)
-
-    def close(self) -> None:
-        """End the training here."""
-        self._started = True
-        _leave(self._steps)
-
-    def __repr__(self) -> str:
-        how = "started" if self._started else "not started: iterate over it, or call .run()"
-        return f"<Training of {self._description}, {how}>"
-
-    def __del__(self) -> None:
-        if not self._started:
-            warnings.warn(
-                f"the training of {self._description} was never started: iterate over net.train(…), or call "
-                "net.train(…).run()",
-                RuntimeWarning,
-                stacklevel=2,
-                source=self,
-            )
-
-
-def _leave(steps: Generator[Step]) -> None:
-    """End a training that waits between two of its steps."""
-    if not getattr(steps, "gi_running", False):  # in another thread, when the program ends
-        with interrupts.Deferral():
-            steps.close()
 
 
 @helpful
@@ -231,7 +152,8 @@ def train(
         check_l2(l2)
         examples = network.check_examples(X, Y, weights)
         loop = Loop(network, epochs, recorder, rule)
-        return Training(_solver_steps(loop, recorder, optimizer, chosen, examples, l2), network, epochs)
+        steps = _solver_steps(loop, recorder, optimizer, chosen, examples, l2)
+        return Training(steps, network, epochs, False, recorder)
     state = prepare(
         network, network.check_examples(X, Y, weights), optimizer, batch_size=batch_size, l2=l2, dropout=dropout,
         shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,
@@ -241,7 +163,7 @@ def train(
     writer = None
     if settings is not None:
         writer = _writer(settings, state, recorder, rule, chosen, watched, schedule, order, seeded)
-    return Training(_engine_steps(loop, recorder, chosen, state, writer), network, epochs, writer is not None)
+    return Training(_engine_steps(loop, recorder, chosen, state, writer), network, epochs, writer is not None, recorder)
 
 
 def _engine_steps(
@@ -255,8 +177,10 @@ def _engine_steps(
             yield from recorder.steps
         with closing(loop.run_epochs(engine, state, writer)) as epochs:
             for _ in epochs:
-                if recorder.reported is not None:
-                    yield recorder.reported
+                yield from recorder.reported
+    except DivergenceError:
+        yield from recorder.reported  # before it
+        raise
     finally:
         _restore_best(loop)
 
@@ -281,8 +205,7 @@ def _solver_steps(
     try:
         with closing(lbfgs.one_by_one(solve)) as iterations:
             for _ in iterations:
-                if recorder.reported is not None:
-                    taken = recorder.reported
+                for taken in recorder.reported:
                     yield taken
         if recorder.last is not None and recorder.last is not taken:
             yield recorder.last  # the solver came to its end between two reports
