@@ -28,7 +28,7 @@ def isas() -> list[str]:
     """The instruction sets that this machine has and the kernel was built for; the best one last."""
 
 def available_threads() -> int:
-    """How many threads a call may take: as OpenMP is told by OMP_NUM_THREADS, threadpoolctl, affinity; within the quota."""
+    """How many threads a call may take: as OpenMP is told by OMP_NUM_THREADS, threadpoolctl, affinity; in the quota."""
 
 def cpu_quota(root: str = "/") -> float:
     """Processors' time that the container may use, as a number of processors; 0 where nothing limits it."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.engines import draws, kernel
-from chainrule.optimizers import Optimizer
+from chainrule.optimizers import Optimizer, Rule
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -24,10 +24,14 @@ class OptimizerState:
     dropout masks.
     """
 
-    def __init__(self, slots: tuple[Any, ...]) -> None:
+    def __init__(self, optimizer: Optimizer, parameters: Array) -> None:
         self.slots: tuple[Any, ...] = ()
         self.batches = 0
-        self.load(slots, 0)
+        if type(optimizer).init is Rule.init:  # the same zeros, in pages that cost nothing before they are written
+            count, dtype = parameters.size, parameters.dtype
+            self.slots = tuple(0 if name == "t" else kernel.zeros(count, dtype) for name in optimizer.remembers)
+        else:
+            self.load(optimizer.init(parameters), 0)
 
     def load(self, slots: tuple[Any, ...], batches: int) -> None:
         """Go on from these."""

@@ -239,7 +239,7 @@ class Fit:
         est, solver = self.estimator, self.solver
         kept: Progress | None = getattr(est, "_optimizer", None) if self.incremental else None
         if kept is None:
-            kept = Progress(float(solver.learning_rate), OptimizerState(solver.init(self.network.parameters)))
+            kept = Progress(float(solver.learning_rate), OptimizerState(solver, self.network.parameters))
         elif (before := kept.optimizer) is not None:
             if type(before) is not type(solver):
                 raise ValueError(

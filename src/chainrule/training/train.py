@@ -254,7 +254,7 @@ def prepare(
         order = partial(_checked_order, order, m)
     elif shuffle and batch_size is not None:
         order = EpochOrder(rng, m, resumable)
-    memory = memory or OptimizerState(optimizer.init(network.parameters))
+    memory = memory or OptimizerState(optimizer, network.parameters)
     return State(
         network, X, Y, w, optimizer, memory, min(batch_size or m, m), partial(_rate, optimizer, schedule), order,
         float(l2), tuple(map(float, shares)), clip_norm, mask_key,
