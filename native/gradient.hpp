@@ -118,10 +118,10 @@ template <class T> bool prefers_dot_products(const Step<T>& step, int64_t l) {
     return dot_product_cycles < transposing_cycles + tile_cycles;
 }
 
-// A[0]ᵀ of all examples, as Step::turned holds it.
-template <class T> void turn(const Step<T>& step, T* turned) {
-    const int64_t K = step.layers[0].inputs;
-    pack_transposed(step, 1, 0, K, 0, step.m, turned, step.m * P<T>);
+// A panel of columns of A[0]ᵀ of all examples, as Step::turned holds it.
+template <class T> void turn(const Step<T>& step, int64_t panel, T* turned) {
+    const int64_t k = panel * P<T>, columns = least(P<T>, step.layers[0].inputs - k);
+    pack_transposed(step, 1, k, columns, 0, step.m, turned + k * step.m, step.m * P<T>);
 }
 
 // Whether dW[l] is taken by rows: with a large W and few examples, its rows and their slots pass once from end to end.

@@ -108,8 +108,8 @@ template <class T> struct Kernels {
     // How many numbers the packed W[l]ᵀ has, or 0; and the packing of some rows of W, to be done before each step.
     int64_t (*transposed_size)(const Step<T>&, int64_t l);
     void (*transpose_weights)(const Step<T>&, int64_t l, int64_t first, int64_t count);
-    // A[0]ᵀ of all examples as Step::turned holds it, of turned_size numbers: 0 where it is of no use.
-    void (*turn)(const Step<T>&, T* turned);
+    // One panel of columns of A[0]ᵀ as Step::turned holds it, of turned_size numbers: 0 where it is of no use.
+    void (*turn)(const Step<T>&, int64_t panel, T* turned);
     int64_t (*turned_size)(const Step<T>&);
     // Forward, cost and backward of some panels.
     void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);

@@ -92,10 +92,10 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
     hyper.l2 = l2;
     hyper.batch_size = examples.m;
     const int threads = threads_for(examples, examples.m, true, CALL_SECONDS, threads_per_call(available_threads()));
-    prepare(hyper, examples, 1, threads, poller);
-    if (poller.stopped()) return 0;
     Team team;
     team.start(threads);
+    prepare(hyper, examples, 1, team, threads, poller);
+    if (poller.stopped()) return 0;
     Step<T> step = step_of(layers, examples, parameters);
     step.packed = plan->packed_id ? plan->packed.get() : nullptr;
     step.turned = plan->turned_id ? plan->turned_inputs.get() : nullptr;
@@ -111,7 +111,7 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
 // Brings the plan up to date, for so many passes over all examples as one batch; only what has changed since the last
 // call. There is none if the poller stopped it.
 template <class T>
-void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t full_passes, int threads,
+void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t full_passes, Team& team, int threads,
                          Poller& poller) {
     const int64_t m = hyper.batch_size, panel = 2 * kernels.lanes, panels = ceil_div(m, panel);
     for (size_t l = 0; l + 1 < layers.size(); ++l) {
@@ -131,22 +131,26 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
     step.m = m;
     if (p.batch_size == 0) p.allocate_transposed(kernels, step, layers);
     const int64_t packed = panels * panel * layers[0].inputs;
+    const int helped = std::min(threads, threads_per_call(available_threads()));
     const bool packs = full_passes > 0 && !examples.sparse && packed * int64_t(sizeof(T)) <= KEPT_BYTES;
     const bool kept = packs && p.packed_id == examples.id && p.batch_size == m;
     if (!kept) {
         p.packed_id = p.turned_id = 0;
         p.packed = {}, p.turned_inputs = {};
     }
+    if (packs && helped > 1) team.start(threads);
     if (packs && !kept) {
         p.packed = Memory<T>(packed);
-        kernels.pack(step, 0, panels, p.packed.get());
+        parallel_for(team, helped, panels,
+                     [&](int64_t i, int) { kernels.pack(step, i, 1, p.packed.get() + i * panel * layers[0].inputs); });
         p.packed_id = examples.id;
     }
     step.packed = packs ? p.packed.get() : nullptr;
     // In a single pass it is not worth its memory.
     if (const int64_t turned = kernels.turned_size(step); turned > 0 && !p.turned_id && (kept || full_passes > 1)) {
         p.turned_inputs = Memory<T>(turned);
-        kernels.turn(step, p.turned_inputs.get());
+        parallel_for(team, helped, ceil_div(layers[0].inputs, panel),
+                     [&](int64_t i, int) { kernels.turn(step, i, p.turned_inputs.get()); });
         p.turned_id = examples.id;
     }
     step.packed = nullptr;  // scratch memory is divided for batches without copies, too
@@ -157,7 +161,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
         p.threads = threads;
         p.sparse = sparse;
         p.operations = 3 * operations_of(examples, layers, m);
-        p.choice.restart(predicted_seconds(examples, layers, m, true, rate_of(kernels)) / threads);
+        if (threads > 1) p.choice.restart(predicted_seconds(examples, layers, m, true, rate_of(kernels)) / threads);
         p.divide(kernels, step, layers);
     }
     plan = std::move(next);
@@ -320,10 +324,10 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
               most_threads = threads_for(examples, size, true, STEP_SECONDS, available);
     std::vector<double> costs;
     costs.reserve(rates.size());  // here, as from the first epoch on nothing may fail: the state would not be known
-    prepare(hyper, examples, size >= m && !orders.first ? rates.size() : 0, most_threads, poller);
+    Team team;
+    prepare(hyper, examples, size >= m && !orders.first ? rates.size() : 0, team, most_threads, poller);
     if (poller.stopped()) return costs;
     Plan<T>& p = *plan;
-    Team team;
     Step<T> step = step_of(layers, examples, nullptr);
     step.packed = p.packed_id ? p.packed.get() : nullptr;
     step.turned = p.turned_id ? p.turned_inputs.get() : nullptr;

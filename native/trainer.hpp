@@ -73,7 +73,7 @@ template <class T> class Trainer {
   private:
     int threads_for(const Examples<T>&, int64_t m, bool step, double seconds_each, int available) const;
     Step<T> step_of(std::vector<Layer<T>>&, const Examples<T>&, const T* parameters) const;
-    void prepare(const Hyper&, const Examples<T>&, size_t full_passes, int threads, Poller&);
+    void prepare(const Hyper&, const Examples<T>&, size_t full_passes, Team&, int threads, Poller&);
     double batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
     double timed_batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
     bool all_finite(const T* x, Team&, int threads);
