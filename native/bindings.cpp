@@ -310,6 +310,8 @@ NB_MODULE(_native, m) {
     m.def("losses", &losses, "The losses that the kernel has, each with an output activation that it has it for.");
     m.def("rules", [] { return names(RULES); }, "The optimizers that the kernel has.");
     m.def("isas", &isas, "The instruction sets that this machine has and the kernel was built for; the best one last.");
+    m.def("bf16_isas", &bf16_isas, "The instruction sets with products in bf16, likewise; none on many a machine.");
+    m.def("bf16_built", &bf16_built, "Whether the kernel was built with products in bf16.");
     m.def("available_threads", &available_threads,
           "As OpenMP is told (OMP_NUM_THREADS, threadpoolctl, affinity), within the quota of the container.");
     m.def("cpu_quota", &cpu_quota, nb::arg("root") = "/",

@@ -3,6 +3,7 @@
 
 #include "activations.hpp"
 #include "backward.hpp"
+#include "bf16.hpp"
 #include "dropout.hpp"
 #include "forward.hpp"
 #include "gradient.hpp"
@@ -20,13 +21,56 @@ template <class T> int64_t widest(const Step<T>& step, int64_t l) {
     return units;
 }
 
+// Whether A[0] is packed in parts by the product that takes them, as of a thin first layer, and not before.
+template <class T> bool packs_in_parts(const Step<T>& step) {
+    if constexpr (HAS_BF16) {
+        if (takes_bf16(step, 1)) return false;
+    }
+    return is_thin(step, 1);
+}
+
 template <class T> int64_t forward_backward_scratch(const Step<T>& step, int64_t count) {
     const Layer<T>&in = step.layers[0], &out = step.layers[step.L - 1];
     const int64_t packed = step.packed || step.sparse ? 0
-                           : is_thin(step, 1)         ? depth_of<T>(in.inputs) * P<T>
+                           : packs_in_parts(step)     ? depth_of<T>(in.inputs) * P<T>
                                                       : in.inputs * P<T> * count;
-    const int64_t tiles = count * TILE_ROWS;                         // dA of a tile of each panel
-    return packed + P<T> * (out.units > tiles ? out.units : tiles);  // the targets of a panel, or these
+    const int64_t tiles = count * TILE_ROWS;                        // dA of a tile of each panel
+    int64_t size = P<T> * (out.units > tiles ? out.units : tiles);  // the targets of a panel, or these
+    if constexpr (HAS_BF16) size = size > bf16_scratch(step, count) ? size : bf16_scratch(step, count);
+    return packed + size;
+}
+
+// The three products of a layer, in bf16 where the instruction set has it and the layer is large enough.
+
+template <class T, class F>
+void linear_either(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* A, T* buffer, T* Z, bool relu,
+                   T* scratch, F done) {
+    if constexpr (HAS_BF16) {
+        if (takes_bf16(step, l)) return bf16_linear(step, l, first, count, A, Z, relu, scratch, done);
+    }
+    linear(step, l, first, count, A, buffer, Z, relu, done);
+}
+
+template <class T> void backward_either(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* scratch) {
+    if constexpr (HAS_BF16) {
+        if (takes_bf16(step, l)) return bf16_backward(step, l, first, count, scratch);
+    }
+    if (l > 1) backward(step, l, first, count, scratch);
+}
+
+// W[l]ᵀ in T is not read where dA is a product in bf16.
+template <class T> void transpose_weights_either(const Step<T>& step, int64_t l, int64_t first, int64_t count) {
+    if constexpr (HAS_BF16) {
+        if (takes_bf16(step, l)) return;
+    }
+    transpose_weights(step, l, first, count);
+}
+
+template <class T> void gradient_update_either(const Step<T>& step, const Item& item, T* scratch) {
+    if constexpr (HAS_BF16) {
+        if (takes_bf16(step, item.l)) return bf16_gradient_update(step, item, scratch);
+    }
+    gradient_update(step, item, scratch);
 }
 
 // Stage one: A[1 … L-1], Σ 𝓛 and dZ[L … 1] of some panels.
@@ -36,7 +80,7 @@ template <class T> void forward_backward(const Step<T>& step, int64_t first, int
     T* buffer = nullptr;
     if (step.packed) {
         A = step.packed + first * n0 * P<T>;
-    } else if (is_thin(step, 1)) {
+    } else if (packs_in_parts(step)) {
         buffer = scratch;
         scratch += depth_of<T>(n0) * P<T>;
     } else if (!step.sparse) {
@@ -48,12 +92,13 @@ template <class T> void forward_backward(const Step<T>& step, int64_t first, int
         const Layer<T>& layer = step.layers[l - 1];
         const int64_t at = first * layer.units * P<T>;
         const bool relu = layer.g == Function::relu && !layer.stores_slope;
-        linear(step, l, first, count, A, buffer, layer.A + at, relu, [&](int64_t p, int64_t i, int64_t rows) {
-            if (relu) return;
-            const int64_t start = at + (p * layer.units + i) * P<T>;
-            activate(layer.g, layer.alpha, layer.A + start, layer.stores_slope ? layer.D + start : nullptr, rows,
-                     vectors(step, first + p));
-        });
+        linear_either(step, l, first, count, A, buffer, layer.A + at, relu, scratch,
+                      [&](int64_t p, int64_t i, int64_t rows) {
+                          if (relu) return;
+                          const int64_t start = at + (p * layer.units + i) * P<T>;
+                          activate(layer.g, layer.alpha, layer.A + start,
+                                   layer.stores_slope ? layer.D + start : nullptr, rows, vectors(step, first + p));
+                      });
         if (layer.dropout > 0) {
             for (int64_t p = 0; p < count; ++p) apply_dropout(step, l, first + p);
         }
@@ -61,12 +106,12 @@ template <class T> void forward_backward(const Step<T>& step, int64_t first, int
     }
     const Layer<T>& out = step.layers[L - 1];
     T* const Z = out.D + first * out.units * P<T>;
-    linear(step, L, first, count, A, buffer, Z, false, [](int64_t, int64_t, int64_t) {});
+    linear_either(step, L, first, count, A, buffer, Z, false, scratch, [](int64_t, int64_t, int64_t) {});
     for (int64_t p = 0; p < count; ++p) {
         pack_panel(step, step.Y, 0, out.units, first + p, scratch);
         step.costs[first + p] = cost(step, first + p, Z + p * out.units * P<T>, scratch);
     }
-    for (int64_t l = L; l > 1; --l) backward(step, l, first, count, scratch);
+    for (int64_t l = L; l > 0; --l) backward_either(step, l, first, count, scratch);
 }
 
 template <class T> int64_t forward_scratch(const Step<T>& step, int64_t count) {
@@ -155,16 +200,21 @@ template <class T> const Kernels<T>& kernels() {
         .lanes = N<T>,
         .pack = pack<T>,
         .transposed_size = transposed_size<T>,
-        .transpose_weights = transpose_weights<T>,
+        .transpose_weights = transpose_weights_either<T>,
         .turn = turn<T>,
         .turned_size = turned_size<T>,
         .forward_backward = forward_backward<T>,
         .forward_backward_scratch = forward_backward_scratch<T>,
         .forward = forward<T>,
         .forward_scratch = forward_scratch<T>,
-        .gradient_update = gradient_update<T>,
+        .gradient_update = gradient_update_either<T>,
         .gradient_update_scratch = gradient_update_scratch<T>,
         .prefers_rows = prefers_rows<T>,
+#if defined(__AVX512BF16__)
+        .convert_weights = convert_weights,
+#else
+        .convert_weights = nullptr,
+#endif
         .update = update<T>,
         .sum_of_squares = sum_of_squares<T>,
         .all_finite = all_finite<T>,
@@ -173,6 +223,8 @@ template <class T> const Kernels<T>& kernels() {
     return table;
 }
 template const Kernels<float>& kernels<float>();
+#if !defined(__AVX512BF16__)
 template const Kernels<double>& kernels<double>();
+#endif
 
 }  // namespace chainrule::CHAINRULE_ISA

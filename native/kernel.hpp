@@ -28,6 +28,21 @@ constexpr int64_t KEPT_BYTES = int64_t{64} << 20;
 // Panels that a thread takes through all layers at once, at most. Chosen; no measurement is recorded.
 constexpr int64_t MAX_GROUP = 8;
 
+// What a layer keeps whose products are in bf16 (see bf16.hpp), in blocks of BF16_SIDE × BF16_SIDE numbers: W and Wᵀ,
+// converted once a step; dZ[l] and A[l-1]ᵀ of the batch, from the first stage for the second. Null in other layers.
+struct Bf16 {
+    uint16_t *W, *Wt, *dZ, *A;
+};
+constexpr int64_t BF16_SIDE = 32;
+// Units and inputs of a layer, and examples of a batch, from which on products are in bf16. Chosen; no measurement
+// of other values is recorded.
+constexpr int64_t BF16_UNITS = 64, BF16_EXAMPLES = 64;
+
+// Rows BF16_SIDE · t … of W[l], which are converted at once.
+struct Bf16Rows {
+    int64_t l, t;
+};
+
 // W[l] (units, inputs) begins at `at` in the flat vector, b[l] (units) follows it. A is [panel][units][P]; D, of the
 // same shape, holds g′(Z) (where it is stored) until the backward pass puts dZ there.
 template <class T> struct Layer {
@@ -38,6 +53,7 @@ template <class T> struct Layer {
     bool stores_slope;
     T *A, *D;
     T* transposed;  // W[l]ᵀ packed for the backward pass; or null: it is read from W
+    Bf16 bf16{};
 };
 
 // Rows of numbers anywhere in memory: element (example, unit) at data[example · example_stride + unit · unit_stride].
@@ -122,6 +138,8 @@ template <class T> struct Kernels {
     void (*gradient_update)(const Step<T>&, const Item&, T* scratch);
     int64_t (*gradient_update_scratch)(const Step<T>&, const Item&);
     bool (*prefers_rows)(const Step<T>&, int64_t l);  // whether rows are faster than columns
+    // Where products are in bf16: converts rows of W[l], before the first stage. Null where they are not.
+    void (*convert_weights)(const Step<T>&, const Bf16Rows&);
     // The optimizer alone, on parameters first … first + count - 1, with a gradient that is complete.
     void (*update)(const Step<T>&, const T* gradient, int64_t first, int64_t count);
     double (*sum_of_squares)(const T*, int64_t count);  // Σ x²
@@ -137,6 +155,14 @@ namespace avx2 {
 template <class T> const Kernels<T>& kernels();
 }
 namespace avx512 {
+template <class T> const Kernels<T>& kernels();
+}
+
+// With products in bf16, and only for float.
+namespace avx512_bf16 {
+template <class T> const Kernels<T>& kernels();
+}
+namespace amx_bf16 {
 template <class T> const Kernels<T>& kernels();
 }
 

@@ -10,6 +10,11 @@
 #if CHAINRULE_OPENMP
 #include <omp.h>
 #endif
+#if CHAINRULE_BF16
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "team.hpp"
 #include "threads.hpp"
@@ -22,6 +27,41 @@ std::vector<std::string> isas() {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v3")) names.push_back("avx2");
     if (__builtin_cpu_supports("x86-64-v4")) names.push_back("avx512");
+#endif
+    return names;
+}
+
+#if CHAINRULE_BF16
+namespace {
+
+// Linux lets a process have the registers of AMX when it asks; then all of its threads have them.
+bool may_use_amx() {
+    constexpr int ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18;
+    static const bool permitted = syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+    return permitted;
+}
+
+}  // namespace
+#endif
+
+bool bf16_built() {
+#if CHAINRULE_BF16
+    return true;
+#else
+    return false;
+#endif
+}
+
+std::vector<std::string> bf16_isas() {
+    std::vector<std::string> names;
+#if CHAINRULE_BF16
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("x86-64-v4")) return names;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned AVX512_BF16 = 1u << 5, AMX = 1u << 22 | 1u << 24;  // AMX-BF16 and AMX-TILE
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & AVX512_BF16)) return names;
+    names.push_back("avx512_bf16");
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & AMX) == AMX && may_use_amx()) names.push_back("amx_bf16");
 #endif
     return names;
 }
@@ -82,6 +122,12 @@ double cpu_quota(const std::string& root) {
 }
 
 template <class T> const Kernels<T>& kernels_of(const std::string& isa) {
+#if CHAINRULE_BF16
+    if constexpr (sizeof(T) == 4) {
+        if (isa == "avx512_bf16") return avx512_bf16::kernels<T>();
+        if (isa == "amx_bf16" && may_use_amx()) return amx_bf16::kernels<T>();
+    }
+#endif
 #if CHAINRULE_DISPATCH
     if (isa == "avx512") return avx512::kernels<T>();
     if (isa == "avx2") return avx2::kernels<T>();

@@ -15,6 +15,10 @@ int available_threads();          // as OpenMP is told (OMP_NUM_THREADS, threadp
 // the files of the system, and ends with a slash.
 double cpu_quota(const std::string& root);
 
+// Those of them with products in bf16, best last. Asks the system for the registers of AMX.
+std::vector<std::string> bf16_isas();
+bool bf16_built();  // whether the kernel was built for any of these
+
 // The kernel for an instruction set; std::invalid_argument for a name that it was not built for.
 template <class T> const Kernels<T>& kernels_of(const std::string& isa);
 extern template const Kernels<float>& kernels_of<float>(const std::string&);

@@ -12,7 +12,8 @@ template <class T>
 Trainer<T>::Trainer(const Architecture& a, const std::string& isa) : architecture(a), kernels(kernels_of<T>(isa)) {
     for (size_t l = 1; l < a.sizes.size(); ++l) {
         const int64_t inputs = a.sizes[l - 1], units = a.sizes[l];
-        layers.push_back({inputs, units, count, a.g[l - 1], T(a.alpha[l - 1]), 0.0, false, nullptr, nullptr, nullptr});
+        layers.push_back(
+            {inputs, units, count, a.g[l - 1], T(a.alpha[l - 1]), 0.0, false, nullptr, nullptr, nullptr, {}});
         count += units * (inputs + 1);
     }
 }
@@ -160,6 +161,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
         p.batch_size = m;
         p.threads = threads;
         p.sparse = sparse;
+        if (kernels.convert_weights) p.allocate_bf16(layers, m, panels, sparse);
         p.operations = 3 * operations_of(examples, layers, m);
         if (threads > 1) p.choice.restart(predicted_seconds(examples, layers, m, true, rate_of(kernels)) / threads);
         p.divide(kernels, step, layers);
@@ -247,6 +249,8 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
         const Item& item = p.transposed_items[size_t(i)];
         kernels.transpose_weights(step, item.l, item.first, item.count);
     });
+    parallel_for(team, threads, int64_t(p.bf16_rows.size()),
+                 [&](int64_t i, int) { kernels.convert_weights(step, p.bf16_rows[size_t(i)]); });
     parallel_for(team, threads, ceil_div(panels, group), p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
         const int64_t first = i * group;
         kernels.forward_backward(step, first, std::min(group, panels - first), p.scratch[size_t(thread)].get());

@@ -27,6 +27,15 @@ def rules() -> list[str]:
 def isas() -> list[str]:
     """The instruction sets that this machine has and the kernel was built for; the best one last."""
 
+def bf16_isas() -> list[str]:
+    """The instruction sets with products in bf16 that this machine has and the kernel was built for; the best one last.
+
+    Only for Trainer32. Asks the system to let this process use AMX.
+    """
+
+def bf16_built() -> bool:
+    """Whether the kernel was built with products in bf16."""
+
 def available_threads() -> int:
     """How many threads a call may take: as OpenMP is told by OMP_NUM_THREADS, threadpoolctl, affinity; in the quota."""
 

@@ -274,7 +274,7 @@ def _versions(page: Page, estimator: Any, seed: int) -> None:
     versions = {
         "seed": seed,
         "network": " ".join(repr(estimator).split()),
-        "engine": f"{estimator.engine_}, {estimator.network_.dtype.name}",
+        "engine": f"{estimator.engine_}, {estimator.precision or estimator.network_.dtype.name}",
         "chainrule": __version__,
         "Python": platform.python_version(),
         "NumPy": numpy.__version__,

@@ -18,30 +18,72 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("chainrule")
 
+PRECISIONS = ("float32", "float64", "bf16")  # the first two are those of networks
 ENGINES: dict[str, Engine] = {"numpy": reference.Numpy()}
 if kernel.BUILT:
     ENGINES["native"] = native.Native()
 
 
-def get(name: str, network: "Network", optimizer: Any = None) -> Engine:
-    """The engine of a name, for a network and an optimizer; ``"auto"`` takes the fastest that can.
+def get(name: str, network: "Network", optimizer: Any = None, precision: str | None = None) -> Engine:
+    """The engine of a name, for a network, an optimizer and a precision; ``"auto"`` takes the fastest that can.
 
     Where ``"auto"`` has to take the slower one, the log says why. ValueError for an unknown name, and for ``"native"``
-    where the kernel cannot do it.
+    or a precision that this network, engine or machine does not have.
     """
     if name not in ("auto", "numpy", "native"):
         raise unknown("engine", name, ["auto", "numpy", "native"])
+    _check_precision(precision, network.dtype.name)
+    if precision == "bf16":
+        return _in_bf16(name, network, optimizer)
     if name == "numpy":
         return ENGINES["numpy"]
-    reason = kernel.obstacle(network.g[1:], network.loss)
-    if reason is None and not (optimizer is None or isinstance(optimizer, LBFGS) or native.knows(optimizer)):
-        reason = f"the compiled kernel has no optimizer {type(optimizer).__name__}"
+    reason = _obstacle(network, optimizer)
     if reason is None:
         return ENGINES["native"]
     if name == "native":
         raise ValueError(f"engine 'native': {reason}. Leave the choice to engine='auto'.")
     _log_once(f"networks run on the slower engine 'numpy': {reason}")
     return ENGINES["numpy"]
+
+
+def _obstacle(network: "Network", optimizer: Any) -> str | None:
+    """Why the kernel cannot train a network with an optimizer; None if it can."""
+    reason = kernel.obstacle(network.g[1:], network.loss)
+    if reason is None and not (optimizer is None or isinstance(optimizer, LBFGS) or native.knows(optimizer)):
+        reason = f"the compiled kernel has no optimizer {type(optimizer).__name__}"
+    return reason
+
+
+def _check_precision(precision: str | None, dtype: str) -> None:
+    """ValueError for one that is neither that of a network nor bf16 for a network of float32."""
+    if precision is None or precision == dtype:
+        return
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, list(PRECISIONS))
+    if precision != "bf16":
+        raise ValueError(
+            f"precision: got {precision!r}, but the network is {dtype}. Make it with dtype={precision!r}, or leave "
+            "precision out"
+        )
+    if dtype != "float32":
+        raise ValueError(
+            "precision: 'bf16' is for products of float32 networks, got a float64 one. Make it with dtype='float32', "
+            "or leave precision out"
+        )
+
+
+def _in_bf16(name: str, network: "Network", optimizer: Any) -> Engine:
+    """The engine that has products in bf16. ValueError where there is none."""
+    if name == "numpy":
+        raise ValueError("precision: engine 'numpy' has no 'bf16'. Leave out the one or the other")
+    if isinstance(optimizer, LBFGS):
+        raise ValueError(
+            "precision: the line search of LBFGS needs gradients that are more exact than those of 'bf16'. Take "
+            "another optimizer, or leave precision out"
+        )
+    if (reason := _obstacle(network, optimizer) or kernel.bf16_obstacle()) is not None:
+        raise ValueError(f"precision: there is no 'bf16' here: {reason}. Leave precision out to train in float32")
+    return ENGINES["native"]
 
 
 @cache

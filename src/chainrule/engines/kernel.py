@@ -45,6 +45,23 @@ def isa() -> str:
     return wanted
 
 
+def bf16_isa() -> str | None:
+    """The instruction set that runs where products are in bf16; None where this machine, or CHAINRULE_ISA, has none."""
+    found: list[str] = module().bf16_isas() if isa() == module().isas()[-1] else []
+    return found[-1] if found else None
+
+
+def bf16_obstacle() -> str | None:
+    """Why the kernel has no products in bf16 here; None if it has."""
+    if bf16_isa() is not None:
+        return None
+    if not module().bf16_built():
+        return "the compiled kernel was built without it, by a compiler or for a processor that has none"
+    if isa() != module().isas()[-1]:
+        return f"CHAINRULE_ISA={isa()} has none"
+    return "it takes a processor with AMX or AVX512-BF16, and this one has neither"
+
+
 def obstacle(g: list[Any], loss: Loss) -> str | None:
     """Why the kernel cannot compute a network with these functions g[1 … L]; None if it can."""
     if not BUILT:
@@ -63,12 +80,12 @@ def obstacle(g: list[Any], loss: Loss) -> str | None:
     return None
 
 
-def trainer(sizes: list[int], g: list[Any], loss: Loss, dtype: np.dtype[Any]) -> Any:
+def trainer(sizes: list[int], g: list[Any], loss: Loss, dtype: np.dtype[Any], precision: str | None = None) -> Any:
     """The kernel's form of a network with functions g[1 … L]: its memory and threads, but not its parameters."""
     new = module().Trainer32 if dtype == np.float32 else module().Trainer64
     delta = 0.0 if loss.delta is None else float(loss.delta)
     alphas = [0.0 if row.alpha is None else float(row.alpha) for row in g]
-    return new(sizes, [row.name for row in g], alphas, loss.name, delta, isa())
+    return new(sizes, [row.name for row in g], alphas, loss.name, delta, bf16_isa() if precision == "bf16" else isa())
 
 
 def zeros(count: int, dtype: np.dtype[Any]) -> Array:

@@ -136,6 +136,6 @@ def _prepared(state: State) -> _Job:
         batch_size=state.batch_size,
         mask_key=state.mask_key,
     )
-    trainer = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype)
+    trainer = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype, state.precision)
     spare = [kernel.zeros(slot.size, slot.dtype) for slot in state.memory.slots if isinstance(slot, np.ndarray)]
     return _Job(trainer, kernel.data(state.X, state.Y, state.weights), hyper, spare)

@@ -55,6 +55,7 @@ class State:
     l2: float = 0.0  # λ
     dropout: tuple[float, ...] = ()  # the share of units left out of each hidden layer; () for none
     clip_norm: float | None = None
+    precision: str | None = None  # of products: "bf16", or the network's own
     mask_key: int = 0
     epoch: int = 0
 

@@ -73,6 +73,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         "schedule": [StrOptions(set(SCHEDULES)), callable, None],
         "scoring": [str, callable, None],
         "engine": [StrOptions({"auto", *engines.ENGINES})],
+        "precision": [StrOptions(set(engines.PRECISIONS)), None],
         "dtype": "no_validation",
         "training_metric": ["boolean"],
     }

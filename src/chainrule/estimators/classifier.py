@@ -90,6 +90,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         schedule: Any = None,
         scoring: Any = None,
         engine: str = "auto",
+        precision: str | None = None,
         dtype: Any = None,
         training_metric: bool = False,
         class_weight: Any = None,

@@ -85,7 +85,7 @@ class Fit:
         self.estimator = estimator
         self.solver = solver
         self.network = estimator.network_
-        self.engine = engines.get(estimator.engine, self.network, solver)
+        self.engine = engines.get(estimator.engine, self.network, solver, estimator.precision)
         self.rows = rows
         self.held_out = held_out
         self.hooks = hooks
@@ -281,6 +281,7 @@ class Fit:
         same = {name: value for name, value in parameters if name not in free} | {
             "random_state": seeded(seed),
             "engine": self.engine.name,
+            "precision": est.precision or self.network.dtype.name,
             "network": self.network,
             "data": digest(rows.X, rows.targets, rows.weights),
             "classes": digest(getattr(est, "classes_", None)),
@@ -313,6 +314,7 @@ class Fit:
             seed=rng.randint(2**31) if est.dropout and np.any(est.dropout) else 0,
             schedule=schedule(est),
             clip_norm=est.clip_norm,
+            precision=est.precision,
             memory=progress.memory,
         )
         state.epoch = len(est.loss_curve_) if self.incremental else 0

@@ -98,6 +98,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         schedule: Any = None,
         scoring: Any = None,
         engine: str = "auto",
+        precision: str | None = None,
         dtype: Any = None,
         training_metric: bool = False,
         scale_target: bool = False,

@@ -76,6 +76,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         learning_rate_init: float | None = None,
         batch_size: int | None = None,
         max_iter: int | None = None,
+        precision: str | None = None,
         class_weight: Any = None,
         threshold: Any = None,
         random_state: Any = None,
@@ -213,6 +214,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         learning_rate_init: float | None = None,
         batch_size: int | None = None,
         max_iter: int | None = None,
+        precision: str | None = None,
         random_state: Any = None,
     ) -> None:
         self._set(locals())

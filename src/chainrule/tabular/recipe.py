@@ -57,6 +57,7 @@ class Arguments(TypedDict, total=False):
     verbose: bool | int
     warm_start: bool
     engine: str
+    precision: str | None
     dtype: DTypeLike
     class_weight: Mapping[Any, float] | str | None
     label_smoothing: float

@@ -61,6 +61,7 @@ def train_many(
     schedule: Schedule | Each[Schedule | None] | None = None,
     clip_norm: float | Each[float | None] | None = None,
     engine: str | Each[str] = "auto",
+    precision: str | Each[str | None] | None = None,
     checkpoint: Any = None,
     checkpoint_every: int | Each[int | None] | None = None,
     resume: bool | Each[bool] = False,
@@ -74,7 +75,7 @@ def train_many(
     networks : iterable of Network
         Different ones: each is changed by its training.
     X, Y, optimizer, epochs, batch_size, every, l2, dropout, weights, shuffle, seed, order, validation, patience, \
-schedule, clip_norm, engine, checkpoint, checkpoint_every, resume
+schedule, clip_norm, engine, precision, checkpoint, checkpoint_every, resume
         As in `Network.train`: one value for all networks, or, in an `Each`, one for each.
     threads : int, optional
         How many are trained at a time; None is as many as OpenMP may use (the cores this process may use,
