@@ -300,23 +300,6 @@ double Trainer<T>::timed_batch(Step<T>& step, const Hyper& hyper, Team& team, in
 
 // -- epochs -----------------------------------------------------------------------------------------------------------
 
-namespace {
-
-// The constants of update number t.
-template <class T> Update<T> update_of(const Hyper& h, double rate, int64_t t) {
-    double epsilon = h.epsilon, step = rate;
-    if (h.rule == Rule::adam) {
-        const double correction = std::sqrt(1 - std::pow(h.beta2, double(t)));
-        if (!h.epsilon_hat) epsilon *= correction;
-        step = rate * correction / (1 - std::pow(h.beta1, double(t)));
-    }
-    epsilon = std::max(epsilon, double(TINY<T>));
-    return {h.rule,         T(step),        T(h.beta1), T(h.beta2),
-            T(1 - h.beta1), T(1 - h.beta2), T(epsilon), T(1 - rate * h.weight_decay)};
-}
-
-}  // namespace
-
 template <class T>
 std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hyper, const std::vector<double>& rates,
                                     const Orders& orders, Progress<T>& progress, const StopRequested& stop_requested) {

@@ -1,6 +1,8 @@
 // Epochs: which examples, in which memory, by how many threads. Everything that is not arithmetic.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +33,19 @@ struct Hyper {
 // Vectors that the optimizer keeps for each parameter.
 inline int slots_of(Rule rule) {
     return rule == Rule::adam ? 2 : rule == Rule::gradient || rule == Rule::gradient_descent ? 0 : 1;
+}
+
+// The constants of update number t.
+template <class T> Update<T> update_of(const Hyper& h, double rate, int64_t t) {
+    double epsilon = h.epsilon, step = rate;
+    if (h.rule == Rule::adam) {
+        const double correction = std::sqrt(1 - std::pow(h.beta2, double(t)));
+        if (!h.epsilon_hat) epsilon *= correction;
+        step = rate * correction / (1 - std::pow(h.beta1, double(t)));
+    }
+    epsilon = std::max(epsilon, double(TINY<T>));
+    return {h.rule,         T(step),        T(h.beta1), T(h.beta2),
+            T(1 - h.beta1), T(1 - h.beta2), T(epsilon), T(1 - rate * h.weight_decay)};
 }
 
 // Where a training stands: its vectors, how many updates were made, and how many batches were passed. The spare slots
