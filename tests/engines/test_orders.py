@@ -149,6 +149,39 @@ def test_after_a_divergence_the_random_state_is_that_of_the_epoch_at_hand():
     same_state(one_by_one, together)
 
 
+@pytest.mark.parametrize("batch_size", [7, None])
+@pytest.mark.parametrize("wrap", [lambda own: own, lambda own: cr.schedules.WarmUp(2, then=own)])
+def test_a_schedule_of_the_users_own_is_asked_when_its_epoch_begins(wrap, batch_size):
+    seen = {engine: [] for engine in ENGINES}
+    for engine, asked in seen.items():
+        net = network([3, 6, 2], "tanh", "identity", "half_squared_error")
+
+        def own(epoch, net=net, asked=asked):
+            asked.append((epoch, net.parameters.copy()))
+            if len(asked) == 7:
+                raise RuntimeError("no more")
+            return 1.0
+
+        training = net.train(X, Y, cr.Adam(0.1), epochs=9, batch_size=batch_size, every=4, schedule=wrap(own), seed=0,
+                             engine=engine)  # fmt: skip
+        with pytest.raises(RuntimeError, match="no more"):
+            training.run()
+        np.testing.assert_array_equal(net.parameters, asked[-1][1])
+    assert [epoch for epoch, _ in seen["native"]] == [epoch for epoch, _ in seen["numpy"]]
+    for (_, ours), (_, reference) in zip(*seen.values(), strict=True):
+        np.testing.assert_allclose(ours, reference, rtol=1e-3, atol=1e-4)
+
+
+def test_a_schedule_of_ours_lets_many_epochs_go_in_one_call(monkeypatch):
+    engine, calls = ENGINES["native"], []
+    run = engine.run
+    monkeypatch.setattr(engine, "run", lambda state, epochs, costs: calls.append(epochs) or run(state, epochs, costs))
+    for schedule in (None, cr.schedules.Cosine(20), cr.schedules.WarmUp(3, then=cr.schedules.StepDecay(5))):
+        net = network([3, 6, 2], "tanh", "identity", "half_squared_error")
+        net.train(X, Y, cr.Adam(0.1), epochs=20, batch_size=7, schedule=schedule, seed=0).run()
+    assert calls == [20, 20, 20]
+
+
 def fitted(rng, **options):
     model = MLPClassifier((5,), batch_size=7, random_state=rng, learning_rate_init=0.01, **options)
     with warnings.catch_warnings():

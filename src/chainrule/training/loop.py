@@ -142,7 +142,8 @@ class StepRecorder:
 
     steps: those that were reported so far, if keep_steps (for a checkpoint). Every epoch is looked at where a rule is
     watching; else those to be reported. learning_rate: epoch → learning rate; None where the solver chooses its steps.
-    ahead: whether epochs may be reported after others, for nobody looks at the network in between.
+    ahead: whether epochs may be reported after others, for nobody looks at the network in between. asked: whether a
+    function of the user's gives the learning rate of each epoch, when it begins; it may look at anything.
     """
 
     def __init__(
@@ -162,14 +163,14 @@ class StepRecorder:
         self.keep_steps = keep_steps
         self.learning_rate: Callable[[int], float] | None = None
         self.steps: list[Step] = []
-        self.ahead = False
+        self.ahead = self.asked = False
         self.last: Step | None = None
         self.reported: list[Step] = []
         self._due = False  # whether the last step is one that `every` asks for
 
     def epochs_until_report(self, first: int) -> int:
-        """Up to and including 0, every, 2·every, …; one where every epoch is watched."""
-        if self.watching:
+        """Up to and including 0, every, 2·every, …; one where something is to be done after every epoch."""
+        if self.watching or self.asked:
             return 1
         report = -first % self.every + 1
         return max(report, _EPOCHS_AHEAD) if self.ahead and self.watched is None else report
