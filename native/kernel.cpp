@@ -29,6 +29,8 @@ template <class T> bool packs_in_parts(const Step<T>& step) {
     return is_thin(step, 1);
 }
 
+template <class T> int64_t parts_either(const Step<T>& step) { return packs_in_parts(step) ? parts_of(step) : 0; }
+
 template <class T> int64_t forward_backward_scratch(const Step<T>& step, int64_t count) {
     const Layer<T>&in = step.layers[0], &out = step.layers[step.L - 1];
     const int64_t packed = step.packed || step.sparse ? 0
@@ -203,6 +205,8 @@ template <class T> const Kernels<T>& kernels() {
         .transpose_weights = transpose_weights_either<T>,
         .turn = turn<T>,
         .turned_size = turned_size<T>,
+        .parts = parts_either<T>,
+        .part = thin_part<T>,
         .forward_backward = forward_backward<T>,
         .forward_backward_scratch = forward_backward_scratch<T>,
         .forward = forward<T>,

@@ -6,8 +6,9 @@
 //
 // A step has two stages. `forward_backward` takes panels forward through all layers, to the cost, and back to every
 // dZ[l]; `gradient_update` computes columns (or rows) of one dW[l] = dZ[l] A[l-1]ᵀ and makes the step of the optimizer
-// with them, while they are still in cache. Each number is computed by one thread, in an order that depends on nothing
-// but the sizes: the bits are the same for any number of threads.
+// with them, while they are still in cache. Where a batch has few panels and many inputs, `part` takes some of the
+// terms of Z[1] before. Each number is computed by one thread, in an order that depends on nothing but the sizes: the
+// bits are the same for any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -95,6 +96,7 @@ template <class T> struct Step {
     const T* packed;  // A[0] of all m examples in panels; or null: each panel is packed when it is needed
     const T*
         turned;  // A[0]ᵀ in panels of columns, [inputs / P][m][P]; or null: columns are copied when they are needed
+    T* parts;    // of Z[1] of all m examples, whose sum it is, [part][panel][units][P]; or null: it is not split
     uint64_t mask_key, mask_step;
     double* costs;  // Σ 𝓛 of each panel
 
@@ -127,6 +129,9 @@ template <class T> struct Kernels {
     // One panel of columns of A[0]ᵀ as Step::turned holds it, of turned_size numbers: 0 where it is of no use.
     void (*turn)(const Step<T>&, int64_t panel, T* turned);
     int64_t (*turned_size)(const Step<T>&);
+    // In how many parts the sums of Z[1] are taken, before the first stage, or 0; and one of them, of some panels.
+    int64_t (*parts)(const Step<T>&);
+    void (*part)(const Step<T>&, int64_t part, int64_t first, int64_t count, T* scratch);
     // Forward, cost and backward of some panels.
     void (*forward_backward)(const Step<T>&, int64_t first, int64_t count, T* scratch);
     int64_t (*forward_backward_scratch)(const Step<T>&, int64_t count);

@@ -84,6 +84,9 @@ template <class T> struct Plan {
     Memory<double> costs;                         // of each panel
     ThreadChoice choice;
 
+    int64_t parts = 0;    // in which the sums of Z[1] are taken, or 0
+    Memory<T> part_sums;  // Step::parts
+
     std::vector<Memory<T>> transposed;  // packed W[l]ᵀ
     std::vector<Item> transposed_items;
 
@@ -172,6 +175,8 @@ template <class T> struct Plan {
         group_alone = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, panels});
         group = std::min(group_alone, ceil_div(panels, threads));
         int64_t size = kernels.forward_backward_scratch(step, group_alone);
+        parts = kernels.parts(step);
+        part_sums = Memory<T>(parts * panels * panel * layers[0].units);
         items.clear(), work.clear();
         for (int64_t l = 1; l <= step.L; ++l) {
             const auto& layer = layers[size_t(l - 1)];

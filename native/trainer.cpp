@@ -38,7 +38,11 @@ int Trainer<T>::threads_for(const Examples<T>& examples, int64_t m, bool step, d
                             int available) const {
     if (available == 1 || operations_of(examples, layers, m) < FEW_OPERATIONS) return 1;
     const double seconds = predicted_seconds(examples, layers, m, step, rate_of(kernels));
-    return threads_worth(seconds, seconds_each, ceil_div(m, 2 * kernels.lanes), available);
+    auto own_layers = layers;
+    Step<T> whole = step_of(own_layers, examples, nullptr);
+    whole.m = m;
+    const int64_t parts = step ? std::max<int64_t>(1, kernels.parts(whole)) : 1;
+    return threads_worth(seconds, seconds_each, parts * ceil_div(m, 2 * kernels.lanes), available);
 }
 
 // -- one pass ---------------------------------------------------------------------------------------------------------
@@ -251,6 +255,12 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
     });
     parallel_for(team, threads, int64_t(p.bf16_rows.size()),
                  [&](int64_t i, int) { kernels.convert_weights(step, p.bf16_rows[size_t(i)]); });
+    step.parts = p.parts > 0 ? p.part_sums.get() : nullptr;
+    const int64_t groups = ceil_div(panels, MAX_GROUP);
+    parallel_for(team, threads, p.parts * groups, p.operations / 3, poller, [&](int64_t i, int thread) {
+        const int64_t first = i % groups * MAX_GROUP;
+        kernels.part(step, i / groups, first, std::min(MAX_GROUP, panels - first), p.scratch[size_t(thread)].get());
+    });
     parallel_for(team, threads, ceil_div(panels, group), p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
         const int64_t first = i * group;
         kernels.forward_backward(step, first, std::min(group, panels - first), p.scratch[size_t(thread)].get());

@@ -641,6 +641,7 @@ BITS = {
     "clipped": ([90, 170, 160, 5], 300, {"clip_norm": 0.01}),
     "few examples": ([700, 450, 470, 5], 100, {"batch_size": 41}),
     "weights": ([90, 70, 60, 5], 300, {"weights": np.arange(300) % 3.0, "batch_size": 150}),
+    "thin mini-batches": ([2100, 30, 2], 75, {"batch_size": 32}),
     # Few units and many inputs, whose sums the kernel takes in blocks; eight panels of every kind of vector.
     **{f"thin, {K} inputs, {m} examples": ([K, 3, 2], m, {}) for K in (1536, 3072, 6144) for m in (32, 64, 128, 256)},
 }
@@ -665,8 +666,9 @@ def test_small_steps_stay_on_one_thread_from_the_first_on(sizes, m, batch_size, 
     assert bits(2, (1, 2), list(sizes), m, np.float32, batch_size=batch_size)[1] == [1, 1]
 
 
-def test_a_batch_of_one_panel_stays_on_one_thread(isa):
+def test_a_batch_of_one_panel_stays_on_one_thread_unless_its_inputs_are_many(isa):
     assert bits(2, (1,), [600, 500, 5], 4, np.float32)[1] == [1]
+    assert bits(2, (1,), [24000, 30, 2], 4, np.float32)[1] == [2]
 
 
 def test_two_trainings_at_once_have_the_bits_that_each_has_alone(isa):
