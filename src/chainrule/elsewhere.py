@@ -37,6 +37,10 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     ("nesterov nag nesterovmomentum", ""),
     ("rmsprop rms", ""),
     ("lbfgs bfgs", ""),
+    # precisions
+    ("bf16 bfloat16", ""),
+    ("float32 fp32 f32", ""),
+    ("float64 fp64 f64", ""),
     # classes, functions and data sets
     ("network sequential mlp neuralnetwork nn model dense module", ""),
     ("load loadmodel loads", ""),

@@ -216,6 +216,7 @@ def test_what_does_not_go_together_is_refused(monkeypatch):
     refused("got 'float64', but the network is float32. Make it with dtype='float64'", precision="float64")
     refused("got 'float32', but the network is float64", dtype=np.float64, precision="float32")
     refused("unknown precision 'half'. Known: float32, float64, bf16", precision="half")
+    refused("unknown precision 'bfloat16'. Did you mean 'bf16'", precision="bfloat16")
     refused("engine 'numpy' has no 'bf16'", precision="bf16", engine="numpy")
     refused("the line search of LBFGS", cr.LBFGS(), precision="bf16")
 
@@ -239,3 +240,11 @@ def test_a_machine_without_it_refuses(monkeypatch):
 @pytest.mark.skipif(kernel.BUILT, reason="the compiled kernel is installed")
 def test_the_reference_alone_refuses():
     refused("the compiled kernel is not installed", precision="bf16")
+
+
+def test_the_estimators_of_tables_train_in_float32_or_bf16():
+    for wrong in ("float64", "half"):
+        with pytest.raises(ValueError, match=r"must be a str among {[^}]*} or None\. Got") as error:
+            cr.TabularRegressor(precision=wrong).fit([[0.0], [1.0]], [0.0, 1.0])
+        assert "'bf16'" in str(error.value)
+        assert "'float64'" not in str(error.value).split(" Got ")[0]

@@ -43,6 +43,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         **dict.fromkeys(("number", "category", "date", "text", "drop", "keep"), _NAMES),
         "day_first": ["boolean", None],
         **{name: [*MLPClassifier._parameter_constraints[name], None] for name in _OF_NETWORKS},
+        "precision": [StrOptions({"float32", "bf16"}), None],
         "random_state": ["random_state"],
     }
 
