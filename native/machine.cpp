@@ -73,7 +73,7 @@ int available_threads() {
 #else
     const int threads = int(std::thread::hardware_concurrency());
 #endif
-    return std::max(1, quota > 0 ? std::min(threads, int(std::ceil(quota))) : threads);
+    return std::max(1, quota > 0 ? int(std::min(double(threads), std::ceil(quota))) : threads);
 }
 
 namespace {

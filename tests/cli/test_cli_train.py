@@ -11,6 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import asked
+from chainrule.engines import kernel
 from support.tables import QUICK
 
 M = 120
@@ -210,6 +211,11 @@ def test_options_reach_the_estimator(told):
     model = cr.load("t.chainrule")
     assert (model.class_weight, model.threshold, model.time_limit, model.effort) == ("balanced", 0.3, 60, "quick")
     assert model.threshold_ == 0.3
+
+
+@pytest.mark.skipif(not (kernel.BUILT and kernel.bf16_isa()), reason="this processor or the kernel has no bf16")
+def test_a_model_trained_in_bf16_is_compared_with_one_that_is_not(told):
+    assert "no hidden layer" in told("--precision", "bf16")["test"]
 
 
 def test_a_threshold_is_used_by_the_test_and_by_predict(told, ok, table):

@@ -91,7 +91,14 @@ def _others(model: Any, part: "Part", compare: bool) -> tuple[dict[str, Any], di
     X, y, weight = part.train
     classifies, network = hasattr(model, "classes_"), model.networks_[0]
     linear = clone(network).set_params(
-        hidden_layer_sizes=(), solver="lbfgs", schedule=None, max_iter=200, early_stopping=False, alpha=1.0, dropout=0.0
+        hidden_layer_sizes=(),
+        solver="lbfgs",
+        schedule=None,
+        max_iter=200,
+        early_stopping=False,
+        alpha=1.0,
+        dropout=0.0,
+        precision=None,
     )  # alpha: as much as scikit-learn's LogisticRegression and Ridge shrink
     blind: Any = DummyClassifier() if classifies else DummyRegressor()
     given = {LINEAR: linear, "always the largest class" if classifies else "always the mean": blind}
