@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor
+from chainrule.engines import kernel
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 3))
@@ -57,6 +58,10 @@ SETTLED = {
     "scale_target": True,
     "clip_target": True,
 }
+if kernel.BUILT and kernel.bf16_isa():
+    FOLLOWED["precision"] = ({"dtype": np.float32, "hidden_layer_sizes": (64, 64), "batch_size": 64}, "bf16")
+else:
+    NO_MATTER["precision"] = "float64"
 CHANGED = {name: value for name, (_, value) in FOLLOWED.items()} | NO_MATTER | SETTLED
 # One call of partial_fit is one epoch, whatever these say.
 ONLY_FIT = {"early_stopping", "validation_fraction", "max_iter", "tol", "n_iter_no_change", "max_fun", "scoring"}
@@ -69,7 +74,7 @@ def table(kinds):
 
 
 def made(make, **parameters):
-    return make(hidden_layer_sizes=(6,), **{"random_state": 0, "max_iter": 3, "batch_size": 32} | parameters)
+    return make(**{"hidden_layer_sizes": (6,), "random_state": 0, "max_iter": 3, "batch_size": 32} | parameters)
 
 
 def y_of(make):
