@@ -110,7 +110,7 @@ template <class T> int64_t parts_of(const Step<T>& step) {
 // Part `part` of `parts` of Z[1] of some panels, to Step::parts.
 template <class T> void thin_part(const Step<T>& step, int64_t part, int64_t first, int64_t count, T* buffer) {
     const Layer<T>& layer = step.layers[0];
-    const int64_t K = layer.inputs, n = layer.units, terms = ceil_div(K, ceil_div(K, PART_TERMS)), k = part * terms;
+    const int64_t K = layer.inputs, n = layer.units, terms = ceil_div(K, parts_of(step)), k = part * terms;
     thin_terms(step, k, least(terms, K - k), first, count, step.packed ? step.packed + first * K * P<T> : nullptr,
                buffer, step.parts + (part * panels_of(step) + first) * n * P<T>,
                part == 0 ? step.w + layer.at + n * K : nullptr, STORE, [](int64_t, int64_t, int64_t) {});
@@ -118,7 +118,7 @@ template <class T> void thin_part(const Step<T>& step, int64_t part, int64_t fir
 
 // Z[1] of some panels as the sum of its parts, or max(0, Z[1]); then done(p, 0, units) for each panel.
 template <class T, class F> void sum_parts(const Step<T>& step, int64_t first, int64_t count, T* Z, bool relu, F done) {
-    const int64_t n = step.layers[0].units, parts = ceil_div(step.layers[0].inputs, PART_TERMS);
+    const int64_t n = step.layers[0].units, parts = parts_of(step);
     const int64_t stride = panels_of(step) * n * P<T>;
     for (int64_t p = 0; p < count; ++p, Z += n * P<T>) {
         const T* const from = step.parts + (first + p) * n * P<T>;

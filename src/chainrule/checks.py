@@ -79,7 +79,7 @@ def first_not_finite(A: Any) -> Place | None:
 
     The first is the highest one in the column that is furthest left: columns are examples.
     """
-    if _is_finite(A.data if hasattr(A, "tocoo") else A):
+    if is_finite(A.data if hasattr(A, "tocoo") else A):
         return None
     if hasattr(A, "tocoo"):
         stored = A.tocoo()
@@ -91,7 +91,7 @@ def first_not_finite(A: Any) -> Place | None:
     return int(rows[first]), int(columns[first]), len(rows), len(np.unique(columns))
 
 
-def _is_finite(A: Array) -> bool:
+def is_finite(A: Array) -> bool:
     """Whether all numbers are finite, some rows of memory at a time: the answers of all would take memory of their own.
 
     A first look at 10 MB of numbers took 6.2 ms at once, and 1.2 ms in pieces.

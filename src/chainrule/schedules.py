@@ -139,5 +139,24 @@ class WarmUp(Checked):
         return (epoch + 1) / (self.epochs + 1) if epoch < self.epochs else self.then(epoch - self.epochs)
 
 
-for _one in (Constant, InverseTime, StepDecay, InverseScaling, Cosine, CosLog4, WarmUp):
+_OURS = (Constant, InverseTime, StepDecay, InverseScaling, Cosine, CosLog4, WarmUp)
+for _one in _OURS:
     setattr(_one, "__init__", helpful(vars(_one)["__init__"], homes=False))  # noqa: B010 - to a type checker it stays the dataclass's
+
+
+def knows_ahead(schedule: Schedule | None) -> bool:
+    """Whether its factors depend on the epoch alone, so that it may be asked before an epoch begins.
+
+    Parameters
+    ----------
+    schedule : callable or None
+        A schedule, or None for none.
+
+    Returns
+    -------
+    bool
+        True for those of this module; a function of somebody else's may look at the network, or at a clock.
+    """
+    if isinstance(schedule, WarmUp):
+        return type(schedule) is WarmUp and knows_ahead(schedule.then)
+    return schedule is None or type(schedule) in _OURS

@@ -12,6 +12,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state
 
 from chainrule._types import Array
+from chainrule.checks import is_finite
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _FEW = 1000  # numbers. Chosen: a row, and far below where BLAS starts threads; no measurement is recorded
@@ -41,7 +42,7 @@ def are_numbers(y: Any) -> bool:
 
 def _is_finite(A: Array) -> bool:
     # The sum of the squares answers in a third of the time for a row, unless it overflows.
-    return (A.size <= _FEW and isfinite(np.vdot(A, A))) or bool(np.isfinite(A).all())
+    return (A.size <= _FEW and isfinite(np.vdot(A, A))) or is_finite(A)
 
 
 def classes_of(y: Array) -> Array:

@@ -11,6 +11,8 @@ from sklearn.metrics import check_scoring
 from chainrule._types import Array
 from chainrule.engines.state import OptimizerState
 from chainrule.estimators.hooks import Hooks
+from chainrule.estimators.solvers import schedule
+from chainrule.schedules import knows_ahead
 from chainrule.training.loop import Best, Examples
 
 
@@ -128,7 +130,7 @@ class FitRecorder:
         """One where something is done after each epoch; else as many as there are, which are recorded in the end."""
         est = self.estimator
         watched = est.verbose or self.watched is not None or self.hooks.told
-        changing = follows(est, "invscaling") or callable(est.schedule)  # which may be about what it sees
+        changing = follows(est, "invscaling") or not knows_ahead(schedule(est))
         return 1 if watched or changing or self.progress is None else sys.maxsize
 
     def begin(self) -> None:

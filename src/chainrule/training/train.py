@@ -15,7 +15,7 @@ from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
-from chainrule.schedules import Constant, Cosine, CosLog4, InverseScaling, InverseTime, Schedule, StepDecay, WarmUp
+from chainrule.schedules import Schedule, knows_ahead
 from chainrule.training import lbfgs
 from chainrule.training.loop import Examples, Loop, Patience, Step, StepRecorder
 from chainrule.training.steps import Training
@@ -163,7 +163,7 @@ def train(
         shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,
         precision=precision,
     )  # fmt: skip
-    recorder.learning_rate, recorder.asked = state.learning_rate, not _is_ours(schedule)
+    recorder.learning_rate, recorder.asked = state.learning_rate, not knows_ahead(schedule)
     loop = Loop(network, epochs, recorder, rule, state.learning_rate)
     writer = None
     if settings is not None:
@@ -265,14 +265,6 @@ def prepare(
         network, X, Y, w, optimizer, memory, min(batch_size or m, m), partial(_rate, optimizer, schedule), order,
         float(l2), tuple(map(float, shares)), clip_norm, precision or network.dtype.name, mask_key,
     )  # fmt: skip
-
-
-def _is_ours(schedule: Schedule | None) -> bool:
-    """Whether it depends on the epoch alone, whenever it is asked."""
-    kind = type(schedule)
-    if kind is WarmUp:
-        return _is_ours(schedule.then)  # type: ignore[union-attr]
-    return schedule is None or kind in (Constant, InverseTime, StepDecay, InverseScaling, Cosine, CosLog4)
 
 
 def _rate(optimizer: Optimizer, schedule: Schedule | None, epoch: int) -> float:
