@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextvars import copy_context
+from queue import SimpleQueue
 from typing import Any
 
 from chainrule._types import Array
@@ -41,10 +42,10 @@ def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) 
     SciPy's solver calls back, and a for loop calls: so the solver runs in a thread, which waits in `tell` until the
     loop comes back. `check`, which is to be called in each evaluation, raises StopIteration when the loop was left.
     """
-    import queue  # here, because few trainings need it
-
-    messages: queue.Queue[BaseException | bool] = queue.Queue()  # True: told; False: the end
-    go_on, left = threading.Semaphore(0), threading.Event()
+    # A Queue and a Semaphore are Python code around a lock, which a signal may leave in disorder.
+    messages: SimpleQueue[BaseException | bool] = SimpleQueue()  # True: told; False: the end
+    go_on: SimpleQueue[None] = SimpleQueue()
+    left = threading.Event()
 
     def check() -> None:
         if left.is_set():
@@ -52,7 +53,7 @@ def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) 
 
     def tell() -> None:
         messages.put(True)
-        go_on.acquire()
+        go_on.get()
         check()
 
     def run() -> None:
@@ -78,10 +79,10 @@ def one_by_one(solve: Callable[[Callable[[], None], Callable[[], None]], None]) 
             if isinstance(message, BaseException):
                 raise message
             yield
-            go_on.release()
+            go_on.put(None)
     finally:
         with interrupts.Deferral():  # a second Ctrl-C would leave the thread behind
             left.set()
-            go_on.release()
+            go_on.put(None)
             if thread.ident is not None and not sys.is_finalizing():  # where it never comes to its end
                 thread.join()
