@@ -17,6 +17,7 @@
 #include <string>
 #include <utility>
 
+#include "finite.hpp"
 #include "interpreter.hpp"
 #include "machine.hpp"
 #include "trainer.hpp"
@@ -126,6 +127,17 @@ template <class T> struct Data {
         }
     }
 };
+
+template <class T> void bind_all_finite(nb::module_& m) {
+    m.def(
+        "all_finite",
+        [](const Vector<T>& x) {
+            return interruptible([&](const StopRequested& stop_requested) {
+                return all_finite(x.data(), int64_t(x.shape(0)), stop_requested);
+            });
+        },
+        nb::arg("x").noconvert(), "Whether all numbers are finite.");
+}
 
 template <class T> Rows<T> columns_of(const Matrix<T>& X) {
     return {X.data(), ptrdiff_t(X.stride(1)), ptrdiff_t(X.stride(0))};
@@ -362,6 +374,8 @@ NB_MODULE(_native, m) {
             nb::arg("epsilon_hat"), nb::arg("l2"), nb::arg("clip_norm"), nb::arg("dropout"), nb::arg("batch_size"),
             nb::arg("mask_key"));
     bind_orders(m);
+    bind_all_finite<float>(m);
+    bind_all_finite<double>(m);
     bind_data<float>(m, "Data32");
     bind_data<double>(m, "Data64");
     bind_trainer<float>(m, "Trainer32");

@@ -75,11 +75,13 @@ void thin_terms(const Step<T>& step, int64_t k, int64_t terms, int64_t first, in
         const int V = vectors(step, first + p);
         for_tiles(n, [&](int64_t i, int64_t rows) {
             T* const z = Z + (p * n + i) * P<T>;
-            if (i == 0 && ahead) {
-                tile_of<T, false, const T*>(rows, V)(W, K, terms, terms, 0, a, z, b, epilogue, nullptr, ahead);
-            } else {
-                tile_of<T, false>(rows, V)(W + i * K, K, terms, terms, 0, a, z, b ? b + i : nullptr, epilogue, nullptr);
-            }
+            const auto product = [&](auto... next_panel) {
+                tile_of<T, false, decltype(next_panel)...>(rows, V)(
+                    W + i * K, K, terms, terms, 0, a, z, b ? b + i : nullptr, epilogue, nullptr, next_panel...);
+            };
+            const int64_t t = i / rows;
+            if (ahead && t < 2) product(NextPanel<T>(ahead, terms, rows < n, int(t)));
+            else product();
             done(p, i, rows);
         });
     }

@@ -209,13 +209,15 @@ template <class T> void gradient_update(const Step<T>& step, const Item& item, T
     // Of each panel of columns, A[l-1]ᵀ of the examples from `from` on.
     const T* const turned = l == 1 && step.turned ? step.turned + first * step.m : nullptr;
     const int64_t stride = (turned ? step.m : packed) * P<T>;
+    // A panel that is not packed here is read from memory: once, by all tiles, if their dZ stay in cache meanwhile.
+    const bool by_panels = turned && n * packed * int64_t(sizeof(T)) <= CACHE_BYTES;
     for (int64_t from = 0; from < step.m; from += PACKED_EXAMPLES) {
         const int64_t end = least(from + PACKED_EXAMPLES, step.m);
         if (!turned) pack_transposed(step, l, first, count, from, end - from, At, packed * P<T>);
-        for_tiles(n, [&](int64_t i, int64_t rows) {
+        const auto tile_row = [&](int64_t i, int64_t rows, int64_t c0, int64_t c1) {
             for (int64_t j = from; j < end; j += EXAMPLE_BLOCK) {
                 const int64_t examples = least(EXAMPLE_BLOCK, end - j);
-                for (int64_t c = 0; c < columns; ++c) {
+                for (int64_t c = c0; c < c1; ++c) {
                     T* const C = sums + (once ? c * TILE_ROWS : c * n + i) * P<T>;
                     const T* const d = layer.D + (j / P<T> * n + i) * P<T>;
                     const T* const A = (turned ? turned + from * P<T> : At) + c * stride + (j - from) * P<T>;
@@ -224,8 +226,11 @@ template <class T> void gradient_update(const Step<T>& step, const Item& item, T
                             d, P<T>, examples, P<T>, (n - 1) * P<T>, A, C, nullptr, j > 0 ? ACCUMULATE : STORE, ahead,
                             next_panel...);
                     };
-                    if (turned && i == 0 && c + 1 < columns) {
-                        product(nullptr, A + stride);
+                    const int64_t t = i / rows;
+                    if (by_panels && t < 2) {
+                        product(nullptr, NextPanel<T>(A + stride, examples, rows < n, int(t)));
+                    } else if (turned && t == 0 && c + 1 < columns) {
+                        product(nullptr, NextPanel<T>(A + stride, examples, false, 0));
                     } else if (fetches) {
                         const Ahead<T> ahead = ahead_of(i, rows, j, examples, c);
                         product(&ahead);
@@ -235,7 +240,11 @@ template <class T> void gradient_update(const Step<T>& step, const Item& item, T
                     if (j + EXAMPLE_BLOCK >= step.m) update_tile(i, rows, c, C);
                 }
             }
-        });
+        };
+        const int64_t together = by_panels ? 1 : columns;
+        for (int64_t c = 0; c < columns; c += together) {
+            for_tiles(n, [&](int64_t i, int64_t rows) { tile_row(i, rows, c, c + together); });
+        }
     }
 }
 

@@ -160,7 +160,7 @@ template <class T> double rate_of(const Kernels<T>& kernels) {
     static std::map<const Kernels<T>*, double> known;  // of each instruction set that was asked for
     const std::lock_guard guard(lock);
     double& rate = known[&kernels];
-    if (rate == 0) rate = SHARE_OF_PEAK * peak_of_one_thread(kernels, 5e-4, 500);
+    if (rate == 0) rate = SHARE_OF_PEAK * peak_of_one_thread(kernels, 1.5e-4, 500);
     return rate;
 }
 template double rate_of<float>(const Kernels<float>&);

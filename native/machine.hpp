@@ -27,7 +27,7 @@ extern template const Kernels<double>& kernels_of<double>(const std::string&);
 // Floating-point operations per second of so many threads that only multiply and add, in registers.
 double peak(const std::string& isa, bool float64, int threads);
 
-// Operations per second that a network's products reach in one thread, by a measurement of 0.5 ms in the first call.
+// Operations per second that a network's products reach in one thread, by a measurement of 0.15 ms in the first call.
 template <class T> double rate_of(const Kernels<T>&);
 extern template double rate_of<float>(const Kernels<float>&);
 extern template double rate_of<double>(const Kernels<double>&);

@@ -32,7 +32,7 @@ ORDER = [
 ARROWS = {
     "__main__": "cli",
     "activations": "text",
-    "checks": "_types elsewhere text",
+    "checks": "_native _types elsewhere text",
     "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
     "cli": "_version activations claims errors exporting files plots readers tabular text working",
     "datasets": "checks text",

@@ -57,6 +57,9 @@ def forget_other_threads() -> None:
 def peak(isa: str, float64: bool, threads: int) -> float:
     """Floating-point operations per second of so many threads that do nothing but multiply and add (takes 0.2 s)."""
 
+def all_finite(x: _Array[_T]) -> bool:
+    """Whether all numbers of a vector are finite."""
+
 def draw_orders(bit_generator: object, chained: bool, before: _Counts | None, out: _Counts) -> None:
     """Permutations of 0 … m − 1 to the rows of `out`, from a bit generator's capsule; the caller has its lock.
 

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache, wraps
+from importlib.util import find_spec
 from math import inf
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -13,6 +14,10 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.elsewhere import home
 from chainrule.text import meant
+
+_BUILT = find_spec("chainrule._native") is not None
+if _BUILT:
+    from chainrule import _native
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -71,7 +76,8 @@ def helpful(function: _F, homes: bool = True) -> _F:
 
 
 Place = tuple[int, int, int, int]
-_AT_ONCE = 1 << 16  # numbers that are checked at once; 1 << 14 were slower
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+_AT_ONCE = 1 << 16  # numbers that NumPy checks at once; 1 << 14 were slower
 
 
 def first_not_finite(A: Any) -> Place | None:
@@ -92,11 +98,13 @@ def first_not_finite(A: Any) -> Place | None:
 
 
 def is_finite(A: Array) -> bool:
-    """Whether all numbers are finite, some rows of memory at a time: the answers of all would take memory of their own.
+    """Whether all numbers are finite, by the compiled kernel or, some rows of memory at a time, by NumPy.
 
-    A first look at 10 MB of numbers took 6.2 ms at once, and 1.2 ms in pieces.
+    The answers of all numbers would take memory of their own: a first look at 10 MB took 6.2 ms, and in pieces 1.2 ms.
     """
     rows = A.T if A.flags.f_contiguous else A
+    if _BUILT and rows.flags.c_contiguous and rows.flags.aligned and rows.dtype in _FLOATS:
+        return _native.all_finite(rows.reshape(-1))
     step = max(1, _AT_ONCE // max(1, rows[:1].size))
     return all(np.isfinite(rows[i : i + step]).all() for i in range(0, len(rows), step))
 

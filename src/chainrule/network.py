@@ -103,7 +103,7 @@ class Network:
         self._W, self._b = self.unpack(self._parameters)
         if init != "zeros" or seed is not None:  # to make a generator takes longer than the rest
             rng = checks.generator(seed)
-            for l in range(1, self.L + 1):
+            for l in range(1, self.L + 1) if init != "zeros" else ():
                 self.W[l][...] = initializers.get(init, self.g[l])(rng, self.W[l].shape)
 
     if not TYPE_CHECKING:  # to which any name would be right

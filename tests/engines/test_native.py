@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 import chainrule as cr
-from chainrule import equations
+from chainrule import checks, equations
 from chainrule.activations import ACTIVATIONS
 from chainrule.engines import ENGINES, kernel
 from chainrule.losses import LOSSES
@@ -1061,3 +1061,15 @@ def test_a_trainer_takes_other_examples_at_any_time(isa):
         data = kernel.data(X, Y[:, : X.shape[1]], w[: X.shape[1]])
         assert kept.cost_and_gradients(net.parameters, data, 0.0, gradient) == pytest.approx(wanted, rel=1e-13)
         np.testing.assert_allclose(gradient, net.pack(dW, db), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_numbers_that_are_not_finite_are_found_wherever_they_are(dtype, order):
+    A = np.full((3, 70_001), np.finfo(dtype).max, dtype, order)  # some pieces, the last of them short
+    assert checks.is_finite(A)
+    assert checks.is_finite(-A)
+    for value, place in product((np.nan, -np.nan, np.inf, -np.inf), (0, 65_535, 65_536, A.size - 1)):
+        A.ravel("K")[place] = value
+        assert not checks.is_finite(A)
+        A.ravel("K")[place] = 0
