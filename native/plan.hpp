@@ -67,13 +67,19 @@ template <class T> int64_t panels_in_cache(int64_t units, int64_t panel) {
     return std::max<int64_t>(1, CACHE_BYTES / (units * panel * int64_t(sizeof(T))));
 }
 
+// In how many items the panels of a batch are taken, of `most` panels at most and as many for each thread; item i
+// begins with panel panels · i / items.
+inline int64_t items_of(int64_t panels, int64_t most, int64_t threads) {
+    return std::min(panels, threads * ceil_div(panels, threads * most));
+}
+
 template <class T> struct Plan {
     struct Chunk {
         int64_t first, count;
     };
 
     int64_t batch_size = 0;
-    int64_t group = 0, group_alone = 0;  // panels of an item of the first stage; and where one thread takes all
+    int64_t group = 0;  // panels of an item of the first stage, at most
     int threads = 0;
     bool sparse = false;
     double operations = 0;                        // of a whole batch: forward, dA and dW
@@ -172,9 +178,8 @@ template <class T> struct Plan {
         const int64_t panel = 2 * kernels.lanes, panels = ceil_div(batch_size, panel);
         int64_t widest = 1;
         for (const auto& layer : layers) widest = std::max(widest, layer.units);
-        group_alone = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, panels});
-        group = std::min(group_alone, ceil_div(panels, threads));
-        int64_t size = kernels.forward_backward_scratch(step, group_alone);
+        group = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, panels});
+        int64_t size = kernels.forward_backward_scratch(step, group);
         parts = kernels.parts(step);
         part_sums = Memory<T>(parts * panels * panel * layers[0].units);
         items.clear(), work.clear();

@@ -65,16 +65,15 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const int64_t widest = *std::max_element(sizes.begin() + (examples.sparse ? 1 : 0), sizes.end());
     const double operations = operations_of(examples, layers, examples.m);
     const int threads = threads_for(examples, examples.m, false, CALL_SECONDS, threads_per_call(available_threads()));
-    const int64_t fit = std::min({panels_in_cache<T>(widest, panel), MAX_GROUP, ceil_div(panels, threads)});
-    const int64_t group = std::max<int64_t>(1, fit), groups = ceil_div(panels, group);
-    const int64_t size = kernels.forward_scratch(step, group);
+    const int64_t group = std::clamp<int64_t>(panels, 1, std::min(panels_in_cache<T>(widest, panel), MAX_GROUP));
+    const int64_t items = items_of(panels, group, threads), size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;
     for (int i = 0; i < threads; ++i) scratch.emplace_back(size);
     Team team;
     team.start(threads);
-    parallel_for(team, threads, groups, operations, poller, [&](int64_t item, int thread) {
-        const int64_t first = item * group;
-        kernels.forward(step, first, std::min(group, panels - first), out, stride, scratch[size_t(thread)].get());
+    parallel_for(team, threads, items, operations, poller, [&](int64_t i, int thread) {
+        const int64_t first = panels * i / items, end = panels * (i + 1) / items;
+        kernels.forward(step, first, end - first, out, stride, scratch[size_t(thread)].get());
     });
     if (!examples.Y.data || poller.stopped()) return 0;
     double total = 0, m = double(examples.m);
@@ -240,7 +239,7 @@ template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double c
 template <class T>
 double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int threads, Poller& poller) {
     Plan<T>& p = *plan;
-    const int64_t panels = ceil_div(step.m, 2 * kernels.lanes), group = threads == 1 ? p.group_alone : p.group;
+    const int64_t panels = ceil_div(step.m, 2 * kernels.lanes);
     double m = double(step.m);
     if (step.weights) {
         m = 0;
@@ -261,9 +260,10 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
         const int64_t first = i % groups * MAX_GROUP;
         kernels.part(step, i / groups, first, std::min(MAX_GROUP, panels - first), p.scratch[size_t(thread)].get());
     });
-    parallel_for(team, threads, ceil_div(panels, group), p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
-        const int64_t first = i * group;
-        kernels.forward_backward(step, first, std::min(group, panels - first), p.scratch[size_t(thread)].get());
+    const int64_t firsts = items_of(panels, p.group, threads);
+    parallel_for(team, threads, firsts, p.operations * 2 / 3, poller, [&](int64_t i, int thread) {
+        const int64_t first = panels * i / firsts, end = panels * (i + 1) / firsts;
+        kernels.forward_backward(step, first, end - first, p.scratch[size_t(thread)].get());
     });
     if (poller.stopped()) return std::numeric_limits<double>::quiet_NaN();
     double J = 0;
