@@ -13,8 +13,9 @@ constexpr int64_t EXAMPLE_BLOCK = 256;
 // Examples whose A is packed at once, a multiple of EXAMPLE_BLOCK: an item of 4 panels then has 512 KB of it. On a
 // Sapphire Rapids server dW of 2048 × 2048 took 119 GFLOP/s with 256, 133 with 512 and 139 with 1024.
 constexpr int64_t PACKED_EXAMPLES = 1024;
-// W[l] is taken by rows if it is larger than the cache, has so many rows, and there are so few examples. Chosen; no
-// measurement is recorded.
+// W[l] is taken by rows if it is larger than the cache, has so many rows, and there are so few examples, whose A stays
+// in the cache. On a Sapphire Rapids server with AVX-512 rows took 0.5 to 1.0 times as long as columns with 8 examples
+// and 0.8 to 1.1 times with 64; but 1.4 to 2 times where A was larger than the cache.
 constexpr int64_t BY_ROWS_EXAMPLES = 64, BY_ROWS_UNITS = 64;
 
 // db[l] of some rows, and their step.
@@ -100,15 +101,20 @@ void dot_products(const Step<T>& step, int64_t l, int64_t i, int64_t rows, int64
     }
 }
 
-// Whether dot_products is faster for dW[l]: a rough count of the cycles, with AVX-512 in mind. 4 × 4 dot products take
-// 8 loads for each vector of examples and about 60 cycles for their lanes; a row of A that is copied takes 2 for each
-// vector, a square that is transposed 6 for each of its rows; a tile takes n / 2 for each vector. Where A[0]ᵀ is kept,
-// tiles took 0.45 to 0.9 of the time of dot products for 5 units or more and P / 4 inputs or more (a Sapphire Rapids
-// server, AVX-512, 100 to 2,000 examples, up to 100 units and 4,000 inputs), and otherwise more, up to 3 times.
+// Whether dot_products is faster for dW[l]. Never for more units and inputs than a tile has rows: each block of dot
+// products would read the same examples again, and from a farther cache. On a Sapphire Rapids server, of 719 layers
+// with 2 to 512 units, 4 to 512 inputs and 32 to 8,192 examples, the other way is then more than 1.1 times as fast in
+// 9, and in 170 without that (AVX-512); with AVX2 in 6 of 431 and 160, with SSE in 63 of 287 and 48. Otherwise a rough
+// count of the cycles, with AVX-512 in mind: 4 × 4 dot products take 8 loads for each vector of examples and about 60
+// cycles for their lanes; a row of A that is copied takes 2 for each vector, a square that is transposed 6 for each of
+// its rows; a tile takes n / 2 for each vector. Where A[0]ᵀ is kept, tiles took 0.45 to 0.9 of the time of dot products
+// for 5 units or more and P / 4 inputs or more (that server, AVX-512, 100 to 2,000 examples, up to 100 units and 4,000
+// inputs), and otherwise more, up to 3 times.
 template <class T> bool prefers_dot_products(const Step<T>& step, int64_t l) {
     const Layer<T>& layer = step.layers[l - 1];
     if (l == 1 && !step.packed) return false;
     const int64_t n = layer.units, K = layer.inputs;
+    if (n > TILE_ROWS && K > TILE_ROWS) return false;
     if (l == 1 && n > 4 && K > P<T> / 4 && turned_fits(step)) return false;
     const int64_t example_vectors = ceil_div(step.m, N<T>), input_vectors = ceil_div(K, N<T>);
     const int64_t dot_product_cycles = ceil_div(n, 4) * ceil_div(K, 4) * (8 * example_vectors + 60);
@@ -127,8 +133,9 @@ template <class T> void turn(const Step<T>& step, int64_t panel, T* turned) {
 // Whether dW[l] is taken by rows: with a large W and few examples, its rows and their slots pass once from end to end.
 template <class T> bool prefers_rows(const Step<T>& step, int64_t l) {
     const Layer<T>& layer = step.layers[l - 1];
-    return (l == 1 && step.sparse) || (step.m <= BY_ROWS_EXAMPLES && layer.units >= BY_ROWS_UNITS &&
-                                       layer.units * layer.inputs * int64_t(sizeof(T)) > CACHE_BYTES);
+    const int64_t row = layer.inputs * int64_t(sizeof(T));
+    return (l == 1 && step.sparse) || (step.m <= BY_ROWS_EXAMPLES && step.m * row <= CACHE_BYTES &&
+                                       layer.units >= BY_ROWS_UNITS && layer.units * row > CACHE_BYTES);
 }
 
 // Numbers of A[0]ᵀ in panels of columns; 0 where gradient_update has no use for it, or it takes too much memory.
