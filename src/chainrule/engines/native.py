@@ -80,7 +80,7 @@ class Native:
         while state.epoch < last:
             interrupts.check()
             most = min(last - state.epoch, _most(state))
-            rates = [state.learning_rate(state.epoch + i) for i in range(most)]
+            rates = list(map(state.learning_rate, range(state.epoch, state.epoch + most)))
             counts, before = (
                 np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0], np.int64),
                 len(costs),

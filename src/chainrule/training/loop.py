@@ -181,9 +181,8 @@ class StepRecorder:
     def record(self, first: int, costs: list[float], next_cost: float | None) -> list[float]:
         """Make the steps that are due, and the last; its validation cost is what the rule compares."""
         epoch, cost = first + len(costs) - 1, costs[-1]
-        self.reported = [
-            self._step(first + i, before, None) for i, before in enumerate(costs[:-1]) if self._is_due(first + i)
-        ]
+        due = range(-first % self.every, len(costs) - 1, self.every)
+        self.reported = [self._step(first + i, costs[i], None) for i in due]
         self._due = self._is_due(epoch)
         validation_cost = None
         if self.watched is not None and (self.watching or self._due) and isfinite(cost):
