@@ -29,7 +29,7 @@ class OptimizerState:
     def __init__(self, optimizer: Optimizer, parameters: Array) -> None:
         self.slots: tuple[Any, ...] = ()
         self.batches = 0
-        if type(optimizer).init is Rule.init:  # the same zeros, in pages that cost nothing before they are written
+        if type(optimizer).init is Rule.init:  # the same zeros; where they are many, in pages that cost nothing yet
             count, dtype = parameters.size, parameters.dtype
             self.slots = tuple(0 if name == "t" else kernel.zeros(count, dtype) for name in optimizer.remembers)
         else:
