@@ -10,7 +10,7 @@
 
 from chainrule.quiz.reading import Chapter, Link, Option, Question, QuizError, bundled, read
 from chainrule.quiz.running import Experiments, Outcome, run
-from chainrule.quiz.shown import as_data, as_markdown
+from chainrule.quiz.shown import as_data, as_page
 
 __all__ = [
     "Chapter",
@@ -21,7 +21,7 @@ __all__ = [
     "Question",
     "QuizError",
     "as_data",
-    "as_markdown",
+    "as_page",
     "bundled",
     "read",
     "run",

@@ -17,7 +17,7 @@ from chainrule.errors import ChainruleError
 
 LETTERS = "abcde"
 LARGEST = 2**20  # bytes of a file
-LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])+)\]\(([^()\s]+)\)")
+LINK = re.compile(r"\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])+)\]\((?P<target>[^()\s]+)\)")
 
 _OPTION = re.compile(r"[-*] \[([ xX])\] +(\S.*)")
 _NEARLY_OPTION = re.compile(r"\s*[-*]\s*\[[ xX]{0,3}\](?!\()")
@@ -144,7 +144,8 @@ def bundled() -> list[Chapter]:
 
 def slug(title: str) -> str:
     """A title as a name: the-shape-of-w-1."""
-    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", title).lower()).strip("-")
+    plain = unicodedata.normalize("NFKC", title).lower().replace("'", "").replace("’", "")
+    return re.sub(r"[\W_]+", "-", plain).strip("-")
 
 
 def _wrong(path: Path, line: int, message: str) -> QuizError:
@@ -236,7 +237,7 @@ def _question(path: Path, chapter: str, pieces: list[_Piece]) -> Question:
         raise after("wanted the explanation below the experiment")
     see = tuple(Link(*found) for found in LINK.findall(rest[0].text)) if rest else ()
     if not see:
-        raise after("wanted a last line 'See: [words](link)' that says what to read")
+        raise after("wanted a last line 'See: [words](link)', after an empty one, that says what to read")
     if len(rest) > 1:
         raise _wrong(path, rest[1].line, f"{what}: 'See: …' is its last line, wanted the next question, '## …'")
     return Question(

@@ -1,16 +1,26 @@
 """Questions and what was found, for those who show them: as plain data, as Markdown, as plain text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from chainrule.quiz.reading import LINK, Chapter, Question
+from chainrule.quiz.reading import LINK, Chapter, Question, slug
 from chainrule.quiz.running import Outcome
 
 _INLINE = re.compile(
     rf"\\(?P<escaped>[^\w\s])|(?P<ticks>`+)(?P<code>.+?)(?P=ticks)|(?P<link>{LINK.pattern})|\*\*(?P<bold>\S.*?)\*\*"
     r"|(?<![\w*])\*(?P<italic>[^\s*](?:[^*]*[^\s*])?)\*(?![\w*])"
 )
+
+_CODE_OR_LINK = re.compile(rf"(?P<ticks>`+).+?(?P=ticks)|{LINK.pattern}")
+
+HEAD = """\
+# Quiz
+
+{} questions in {} chapters, each answered by an experiment: answer first, then unfold what it found about every option,
+and why. In a terminal `chainrule quiz` asks them, one key for an answer, and counts. You can add
+[questions of your own](docs/quiz-own.md). This page is written by `chainrule quiz --markdown`, from
+[these files](src/chainrule/quiz/chapters)."""
 
 
 def as_data(question: Question, outcome: Outcome | None = None) -> dict[str, Any]:
@@ -30,25 +40,47 @@ def as_data(question: Question, outcome: Outcome | None = None) -> dict[str, Any
     return data
 
 
-def as_markdown(chapter: Chapter, outcomes: Sequence[Outcome]) -> str:
-    """A chapter as a part of a page: each question, and its answer folded below it."""
-    parts = [f"## {chapter.title}"]
-    for question, outcome in zip(chapter.questions, outcomes, strict=True):
-        parts += [f"### {question.title}", question.text]
-        parts += ["\n".join(f"- **{option.letter}** {option.text}" for option in question.options)]
-        if question.hint:
-            parts.append(f"<details><summary>Hint</summary>\n\n{question.hint}\n\n</details>")
-        answer = [f"**{question.right}** holds. What the experiment found:"]
-        rows = ["| | | |", "| --- | --- | --- |"]
-        for letter, (holds, found) in outcome.options.items():
-            rows.append(f"| {letter} | {'**yes**' if holds else 'no'} | {_cell(found)} |")
-        answer.append("\n".join(rows))
-        if outcome.picture:
-            answer.append(f"```text\n{outcome.picture}\n```")
-        links = " · ".join(f"[{link.text}]({link.target})" for link in question.see)
-        answer += [question.why, f"See: {links}"]
-        parts.append("\n\n".join(["<details><summary>Answer</summary>", *answer, "</details>"]))
-    return "\n\n".join(parts) + "\n"
+def as_page(chapters: Sequence[Chapter], outcomes: Sequence[Sequence[Outcome]], *, whole: bool = False) -> str:
+    """Chapters as a page of Markdown: each question, and below it, folded, what the experiment found and why.
+
+    whole: as docs/quiz.md has it, which is written by ``chainrule quiz --markdown``.
+    """
+    parts = []
+    if whole:
+        titles = " · ".join(f"[{chapter.title}](#{slug(chapter.title)})" for chapter in chapters)
+        parts = [HEAD.format(sum(len(chapter.questions) for chapter in chapters), len(chapters)), titles]
+    for chapter, found in zip(chapters, outcomes, strict=True):
+        parts.append(f"## {chapter.title}" if whole else f"# {chapter.title}")
+        for question, outcome in zip(chapter.questions, found, strict=True):
+            parts += _as_markdown(question, outcome, "###" if whole else "##")
+    page = "\n\n".join(parts) + "\n"
+    return _CODE_OR_LINK.sub(_from_docs, page) if whole else page
+
+
+def _as_markdown(question: Question, outcome: Outcome, level: str) -> Iterator[str]:
+    yield f"{level} {question.title}"
+    yield question.text
+    yield "\n".join(f"- **{option.letter}** {option.text}" for option in question.options)
+    if question.hint:
+        yield f"<details><summary>Hint</summary>\n\n{question.hint}\n\n</details>"
+    yield f"<details><summary>Answer</summary>\n\n**{question.right}** holds. The experiment found:"
+    rows = [
+        f"| {o} | {'**yes**' if holds else 'no'} | {_cell(found)} |" for o, (holds, found) in outcome.options.items()
+    ]
+    yield "\n".join(["| | | |", "| --- | --- | --- |", *rows])
+    if outcome.picture:
+        yield f"```text\n{outcome.picture}\n```"
+    yield question.why
+    yield "See: " + " · ".join(f"[{link.text}]({link.target})" for link in question.see) + "\n\n</details>"
+
+
+def _from_docs(match: re.Match[str]) -> str:
+    """A link from the project's root as one from docs/."""
+    target = match["target"]
+    if target is None or "://" in target or target.startswith("#"):
+        return match[0]
+    target = target.removeprefix("docs/") if target.startswith("docs/") else f"../{target}"
+    return f"[{match['text']}]({target})"
 
 
 def as_paragraphs(text: str) -> list[tuple[str, bool]]:
@@ -69,7 +101,7 @@ def as_text(markdown: str) -> str:
 
     def plain(match: re.Match[str]) -> str:
         if match["link"]:
-            return as_text(LINK.fullmatch(match["link"])[1])  # type: ignore[index]
+            return as_text(match["text"])
         return match["escaped"] or match["code"] or as_text(match["bold"] or match["italic"])
 
     return _INLINE.sub(plain, markdown)
