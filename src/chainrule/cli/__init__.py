@@ -1,4 +1,4 @@
-"""The command line: train, predict, evaluate, explain, inspect, trace, diagnose, claims, export.
+"""The command line: train, predict, evaluate, explain, inspect, trace, diagnose, claims, quiz, export.
 
 Errors are one line, exit code 2.
 """
@@ -18,6 +18,7 @@ from chainrule.cli.explain import explain
 from chainrule.cli.export import export
 from chainrule.cli.output import OutputError, complain, notes, show, streams
 from chainrule.cli.predictions import predict
+from chainrule.cli.quiz import quiz
 from chainrule.cli.train import train
 from chainrule.cli.use import evaluate, inspect
 from chainrule.cli.working import diagnose, trace
@@ -25,7 +26,7 @@ from chainrule.cli.working import diagnose, trace
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-for _command in (train, predict, evaluate, explain, inspect, trace, diagnose, claims, export):
+for _command in (train, predict, evaluate, explain, inspect, trace, diagnose, claims, quiz, export):
     app.command()(_command)
 
 
