@@ -26,13 +26,16 @@ class Batches:
         self.parts = of_X or of_Y
         together = len(of_X) == len(of_Y)
         self.of_Y = of_Y if together else self.parts
+        self.one_each = len(self.parts) == updates  # then each update was made with the next
         self.at = 0  # the part that comes next
         self.last: tuple[int | None, Array | None] = (None, None)
 
-    def likely(self) -> Iterator[tuple[int | None, Array | None]]:
-        """What the next update may be made with, the likeliest first: the place among the parts, and the examples."""
+    def likely(self, u: int) -> Iterator[tuple[int | None, Array | None]]:
+        """What update u, counted from 0, may be made with, likeliest first: the place among the parts, the part."""
+        if self.one_each and u < len(self.parts):
+            self.at = u
         near = [(i, self.parts[i]) for i in range(self.at, min(self.at + _AHEAD, len(self.parts)))]
-        first = [self.last] if self.last[0] is None else near[:1]
+        first = [self.last] if self.last[0] is None and not self.one_each else near[:1]
         yield from first
         for one in (*near, self.last, (None, None)):
             if not any(one[0] == other[0] for other in first):
@@ -42,7 +45,7 @@ class Batches:
         """The last update was made with these."""
         self.last = place, examples
         if place is not None:
-            self.at = max(self.at, place + 1)
+            self.at = place + 1 if self.one_each else max(self.at, place + 1)
 
     def around(self, place: int) -> Iterator[tuple[str, Array]]:
         """The parts before and after one, that are others."""

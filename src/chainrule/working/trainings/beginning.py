@@ -15,13 +15,15 @@ from chainrule.working.trainings.returned import Returned
 class Start:
     """parameters: all of them, those before the first update in front where they are known.
 
-    first: the number of the update from the first to the second, 2 where the first update cannot be checked. early:
-    whether the list begins before the first update and has no more parameters than there are costs.
+    first: the number of the update from the first to the second, 2 where the first update cannot be checked.
+    early: whether the list begins before the first update and has no more parameters than there are costs.
+    called: whether those in front are of a call with the learning rate 0.
     """
 
     parameters: list[Any]
     first: int
     early: bool = False
+    called: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -30,16 +32,14 @@ def found(call: Call, returned: Returned) -> Start:
     parameters, costs = returned.parameters, returned.costs
     if len(parameters) == len(costs) + 1:
         return Start(parameters, 1)
-    zero, later = _zero_biases(parameters[0]), not all(map(_zero_biases, parameters))
-    if zero and later:
-        return Start(parameters, 1, early=bool(costs) and len(parameters) == len(costs))
     again, still = call.again(call.rate) if call.rate is not None else None, call.again(0.0)
     alike = again is not None and _equal(again.parameters[0], parameters[0])
     if alike and still is not None and _equal(still.parameters[0], still.parameters[-1]):
-        if not _equal(still.parameters[0], parameters[0]):
-            return Start([still.parameters[0], *parameters], 1)
-    if not costs and zero:
-        return Start(parameters, 1)
+        if _equal(still.parameters[0], parameters[0]) and not _equal(parameters[0], parameters[-1]):
+            return Start(parameters, 1, early=len(parameters) == len(costs))
+        return Start([still.parameters[0], *parameters], 1, called=True)
+    if _begins(parameters[0]) and not all(map(_begins, parameters)):
+        return Start(parameters, 1, early=bool(costs) and len(parameters) == len(costs))
     return Start(
         parameters,
         2,
@@ -47,13 +47,15 @@ def found(call: Call, returned: Returned) -> Start:
     )
 
 
-def _zero_biases(layers: Any) -> bool:
-    return not any(np.any(one) for one in layers[1])
+def _begins(layers: Any) -> bool:
+    """Whether they look like those before the first update: biases of 0, of one layer weights as well."""
+    W, b = layers
+    return not any(np.any(one) for one in (b if len(W) > 1 else [*W, *b]))
 
 
 def _equal(one: Any, other: Any) -> bool:
     return all(
-        a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=0)
+        a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True)
         for half, its in zip(one, other, strict=True)
         for a, b in zip(half, its, strict=True)
     )

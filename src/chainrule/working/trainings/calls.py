@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ _COUNT = (
     "num_updates", "n_updates",
 )  # fmt: skip
 _EPOCHS = ("epochs", "num_epochs", "n_epochs")
-_BETA = ("beta", "momentum", "mu", "beta1")
 
 
 class Call:
@@ -90,14 +88,16 @@ class Call:
 
     def rule(self) -> Rule | None:
         """The optimizer that its constants tell of, None where they do not."""
-        constants = {
+        constants: dict[str, Any] = {
             name: value
             for name, value in self.defaults.items()
             if isinstance(value, float) and name in ("beta", "beta1", "beta2", "epsilon", "momentum", "mu")
         }
-        rate = {} if self.rate is None else {"learning_rate": float(self.rate)}
+        rate: dict[str, Any] = {} if self.rate is None else {"learning_rate": float(self.rate)}
         if {"beta1", "beta2"} <= constants.keys():
-            return Adam(**rate, **{name: constants[name] for name in ("beta1", "beta2", "epsilon") if name in constants})
+            return Adam(
+                **rate, **{name: constants[name] for name in ("beta1", "beta2", "epsilon") if name in constants}
+            )
         kept = next((constants[name] for name in ("beta", "momentum", "mu") if name in constants), None)
         return None if kept is None else Momentum(**rate, beta=kept)
 
@@ -107,7 +107,7 @@ class Call:
             return Returned(self.f, self.most), ([], [])
         X, Y = self._watched()
         try:
-            with _seeded():
+            with _seeded(), np.errstate(all="ignore"):  # what overflows shows in the numbers
                 result = self.f(X, Y, **{**self.arguments, **other})
                 returned = Returned(result, self.most)
         except Exception as error:
@@ -136,18 +136,13 @@ class Call:
         return watched(X, of_X), watched(Y, 0 if Y.ndim == 1 else of_X)
 
 
-def with_rate(rule: Rule, rate: float) -> Rule:
-    """The rule with another learning rate."""
-    return replace(rule, learning_rate=rate)
-
-
 def rules_of(rate: float | None, call: Call) -> Iterator[Rule]:
     """The rules with memory that a training may have, where nobody said which."""
-    α = {} if rate is None else {"learning_rate": rate}
+    α: dict[str, Any] = {} if rate is None else {"learning_rate": rate}
     said = call.rule()
     if said is not None:
         yield said
-    β = {"momentum": said.beta} if isinstance(said, Momentum) else {}
+    β: dict[str, Any] = {"momentum": said.beta} if isinstance(said, Momentum) else {}
     yield from (Momentum(**α), HeavyBall(**α, **β), Nesterov(**α, **β), RMSProp(**α), Adam(**α), AdamW(**α))
 
 

@@ -88,13 +88,15 @@ def check_training(
     if optimizer is not None:
         check_optimizer(optimizer)
         if isinstance(optimizer, LBFGS):
-            raise ValueError("optimizer: got LBFGS, whose steps cannot be recomputed one by one, wanted a rule of steps")
+            raise ValueError(
+                "optimizer: got LBFGS, whose steps cannot be recomputed one by one, wanted a rule of steps"
+            )
     call = Call(f, X, Y, optimizer, batch_size, l2, most)
     returned, taken = call()
     λ = float(call.l2 or 0.0)
 
     def batches(m: int) -> Batches:
-        return Batches(m, *taken, call.batch_size, len(returned.parameters))
+        return Batches(m, *taken, call.batch_size, len(start.parameters) - 2 + start.first)
 
     found = layout.layouts(X, Y, *returned.parameters[0], rows_are_examples)
     start = beginning.found(call, returned)
@@ -120,6 +122,8 @@ def check_training(
             training.theta.append(vector)
             if not np.isfinite(vector).all():
                 break
+        if len(returned.costs) == len(start.parameters) - 2 + start.first:
+            training.costs = [float(one.item()) if one.size == 1 else float("nan") for one in returned.costs]
         if optimizer is None:
             training.rule, training.rate_known = inferred.optimizer(training, call, batches)
         elif optimizer.remembers and start.first > 1:

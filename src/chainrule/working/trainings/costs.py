@@ -1,6 +1,9 @@
 """The costs of a training: of which parameters and which examples each one is, and what a wrong one looks like."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -11,11 +14,20 @@ from chainrule.working import costs
 from chainrule.working.mistakes import Mistakes
 from chainrule.working.trace import frozen
 from chainrule.working.trainings.batches import same
-from chainrule.working.trainings.replay import Replay
+from chainrule.working.trainings.replay import ABOUT_0, Replay
 
-_ABOUT_0 = 1e-7  # how far a cost may be off where a is that near to 0 or 1: log(a + 1e-8), clip(a, 1e-7, …)
 _SAMPLE = 6
+_OTHERS = 8  # parts of the examples that a cost may be of
 Of = Callable[[int], float | None]  # the place of a cost → what it should be
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all costs may be, in words, empty for the usual ones; cost i, and the update that it belongs to, from 0."""
+
+    text: str
+    of: Of
+    update: Callable[[int], int]
 
 
 class Costs:
@@ -26,9 +38,9 @@ class Costs:
     unchecked: why there is nothing to compare with, or None.
     """
 
-    def __init__(self, given: Sequence[Array], replay: Replay) -> None:
+    def __init__(self, given: Sequence[Array], replay: Replay, total: int) -> None:
         self.given, self.replay, self.training = given, replay, replay.training
-        self.m = self.training.Y.shape[1]
+        self.m, self.total = self.training.Y.shape[1], total  # updates, those that were not checked among them
         self.first_wrong: int | None = None
         self.wanted, self.of, self.update = float("nan"), "", 0
         self.looks_like: tuple[str, ...] = ()
@@ -42,34 +54,29 @@ class Costs:
             self._check()
 
     def _check(self) -> None:
-        count, total = len(self.given), len(self.training.theta) - 1 + self.training.first - 1
-        self.total = total
+        count, total = len(self.given), self.total
         if count > total + 1:
             self.unchecked = f"there are {count} for {total} updates"
             return
-        right = list(self._right(count, total))
+        right, sample = list(self._right(count, total)), self._sample()
         if not right:
             self.unchecked = f"there are {count} for {total} updates"
             return
-        best, of, update_of = max(right, key=lambda one: self._matches(one[1], self._sample()))
-        sample = self._sample()
-        matches = self._matches(of, sample)
-        if matches < max(1, len(sample) / 2):
-            self.update = update_of(0) + 1
+        best = max(right, key=lambda kind: self._matches(kind.of, sample))
+        if self._matches(best.of, sample) < max(1, len(sample) / 2):
+            best = right[0]
             self.looks_like = self._mistaken(count, total)
-            best, of, update_of = right[0]
         for i in range(count):
-            wanted = of(i)
+            wanted = best.of(i)
             if wanted is None:
                 continue
-            got = float(self.given[i].item()) if self.given[i].size == 1 else float("nan")
-            if not self._close(i, wanted, of):
-                self.first_wrong, self.wanted, self.update = i, wanted, update_of(i) + 1
-                if not self.looks_like:
-                    self.looks_like = self._explained(i, update_of)
+            if not self._close(i, wanted, best.of):
+                self.first_wrong, self.wanted, self.update = i, wanted, best.update(i) + 1
+                self.looks_like = self.looks_like or self._explained(i, best.update)
                 return
-            self.error = max(self.error, abs(got - wanted) / max(abs(got) + abs(wanted), _ABOUT_0))
-        self.of = best
+            got = float(self.given[i].item())
+            self.error = max(self.error, abs(got - wanted) / max(abs(got) + abs(wanted), ABOUT_0))
+        self.of = best.text
 
     # -- which costs they may be -------------------------------------------------------------------------------------
 
@@ -83,7 +90,7 @@ class Costs:
             return None
         update = self.replay.updates[j]
         examples = None if whole else update.examples
-        known = examples is update.examples and not self.training.about_0
+        known = examples is update.examples and not self.training.rounded
         return update.J if known else self.training.cost(self.training.theta[j], examples)
 
     def _after(self, u: int, whole: bool) -> float | None:
@@ -93,42 +100,55 @@ class Costs:
         examples = None if whole or j < 0 else self.replay.updates[j].examples
         return self.training.cost(self.training.theta[j + 1], examples)
 
-    def _right(self, count: int, total: int) -> Iterator[tuple[str, Of, Callable[[int], int]]]:
-        """Costs that a right training may give: what they are, each of them, and the update it belongs to."""
-        whole = "of the whole set"
+    def _right(self, count: int, total: int) -> Iterator[Kind]:
+        """Costs that a right training may give, the usual ones first."""
         kinds: list[tuple[str, Callable[[int, bool], float | None], bool]] = [
             ("", self._before, False),
-            (f"{whole}, before its update", self._before, True),
-            ("after its update", self._after, False),
-            (f"{whole}, after its update", self._after, True),
+            ("of the whole set, before its update", self._before, True),
+            ("those after each update", self._after, False),
+            ("of the whole set, after each update", self._after, True),
         ]
         if count == total + 1:
-            yield "of the parameters before the first update, and after each", lambda i: self._after(i - 1, True), lambda i: max(i - 1, 0)
+            text = "of the parameters before the first update, and after each"
+            yield Kind(text, partial(self._in_front, self._before, False), partial(self._place, 1, 0))
+            yield Kind(text, partial(self._in_front, self._after, True), partial(self._place, 1, 0))
             return
         if count == total:
-            for text, of, all_of_them in kinds:
-                yield text, (lambda i, of=of, w=all_of_them: of(i, w)), lambda i: i
+            for text, of, whole in kinds:
+                yield Kind(text, partial(self._value, of, whole, 1, 0), partial(self._place, 1, 0))
             return
         for every in dict.fromkeys((total // count, ceil(total / count), *range(2, total + 1))):
-            if every < 2 or ceil(total / every) != count and total // every != count:
+            if every < 2 or (ceil(total / every) != count and total // every != count):
                 continue
             for at, place in ((0, "first"), (every - 1, "last")):
-                for text, of, all_of_them in kinds:
+                for text, of, whole in kinds:
                     words = f"of the {place} of each {every} updates{', ' if text else ''}{text}"
-                    yield words, (lambda i, of=of, w=all_of_them, at=at, n=every: of(min(i * n + at, total - 1), w)), (
-                        lambda i, n=every, at=at: min(i * n + at, total - 1)
-                    )
-        starts = self._epochs(count)
-        if starts is not None:
-            for words, mean in (("the mean over the batches of each epoch", False), ("the mean over each epoch", True)):
-                yield words, (lambda i, mean=mean: self._mean(starts, i, by_size=mean)), lambda i: starts[i]
+                    yield Kind(words, partial(self._value, of, whole, every, at), partial(self._place, every, at))
+        if self._epochs(count) is not None:
+            for by_size in (False, True):
+                text = f"the mean over {'the batches of ' if not by_size else ''}each epoch"
+                yield Kind(text, partial(self._mean, by_size), self._begin)
+
+    def _value(self, of: Callable[[int, bool], float | None], whole: bool, every: int, at: int, i: int) -> float | None:
+        return of(self._place(every, at, i), whole)
+
+    def _in_front(self, of: Callable[[int, bool], float | None], after: bool, i: int) -> float | None:
+        """The cost of the parameters at place i, those before the first update in front."""
+        return of(i - after, after) if i < self.total or after else None
+
+    def _place(self, every: int, at: int, i: int) -> int:
+        return min(i * every + at, self.total - 1)
+
+    def _begin(self, i: int) -> int:
+        return (self._epochs(len(self.given)) or [0])[i]
 
     def _epochs(self, count: int) -> list[int] | None:
         """Where each epoch begins, and where the last one ends, if there is a cost for each."""
         starts = epochs([update.examples for update in self.replay.updates])
         return [*starts, len(self.replay.updates)] if len(starts) == count and self.training.first == 1 else None
 
-    def _mean(self, starts: Sequence[int], i: int, by_size: bool) -> float:
+    def _mean(self, by_size: bool, i: int) -> float:
+        starts = self._epochs(len(self.given)) or []
         some = self.replay.updates[starts[i] : starts[i + 1]]
         sizes = [self.m if one.examples is None else len(one.examples) for one in some]
         return float(np.average([one.J for one in some], weights=sizes if by_size else None))
@@ -155,67 +175,69 @@ class Costs:
             return True
         if not self.training.net.loss.name.endswith("cross_entropy") or of is None:
             return False
-        if abs(got - wanted) <= _ABOUT_0:
+        if abs(got - wanted) <= ABOUT_0:
             return True
-        if abs(got - wanted) > 0.05 * abs(wanted) + _ABOUT_0:
+        if abs(got - wanted) > 0.1 * abs(wanted):
             return False
-        kept, self.training.about_0 = self.training.about_0, _ABOUT_0
-        try:
-            low = of(i)
-        finally:
-            self.training.about_0 = kept
-        return low is not None and min(low, wanted) - tolerance * abs(wanted) <= got <= max(low, wanted) + tolerance * abs(wanted)
+        between = []
+        for self.training.rounded in (-1, 1, 0):
+            between.append(of(i) or 0.0)
+        return min(between) - tolerance * abs(wanted) <= got <= max(between) + tolerance * abs(wanted)
 
     # -- what a wrong one looks like ---------------------------------------------------------------------------------
 
     def _mistaken(self, count: int, total: int) -> tuple[str, ...]:
-        """Costs of other examples than those that they should be of."""
-        updates, training = self.replay.updates, self.training
-        mistakes: list[tuple[str, Of]] = []
-
-        def of_update(value: Callable[[int], float | None]) -> Of:
-            def of(i: int) -> float | None:
-                j = self._row(i)
-                return None if j is None else value(j)
-
-            return of
-
-        def size(j: int) -> int:
-            examples = updates[j].examples
-            return self.m if examples is None else len(examples)
-
-        def cost(j: int, k: int) -> float | None:
-            return training.cost(training.theta[j], updates[k].examples) if 0 <= k < len(updates) else None
-
-        if count == total:
-            whole = f"it is divided by {self.m}, the size of the whole set, instead of that of the batch"
+        """Costs of other examples, or other parameters, than those that they should be of."""
+        mistakes = list(self._of_others()) if count == total else []
+        if count < total and (starts := self._epochs(count)) is not None:
+            n, m = [after - before for before, after in pairwise(starts)], self.m
+            of_m = f"the sum of the means of the batches is divided by m = {m}: each is a mean already"
             mistakes = [
-                (whole, of_update(lambda j: updates[j].J * size(j) / self.m)),
-                ("it is of the batch before, not of the one that the update is made with", of_update(lambda j: cost(j, j - 1))),
-                ("it is of the next batch, not of the one that the update is made with", of_update(lambda j: cost(j, j + 1))),
-                ("it is of the next batch, after the update", of_update(lambda j: cost(j + 1, j + 1))),
-                ("it is of the first batch, in each update", of_update(lambda j: cost(j, 0))),
-                ("it is one update late: of the parameters before the update before", of_update(lambda j: training.cost(training.theta[max(j - 1, 0)], updates[max(j - 1, 0)].examples))),
-                ("it is that of the parameters before the first update, each time", of_update(lambda j: training.cost(training.theta[0], updates[j].examples))),
-            ]  # fmt: skip
-            others: list[Array] = []
-            for part in training.batches.parts:
-                if len(others) < 8 and not any(same(part, other) for other in others):
-                    others.append(part)
-            for part in others:
-                text = f"it is of {len(part)} other examples than those that the updates are made with"
-                mistakes.append((text, of_update(lambda j, part=part: training.cost(training.theta[j], part))))
-                mistakes.append((text, of_update(lambda j, part=part: training.cost(training.theta[j + 1], part))))
-        elif (starts := self._epochs(count)) is not None:
-            n = [starts[i + 1] - starts[i] for i in range(count)]
-            mistakes = [
-                ("it is the sum over the batches of the epoch, not the mean", lambda i: n[i] * self._mean(starts, i, False)),
-                (f"the sum of the means of the batches is divided by m = {self.m}: each is a mean already",
-                 lambda i: n[i] * self._mean(starts, i, False) / self.m),
-            ]  # fmt: skip
+                ("it is the sum over the batches of the epoch, not the mean", lambda i: n[i] * self._mean(False, i)),
+                (of_m, lambda i: n[i] * self._mean(False, i) / m),
+            ]
         sample = self._sample()
         least = max(1, len(sample) - 1)
         return tuple(text for text, of in mistakes if self._matches(of, sample) >= least)[:1]
+
+    def _of_others(self) -> Iterator[tuple[str, Of]]:
+        """What stands in the place of the cost of an update, in words, and what each cost is then."""
+        updates, training, m = self.replay.updates, self.training, self.m
+
+        def of_row(value: Callable[[int], float | None]) -> Of:
+            def of(i: int) -> float | None:
+                return None if (j := self._row(i)) is None else value(j)
+
+            return of
+
+        def cost(at: int, batch: int) -> float | None:
+            if not 0 <= batch < len(updates):
+                return None
+            return training.cost(training.theta[max(at, 0)], updates[batch].examples)
+
+        def share(j: int) -> float:
+            examples = updates[j].examples
+            return float(updates[j].J * (m if examples is None else len(examples)) / m)
+
+        instead = ", not of the one that the update is made with"
+        yield f"it is divided by {m}, the size of the whole set, instead of that of the batch", of_row(share)
+        yield f"it is of the batch before{instead}", of_row(lambda j: cost(j, j - 1))
+        yield f"it is of the batch before{instead}", of_row(lambda j: cost(j - 1, max(j - 1, 0)))
+        yield f"it is of the next batch{instead}", of_row(lambda j: cost(j, j + 1))
+        yield f"it is of the next batch{instead}", of_row(lambda j: cost(j + 1, j + 1))
+        yield "it is of the first batch, in each update", of_row(lambda j: cost(j, 0))
+        yield "it is that of the parameters before the first update, each time", of_row(lambda j: cost(0, j))
+        others: list[Array] = []
+        for part in training.batches.parts:
+            if len(others) < _OTHERS and not any(same(part, other) for other in others):
+                others.append(part)
+        for part in others:
+            text = f"it is of {len(part)} other examples than those that the updates are made with"
+            for later in (0, 1):
+                yield text, of_row(partial(self._of_part, part, later))
+
+    def _of_part(self, part: Array, later: int, j: int) -> float:
+        return self.training.cost(self.training.theta[j + later], part)
 
     def _explained(self, i: int, update_of: Callable[[int], int]) -> tuple[str, ...]:
         """The mistakes of a cost that `check_gradients` knows, if they explain the next one as well."""

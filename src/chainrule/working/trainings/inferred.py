@@ -35,25 +35,40 @@ def structure(
     for layout in found:
         columns, targets = layout.examples(X, Y)
         theta = [layout.vector(*one) for one in parameters[:2]]
-        if theta[0] is None:
+        if theta[0] is None or not np.isfinite(theta[0]).all():
             continue
-        examples = [part for _, (_, part) in zip(range(3), batches(targets.shape[1]).likely(), strict=False)]
+        examples = [part for _, (_, part) in zip(range(3), batches(targets.shape[1]).likely(0), strict=False)]
         for net in networks(layout.sizes, targets, **options):
             training = Training(
-                net, columns, targets, [], 1, rule or GradientDescent(1.0), False, l2, batches(targets.shape[1]), 1e-6, 0.0
+                net,
+                columns,
+                targets,
+                [],
+                1,
+                rule or GradientDescent(1.0),
+                False,
+                l2,
+                batches(targets.shape[1]),
+                1e-6,
+                0.0,
             )
             score = max(_score(training, theta, part, given, rule, rate) for part in [None, *examples])
             if best is None or score > best[0]:
                 best = score, layout, net
             if score[0] == 3:
                 return layout, net
-    if best is None:
-        raise ValueError("f: the shape of b[l] is not that of one number for each unit")
+    if best is None:  # b does not fit
+        return found[0], networks(found[0].sizes, found[0].examples(X, Y)[1], **options)[0]
     return best[1], best[2]
 
 
 def _score(
-    training: Training, theta: list[Any], part: Array | None, given: Sequence[Array], rule: Rule | None, rate: float | None
+    training: Training,
+    theta: list[Any],
+    part: Array | None,
+    given: Sequence[Array],
+    rule: Rule | None,
+    rate: float | None,
 ) -> tuple[float, ...]:
     """How much of the first update and the first costs a network explains: 3 if all."""
     with np.errstate(all="ignore"):
@@ -71,12 +86,12 @@ def _score(
             scale = float(step[at] @ right[at]) / length if length else 0.0
             floor = 32 * np.finfo(float).eps * float(np.linalg.norm(theta[0][at]))
             off = float(np.linalg.norm(step[at] - scale * right[at]))
-            aligned += off <= _ALIGNED * float(np.linalg.norm(step[at])) + floor
+            aligned += int(off <= _ALIGNED * float(np.linalg.norm(step[at])) + floor)
         meant = rate if rule is None else 1.0
         length = float(right @ right)
         scaled = meant is None or (length > 0 and abs(float(step @ right) / length / meant - 1) < 1e-4)
         count = len(training.names)
-        return (float(close) + aligned / count + (1.0 if scaled else 0.0), along / count)
+        return (float(close) + aligned / count + (1.0 if scaled else 0.0), round(10 * along / count))
 
 
 def optimizer(training: Training, call: Call, batches: Callable[[int], Batches]) -> tuple[Rule, bool]:
@@ -115,13 +130,16 @@ def _measured(training: Training, rule: Rule, batches: Callable[[int], Batches])
         return replace(rule, learning_rate=0.1)
     before, after = training.theta[:2]
     best: tuple[float, float] = (-1.0, 0.1)
-    for _, (_, part) in zip(range(3), batches(training.Y.shape[1]).likely(), strict=False):
-        _, g = training.gradient(before, *training.of(part))
+    taken = batches(training.Y.shape[1])
+    near = [one for _, one in zip(range(3), taken.likely(training.first - 1), strict=False)]
+    for part, targets in [(part, targets) for place, part in near for targets in (None, taken.targets(place))]:
+        _, g = training.gradient(before, *training.of(part, targets))
         right = replace(rule, learning_rate=1.0).step(before, g, rule.init(before))[0] - before
         step = after - before
-        with np.errstate(all="ignore"):
-            ratios = [float(step[at] @ right[at]) / float(right[at] @ right[at]) for at in training.names.values() if right[at].any()]
-        ratios = [abs(one) for one in ratios if np.isfinite(one) and one]
+        moving = [at for at in training.names.values() if right[at].any() and step[at].any()]
+        along = [at for at in moving if at.size > 1 and cosine(step[at], right[at]) > 1 - _ALIGNED] or moving
+        ratios = [abs(float(step[at] @ right[at]) / float(right[at] @ right[at])) for at in along]
+        ratios = [one for one in ratios if np.isfinite(one) and one]
         if ratios and (close := cosine(step, right)) > best[0]:
             best = close, float(np.median(ratios))
     return replace(rule, learning_rate=best[1])

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.optimizers import GradientDescent, Rule
+from chainrule.optimizers import Rule
 from chainrule.working.gradients import equation_of
 from chainrule.working.trace import written_cost
 from chainrule.working.trainings import beginning, used
 from chainrule.working.trainings.beginning import Start
-from chainrule.working.trainings.calls import Call, with_rate
+from chainrule.working.trainings.calls import Call
 from chainrule.working.trainings.costs import Costs
 from chainrule.working.trainings.layout import Layout
 from chainrule.working.trainings.named import Named
@@ -36,11 +36,16 @@ def judged(
 ) -> TrainingCheck:
     """Everything that is wrong, the earliest first, and what is to be noted."""
     wrong, notes = list[Wrong](), list(start.notes)
+    if not training.theta or not np.isfinite(training.theta[0]).all():
+        replay = Replay(training)
+        return TrainingCheck(
+            _said(training, replay, call, options, optimizer), (), 0, (_broken(training, start, lies),), tuple(notes)
+        )
     if (same := beginning.alike(training.net, training.theta[0])) is not None:
         name, text = same
         wrong.append(Wrong(0, name, f"{name} begins with small random numbers.", "its units are alike", (text,)))
     replay = Replay(training)
-    costs = Costs(returned.costs, replay)
+    costs = Costs(returned.costs, replay, len(start.parameters) - 1 + start.first - 1)
     shared = _shared(returned, replay, costs)
     if shared is not None:
         return TrainingCheck(_said(training, replay, call, options, optimizer), (), 0, (shared,), ())
@@ -48,7 +53,7 @@ def judged(
     used_up = used.Used(training, replay, call, batch_size)
     if k is not None:
         wrong.append(_wrong_update(training, replay, k, call, used_up))
-    if costs.first_wrong is not None:
+    if costs.first_wrong is not None and not (wrong and wrong[-1].update <= costs.update and not costs.looks_like):
         wrong.append(_wrong_cost(training, costs))
     if (shape := _shape(training, start, lies)) is not None:
         wrong.append(shape)
@@ -118,18 +123,20 @@ def _parts(training: Training, replay: Replay, costs: Costs) -> tuple[Part, ...]
 
 def _equation(training: Training, name: str) -> str:
     gradient = equation_of(training.net, f"d{name}", training.l2, None)
-    return f"It should be {written(training.rule, name)}, with {gradient}."
+    return f"It should be {written(training.rule, name)}, where {gradient}."
 
 
-def _wrong_update(training: Training, replay: Replay, k: int, call: Call, used_up: "used.Used") -> Wrong:
-    update, before, after = replay.updates[k], training.theta[k], training.theta[k + 1]
+def _wrong_update(training: Training, replay: Replay, k: int, call: Call, used_up: used.Used) -> Wrong:
+    update, after = replay.updates[k], training.theta[k + 1]
     name = update.wrong[0]
     at = training.names[name]
     finite = bool(np.isfinite(after[at]).all())
     never = _same_with_another_rate(training, call) if training.rate_known else False
     looks_like = Named(replay, k, used_up.first_of_epoch).looks_like()
     if never and (looks_like and ("rate" in looks_like[0] or "times what" in looks_like[0])):
-        looks_like = (f"the learning rate is never used: {call.rate_name} can be anything, and the parameters are the same",)
+        looks_like = (
+            f"the learning rate is never used: {call.rate_name} can be anything, and the parameters are the same",
+        )
     off = np.argsort(-np.nan_to_num(abs(after[at] - update.wanted[at]), nan=np.inf), kind="stable")[:3]
     l = int(name[2:-1])
     shape = (training.net.W if name[0] == "W" else training.net.b)[l].shape
@@ -157,42 +164,65 @@ def _shared(returned: Returned, replay: Replay, costs: Costs) -> Wrong | None:
     training, same = replay.training, returned.same
     if not same or len(returned.parameters) < 3:
         return None
-    moving = [name for name in same if training.theta[0][training.names[name]].any()]
+    moving = [name for name in same if training.theta[-1][training.names[name]].any()]
     k = replay.first_wrong
-    if not moving or k is None or costs.unchecked is not None:
-        return None
-    early = [float(one.item()) for one in costs.given[:2] if one.size == 1]
-    true = [update.J for update in replay.updates[:2]]
-    if any(abs(one - other) <= 1e-6 * (abs(one) + abs(other)) for one in early for other in true):
+    if not moving or k is None or (costs.unchecked is None and costs.first_wrong is None):
         return None
     name = f"{', '.join(sorted(same, key=lambda one: (one[2:], one[0])))}"
-    return Wrong(1, name, "Wanted are the parameters as they were after each update.", "one array for all updates", (_SHARED,))
+    return Wrong(
+        1, name, "Wanted are the parameters as they were after each update.", "one array for all updates", (_SHARED,)
+    )
 
 
 def _shape(training: Training, start: Start, lies: Layout) -> Wrong | None:
     """The first tensor whose shape does not stay as it was."""
     k = len(training.theta)
-    if k >= len(start.parameters) or not np.isfinite(training.theta[-1]).all():
+    if k >= len(start.parameters) or (k and not np.isfinite(training.theta[-1]).all()):
         return None
     W, b = start.parameters[k]
     if lies.vector(W, b) is not None:
         return None  # no more than that are checked
-    shapes = {name: array.shape for name, array in tensors(*start.parameters[0])}
-    name, got = next((name, array.shape) for name, array in tensors(W, b) if array.shape != shapes[name])
+    shapes = {name: lies.wanted(name) for name, _ in tensors(W, b)}
+    wrong = [(name, array.shape) for name, array in tensors(W, b) if not _fits(name, array.shape, shapes[name])]
+    name, got = wrong[0]
     l, m = int(name[2:-1]), training.Y.shape[1]
     n = lies.sizes[l]
     looks_like: tuple[str, ...] = ()
     if name[0] == "b" and got in ((n, m), (m, n)) and m > 1:
-        looks_like = (f"the sum over the examples is missing: db[{l}] has the shape of dZ[{l}], and b[{l}] takes it on",)
+        looks_like = (
+            f"the sum over the examples is missing: db[{l}] has the shape of dZ[{l}], and b[{l}] takes it on",
+        )
     elif name[0] == "b" and got == (n, n) and n > 1:
-        looks_like = (f"a column and a vector make a square: db[{l}] or b[{l}] is ({n},) instead of ({n}, 1); keepdims=True",)
+        looks_like = (
+            f"a column and a vector make a square: db[{l}] or b[{l}] is ({n},) instead of ({n}, 1); keepdims=True",
+        )
     elif name[0] == "b" and 1 in got:
         looks_like = (f"db[{l}] is a number or a row: it is the sum over the examples only, axis=1, keepdims=True",)
     elif any(got == shape for other, shape in shapes.items() if other[0] == name[0] and other != name):
         other = next(other for other, shape in shapes.items() if other[0] == name[0] and other != name and got == shape)
         looks_like = (f"the layers are shifted: the update of {other} is written into {name}",)
-    problem = f"its shape is {got}, it was {shapes[name]}"
-    return Wrong(k - 1 + training.first, name, _equation(training, name), problem, looks_like)
+    problem = f"its shape is {got}, wanted {shapes[name]}"
+    return Wrong(
+        k - 1 + training.first if k else _first(training, start), name, _equation(training, name), problem, looks_like
+    )
+
+
+def _fits(name: str, got: tuple[int, ...], wanted: tuple[int, int]) -> bool:
+    return got == wanted or ((len(got) < 2 or name[0] == "b") and int(np.prod(got)) == int(np.prod(wanted)))
+
+
+def _broken(training: Training, start: Start, lies: Layout) -> Wrong:
+    """Parameters that are of no use from the first ones on: of another shape, or not finite."""
+    if (shape := _shape(training, start, lies)) is not None:
+        return shape
+    places = training.names.items()
+    name = next(name for name, at in places if not np.isfinite(training.theta[0][at]).all())
+    return Wrong(_first(training, start), name, _equation(training, name), "NaN or infinite")
+
+
+def _first(training: Training, start: Start) -> int:
+    """The update that made the first parameters of the list: 0 if they are those before the first."""
+    return 1 if start.called else training.first - 1
 
 
 def _early(returned: Returned, training: Training) -> Wrong:
@@ -222,7 +252,9 @@ def _rate_never_used(training: Training, call: Call, start: Start, lies: Layout)
         return None
     rate, L = training.rule.learning_rate, training.net.L
     text = f"the learning rate is never used: with {call.rate_name}={rate / 2:g} the parameters are the same"
-    return Wrong(start.first, f"W[{L}]", _equation(training, f"W[{L}]"), f"the same with another {call.rate_name}", (text,))
+    return Wrong(
+        start.first, f"W[{L}]", _equation(training, f"W[{L}]"), f"the same with another {call.rate_name}", (text,)
+    )
 
 
 def _rates(replay: Replay) -> str | None:
@@ -232,6 +264,3 @@ def _rates(replay: Replay) -> str | None:
         return None
     α = replay.training.rule.learning_rate
     return f"the learning rate is not the same in all updates: from {α * scales[0]:.6g} to {α * scales[-1]:.6g}"
-
-
-__all__ = ["GradientDescent", "judged", "with_rate"]

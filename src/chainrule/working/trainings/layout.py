@@ -73,15 +73,15 @@ def layouts(X: Array, Y: Array, W: Layers, b: Layers, rows: bool | None) -> list
         shapes = [(V.shape[::-1] if transposed else V.shape) if V.ndim == 2 else (1, V.size) for V in W]
         sizes = (n0, *(shape[0] for shape in shapes))
         K, labels = sizes[-1], Y.ndim == 1 and Y.shape == (m,)
-        of_Y = labels and (sizes[-1] == 1 or _are_labels(Y, K)) or Y.shape == ((m, K) if as_rows else (K, m))
+        of_Y = (labels and (K == 1 or _are_labels(Y, K))) or Y.shape == ((m, K) if as_rows else (K, m))
         if of_Y and all(shape[1] == before for shape, before in zip(shapes, sizes[:-1], strict=True)):
             found.append(Layout(as_rows, transposed, sizes))
     if not found:
-        shapes = [f"W[{l}] {V.shape}, b[{l}] {v.shape}" for l, (V, v) in enumerate(zip(W, b, strict=True), 1)]
-        hint = {None: "columns or rows", True: "rows (rows_are_examples=True)", False: "columns"}[rows]
+        arrays = [f"W[{l}] {V.shape}, b[{l}] {v.shape}" for l, (V, v) in enumerate(zip(W, b, strict=True), 1)]
+        hint = "columns or rows" if rows is None else "rows" if rows else "columns"
         raise ValueError(
             f"f: the shapes do not go together, with examples as {hint}: X {X.shape}, Y {Y.shape}, "
-            f"{', '.join(shapes)}. Wanted X (n[0], m), Y (n[L], m), W[l] (n[l], n[l-1]), b[l] (n[l], 1); with examples "
+            f"{', '.join(arrays)}. Wanted X (n[0], m), Y (n[L], m), W[l] (n[l], n[l-1]), b[l] (n[l], 1); with examples "
             "as rows their transposes"
         )
     return found
@@ -94,7 +94,9 @@ def _twice(row: Loss) -> Loss:
         value, dZ = row(Z, Y)
         return 2 * value, 2 * dZ
 
-    return Loss("squared_error", row.output, function, "Σ (a − y)²", f"2 {row.dZ}" if "∗" in row.dZ else f"2 ({row.dZ})")
+    return Loss(
+        "squared_error", row.output, function, "Σ (a − y)²", f"2 {row.dZ}" if "∗" in row.dZ else f"2 ({row.dZ})"
+    )
 
 
 def _losses(given: Any, output: str) -> list[Any]:

@@ -1,5 +1,6 @@
-"""What the first wrong update looks like: the mistakes that give its very numbers, and those of the updates beside it."""
+"""What the first wrong update looks like: the mistakes that give its very numbers, and those of the next updates."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from chainrule.working.explained import Explanation
 from chainrule.working.mistakes import Mistakes
 from chainrule.working.trace import frozen
 from chainrule.working.trainings import rules
-from chainrule.working.trainings.replay import Replay
+from chainrule.working.trainings.replay import Replay, Update
 
 _MORE = 3  # updates from the first wrong one on that a mistake has to explain
+_FACTOR = re.compile(r"it is -?[\d.e+-]+ times what it should be$")  # which says no more than a rate does
 _SURE = 1e-3  # how much nearer to a mistake's numbers than to the right ones
 _BETWEEN = (2, 3, 4, 5, 10, 20, 25, 50, 100, 200, 500, 1000)  # how many updates people leave out between two
 _MOST_BETWEEN = 2_000
@@ -24,12 +26,14 @@ class Named:
 
     def __init__(self, replay: Replay, k: int, first_of_epoch: Any) -> None:
         self.training, self.k, self.first_of_epoch = replay.training, k, first_of_epoch
-        self.updates = replay.updates[: k + _MORE]
         self.update, self.theta = replay.updates[k], self.training.theta
+        self.updates = replay.updates[: k + _MORE]
+        if not np.isfinite(self.theta[len(self.updates)]).all():  # that may have come in any way
+            self.updates = self.updates[: max(k + 1, len(self.updates) - 1)]
         self.wrong = [name for name in self.training.names if any(name in one.wrong for one in self.updates)]
         self.first = self.update.wrong[0]
         self.m = self.training.Y.shape[1]
-        self.batch = self.m if self.update.examples is None else len(self.update.examples)
+        self.batch = self._size(self.update)
 
     def looks_like(self) -> tuple[str, ...]:
         """The first kind of mistake that explains the update."""
@@ -39,12 +43,15 @@ class Named:
                 or self._too_long()
                 or self._best(self._rules())
                 or self._best(self._sources())
-                or self._gradients()
                 or self._best((text, self._replayed(rule)) for text, rule in rules.others(self.training.rule))
+                or self._gradients()
                 or self._best(self._left_out())
                 or self._overflow()
                 or self._measured()
             )
+
+    def _size(self, update: Update) -> int:
+        return self.m if update.examples is None else len(update.examples)
 
     # -- comparing ---------------------------------------------------------------------------------------------------
 
@@ -96,9 +103,12 @@ class Named:
 
     def _unchanged(self) -> tuple[str, ...]:
         """Tensors that stay as they are, however many updates there are."""
-        moves = {name: any((one[at] != self.theta[0][at]).any() for one in self.theta) for name, at in self.training.names.items()}
+        moves = {
+            name: any((one[at] != self.theta[0][at]).any() for one in self.theta)
+            for name, at in self.training.names.items()
+        }
         still = [name for name in self.wrong if not moves[name]]
-        if self.first not in still and not (set(still) == set(self.wrong)):
+        if self.first not in still and set(still) != set(self.wrong):
             return ()
         L = self.training.net.L
         if not any(moves.values()):
@@ -136,13 +146,24 @@ class Named:
 
         text = "the gradients are those of the first update again: they are computed once, before the loop"
         yield text, self._replayed(rule, G[:1] * len(G))
-        stale = [training.gradient(theta[max(j - 1, 0)], *training.of(one.examples))[1] for j, one in enumerate(updates)]
-        yield "the gradients are those of the parameters one update ago: forward and backward come too early", self._replayed(rule, stale)
-        yield "the gradients are added up from update to update: they are never set to 0", self._replayed(rule, list(np.cumsum(G, axis=0)))
+        stale = [
+            training.gradient(theta[max(j - 1, 0)], *training.of(one.examples))[1] for j, one in enumerate(updates)
+        ]
+        yield (
+            "the gradients are those of the parameters one update ago: forward and backward come too early",
+            self._replayed(rule, stale),
+        )
+        yield (
+            "the gradients are added up from update to update: they are never set to 0",
+            self._replayed(rule, list(np.cumsum(G, axis=0))),
+        )
         sums: list[Array] = []
         for j, g in enumerate(G):
             sums.append(g if not sums or self.first_of_epoch(j + 1) else sums[-1] + g)
-        yield "the gradients are added up from batch to batch: they are set to 0 only once in each epoch", self._replayed(rule, sums)
+        yield (
+            "the gradients are added up from batch to batch: they are set to 0 only once in each epoch",
+            self._replayed(rule, sums),
+        )
         yield from self._of_batches(rule)
         yield from self._of_layers(rule, G)
 
@@ -157,7 +178,9 @@ class Named:
                 of = examples(j, update)
                 if of is False:
                     return None
-                G.append(training.gradient(theta[j], *training.of(of, targets and targets(update)), l2 and l2(update))[1])
+                G.append(
+                    training.gradient(theta[j], *training.of(of, targets and targets(update)), l2 and l2(update))[1]
+                )
             return self._replayed(rule, G)
 
         found = [
@@ -168,8 +191,14 @@ class Named:
         ]  # fmt: skip
         if training.l2:
             text = f"the term of L2 is divided by {self.m}, the size of the whole set, instead of that of the batch"
-            found.append((text, replayed(lambda j, one: one.examples, l2=lambda one: training.l2 * len(one.examples) / self.m)))
+            found.append(
+                (text, replayed(lambda j, one: one.examples, l2=lambda one: training.l2 * len(one.examples) / self.m))
+            )
         yield from ((text, mistaken) for text, mistaken in found if mistaken is not None)
+        for size, what in ((self.m, "the whole set"), (self._size(updates[0]), "the first batch")):
+            text = f"it is divided by {size}, the size of {what}, instead of that of the batch"
+            G = [one.g * self._size(one) / size for one in updates]
+            yield text, self._replayed(rule, G)
 
     def _of_layers(self, rule: rules.Update, G: list[Array]) -> Iterator[tuple[str, list[Array]]]:
         """Gradients and updates of other layers."""
@@ -189,14 +218,17 @@ class Named:
                 found.append(other)
             return found
 
-        text = "the gradients are in the reverse order: those of layer L are taken for layer 1 (appended from the back, read from the front)"
+        text = "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"
         yield text, self._replayed(rule, moved(G, lambda l: L + 1 - l))
         for step, which in ((1, "after"), (-1, "before")):
             text = f"the layers are shifted: each layer is updated with the gradient of the layer {which} it"
             yield text, self._replayed(rule, moved(G, lambda l, step=step: l + step))
         right = [update.wanted for update in self.updates]
         for step, which in ((-1, "l + 1"), (1, "l − 1")):
-            yield f"the layers are shifted: the update of layer l is written into layer {which}", moved(right, lambda l, step=step: l + step)
+            yield (
+                f"the layers are shifted: the update of layer l is written into layer {which}",
+                moved(right, lambda l, step=step: l + step),
+            )
         text = "the layers are shifted: the update of layer l is written into layer l + 1"
         chained = []
         for before, update in zip(self.theta, self.updates, strict=False):
@@ -234,13 +266,22 @@ class Named:
         compared = []
         for name, at in training.names.items():
             shape = self._shape(name)
-            one = Compared(f"d{name}", implied[at].reshape(shape), shape, np.arange(at.size), self.update.g[at], noise[at], training.tolerance)
+            one = Compared(
+                f"d{name}",
+                implied[at].reshape(shape),
+                shape,
+                np.arange(at.size),
+                self.update.g[at],
+                noise[at],
+                training.tolerance,
+            )
             if name not in self.update.wrong:
                 one.problem = None
             elif not one.problem:
                 one.problem = "not the derivative of the cost"
             compared.append(one)
-        return Explanation(compared, self._mistakes(self.k)).looks_like()[:3]
+        found = Explanation(compared, self._mistakes(self.k)).looks_like()[:2]
+        return (self._measured() or found) if found and _FACTOR.match(found[0]) else found
 
     def _step_by_step(self) -> Iterator[tuple[str, list[Array]]]:
         """The same where the rule divides the gradient by its own size: what each mistake makes of several updates."""
@@ -278,7 +319,10 @@ class Named:
                     w, state = rule(w, training.gradient(w, *training.of(part))[1], state, t + 1)
                     t += 1
                 mistaken.append(w)
-            yield f"there are {count} updates between one and the next: return the parameters after each update", mistaken
+            yield (
+                f"there are {count} updates between one and the next: return the parameters after each update",
+                mistaken,
+            )
 
     def _overflow(self) -> tuple[str, ...]:
         """Where NaN and infinity come from."""
@@ -299,7 +343,10 @@ class Named:
         if not right.any() or not np.isfinite(step).all():
             return ()
         factor = float(step @ right / (right @ right))
-        mistaken = [one.wanted if j != self.k else self.theta[j] + factor * (one.wanted - self.theta[j]) for j, one in enumerate(self.updates[: self.k + 1])]
+        mistaken = [
+            one.wanted if j != self.k else self.theta[j] + factor * (one.wanted - self.theta[j])
+            for j, one in enumerate(self.updates[: self.k + 1])
+        ]
         score, spoiled = self._score(mistaken)
         if not score:
             return ()

@@ -1,5 +1,6 @@
 """Every update of a training recomputed from its own parameters before it, and compared."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from chainrule.optimizers import Rule
 from chainrule.working.mistakes import backward_order
 from chainrule.working.trainings.batches import Batches
 
+_EPS = float(np.finfo(np.float64).eps)
+ABOUT_0 = 1e-7  # how near to 0 and 1 people let a come in log a
+_ENOUGH = 2  # batches that are tried where something is wrong already
 _ROUNDED = 16  # how many times the last digit of w an update may be off
 
 
@@ -19,8 +23,11 @@ _ROUNDED = 16  # how many times the last digit of w an update may be off
 class Training:
     """What is known of a training: columns are examples, theta are flat vectors as those of net, one for each moment.
 
-    first: the number of the update that leads from theta[0] to theta[1]. rate_known: whether rule has the rate that was
-    said, else it was measured. precision: the eps of the learner's arrays. about_0: how near to 0 and 1 costs let a come.
+    first: the number of the update that leads from theta[0] to theta[1].
+    rate_known: whether rule has the rate that was said, else it was measured.
+    precision: the eps of the learner's arrays.
+    costs: one for each update from the very first on, or none.
+    rounded: -1 and 1 for the least and the most that a cost may be with log(a + 1e-8), and with the digits of 1 - a.
     """
 
     net: Network
@@ -34,7 +41,8 @@ class Training:
     batches: Batches
     tolerance: float
     precision: float
-    about_0: float = 0.0
+    costs: Sequence[float] = ()
+    rounded: int = 0
 
     def __post_init__(self) -> None:
         places = np.arange(self.net.parameters.size)
@@ -64,13 +72,13 @@ class Training:
         net.parameters = theta
         Z, A = equations.forward(X, net.W, net.b, net.g)
         J, _, m = equations.cost(Z, Y, net.W, net.loss, self.l2)
-        if self.about_0:
-            losses, _ = net.loss(Z[-1], Y)
-            terms = -Y * np.log(A[-1] + self.about_0)
-            if net.loss.name == "binary_cross_entropy":
-                terms = terms - (1 - Y) * np.log(1 - A[-1] + self.about_0)
-            J = J + (terms.sum() - losses.sum()) / m
-        return float(J)
+        if not self.rounded:
+            return float(J)
+        losses, _ = net.loss(Z[-1], Y)
+        halves = [(Y, A[-1]), (1 - Y, 1 - A[-1])][: 1 + (net.loss.name == "binary_cross_entropy")]
+        digits = sum(float((y / (a + _EPS)).sum()) for y, a in halves) * 4 * _EPS / m
+        least = -sum(float((y * np.log(a + ABOUT_0)).sum()) for y, a in halves)
+        return float(J + (digits if self.rounded > 0 else (least - float(losses.sum())) / m - digits))
 
     def agrees(self, before: Array, got: Array, wanted: Array) -> bool:
         """Whether a tensor is what it should be after an update, but for rounding."""
@@ -103,28 +111,34 @@ class Replay:
 
     def __init__(self, training: Training) -> None:
         self.training, self.updates, self.state = training, list[Update](), None
+        self.first_wrong: int | None = None  # the place of the first wrong update
         for k in range(len(training.theta) - 1):
             self.updates.append(self._update(k))
-
-    @property
-    def first_wrong(self) -> int | None:
-        """The place of the first wrong update."""
-        return next((k for k, update in enumerate(self.updates) if update.wrong), None)
+            if self.updates[-1].wrong and self.first_wrong is None:
+                self.first_wrong = k
 
     def _update(self, k: int) -> Update:
         training, batches = self.training, self.training.batches
         found: list[tuple[Update, Any]] = []
-        for place, examples in batches.likely():
+        u = k + training.first - 1
+        for place, examples in batches.likely(u):
             update, state = self._with(k, place, examples)
             found.append((update, state))
-            if not update.wrong:
+            if not update.wrong or (self.first_wrong is not None and len(found) > _ENOUGH):
                 break
-            if self.first_wrong is not None and not self.updates[self.first_wrong].wrong == ():
-                break  # where something is wrong already, the likeliest is meant
         best, self.state = found[-1]
         if best.wrong:
             before, after = training.theta[k], training.theta[k + 1]
-            scores = [(-len(one.wrong), cosine(after - before, one.wanted - before)) for one, _ in found]
+            cost = training.costs[u] if u < len(training.costs) else np.nan
+            scores = [
+                (
+                    abs(one.J - cost) <= 1e-6 * (abs(one.J) + abs(cost)),
+                    -len(one.wrong),
+                    batches.one_each and i == 0,
+                    cosine(after - before, one.wanted - before),
+                )
+                for i, (one, _) in enumerate(found)
+            ]
             best, self.state = found[max(range(len(found)), key=scores.__getitem__)]
         batches.was(best.place, best.examples)
         return best
@@ -136,20 +150,23 @@ class Replay:
         kept = rule.init(before) if self.state is None else self.state
         wanted, state = rule.step(before, g, kept)
         wrong, scale = self._wrong(before, got, wanted), 1.0
-        if wrong:  # a rate that changes, such as one that decays, is no mistake unless another was said
+        if wrong and self.first_wrong is None and (self.updates or not training.rate_known):
             step, right = got - before, wanted - before
             scale = float(step @ right / (right @ right)) if right.any() else 0.0
-            allowed = scale > 0 and (not training.rate_known or (self.updates and scale < 1 + 1e-9))
-            if allowed and not self._wrong(before, got, before + scale * right):
-                if not training.rate_known or scale <= min(one.scale for one in self.updates) * (1 + 1e-6):
-                    wrong, wanted = (), before + scale * right
+            lower = not training.rate_known or 0 < scale <= min(one.scale for one in self.updates) * (1 + 1e-6)
+            one = self.updates[-1] if self.updates else None
+            by_size = self._size(examples) / self._size(one.examples) if one is not None else 1.0
+            alike = one is not None and by_size != 1 and abs(scale / one.scale / by_size - 1) < 1e-6
+            if lower and scale > 0 and not alike and not self._wrong(before, got, before + scale * right):
+                wrong, wanted = (), before + scale * right  # a rate that decays, or one that nobody said
         return Update(place, examples, J, g, wanted, kept, wrong, 1.0 if wrong else scale), state
+
+    def _size(self, examples: Array | None) -> int:
+        return self.training.Y.shape[1] if examples is None else len(examples)
 
     def _wrong(self, before: Array, got: Array, wanted: Array) -> tuple[str, ...]:
         agrees = self.training.agrees
-        return tuple(
-            name for name, at in self.training.names.items() if not agrees(before[at], got[at], wanted[at])
-        )
+        return tuple(name for name, at in self.training.names.items() if not agrees(before[at], got[at], wanted[at]))
 
 
 def cosine(one: Array, other: Array) -> float:

@@ -19,8 +19,7 @@ _W = re.compile(r"(?:W|w|weights?|theta)_?\[?(\d*)\]?_?", re.IGNORECASE)
 _B = re.compile(r"(?:b|bias|biases|intercepts?)_?\[?(\d*)\]?_?", re.IGNORECASE)
 WANTED = (
     "wanted (costs, parameters): a list of numbers, and a list with the parameters after each update, each of them a "
-    'dictionary with "W1", "b1", …, or (W, b), or [W1, b1, W2, b2, …]; best with the parameters before the first update '
-    "in front"
+    'dictionary with "W1", "b1", …, or (W, b), or [W1, b1, W2, b2, …]; best with those before the first update in front'
 )
 Layers = list[Array]
 
@@ -133,9 +132,9 @@ def _pairs(items: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
             rest.append(next((others[name] for name in _PARAMETERS if name in others), others))
         elif isinstance(item, tuple) and len(item) >= 2 and any(np.ndim(part) == 0 and _number(part) for part in item):
             at = next(i for i, part in enumerate(item) if np.ndim(part) == 0 and _number(part))
-            others = [part for i, part in enumerate(item) if i != at]
+            left = [part for i, part in enumerate(item) if i != at]
             costs.append(item[at])
-            rest.append(others[0] if len(others) == 1 else tuple(others))
+            rest.append(left[0] if len(left) == 1 else tuple(left))
         else:
             rest.append(item)
     if costs and len(costs) != len(rest):  # a number among W and b, such as the b of one unit
@@ -231,7 +230,12 @@ def _of_list(item: Sequence[Any]) -> tuple[Layers, Layers] | None:
     if len(item) < 2 or len(item) % 2 or not _is_arrays(item):
         return None
     half = len(item) // 2
-    if half > 1 and np.ndim(item[1]) == 2 and min(np.shape(item[1])) > 1 and np.size(item[-2]) == max(np.shape(item[-2])):
+    if (
+        half > 1
+        and np.ndim(item[1]) == 2
+        and min(np.shape(item[1])) > 1
+        and np.size(item[-2]) == max(np.shape(item[-2]))
+    ):
         return _arrays(list(item[:half]), list(item[half:]))
     return _arrays(list(item[::2]), list(item[1::2]))
 

@@ -59,12 +59,10 @@ def factors(rule: Rule, m: int, batch: int) -> Iterator[tuple[str, float]]:
         yield "the factor 1 − β is there twice", 1 - kept
     if isinstance(rule, HeavyBall) and rule.momentum < 1:
         yield "there is a factor 1 − μ that this rule has not: v = μ v + (1 − μ) dW is cr.Momentum", 1 - rule.momentum
-    if is_linear(rule):
-        if m > 1:
-            yield "the factor 1/m is missing in the gradients", batch
-            yield "it is divided by m once more: α / m, or 1/m twice in the gradients", 1 / batch
+    if is_linear(rule) and m > 1:
+        yield "the factor 1/m is missing in the gradients", batch
+        yield "it is divided by m once more: α / m, or 1/m twice in the gradients", 1 / batch
         if batch != m:
-            yield f"it is divided by the size of the whole set, {m}, instead of that of the batch, {batch}", batch / m
             yield f"it is divided by the size of the whole set, {m}, once more", 1 / m
     yield "the learning rate is there twice: α² instead of α", α
 
@@ -82,7 +80,10 @@ def mistakes(rule: Rule, layer: Array, first_of_epoch: Callable[[int], bool]) ->
         yield from _of_momentum(rule)
     if rule.remembers:
         yield "the state of the optimizer begins anew with each epoch", _restarted(rule, first_of_epoch)
-        yield "the state of the optimizer begins anew with each update: nothing is kept", _restarted(rule, lambda t: True)
+        yield (
+            "the state of the optimizer begins anew with each update: nothing is kept",
+            _restarted(rule, lambda t: True),
+        )
 
 
 def others(rule: Rule) -> Iterator[tuple[str, Update]]:
@@ -204,13 +205,15 @@ def _of_adam(rule: Adam, layer: Array, first_of_epoch: Callable[[int], bool]) ->
     yield "the corrections are in each other's place: v / (1 − β₂ᵗ) and s / (1 − β₁ᵗ)", adam(by=(of_2, of_1))
     yield "t stays 1: it is not increased from update to update", adam(count=lambda t: 1)
     yield "t counts the epochs instead of the updates", adam(count=counts_epochs)
-    yield "t is increased in each layer: the first update has to have t = 1 in all layers", adam(
-        count=lambda t: L * (t - 1) + layer
+    yield (
+        "t is increased in each layer: the first update has to have t = 1 in all layers",
+        adam(count=lambda t: L * (t - 1) + layer),
     )
     yield "t counts from 2: it is increased before the first update as well", adam(count=lambda t: t + 1)
     yield "the corrected v̂ and ŝ are kept for the next update: v and s have to stay as they are", adam(stored=True)
-    yield "the correction multiplies: v̂ is v / (1 − β₁ᵗ)", adam(
-        by=(lambda t: 1 / (1 - β1**t), lambda t: 1 / (1 - β2**t))
+    yield (
+        "the correction multiplies: v̂ is v / (1 − β₁ᵗ)",
+        adam(by=(lambda t: 1 / (1 - β1**t), lambda t: 1 / (1 - β2**t))),
     )
     yield "ε is inside the root: √(ŝ + ε) instead of √ŝ + ε", adam(end=lambda v, s: v / np.sqrt(s + ε))
     yield "ε is added before the correction: that is Adam(…, epsilon_hat=True)", hat

@@ -1,6 +1,7 @@
 """How a training goes through its examples: batch by batch, epoch by epoch."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Used:
         starts = sorted(self.starts)
         if len(starts) < 2:
             return
-        whole = [np.concatenate([one for one in self.batches[a:b] if one is not None]) for a, b in zip(starts, starts[1:], strict=False)]
+        whole = [np.concatenate([one for one in self.batches[a:b] if one is not None]) for a, b in pairwise(starts)]
         missed = [np.setdiff1d(np.arange(self.m), one) for one in whole]
         if len({len(one) for one in missed}) > 1 or not len(missed[0]):
             return  # drawn at random, or complete

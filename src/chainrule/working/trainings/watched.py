@@ -55,7 +55,7 @@ def _noting(name: str, moves: bool) -> Any:
 
 for _name in ("transpose", "swapaxes", "reshape", "ravel", "flatten", "squeeze", "copy", "astype"):
     setattr(Watched, _name, _noting(_name, moves=_name not in ("copy", "astype")))
-Watched.T = property(lambda self: self.transpose())  # type: ignore[assignment, misc]
+Watched.T = property(lambda self: self.transpose())  # type: ignore[assignment]
 
 
 def _known(array: Any, examples: Array, taken: list[Array]) -> Any:
