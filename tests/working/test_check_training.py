@@ -8,6 +8,7 @@ import pytest
 import chainrule as cr
 from support import trainings
 from support.homework import mistaken
+from test_tutorial import DOCS, run_and_compare
 
 RNG = np.random.default_rng(7)
 FLOWER = cr.datasets.flower(30)
@@ -548,3 +549,7 @@ def test_what_is_unusual_is_told_and_not_blamed(which):
     check = checked(stepping(training=mistaken(trainings.stepping, *changes)), CLASSES)
     assert check, check
     assert any(words in note for note in check.notes) if words else not check.notes, check
+
+
+def test_the_page_prints_what_it_shows():
+    run_and_compare((DOCS / "check-training.md").read_text(encoding="utf-8"), {"__name__": "page"})
