@@ -55,7 +55,7 @@ ARROWS = {
     "tabular": "_types activations checks errors estimators files optimizers readers schedules text working",
     "text": "elsewhere",
     "training": "_types checks engines errors files optimizers schedules",
-    "working": "_types activations checks engines equations losses network text",
+    "working": "_types activations checks engines equations losses network optimizers text",
 }
 # What is known for the sake of its type only, in annotations.
 IN_ANNOTATIONS = {"cli": "_types", "engines": "network", "training": "network"}

@@ -46,3 +46,5 @@ from chainrule.working.diagnosis import diagnose as diagnose
 from chainrule.working.gradients import GradientError as GradientError
 from chainrule.working.gradients import check_gradients as check_gradients
 from chainrule.working.trace import trace as trace
+from chainrule.working.trainings.check import check_training as check_training
+from chainrule.working.trainings.report import TrainingError as TrainingError

@@ -94,14 +94,14 @@ class GradientCheck:
             lines.append(f"{t.name:8}{error}   {verdict}")
         for t in J:
             if t.problem:
-                lines += [f"J is wrong. It should be {t.equation}.", *_told(t)]
+                lines += [f"J is wrong. It should be {t.equation}.", *told(t)]
         if (first := self.first_wrong) and first not in J:
             lines += [f"The first wrong one in the backward pass is {first.name}. It should be {first.equation}."]
-            lines += _told(first)
+            lines += told(first)
         return "\n".join(lines)
 
 
-def _told(t: Tensor) -> list[str]:
+def told(t: Any) -> list[str]:
     """What a wrong tensor looks like, and the numbers that are furthest off."""
     at = [f"{t.name}[{', '.join(map(str, index))}]" if index else t.name for index, _, _ in t.worst]
     values = [f": got {got:.6g}, wanted {wanted:.6g}" for _, got, wanted in t.worst]
@@ -220,7 +220,7 @@ def check_gradients(
     if wrong and not looks_like and ask is not None:
         looks_like = asked(ask, mistakes, got)
     tensors = [
-        _tensor(one, _equation(net, one.name, l2, w), looks_like if one in wrong[:1] else ()) for one in compared
+        _tensor(one, equation_of(net, one.name, l2, w), looks_like if one in wrong[:1] else ()) for one in compared
     ]
     cost = None if J is None else _check_cost(J, mistakes, tolerance, ask, not wrong)
     check = GradientCheck(tuple(tensors), tolerance, cost)
@@ -268,7 +268,7 @@ def _cost_of(result: Any) -> Any:
     return result[0] if isinstance(result, (tuple, list)) and len(result) == 3 else None
 
 
-def _equation(net: Network, name: str, l2: float, w: Array | None) -> str:
+def equation_of(net: Network, name: str, l2: float, w: Array | None) -> str:
     """How a tensor is computed; for dW[l] with the lines that come before it."""
     l = int(name[3:-1])
     of_Z, of_W, of_b = written(net, l, l2, w)
