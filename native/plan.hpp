@@ -12,13 +12,12 @@
 namespace chainrule {
 
 // All chosen; no measurement is recorded.
-constexpr int64_t CHUNK = 16384;                     // numbers of a flat vector that a thread takes at once
-constexpr int64_t TRANSPOSED_CHUNK = 1 << 17;        // numbers of W that a thread packs at once
-constexpr int64_t CLEARED_CHUNK = int64_t{1} << 22;  // numbers that are set to zero between two polls
-constexpr int64_t ITEMS_PER_THREAD = 4;              // of the second stage, in a layer that is taken by rows
-constexpr int64_t ITEM_COLUMNS = 128;                // of W[l] in an item of the second stage
-constexpr double SPARSE_ITEM_OPERATIONS = 1e8;       // of an item of a sparse first layer
-constexpr double SPARSE_RATE = 2e9;                  // operations per second with sparse examples
+constexpr int64_t CHUNK = 16384;                // numbers of a flat vector that a thread takes at once
+constexpr int64_t TRANSPOSED_CHUNK = 1 << 17;   // numbers of W that a thread packs at once
+constexpr int64_t ITEMS_PER_THREAD = 4;         // of the second stage, in a layer that is taken by rows
+constexpr int64_t ITEM_COLUMNS = 128;           // of W[l] in an item of the second stage
+constexpr double SPARSE_ITEM_OPERATIONS = 1e8;  // of an item of a sparse first layer
+constexpr double SPARSE_RATE = 2e9;             // operations per second with sparse examples
 // The same where products are in bf16, whose update takes most of the time: its rows are then 1 KB in one piece. With
 // 128 the second stage of 1024-2048-2048-10 took 18 % longer on a Sapphire Rapids server, with 512 as long (one run).
 constexpr int64_t BF16_ITEM_COLUMNS = 256;
@@ -108,24 +107,27 @@ template <class T> struct Plan {
     std::vector<Chunk> chunks, weight_chunks;  // of the flat vector, and of the weights in it
     Memory<double> sums;                       // of each chunk
 
-    // A and D of all layers for so many panels, set to zero: lanes of no example must not hold NaN. May be stopped.
-    void allocate_batch(std::vector<Layer<T>>& layers, int64_t panels, int64_t panel, Poller& poller) {
+    // A and D of all layers for so many panels, set to zero: lanes of no example must not hold NaN. By all threads, as
+    // the system takes its time with the first touch of memory: on a virtual server up to 4 ms for 1 MB. May be
+    // stopped.
+    void allocate_batch(std::vector<Layer<T>>& layers, int64_t panels, int64_t panel, Team& team, int helped,
+                        Poller& poller) {
         activations.clear();
-        const auto zeros = [&](int64_t size) {
-            activations.emplace_back(size);
-            T* const memory = activations.back().get();
-            for (int64_t at = 0; at < size && !poller.stopped(); at += CLEARED_CHUNK) {
-                std::fill_n(memory + at, std::min(CLEARED_CHUNK, size - at), T(0));
-                poller.poll();
-            }
-            return memory;
-        };
-        for (size_t l = 0; l < layers.size(); ++l) {
-            const int64_t size = panels * panel * layers[l].units;
-            layers[l].A = l + 1 < layers.size() ? zeros(size) : nullptr;
-            layers[l].D = zeros(size);
+        const auto memory = [&](int64_t size) { return activations.emplace_back(panels * panel * size).get(); };
+        for (auto& layer : layers) {
+            layer.A = &layer == &layers.back() ? nullptr : memory(layer.units);
+            layer.D = memory(layer.units);
         }
         costs = Memory<double>(panels);
+        parallel_for(team, helped, panels, [&](int64_t i, int thread) {
+            if (poller.stopped()) return;
+            for (const auto& layer : layers) {
+                const int64_t size = panel * layer.units;
+                if (layer.A) std::fill_n(layer.A + i * size, size, T(0));
+                std::fill_n(layer.D + i * size, size, T(0));
+            }
+            if (thread == 0) poller.poll();
+        });
     }
 
     // A second copy of the parameters, and the chunks of a vector of that size.

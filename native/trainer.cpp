@@ -118,6 +118,7 @@ template <class T>
 void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t full_passes, Team& team, int threads,
                          Poller& poller) {
     const int64_t m = hyper.batch_size, panel = 2 * kernels.lanes, panels = ceil_div(m, panel);
+    const int64_t packed = panels * panel * layers[0].inputs;
     for (size_t l = 0; l + 1 < layers.size(); ++l) {
         layers[l].dropout = l < hyper.dropout.size() ? hyper.dropout[l] : 0.0;
         const bool simple = layers[l].g == Function::relu || layers[l].g == Function::identity;
@@ -126,7 +127,10 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
     // Not the trainer's again before it is whole: where memory runs out in between, the next call begins anew.
     auto next = plan ? std::move(plan) : std::make_unique<Plan<T>>();
     Plan<T>& p = *next;
-    if (p.batch_size != m) p.allocate_batch(layers, panels, panel, poller);
+    const int helped = std::min(threads, threads_per_call(available_threads()));
+    const bool packs = full_passes > 0 && !examples.sparse && packed * int64_t(sizeof(T)) <= KEPT_BYTES;
+    if (helped > 1 && (packs || p.batch_size != m)) team.start(threads);
+    if (p.batch_size != m) p.allocate_batch(layers, panels, panel, team, helped, poller);
     if (poller.stopped()) return;
     if (!p.spare_parameters.get()) p.allocate_parameters(layers, count);
     if (hyper.clip_norm > 0 && !p.gradient.get()) p.gradient = Memory<T>(count);
@@ -134,15 +138,11 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
     Step<T> step = step_of(layers, examples, nullptr);
     step.m = m;
     if (p.batch_size == 0) p.allocate_transposed(kernels, step, layers);
-    const int64_t packed = panels * panel * layers[0].inputs;
-    const int helped = std::min(threads, threads_per_call(available_threads()));
-    const bool packs = full_passes > 0 && !examples.sparse && packed * int64_t(sizeof(T)) <= KEPT_BYTES;
     const bool kept = packs && p.packed_id == examples.id && p.batch_size == m;
     if (!kept) {
         p.packed_id = p.turned_id = 0;
         p.packed = {}, p.turned_inputs = {};
     }
-    if (packs && helped > 1) team.start(threads);
     if (packs && !kept) {
         p.packed = Memory<T>(packed);
         parallel_for(team, helped, panels,
