@@ -259,7 +259,7 @@ print(refusals)
 
 @in_bounds
 def test_a_call_that_had_too_little_memory_gives_the_same_bits_when_it_is_made_again():
-    # What is freed is given back; and there are no arenas of threads, whose reserves would be found where all is refused.
+    # What is freed is given back; and threads have no arenas, in whose reserves there is memory when all is refused.
     out, errors, code = ended(begun(LITTLE_MEMORY, MALLOC_MMAP_THRESHOLD_="65536", MALLOC_ARENA_MAX="1"))
     assert (code, errors) == (0, "")
     assert int(out) >= 10
