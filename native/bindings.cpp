@@ -1,5 +1,7 @@
 // What Python sees, documented in src/chainrule/_native.pyi: checks of shapes and types, and the release of the
 // interpreter's lock.
+#include "bindings.hpp"
+
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -18,27 +20,13 @@
 #include <utility>
 
 #include "finite.hpp"
-#include "interpreter.hpp"
 #include "machine.hpp"
-#include "trainer.hpp"
 
-namespace nb = nanobind;
 using namespace chainrule;
 
 void bind_orders(nb::module_&);  // orders.cpp
 
 namespace {
-
-template <class T> using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::device::cpu>;
-template <class T> using Vector = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T> using OutputMatrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-template <class T> using OutputVector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Permutations = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Indices = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-void require(bool holds, const char* message) {
-    if (!holds) throw std::invalid_argument(message);
-}
 
 // -- the tables -------------------------------------------------------------------------------------------------------
 
@@ -68,65 +56,7 @@ Loss loss_of(const std::string& name, const std::string& output) {
     throw std::invalid_argument("the kernel has no loss " + name + " for the output activation " + output);
 }
 
-// -- polls ------------------------------------------------------------------------------------------------------------
-
-thread_local PyObject* poll_function = nullptr;  // owned by Python's dictionary of the thread
-
-// work(stop_requested) without the interpreter's lock. It is stopped, and this throws, when the handler of a signal or
-// the poll function of the thread raises, and in other threads when the interpreter ends.
-template <class F> auto interruptible(F work) {
-    bool raised = false, ended = false;
-    const StopRequested stop_requested = [&] {
-        if (given_up()) return ended = true;
-        const nb::gil_scoped_acquire acquire;
-        if (PyErr_CheckSignals() != 0) return raised = true;
-        if (!poll_function) return false;
-        PyObject* const result = PyObject_CallNoArgs(poll_function);
-        Py_XDECREF(result);
-        return raised = result == nullptr;
-    };
-    const auto result = [&] {
-        try {
-            const Unlocked unlocked;
-            return work(stop_requested);
-        } catch (const std::bad_alloc&) {
-            PyErr_SetString(PyExc_MemoryError,
-                            "too little memory for this network with these examples; a smaller "
-                            "batch_size, or fewer examples in a call, take less");
-            throw nb::python_error();
-        }
-    }();
-    if (raised) throw nb::python_error();
-    if (ended) end_thread();
-    return result;
-}
-
 // -- examples ---------------------------------------------------------------------------------------------------------
-
-// Examples, and the arrays that they are in, which live as long.
-template <class T> struct Data {
-    Examples<T> examples;
-    Sparse<T> sparse{};
-    int64_t inputs = 0, outputs = 0;
-    nb::object arrays;
-
-    Data() {
-        static std::atomic<uint64_t> created{0};
-        examples.id = ++created;
-    }
-
-    void targets(const std::optional<Matrix<T>>& Y, const std::optional<Vector<T>>& weights) {
-        if (Y) {
-            require(int64_t(Y->shape(1)) == examples.m, "Y: wanted a column for each example of X");
-            outputs = int64_t(Y->shape(0));
-            examples.Y = {Y->data(), ptrdiff_t(Y->stride(1)), ptrdiff_t(Y->stride(0))};
-        }
-        if (weights) {
-            require(int64_t(weights->shape(0)) == examples.m, "weights: wanted one for each example of X");
-            examples.weights = weights->data();
-        }
-    }
-};
 
 template <class T> void bind_all_finite(nb::module_& m) {
     m.def(
@@ -211,6 +141,17 @@ template <class T> void check(const Trainer<T>& trainer, const Data<T>& data, si
     require(int64_t(parameters) == trainer.parameters(), "parameters: wanted as many as the network has");
 }
 
+Orders orders_of(const std::optional<Permutations>& permutations, size_t epochs, int64_t m) {
+    if (!permutations) return {};
+    const size_t rows = permutations->shape(0);
+    const Orders orders{permutations->data(), rows == 1 ? 0 : m};
+    require((rows == 1 || rows == epochs) && int64_t(permutations->shape(1)) == m,
+            "orders: wanted a row for each epoch, or one for all, with an index for each example");
+    require(std::all_of(orders.first, orders.first + permutations->size(), [&](int64_t j) { return j >= 0 && j < m; }),
+            "orders: an index is out of bounds");
+    return orders;
+}
+
 // counts (3) holds the numbers of updates and of batches so far, and gets whether the slots are now in `spare`. The
 // cost of each epoch that is done is appended to `costs`, also where this throws.
 template <class T>
@@ -231,16 +172,7 @@ void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::v
         progress.slots[i] = slots[i].data();
         progress.spare_slots[i] = spare[i].data();
     }
-    Orders orders;
-    if (permutations) {
-        const size_t rows = permutations->shape(0);
-        orders = {permutations->data(), rows == 1 ? 0 : m};
-        require((rows == 1 || rows == rates.size()) && int64_t(permutations->shape(1)) == m,
-                "orders: wanted a row for each epoch, or one for all, with an index for each example");
-        require(
-            std::all_of(orders.first, orders.first + permutations->size(), [&](int64_t j) { return j >= 0 && j < m; }),
-            "orders: an index is out of bounds");
-    }
+    const Orders orders = orders_of(permutations, rates.size(), m);
     std::vector<double> done;
     std::exception_ptr error;
     try {
@@ -255,6 +187,53 @@ void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::v
         error = std::current_exception();
     }
     for (const double cost : done) costs.append(cost);
+    if (error) std::rethrow_exception(error);
+}
+
+// What `run` does for each of several networks at once.
+template <class T>
+void run_many(const Trainer<T>& self, const Data<T>& data, const std::vector<Hyper>& hypers,
+              const std::vector<std::vector<double>>& rates,
+              const std::vector<std::optional<Permutations>>& permutations,
+              const std::vector<OutputVector<T>>& parameters, const std::vector<std::vector<OutputVector<T>>>& slots,
+              int64_t updates, const std::vector<nb::list>& costs) {
+    const size_t networks = hypers.size();
+    require(networks >= 1 && rates.size() == networks && permutations.size() == networks &&
+                parameters.size() == networks && slots.size() == networks && costs.size() == networks,
+            "wanted one of all for each network");
+    const Hyper& first = hypers[0];
+    require(first.batch_size >= 1 && first.batch_size <= data.examples.m, "batch_size: wanted 1 to m");
+    require(int64_t(networks) <= self.lanes_for(data.examples, first.batch_size), "wanted as many networks as fit");
+    std::vector<LaneRun<T>> runs;
+    for (size_t i = 0; i < networks; ++i) {
+        const Hyper& h = hypers[i];
+        require(h.rule == first.rule && h.batch_size == first.batch_size && rates[i].size() == rates[0].size() &&
+                    permutations[i].has_value() == permutations[0].has_value() && h.clip_norm == 0 &&
+                    std::all_of(h.dropout.begin(), h.dropout.end(), [](double share) { return share == 0; }),
+                "wanted networks that are trained alike, without dropout and clip_norm");
+        check(self, data, parameters[i].shape(0), true);
+        require(int(slots[i].size()) == slots_of(h.rule), "slots: wanted those of the optimizer");
+        LaneRun<T> run{
+            h, rates[i], orders_of(permutations[i], rates[i].size(), data.examples.m), parameters[i].data(), {}};
+        for (size_t k = 0; k < slots[i].size(); ++k) {
+            require(int64_t(slots[i][k].shape(0)) == self.parameters(), "slots: wanted as many as parameters");
+            run.slots[k] = slots[i][k].data();
+        }
+        run.costs.reserve(rates[i].size());
+        runs.push_back(std::move(run));
+    }
+    std::exception_ptr error;
+    try {
+        interruptible([&](const StopRequested& stop_requested) {
+            self.run_many(data.examples, runs, updates, stop_requested);
+            return true;
+        });
+    } catch (...) {
+        error = std::current_exception();
+    }
+    for (size_t i = 0; i < networks; ++i) {
+        for (const double cost : runs[i].costs) nb::list(costs[i]).append(cost);
+    }
     if (error) std::rethrow_exception(error);
 }
 
@@ -311,7 +290,15 @@ template <class T> void bind_trainer(nb::module_& m, const char* name) {
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("l2"), nb::arg("gradient").noconvert())
         .def("run", &run<T>, nb::arg("data"), nb::arg("hyper"), nb::arg("rates"), nb::arg("orders").noconvert().none(),
              nb::arg("parameters").noconvert(), nb::arg("slots").noconvert(), nb::arg("spare").noconvert(),
-             nb::arg("counts").noconvert(), nb::arg("costs"));
+             nb::arg("counts").noconvert(), nb::arg("costs"))
+        .def(
+            "lanes",
+            [](const Net& self, const Data<T>& data, int64_t batch_size) {
+                return self.lanes_for(data.examples, batch_size);
+            },
+            nb::arg("data"), nb::arg("batch_size"))
+        .def("run_many", &run_many<T>, nb::arg("data"), nb::arg("hypers"), nb::arg("rates"), nb::arg("orders"),
+             nb::arg("parameters").noconvert(), nb::arg("slots").noconvert(), nb::arg("updates"), nb::arg("costs"));
 }
 
 }  // namespace

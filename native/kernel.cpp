@@ -7,6 +7,9 @@
 #include "dropout.hpp"
 #include "forward.hpp"
 #include "gradient.hpp"
+#if !defined(__AVX512BF16__)
+#include "lanes.hpp"
+#endif
 #include "loss.hpp"
 
 namespace chainrule::CHAINRULE_ISA {
@@ -222,6 +225,17 @@ template <class T> const Kernels<T>& kernels() {
         .update = update<T>,
         .sum_of_squares = sum_of_squares<T>,
         .all_finite = all_finite<T>,
+#if defined(__AVX512BF16__)
+        .fits_lanes = nullptr,
+        .lanes_step = nullptr,
+        .lanes_squares = nullptr,
+        .lanes_finite = nullptr,
+#else
+        .fits_lanes = fits_lanes<T>,
+        .lanes_step = lanes_step<T>,
+        .lanes_squares = lanes_squares<T>,
+        .lanes_finite = lanes_finite<T>,
+#endif
         .multiply_adds = multiply_adds<T>,
     };
     return table;

@@ -117,6 +117,17 @@ struct Item {
     bool by_rows, turned = false;
 };
 
+// A step of several networks of one design at once, each in a lane of the vectors: see lanes.hpp. What is `lanes` wide
+// is [number][lane], as are the parameters and slots of `step`, and A and D of its layers, [unit][example][lane].
+template <class T> struct LaneStep {
+    Step<T> step;                 // X, Y, m, first … as for each of them; packed is not null for a full batch, in order
+    const int64_t* const* index;  // of each lane what would be step.index, or null
+    bool packed;                  // X and Y hold the examples already
+    T *X, *Y, *dA, *gradient;     // dA: for the widest layer
+    const T* constants;           // [8][lane]: those of step.update in their order, after its rule, and l2
+    double* costs;                // Σ 𝓛 of [panel][lane]
+};
+
 // The functions of one instruction set. `scratch` is memory for as many numbers as the function that follows says.
 template <class T> struct Kernels {
     const char* name;
@@ -149,6 +160,12 @@ template <class T> struct Kernels {
     void (*update)(const Step<T>&, const T* gradient, int64_t first, int64_t count);
     double (*sum_of_squares)(const T*, int64_t count);  // Σ x²
     bool (*all_finite)(const T*, int64_t count);
+    // Of several tiny networks at once: whether such a step fits; the step; Σ x² and whether all numbers are finite, of
+    // each lane. Null where products are in bf16.
+    bool (*fits_lanes)(const Step<T>&);
+    void (*lanes_step)(const LaneStep<T>&);
+    void (*lanes_squares)(const T*, int64_t count, double* sums);
+    void (*lanes_finite)(const T*, int64_t count, bool* finite);
     // Multiplies and adds in registers for so many rounds; gives the number of floating-point operations.
     int64_t (*multiply_adds)(int64_t rounds, T* out);
 };

@@ -28,10 +28,10 @@ template <class T> CHAINRULE_INLINE int64_t example(const Step<T>& step, int64_t
     return step.index ? step.index[j] : step.first + j;
 }
 
-// The largest of n units, for each lane of a vector of a panel.
-template <class T> CHAINRULE_INLINE Vec<T> largest_of(const T* column, int64_t n) {
+// The largest of n units, `stride` numbers apart, for each lane of a vector.
+template <class T> CHAINRULE_INLINE Vec<T> largest_of(const T* column, int64_t n, ptrdiff_t stride = P<T>) {
     Vec<T> largest = load(column);
-    for (int64_t i = 1; i < n; ++i) largest = max(largest, load(column + i * P<T>));
+    for (int64_t i = 1; i < n; ++i) largest = max(largest, load(column + i * stride));
     return largest;
 }
 

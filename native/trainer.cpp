@@ -359,7 +359,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             const Copy& from = begun ? next : now;
             step.w = from.parameters, step.w_next = next.parameters;
             for (int i = 0; i < slots; ++i) step.slots[i] = from.slots[i], step.slots_next[i] = next.slots[i];
-            step.update = update_of<T>(hyper, rates[epoch], ++t);
+            step.update = update_of<T>(hyper, rates[epoch], corrections_of(hyper, ++t));
             begun = true;
 
             threads_used = most_threads > 1 ? std::min(most_threads, threads_per_call(available)) : 1;

@@ -35,13 +35,21 @@ inline int slots_of(Rule rule) {
     return rule == Rule::adam ? 2 : rule == Rule::gradient || rule == Rule::gradient_descent ? 0 : 1;
 }
 
-// The constants of update number t.
-template <class T> Update<T> update_of(const Hyper& h, double rate, int64_t t) {
+// What Adam's means of update number t are corrected by: 1 - β₁ᵗ and √(1 - β₂ᵗ).
+struct Corrections {
+    double first, second;
+};
+inline Corrections corrections_of(const Hyper& h, int64_t t) {
+    if (h.rule != Rule::adam) return {1, 1};
+    return {1 - std::pow(h.beta1, double(t)), std::sqrt(1 - std::pow(h.beta2, double(t)))};
+}
+
+// The constants of an update.
+template <class T> Update<T> update_of(const Hyper& h, double rate, const Corrections& corrections) {
     double epsilon = h.epsilon, step = rate;
     if (h.rule == Rule::adam) {
-        const double correction = std::sqrt(1 - std::pow(h.beta2, double(t)));
-        if (!h.epsilon_hat) epsilon *= correction;
-        step = rate * correction / (1 - std::pow(h.beta1, double(t)));
+        if (!h.epsilon_hat) epsilon *= corrections.second;
+        step = rate * corrections.second / corrections.first;
     }
     epsilon = std::max(epsilon, double(TINY<T>));
     return {h.rule,         T(step),        T(h.beta1), T(h.beta2),
@@ -59,6 +67,15 @@ template <class T> struct Progress {
 struct Orders {
     const int64_t* first = nullptr;
     int64_t stride = 0;
+};
+
+// One of the networks that are trained at once. The costs are those of its epochs, as `run` gives them.
+template <class T> struct LaneRun {
+    Hyper hyper;
+    std::vector<double> rates;
+    Orders orders;
+    T *parameters, *slots[2];
+    std::vector<double> costs{};
 };
 
 template <class T> class Trainer {
@@ -82,6 +99,13 @@ template <class T> class Trainer {
     // before the first epoch.
     std::vector<double> run(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const Orders&,
                             Progress<T>&, const StopRequested&);
+
+    // How many networks of this design one pass of the kernel trains, on batches of such examples; 0 for none.
+    int lanes_for(const Examples<T>&, int64_t batch_size) const;
+
+    // What `run` does, to the bit, for so many networks at once, or fewer. They have one rule, one batch size, as many
+    // epochs and so many updates so far, and all an order or none; neither weights, dropout nor clip_norm.
+    void run_many(const Examples<T>&, std::vector<LaneRun<T>>&, int64_t updates, const StopRequested&) const;
 
     int threads_used = 1;  // by the last step
 

@@ -19,48 +19,61 @@ template <class F> CHAINRULE_INLINE void with_rule(Rule rule, F f) {
     }
 }
 
-// One step of the optimizer for `count` parameters from `at` on, whose sums Σ dZ Aᵀ are in c.
+// Where the parameters of a step are, and its optimizer's slots.
+template <class Pointer> struct Place {
+    Pointer w, slots[2];
+};
+
+// One step of the optimizer for a vector of parameters, whose sums Σ dZ Aᵀ are in c; `u` holds the constants of an
+// Update. get(pointer) loads from one of `from` or from c, put(pointer, x) stores to one of `to`.
+template <Rule rule, class T, class U, class L2, class Get, class Put>
+CHAINRULE_INLINE void update_vector(const U& u, Vec<T> scale, L2 l2, const T* c, const Place<const T*>& from,
+                                    const Place<T*>& to, Get get, Put put) {
+    using X = Vec<T>;
+    const X tiny = splat<T>(TINY<T>), w = get(from.w), g = get(c) * scale + l2 * w;
+    if constexpr (rule == Rule::gradient) {
+        put(to.w, g);
+    } else if constexpr (rule == Rule::gradient_descent) {
+        put(to.w, w - u.rate * g);
+    } else if constexpr (rule == Rule::momentum) {
+        const X v = u.beta1 * get(from.slots[0]) + u.one_minus_beta1 * g;
+        put(to.slots[0], v);
+        put(to.w, w - u.rate * v);
+    } else if constexpr (rule == Rule::heavy_ball || rule == Rule::nesterov) {
+        const X v = u.beta1 * get(from.slots[0]) - u.rate * g;
+        put(to.slots[0], v);
+        put(to.w, w + (rule == Rule::heavy_ball ? v : u.beta1 * v - u.rate * g));
+    } else if constexpr (rule == Rule::rmsprop) {
+        const X s = u.beta2 * get(from.slots[0]) + u.one_minus_beta2 * (g * g);
+        put(to.slots[0], s);
+        put(to.w, w - u.rate * g * recip(root(max(s, tiny)) + u.epsilon));
+    } else {
+        static_assert(rule == Rule::adam);
+        const X v = u.beta1 * get(from.slots[0]) + u.one_minus_beta1 * g;
+        const X s = u.beta2 * get(from.slots[1]) + u.one_minus_beta2 * (g * g);
+        put(to.slots[0], v);
+        put(to.slots[1], s);
+        put(to.w, u.decay * w - u.rate * v * recip(root(max(s, tiny)) + u.epsilon));
+    }
+}
+
+// The same for `count` parameters from `at` on.
 template <Rule rule, class T>
 CHAINRULE_INLINE void update_range(const Step<T>& step, int64_t at, const T* c, int64_t count, T l2) {
     using X = Vec<T>;
     const Update<T> u = step.update;
-    const X tiny = splat<T>(TINY<T>), scale = splat<T>(step.scale);
-    const T *const w0 = step.w + at, *const slot0 = step.slots[0] + at, *const slot1 = step.slots[1] + at;
-    T *const w1 = step.w_next + at, *const next0 = step.slots_next[0] + at, *const next1 = step.slots_next[1] + at;
-    const auto update_vector = [&](auto get, auto put) {
-        const X w = get(w0), g = get(c) * scale + l2 * w;
-        if constexpr (rule == Rule::gradient) {
-            put(w1, g);
-        } else if constexpr (rule == Rule::gradient_descent) {
-            put(w1, w - u.rate * g);
-        } else if constexpr (rule == Rule::momentum) {
-            const X v = u.beta1 * get(slot0) + u.one_minus_beta1 * g;
-            put(next0, v);
-            put(w1, w - u.rate * v);
-        } else if constexpr (rule == Rule::heavy_ball || rule == Rule::nesterov) {
-            const X v = u.beta1 * get(slot0) - u.rate * g;
-            put(next0, v);
-            put(w1, w + (rule == Rule::heavy_ball ? v : u.beta1 * v - u.rate * g));
-        } else if constexpr (rule == Rule::rmsprop) {
-            const X s = u.beta2 * get(slot0) + u.one_minus_beta2 * (g * g);
-            put(next0, s);
-            put(w1, w - u.rate * g * recip(root(max(s, tiny)) + u.epsilon));
-        } else {
-            static_assert(rule == Rule::adam);
-            const X v = u.beta1 * get(slot0) + u.one_minus_beta1 * g;
-            const X s = u.beta2 * get(slot1) + u.one_minus_beta2 * (g * g);
-            put(next0, v);
-            put(next1, s);
-            put(w1, u.decay * w - u.rate * v * recip(root(max(s, tiny)) + u.epsilon));
-        }
-    };
+    const X scale = splat<T>(step.scale);
+    const Place<const T*> from{step.w + at, {step.slots[0] + at, step.slots[1] + at}};
+    const Place<T*> to{step.w_next + at, {step.slots_next[0] + at, step.slots_next[1] + at}};
     int64_t i = 0;
     for (; i + N<T> <= count; i += N<T>) {
-        update_vector([i](const T* from) { return load(from + i); }, [i](T* to, X x) { store(to + i, x); });
+        update_vector<rule, T>(
+            u, scale, l2, c, from, to, [i](const T* p) { return load(p + i); }, [i](T* p, X x) { store(p + i, x); });
     }
     if (const int rest = int(count - i)) {
-        update_vector([=](const T* from) { return load_partial(from + i, rest); },
-                      [=](T* to, X x) { store_partial(to + i, x, rest); });
+        update_vector<rule, T>(
+            u, scale, l2, c, from, to, [=](const T* p) { return load_partial(p + i, rest); },
+            [=](T* p, X x) { store_partial(p + i, x, rest); });
     }
 }
 

@@ -146,6 +146,27 @@ class _Trainer(Generic[_T]):
         is not finite leaves them as they were, and is the last.
         """
 
+    def lanes(self, data: _Data[_T], batch_size: int) -> int:
+        """How many networks like this one `run_many` takes at once; 0 where it takes none, as they are too large."""
+
+    def run_many(
+        self,
+        data: _Data[_T],
+        hypers: Sequence[Hyper],
+        rates: Sequence[Sequence[float]],
+        orders: Sequence[_Counts | None],
+        parameters: Sequence[_Array[_T]],
+        slots: Sequence[Sequence[_Array[_T]]],
+        updates: int,
+        costs: Sequence[list[float]],
+    ) -> None:
+        """What `run` does, to the bit, for several networks at once: of most arguments one for each.
+
+        One rule, one batch size, as many epochs, and `updates` so far; neither weights, dropout nor clip_norm. The
+        slots stay where they are. A network with an epoch that is not finite is left as it was before it; the others go
+        on.
+        """
+
 class Data32(_Data[np.float32]): ...
 class Data64(_Data[np.float64]): ...
 class Trainer32(_Trainer[np.float32]): ...

@@ -243,6 +243,67 @@ template <class T> void without_memory() {
                              10);
 }
 
+// Tiny networks that are trained at once, by one trainer in three threads; and where memory is refused.
+template <class T> void lanes() {
+    const int64_t m = 100, batch_size = 30;
+    const Architecture architecture{{5, 6, 2}, {Function::tanh, Function::softmax}, {0, 0}, Loss::cross_entropy, 0};
+    const Hyper hyper{Rule::adam, 0.9, 0.999, 1e-8, 0, false, 0.1, 0, {}, batch_size, 0};
+    const std::vector<double> rates(3, 1e-2);
+    const std::vector<T> X = numbers<T>(m * 5, 1, 2), Y(size_t(m * 2), T(0.5));
+    Examples<T> examples;
+    examples.X = {X.data(), 5, 1}, examples.Y = {Y.data(), 2, 1}, examples.m = m, examples.id = 1;
+    std::vector<int64_t> order;
+    for (int64_t j = 0; j < m; ++j) order.push_back((j * 37) % m);
+    const Orders orders{order.data()};
+    const Trainer<T> trainer(architecture, isas().back());
+    const size_t count = size_t(trainer.lanes_for(examples, batch_size));
+
+    struct Network {
+        std::vector<T> w, slots[2];
+    };
+    const auto networks = [&] {
+        auto all = std::make_unique<std::vector<Network>>(count);
+        for (size_t i = 0; i < count; ++i) {
+            (*all)[i].w = numbers<T>(trainer.parameters(), i, 0.5);
+            for (auto& slot : (*all)[i].slots) slot.assign((*all)[i].w.size(), T(0));
+        }
+        return all;
+    };
+    const auto run = [&](std::vector<Network>& all) {
+        std::vector<LaneRun<T>> runs;
+        for (Network& net : all) {
+            runs.push_back({hyper, rates, orders, net.w.data(), {net.slots[0].data(), net.slots[1].data()}});
+            runs.back().costs.reserve(rates.size());
+        }
+        trainer.run_many(examples, runs, 0, never);
+    };
+    const auto right = networks();
+    for (Network& net : *right) {
+        std::vector<T> spare[2] = {net.slots[0], net.slots[1]};
+        Progress<T> progress{
+            net.w.data(), {net.slots[0].data(), net.slots[1].data()}, {spare[0].data(), spare[1].data()}, 0, 0};
+        Trainer<T>(architecture, isas().back()).run(examples, hyper, rates, orders, progress, never);
+        if (progress.slots[0] != net.slots[0].data()) net.slots[0].swap(spare[0]), net.slots[1].swap(spare[1]);
+    }
+    const auto check_all = [&](const std::vector<Network>& all) {
+        for (size_t i = 0; i < count; ++i) {
+            check(all[i].w == (*right)[i].w && all[i].slots[1] == (*right)[i].slots[1], "networks at once");
+        }
+    };
+    std::unique_ptr<std::vector<Network>> all[3];
+    std::vector<std::thread> threads;
+    for (auto& some : all) threads.emplace_back([&] { run(*(some = networks())); });
+    for (auto& thread : threads) thread.join();
+    for (const auto& some : all) check_all(*some);
+    refusing_each_allocation(
+        networks, run,
+        [&](std::vector<Network>& some, bool threw) {
+            if (threw) run(some);
+            check_all(some);
+        },
+        10);
+}
+
 // Steps of a training whose times are `seconds(all threads)`; how many of the last `last` had all threads.
 template <class F> int steps_with_all(ThreadChoice& choice, int steps, int last, F seconds) {
     int all = 0;
@@ -292,6 +353,8 @@ int main(int count, char** arguments) {
     all<double>();
     without_memory<float>();
     without_memory<double>();
+    lanes<float>();
+    lanes<double>();
     std::printf(
         failed ? "wrong results\n" : "%d threads: no race was seen, and the bits are those of one training alone\n",
         available_threads());

@@ -32,7 +32,8 @@ def get(name: str, network: "Network", optimizer: Any = None, precision: str | N
     """
     if name not in ("auto", "numpy", "native"):
         raise unknown("engine", name, ["auto", "numpy", "native"])
-    _check_precision(precision, network.dtype.name)
+    if precision is not None:
+        _check_precision(precision, network.dtype.name)
     if precision == "bf16":
         return _in_bf16(name, network, optimizer)
     if name == "numpy":
@@ -54,9 +55,9 @@ def _obstacle(network: "Network", optimizer: Any) -> str | None:
     return reason
 
 
-def _check_precision(precision: str | None, dtype: str) -> None:
+def _check_precision(precision: str, dtype: str) -> None:
     """ValueError for one that is neither that of a network nor bf16 for a network of float32."""
-    if precision is None or precision == dtype:
+    if precision == dtype:
         return
     if precision not in PRECISIONS:
         raise unknown("precision", precision, list(PRECISIONS))

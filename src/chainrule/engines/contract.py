@@ -1,4 +1,4 @@
-"""The contract of the engines, which do the arithmetic: two functions.
+"""The contract of the engines, which do the arithmetic: three functions.
 
 * ``objective(network, X, Y, …) → (parameters → (J, gradient))``: what the checks see, and what L-BFGS minimizes.
 * ``run(state, epochs, costs)``: advance a training by whole epochs without coming back in between; the cost of each is
@@ -6,12 +6,14 @@
   only at the end of an epoch whose cost, parameters and slots of the optimizer are finite; an engine stops after one
   that is not, and the cost it gives for it is not finite either.
 
+* ``run_many(states, epochs, costs)``: the same for several trainings, to the bit; `lanes` says where that is faster.
+
 Random masks (dropout) come from a counter-based generator that every engine computes alike; see `dropout_masks` of
 reference.py. The examples of a state belong to the training while it runs: the kernel may keep a rearranged copy of a
 full batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chainrule._types import Array
@@ -34,4 +36,16 @@ class Engine(Protocol):
 
     def run(self, state: State, epochs: int, costs: list[float] | None = None) -> list[float]:
         """Advance by whole epochs; `costs`, longer by the cost of each, before its updates."""
+        ...
+
+    def lanes(self, state: State) -> int:
+        """How many trainings like this one `run_many` takes at once; 1 where that would not be faster."""
+        ...
+
+    def run_many(self, states: Sequence[State], epochs: int, costs: Sequence[list[float]]) -> None:
+        """Advance all by whole epochs, as `run` would each; to each belongs one of `costs`.
+
+        They have come equally far, are of one design, have the same examples, batch size and kind of optimizer, orders
+        that are drawn, or none, and neither weights, dropout nor clip_norm.
+        """
         ...

@@ -1,6 +1,6 @@
 """The engine "native": whole epochs in one call of the compiled kernel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -74,7 +74,7 @@ class Native:
         job, memory = self._jobs.get(state), state.memory
         if job is None:
             job = self._jobs[state] = _prepared(state)
-        vectors = [slot for slot in memory.slots if isinstance(slot, np.ndarray)]
+        vectors = _vectors(state)
         counts_updates = len(memory.slots) > len(vectors)
         deferral, last = interrupts.deferral(), state.epoch + epochs
         while state.epoch < last:
@@ -108,6 +108,54 @@ class Native:
                 break
         return costs
 
+    def lanes(self, state: State) -> int:
+        """As many as a vector of the processor has numbers, for tiny networks; else 1."""
+        if state.precision == "bf16" or state.weights is not None or hasattr(state.X, "tocsc"):
+            return 1
+        lanes: int = _trainer(state).lanes(kernel.data(state.X, state.Y, None), state.batch_size)
+        return max(1, lanes)
+
+    def run_many(self, states: Sequence[State], epochs: int, costs: Sequence[list[float]]) -> None:
+        """Advance all by whole epochs, a network in each lane of the processor's vectors."""
+        trainer, data = _trainer(states[0]), kernel.data(states[0].X, states[0].Y, None)
+        batches = -(-states[0].Y.shape[1] // states[0].batch_size)  # of an epoch
+        runs = [(state, _hyper(state), its_costs) for state, its_costs in zip(states, costs, strict=True)]
+        last = states[0].epoch + epochs
+        while runs and runs[0][0].epoch < last:
+            interrupts.check()
+            left, hypers, left_costs = zip(*runs, strict=True)
+            first = left[0].epoch
+            most = min(last - first, *map(_most, left))
+            done: list[list[float]] = [[] for _ in left]
+            try:
+                orders = [_orders(state, most) for state in left]
+                most = min([most, *(len(rows) for rows in orders if rows is not None)])
+                trainer.run_many(
+                    data,
+                    hypers,
+                    [list(map(state.learning_rate, range(first, first + most))) for state in left],
+                    [None if rows is None else rows[:most] for rows in orders],
+                    [state.network.parameters for state in left],
+                    [_vectors(state) for state in left],
+                    first * batches,
+                    done,
+                )
+            finally:  # an interrupt leaves the epochs that are done
+                for state, its_done, its_costs in zip(left, done, left_costs, strict=True):
+                    its_costs += its_done
+                    state.epoch += sum(map(isfinite, its_done))
+                    memory = state.memory
+                    memory.batches = state.epoch * batches
+                    memory.slots = (*_vectors(state), memory.batches)[: len(memory.slots)]
+                    if isinstance(state.order, EpochOrder):
+                        state.order.rewind(state.epoch)
+            runs = [run for run in runs if isfinite(run[2][-1])]
+
+
+def _vectors(state: State) -> list[Array]:
+    """The slots of the optimizer that are vectors: all but the number of updates."""
+    return [slot for slot in state.memory.slots if isinstance(slot, np.ndarray)]
+
 
 def _most(state: State) -> int:
     """How many epochs may go in one call of the kernel: one where a function of the user's gives their orders."""
@@ -126,9 +174,19 @@ def _orders(state: State, most: int) -> Array | None:
 
 
 def _prepared(state: State) -> _Job:
-    network, optimizer = state.network, state.optimizer
+    trainer, data, hyper = _trainer(state), kernel.data(state.X, state.Y, state.weights), _hyper(state)
+    return _Job(trainer, data, hyper, [kernel.zeros(slot.size, slot.dtype) for slot in _vectors(state)])
+
+
+def _trainer(state: State) -> Any:
+    network = state.network
+    return kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype, state.precision)
+
+
+def _hyper(state: State) -> Any:
+    optimizer = state.optimizer
     constants = {"rule": type(optimizer).__name__, **_UNUSED, **_CONSTANTS[type(optimizer)](optimizer)}
-    hyper = kernel.module().Hyper(
+    return kernel.module().Hyper(
         **constants,
         l2=state.l2,
         clip_norm=state.clip_norm or 0.0,
@@ -136,6 +194,3 @@ def _prepared(state: State) -> _Job:
         batch_size=state.batch_size,
         mask_key=state.mask_key,
     )
-    trainer = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype, state.precision)
-    spare = [kernel.zeros(slot.size, slot.dtype) for slot in state.memory.slots if isinstance(slot, np.ndarray)]
-    return _Job(trainer, kernel.data(state.X, state.Y, state.weights), hyper, spare)

@@ -1,5 +1,6 @@
 """The engine "numpy": equations.py and optimizers.py in a loop, to be read, and to check the others against."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,15 @@ class Numpy:
                 state.memory.slots = slots
                 state.epoch += 1
         return costs
+
+    def lanes(self, state: State) -> int:
+        """One."""
+        return 1
+
+    def run_many(self, states: Sequence[State], epochs: int, costs: Sequence[list[float]]) -> None:
+        """One after the other."""
+        for state, its_costs in zip(states, costs, strict=True):
+            self.run(state, epochs, its_costs)
 
     def _epoch(self, state: State) -> tuple[float, Array, tuple[Any, ...]]:
         network, m, total, seen = state.network, state.Y.shape[1], 0.0, 0

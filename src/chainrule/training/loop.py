@@ -192,7 +192,11 @@ class StepRecorder:
 
     def _step(self, epoch: int, cost: float, validation_cost: float | None) -> Step:
         rate = None if self.learning_rate is None else self.learning_rate(epoch)
-        return Step(epoch, cost, validation_cost, rate, self.engine)
+        step = object.__new__(Step)  # in 0.3 µs; by its own __init__, as it is frozen, it takes 0.7
+        values = step.__dict__
+        values["epoch"], values["cost"], values["validation_cost"] = epoch, cost, validation_cost
+        values["learning_rate"], values["engine"] = rate, self.engine
+        return step
 
     def _is_due(self, epoch: int) -> bool:
         return epoch % self.every == 0 or epoch == self.epochs - 1
@@ -304,15 +308,18 @@ class Loop:
                 writer.write_on_leaving(state_dict, error)
             raise
 
+    def epochs_until_told(self, first: int) -> int:
+        """How many epochs, from the `first` on, there are up to the next one at which somebody is told, or may stop."""
+        count = min(self.recorder.epochs_until_report(first), self.epochs - first)
+        return count if self.rule is None else min(count, self.rule.epochs_until_stop())
+
     def _advance(self, engine: Engine, state: State, writer: "CheckpointWriter | None") -> None:
         """Up to the next epoch at which somebody is told, or may stop, or to the next write."""
         self.recorder.begin()
         costs: list[float] = []
         while not costs:
             first = state.epoch
-            count = min(self.recorder.epochs_until_report(first), self.epochs - first)
-            if self.rule is not None:
-                count = min(count, self.rule.epochs_until_stop())
+            count = self.epochs_until_told(first)
             if writer is not None:
                 count = min(count, writer.epochs_until_due(first))
             try:

@@ -18,7 +18,9 @@ from chainrule.engines import interrupts, kernel
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
+from chainrule.training import together
 from chainrule.training.loop import Step
+from chainrule.training.steps import Training
 from chainrule.training.train import Order
 
 if TYPE_CHECKING:
@@ -102,6 +104,11 @@ schedule, clip_norm, engine, precision, checkpoint, checkpoint_every, resume
     size = available_threads() if threads is None else int(threads)
     stop = threading.Event()
 
+    def last_step(i: int, error: DivergenceError) -> Step:
+        engine = engines.get(calls[i]["engine"], networks[i], calls[i]["optimizer"]).name
+        validation_cost = None if calls[i]["validation"] is None else inf
+        return Step(error.epoch, inf, validation_cost, error.learning_rate, engine)
+
     def one(i: int) -> list[Step]:
         steps: list[Step] = []
         try:
@@ -111,9 +118,7 @@ schedule, clip_norm, engine, precision, checkpoint, checkpoint_every, resume
                     if stop.is_set():
                         break
         except DivergenceError as error:
-            engine = engines.get(calls[i]["engine"], networks[i], calls[i]["optimizer"]).name
-            validation_cost = None if calls[i]["validation"] is None else inf
-            steps.append(Step(error.epoch, inf, validation_cost, error.learning_rate, engine))
+            steps.append(last_step(i, error))
         except GivenUp:
             pass  # nobody waits for these steps
         except BaseException as error:
@@ -121,9 +126,33 @@ schedule, clip_norm, engine, precision, checkpoint, checkpoint_every, resume
             raise
         return steps
 
-    left: SimpleQueue[int] = SimpleQueue()  # each thread takes the next one
-    for i in range(len(networks)):
-        left.put(i)
+    def several(block: list[int]) -> list[list[Step]]:
+        if len(block) == 1:
+            return [one(block[0])]
+        trainings: list[Training] = []
+        which = ""
+        try:
+            for i in block:
+                which = f"network {i}"
+                trainings.append(networks[i].train(**calls[i]))
+            which = f"networks {block}"
+            runs = together.run(trainings, stop.is_set)
+        except GivenUp:
+            return [[] for _ in block]
+        except BaseException as error:
+            error.add_note(f"in the training of {which} of {len(networks)}, counted from 0")
+            raise
+        finally:
+            for training in trainings:
+                training.close()
+        return [
+            steps if error is None else [*steps, last_step(i, error)]
+            for i, (steps, error) in zip(block, runs, strict=True)
+        ]
+
+    left: SimpleQueue[list[int]] = SimpleQueue()  # each thread takes the next ones
+    for block in together.blocks(networks, calls, size):
+        left.put(block)
     results: dict[int, list[Step]] = {}
     errors: dict[int, BaseException] = {}
     ended: SimpleQueue[None] = SimpleQueue()
@@ -131,13 +160,13 @@ schedule, clip_norm, engine, precision, checkpoint, checkpoint_every, resume
     def work() -> None:
         while not stop.is_set():
             try:
-                i = left.get_nowait()
+                block = left.get_nowait()
             except Empty:
                 break
             try:
-                results[i] = copy_context().run(one, i)
+                results.update(zip(block, copy_context().run(several, block), strict=True))
             except BaseException as error:
-                errors[i] = error
+                errors[block[0]] = error
                 stop.set()
 
     def begin() -> None:

@@ -7,7 +7,8 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Self
 
 from chainrule.engines import interrupts
-from chainrule.training.loop import Step, StepRecorder
+from chainrule.engines.state import State
+from chainrule.training.loop import Loop, Step, StepRecorder
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -33,14 +34,22 @@ class Training(Iterator[Step]):
         Whether it has a checkpoint: then signals wait until the step at hand is whole.
     recorder : StepRecorder
         What makes the steps.
+    parts : (Loop, State), optional
+        What an engine advances, where it is one that may be advanced together with others.
     """
 
     _started = True  # of one whose __init__ did not come to its end
 
     def __init__(
-        self, steps: Generator[Step], network: "Network", epochs: int, kept: bool, recorder: StepRecorder
+        self,
+        steps: Generator[Step],
+        network: "Network",
+        epochs: int,
+        kept: bool,
+        recorder: StepRecorder,
+        parts: tuple[Loop, State] | None = None,
     ) -> None:
-        self._steps, self._kept, self._recorder = steps, kept, recorder
+        self._steps, self._kept, self._recorder, self._parts = steps, kept, recorder, parts
         if kept:  # also when the program ends, while there still is a program to write a checkpoint with
             weakref.finalize(self, _leave, steps)
         self._network, self._normalizer = network, network.normalizer
@@ -77,6 +86,11 @@ class Training(Iterator[Step]):
         """
         self._recorder.ahead = True
         return self
+
+    def _of_many(self) -> tuple[Loop, State, StepRecorder]:
+        """What an engine advances, for one that runs it in place of this."""
+        assert self._parts is not None
+        return *self._parts, self.ahead()._recorder
 
     def close(self) -> None:
         """End the training here."""

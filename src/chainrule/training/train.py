@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Order = Callable[[int], Any]  # epoch → a permutation of the examples, (m,)
 
 
+class CheckedExamples(tuple[Any, ...]):
+    """X, Y and weights as `check_examples` gives them: `train` takes them in place of X for any network of a design."""
+
+
 @helpful
 def train(
     network: "Network",
@@ -158,8 +162,9 @@ def train(
         loop = Loop(network, epochs, recorder, rule)
         steps = _solver_steps(loop, recorder, optimizer, chosen, examples, l2)
         return Training(steps, network, epochs, False, recorder)
+    examples = X if isinstance(X, CheckedExamples) else network.check_examples(X, Y, weights)
     state = prepare(
-        network, network.check_examples(X, Y, weights), optimizer, batch_size=batch_size, l2=l2, dropout=dropout,
+        network, examples, optimizer, batch_size=batch_size, l2=l2, dropout=dropout,
         shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,
         precision=precision,
     )  # fmt: skip
@@ -168,7 +173,8 @@ def train(
     writer = None
     if settings is not None:
         writer = _writer(settings, state, recorder, rule, chosen, watched, schedule, order, seeded)
-    return Training(_engine_steps(loop, recorder, chosen, state, writer), network, epochs, writer is not None, recorder)
+    steps = _engine_steps(loop, recorder, chosen, state, writer)
+    return Training(steps, network, epochs, writer is not None, recorder, (loop, state))
 
 
 def _engine_steps(
