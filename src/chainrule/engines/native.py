@@ -1,4 +1,4 @@
-"""The engine "native": whole epochs in one call of the compiled kernel."""
+"""The engine "native": whole epochs, or mini-batches of one, in one call of the compiled kernel."""
 
 from collections.abc import Callable
 from math import isfinite
@@ -71,42 +71,52 @@ class Native:
     def run(self, state: State, epochs: int, costs: list[float] | None = None) -> list[float]:
         """Advance by whole epochs; `costs`, longer by the cost of each, before its updates."""
         costs = [] if costs is None else costs
+        last = state.epoch + epochs
+        while state.epoch < last:
+            before = len(costs)
+            self._call(state, min(last - state.epoch, _most(state)), 0, costs)
+            if len(costs) > before and not isfinite(costs[-1]):
+                break
+        return costs
+
+    def steps(self, state: State, batches: int, costs: list[float] | None = None) -> list[float]:
+        """Advance by mini-batches of one epoch; `costs`, longer by J of each, before its update."""
+        costs = [] if costs is None else costs
+        self._call(state, 1, batches, costs)
+        return costs
+
+    def _call(self, state: State, epochs: int, batches: int, costs: list[float]) -> None:
+        """One call of the kernel: epochs, or mini-batches of one where `batches` is not 0."""
         job, memory = self._jobs.get(state), state.memory
         if job is None:
             job = self._jobs[state] = _prepared(state)
         vectors = [slot for slot in memory.slots if isinstance(slot, np.ndarray)]
         counts_updates = len(memory.slots) > len(vectors)
-        deferral, last = interrupts.deferral(), state.epoch + epochs
-        while state.epoch < last:
-            interrupts.check()
-            most = min(last - state.epoch, _most(state))
-            rates = [state.learning_rate(state.epoch + i) for i in range(most)]
-            counts, before = (
-                np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0], np.int64),
-                len(costs),
-            )
-            try:
-                orders = _orders(state, most)
-                rates = rates if orders is None else rates[: len(orders)]
-                if deferral is not None:
-                    deferral.giving_up = True
-                job.trainer.run(
-                    job.data, job.hyper, rates, orders, state.network.parameters, vectors, job.spare, counts, costs
-                )
-            finally:  # an interrupt leaves the epochs that are done
-                if deferral is not None:
-                    deferral.giving_up = False
-                updates, memory.batches, swapped = counts.tolist()
-                if swapped:
-                    vectors, job.spare[:] = job.spare[:], vectors
-                memory.slots = (*vectors, updates) if counts_updates else tuple(vectors)
-                diverged = len(costs) > before and not isfinite(costs[-1])
-                state.epoch += len(costs) - before - diverged
-                if isinstance(state.order, EpochOrder):
-                    state.order.rewind(state.epoch)
-            if diverged:
-                break
-        return costs
+        deferral = interrupts.deferral()
+        interrupts.check()
+        rates = [state.learning_rate(state.epoch + i) for i in range(epochs)]
+        counts = np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0, 0], np.int64)
+        place = np.array([state.example, state.total, state.seen], np.float64)
+        try:
+            orders = _orders(state, epochs)
+            rates = rates if orders is None else rates[: len(orders)]
+            if deferral is not None:
+                deferral.giving_up = True
+            job.trainer.run(
+                job.data, job.hyper, rates, orders, state.network.parameters, vectors, job.spare, counts, batches,
+                place, costs,
+            )  # fmt: skip
+        finally:  # an interrupt leaves the epochs that are done
+            if deferral is not None:
+                deferral.giving_up = False
+            updates, memory.batches, swapped, done = counts.tolist()
+            if swapped:
+                vectors, job.spare[:] = job.spare[:], vectors
+            memory.slots = (*vectors, updates) if counts_updates else tuple(vectors)
+            state.epoch += done
+            state.example, (state.total, state.seen) = int(place[0]), place[1:].tolist()
+            if isinstance(state.order, EpochOrder):
+                state.order.rewind(state.epoch)
 
 
 def _most(state: State) -> int:
@@ -122,7 +132,7 @@ def _orders(state: State, most: int) -> Array | None:
         return None
     if isinstance(state.order, EpochOrder):
         return state.order.orders(state.epoch, most)
-    return np.ascontiguousarray(state.order(state.epoch), np.int64)[None]
+    return np.ascontiguousarray(state.order_now(), np.int64)[None]
 
 
 def _prepared(state: State) -> _Job:
