@@ -18,7 +18,7 @@ from chainrule.engines import interrupts, kernel
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
-from chainrule.training.loop import Step
+from chainrule.training.steps import Step
 from chainrule.training.train import Order
 
 if TYPE_CHECKING:
