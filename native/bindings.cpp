@@ -215,8 +215,7 @@ void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::v
     require(counts.shape(0) == 4 && place.shape(0) == 3, "counts, place: wanted four numbers and three");
     require(batches == 0 || (batches > 0 && rates.size() == 1), "batches: wanted those of one epoch");
     const double example = place.data()[0];
-    require(example >= 0 && example < double(m) && int64_t(example) % hyper.batch_size == 0,
-            "place: wanted the first example of a batch");
+    require(example >= 0 && example < double(m), "place: wanted one of the examples");
     Progress<T> progress{
         parameters.data(), {}, {}, counts.data()[0], counts.data()[1], int64_t(example), place.data()[1],
         place.data()[2]};

@@ -41,12 +41,13 @@ def knows(optimizer: Any) -> bool:
 
 
 class _Job(NamedTuple):
-    """What the kernel has of a state: its network, its examples, the constants of its steps."""
+    """What the kernel has of a state: its network, its examples, the constants of its steps, which are of `options`."""
 
     trainer: Any
     data: Any
     hyper: Any
     spare: list[Array]  # as the vectors among the slots of the optimizer, which the kernel lets change places with them
+    options: tuple[Any, ...]
 
 
 class Native:
@@ -88,8 +89,8 @@ class Native:
     def _call(self, state: State, epochs: int, batches: int, costs: list[float]) -> None:
         """One call of the kernel: epochs, or mini-batches of one where `batches` is not 0."""
         job, memory = self._jobs.get(state), state.memory
-        if job is None:
-            job = self._jobs[state] = _prepared(state)
+        if job is None or job.options != _options(state):
+            job = self._jobs[state] = _prepared(state, job)
         vectors = [slot for slot in memory.slots if isinstance(slot, np.ndarray)]
         counts_updates = len(memory.slots) > len(vectors)
         deferral = interrupts.deferral()
@@ -135,7 +136,12 @@ def _orders(state: State, most: int) -> Array | None:
     return np.ascontiguousarray(state.order_now(), np.int64)[None]
 
 
-def _prepared(state: State) -> _Job:
+def _options(state: State) -> tuple[Any, ...]:
+    return state.optimizer, state.l2, state.clip_norm, state.dropout, state.batch_size, state.mask_key
+
+
+def _prepared(state: State, before: _Job | None) -> _Job:
+    """The job of a state; of one whose options have changed, with the network and the examples that the kernel has."""
     network, optimizer = state.network, state.optimizer
     constants = {"rule": type(optimizer).__name__, **_UNUSED, **_CONSTANTS[type(optimizer)](optimizer)}
     hyper = kernel.module().Hyper(
@@ -146,6 +152,8 @@ def _prepared(state: State) -> _Job:
         batch_size=state.batch_size,
         mask_key=state.mask_key,
     )
-    trainer = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype, state.precision)
     spare = [kernel.zeros(slot.size, slot.dtype) for slot in state.memory.slots if isinstance(slot, np.ndarray)]
-    return _Job(trainer, kernel.data(state.X, state.Y, state.weights), hyper, spare)
+    if before is not None:
+        return _Job(before.trainer, before.data, hyper, spare, _options(state))
+    trainer = kernel.trainer(network.sizes, network.g[1:], network.loss, network.dtype, state.precision)
+    return _Job(trainer, kernel.data(state.X, state.Y, state.weights), hyper, spare, _options(state))
