@@ -312,7 +312,8 @@ double Trainer<T>::timed_batch(Step<T>& step, const Hyper& hyper, Team& team, in
 
 template <class T>
 std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hyper, const std::vector<double>& rates,
-                                    const Orders& orders, Progress<T>& progress, const StopRequested& stop_requested) {
+                                    const Orders& orders, int64_t batches, Progress<T>& progress,
+                                    const StopRequested& stop_requested) {
     const RunningCall running;
     Poller poller(stop_requested);
     const FlushDenormals flush;
@@ -320,7 +321,9 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     const int available = available_threads(),
               most_threads = threads_for(examples, size, true, STEP_SECONDS, available);
     std::vector<double> costs;
-    costs.reserve(rates.size());  // here, as from the first epoch on nothing may fail: the state would not be known
+    costs.reserve(
+        batches ? size_t(std::min(batches, ceil_div(m, size)))
+                : rates.size());  // here, as from the first epoch on nothing may fail: the state would not be known
     Team team;
     prepare(hyper, examples, size >= m && !orders.first ? rates.size() : 0, team, most_threads, poller);
     if (poller.stopped()) return costs;
@@ -343,10 +346,11 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
 
     for (size_t epoch = 0; epoch < rates.size(); ++epoch) {
         const int64_t* const order = orders.first ? orders.first + int64_t(epoch) * orders.stride : nullptr;
-        double total = 0, seen = 0;
-        int64_t t = progress.t, steps = progress.step;
+        int64_t t = progress.t, steps = progress.step, first = progress.example;
+        double total = first > 0 ? progress.total : 0, seen = first > 0 ? progress.seen : 0;
+        const int64_t end = batches ? first + std::min(batches, ceil_div(m - first, size)) * size : m;
         bool begun = false;
-        for (int64_t first = 0; first < m && !poller.stopped(); first += size, ++steps) {
+        for (; first < end && !poller.stopped(); first += size, ++steps) {
             step.first = first;
             step.index = order ? order + first : nullptr;
             step.m = std::min(size, m - first);
@@ -367,19 +371,28 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
                                               : batch(step, hyper, team, 1, poller);
             total += J * double(step.m);
             seen += double(step.m);
+            if (batches) costs.push_back(J);
             if (!std::isfinite(J)) break;
             poller.count_step();
         }
-        if (poller.stopped()) break;
-        double cost = total / seen;
-        const bool finite = std::isfinite(cost) && all_finite(next.parameters, team, threads_used) &&
-                            (!has_squares || all_finite(next.slots[slots - 1], team, threads_used));
-        if (!finite && std::isfinite(cost)) cost = std::numeric_limits<double>::infinity();
-        costs.push_back(cost);
-        if (!finite) break;
+        if (poller.stopped()) {
+            if (batches) costs.clear();
+            break;
+        }
+        if (!batches) costs.push_back(total / seen);
+        if (begun) {
+            const bool finite = std::isfinite(costs.back()) && all_finite(next.parameters, team, threads_used) &&
+                                (!has_squares || all_finite(next.slots[slots - 1], team, threads_used));
+            if (!finite && std::isfinite(costs.back())) costs.back() = std::numeric_limits<double>::infinity();
+            if (!finite) break;
+            std::swap(now, next);
+        }
         progress.t = t;
         progress.step = steps;
-        std::swap(now, next);
+        progress.epochs += first >= m;
+        progress.example = first < m ? first : 0;
+        progress.total = total;
+        progress.seen = seen;
     }
     if (now.parameters != own.parameters) {
         parallel_for(team, threads_used, int64_t(p.chunks.size()), [&](int64_t i, int) {

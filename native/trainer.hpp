@@ -57,10 +57,14 @@ template <class T> Update<T> update_of(const Hyper& h, double rate, const Correc
 }
 
 // Where a training stands: its vectors, how many updates were made, and how many batches were passed. The spare slots
-// are memory of the same size; a run may make them the slots, and the slots the spare ones.
+// are memory of the same size; a run may make them the slots, and the slots the spare ones. In its epoch: the example
+// that the next batch begins with, and Σ J m and Σ m over the batches before it, which stay when the epoch is done; and
+// how many epochs were done.
 template <class T> struct Progress {
     T *parameters, *slots[2], *spare_slots[2];
-    int64_t t, step;
+    int64_t t, step, example;
+    double total, seen;
+    int64_t epochs = 0;
 };
 
 // Permutations of the examples: one for each epoch, `stride` apart; one for all where it is 0; or null.
@@ -94,11 +98,12 @@ template <class T> class Trainer {
 
     double cost_and_gradients(const Examples<T>&, const T* parameters, double l2, T* gradient, const StopRequested&);
 
-    // One epoch for each learning rate, and its cost. Progress changes only with an epoch whose cost and state are
-    // finite; the first other one, whose cost is given as not finite, is the last. What this throws it throws
-    // before the first epoch.
+    // To the end of an epoch for each learning rate, and the cost of each. Or, where `batches` is not 0, so many
+    // batches of one epoch, or those that are left of it, and J of each. Progress changes only with an epoch, or such a
+    // part of one, whose cost and state are finite; the first other one, whose last cost is given as not finite, is the
+    // last. What this throws it throws before the first epoch.
     std::vector<double> run(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const Orders&,
-                            Progress<T>&, const StopRequested&);
+                            int64_t batches, Progress<T>&, const StopRequested&);
 
     // How many networks of this design one pass of the kernel trains, on batches of such examples; 0 for none.
     int lanes_for(const Examples<T>&, int64_t batch_size) const;

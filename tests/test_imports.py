@@ -24,7 +24,7 @@ ORDER = [
     {"plots", "working"},
     {"claims", "estimators", "quiz"},
     {"tabular"},
-    {"exporting"},
+    {"exporting", "lab"},
     {"cli"},
     {"__main__"},
 ]
@@ -42,6 +42,7 @@ ARROWS = {
     "exporting": "_types _version activations errors estimators files network tabular text",
     "files": "_types _version checks engines errors text",
     "initializers": "_types activations text",
+    "lab": "engines optimizers",
     "layout": "_types checks",
     "losses": "activations text",
     "network": "_types activations checks elsewhere engines equations initializers layout losses normalization "

@@ -38,9 +38,10 @@ from chainrule.optimizers import Nesterov as Nesterov
 from chainrule.optimizers import RMSProp as RMSProp
 from chainrule.tabular.estimators import TabularClassifier as TabularClassifier
 from chainrule.tabular.estimators import TabularRegressor as TabularRegressor
-from chainrule.training.loop import Step as Step
 from chainrule.training.many import Each as Each
 from chainrule.training.many import train_many as train_many
+from chainrule.training.steps import Batches as Batches
+from chainrule.training.steps import Step as Step
 from chainrule.training.steps import Training as Training
 from chainrule.working.diagnosis import diagnose as diagnose
 from chainrule.working.gradients import GradientError as GradientError

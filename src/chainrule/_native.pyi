@@ -136,14 +136,19 @@ class _Trainer(Generic[_T]):
         slots: Sequence[_Array[_T]],
         spare: Sequence[_Array[_T]],
         counts: _Counts,
+        batches: int,
+        place: _Array[np.float64],
         costs: list[float],
     ) -> None:
         """One epoch for each learning rate; `orders` has a permutation of the examples for each, or one for all.
 
+        Or, where `batches` is not 0, so many batches of one epoch, or those that are left of it. place: the example
+        that the next batch begins with, Σ J m and Σ m over the batches of the epoch before it.
+
         Updates the parameters, the slots (the optimizer's vectors) and counts: the numbers of updates and of batches,
-        and whether (1) or not (0) the slots are now those in `spare`, memory of the same size, whose contents are lost;
-        appends the cost of each epoch to `costs`, also where an interrupt ends it. The first epoch whose cost or state
-        is not finite leaves them as they were, and is the last.
+        whether (1) or not (0) the slots are now those in `spare`, memory of the same size, whose contents are lost, and
+        the epochs that were done; appends the cost of each epoch, or batch, to `costs`, also where an interrupt ends
+        it. The first epoch, or part of one, whose cost or state is not finite leaves them as they were and is the last.
         """
 
     def lanes(self, data: _Data[_T], batch_size: int) -> int:

@@ -17,7 +17,7 @@ from chainrule.claims.common import accuracy, cell, count, epochs_until, judge, 
 from chainrule.claims.report import page, picture, svg, write
 from chainrule.cli import main
 from chainrule.network import Network
-from chainrule.training.loop import Step
+from chainrule.training.steps import Step
 from support.pictures import assert_readable
 
 VERDICTS = ("holds", "holds under a condition", "does not hold")

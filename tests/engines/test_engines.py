@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -78,6 +79,108 @@ def test_run_advances_by_whole_epochs_and_goes_on_where_it_stopped(name, optimiz
     in_parts = trained(1, 3, 1)
     assert in_parts[0] == costs
     np.testing.assert_array_equal(in_parts[1], parameters)
+
+
+def drawn_anew(epoch):
+    """Another order of 70 examples each time it is asked for."""
+    return np.random.permutation(70)
+
+
+STEPPED = {
+    "a short last batch": {"batch_size": 16, "dropout": 0.2, "l2": 0.1},
+    "batches that do not count": {"batch_size": 1, "weights": np.arange(70) % 3 == 2},
+    "a clipped gradient": {"batch_size": 64, "clip_norm": 0.1},
+    "the full batch": {},
+    "scikit-learn's orders": {"batch_size": 16, "seed": np.random.RandomState(0)},
+    "an order of one's own": {"batch_size": 16, "order": drawn_anew},
+}
+
+
+@engine_names
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("options", STEPPED.values(), ids=STEPPED)
+def test_steps_have_the_bits_of_whole_epochs(name, optimizer, dtype, options):
+    X, Y = problem("cross_entropy", "softmax", 3, 2, 70, np.random.default_rng(0))
+    engine, rng = ENGINES[name], np.random.default_rng(1)
+
+    def trained(advance):
+        net = Network([3, 6, 2], output="softmax", seed=0, dtype=dtype)
+        given = {"seed": 4, "weights": None, **deepcopy(options)}
+        state = prepare(net, net.check_examples(X, Y, given.pop("weights")), optimizer, **given)
+        np.random.seed(7)
+        costs = []
+        while state.epoch < 5:
+            advance(state, costs)
+        return costs, state
+
+    def by_epochs(state, costs):
+        engine.run(state, 5, costs)
+
+    def by_steps(state, costs):
+        epoch = state.epoch
+        assert np.isfinite(engine.steps(state, int(rng.integers(1, 9)))).all()
+        assert state.example % state.batch_size == 0
+        if state.epoch > epoch:
+            costs.append(state.cost)
+
+    def by_both(state, costs):
+        engine.steps(state, 2)
+        if state.example:
+            engine.run(state, 1, costs)
+        else:
+            costs.append(state.cost)
+
+    wanted, whole = trained(by_epochs)
+    for advance in (by_steps, by_both):
+        costs, state = trained(advance)
+        assert costs == wanted
+        assert state.memory.batches == whole.memory.batches
+        np.testing.assert_array_equal(state.network.parameters, whole.network.parameters)
+        for slot, other in zip(state.memory.slots, whole.memory.slots, strict=True):
+            np.testing.assert_array_equal(slot, other)
+
+
+@engine_names
+def test_steps_give_the_cost_of_each_mini_batch(name):
+    net, X, Y, _ = case("tanh", ("cross_entropy", "softmax"), 1)
+    state = prepare(net, net.check_examples(X, Y), cr.Adam(), batch_size=3, seed=0)
+    order = state.order(0)
+    wanted = []
+    for batch in (order[:3], order[3:6], order[6:]):
+        wanted.append(net.cost(X[:, batch], Y[:, batch]))
+        assert ENGINES[name].steps(state, 1) == [pytest.approx(wanted[-1], rel=1e-12)]
+    assert state.cost == pytest.approx(np.dot(wanted, [3, 3, 1]) / 7)
+    assert (state.epoch, state.example) == (1, 0)
+
+
+@engine_names
+def test_steps_that_are_not_finite_leave_the_state_before_them(name):
+    net, X, Y, _ = case("identity", ("half_squared_error", "identity"), 2)
+    state = prepare(net, net.check_examples(X, Y), cr.HeavyBall(1e80), batch_size=2, seed=0)
+    while np.isfinite(costs := ENGINES[name].steps(state, 1)).all():
+        before = net.parameters.copy(), state.memory.batches, state.epoch, state.example, state.cost
+    assert len(costs) == 1
+    np.testing.assert_array_equal(net.parameters, before[0])
+    assert np.isfinite(state.memory.slots[0]).all()
+    assert (state.memory.batches, state.epoch, state.example, state.cost) == before[1:]
+
+
+@engine_names
+def test_a_state_that_stands_within_an_epoch_is_kept_as_a_whole(name):
+    def prepared():
+        net, X, Y, _ = case("tanh", ("cross_entropy", "softmax"), 1)
+        state = prepare(net, net.check_examples(X, Y), cr.Adam(), batch_size=3, dropout=0.2, seed=4, resumable=True)
+        return state
+
+    state, other = prepared(), prepared()
+    ENGINES[name].run(state, 2)
+    ENGINES[name].steps(state, 2)
+    other.load_state_dict(deepcopy(state.state_dict()))
+    for each in (state, other):
+        ENGINES[name].run(each, 2)
+    np.testing.assert_array_equal(state.network.parameters, other.network.parameters)
+    assert state.cost == other.cost
 
 
 @engine_names

@@ -17,8 +17,8 @@ from chainrule._types import Array
 from chainrule.errors import ChainruleError
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent
-from chainrule.training.loop import Step
 from chainrule.training.many import Each, train_many
+from chainrule.training.steps import Step
 
 SEEDS = (0, 1, 2, 3, 4)
 

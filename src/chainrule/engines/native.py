@@ -1,4 +1,4 @@
-"""The engine "native": whole epochs in one call of the compiled kernel."""
+"""The engine "native": whole epochs, or mini-batches of one, in one call of the compiled kernel."""
 
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -41,12 +41,13 @@ def knows(optimizer: Any) -> bool:
 
 
 class _Job(NamedTuple):
-    """What the kernel has of a state: its network, its examples, the constants of its steps."""
+    """What the kernel has of a state: its network, its examples, the constants of its steps, which are of `options`."""
 
     trainer: Any
     data: Any
     hyper: Any
     spare: list[Array]  # as the vectors among the slots of the optimizer, which the kernel lets change places with them
+    options: tuple[Any, ...]
 
 
 class Native:
@@ -71,42 +72,52 @@ class Native:
     def run(self, state: State, epochs: int, costs: list[float] | None = None) -> list[float]:
         """Advance by whole epochs; `costs`, longer by the cost of each, before its updates."""
         costs = [] if costs is None else costs
-        job, memory = self._jobs.get(state), state.memory
-        if job is None:
-            job = self._jobs[state] = _prepared(state)
-        vectors = _vectors(state)
-        counts_updates = len(memory.slots) > len(vectors)
-        deferral, last = interrupts.deferral(), state.epoch + epochs
+        last = state.epoch + epochs
         while state.epoch < last:
-            interrupts.check()
-            most = min(last - state.epoch, _most(state))
-            rates = list(map(state.learning_rate, range(state.epoch, state.epoch + most)))
-            counts, before = (
-                np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0], np.int64),
-                len(costs),
-            )
-            try:
-                orders = _orders(state, most)
-                rates = rates if orders is None else rates[: len(orders)]
-                if deferral is not None:
-                    deferral.giving_up = True
-                job.trainer.run(
-                    job.data, job.hyper, rates, orders, state.network.parameters, vectors, job.spare, counts, costs
-                )
-            finally:  # an interrupt leaves the epochs that are done
-                if deferral is not None:
-                    deferral.giving_up = False
-                updates, memory.batches, swapped = counts.tolist()
-                if swapped:
-                    vectors, job.spare[:] = job.spare[:], vectors
-                memory.slots = (*vectors, updates) if counts_updates else tuple(vectors)
-                diverged = len(costs) > before and not isfinite(costs[-1])
-                state.epoch += len(costs) - before - diverged
-                if isinstance(state.order, EpochOrder):
-                    state.order.rewind(state.epoch)
-            if diverged:
+            before = len(costs)
+            self._call(state, min(last - state.epoch, _most(state)), 0, costs)
+            if len(costs) > before and not isfinite(costs[-1]):
                 break
         return costs
+
+    def steps(self, state: State, batches: int, costs: list[float] | None = None) -> list[float]:
+        """Advance by mini-batches of one epoch; `costs`, longer by J of each, before its update."""
+        costs = [] if costs is None else costs
+        self._call(state, 1, batches, costs)
+        return costs
+
+    def _call(self, state: State, epochs: int, batches: int, costs: list[float]) -> None:
+        """One call of the kernel: epochs, or mini-batches of one where `batches` is not 0."""
+        job, memory = self._jobs.get(state), state.memory
+        if job is None or job.options != _options(state):
+            job = self._jobs[state] = _prepared(state, job)
+        vectors = _vectors(state)
+        counts_updates = len(memory.slots) > len(vectors)
+        deferral = interrupts.deferral()
+        interrupts.check()
+        rates = list(map(state.learning_rate, range(state.epoch, state.epoch + epochs)))
+        counts = np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0, 0], np.int64)
+        place = np.array([state.example, state.total, state.seen], np.float64)
+        try:
+            orders = _orders(state, epochs)
+            rates = rates if orders is None else rates[: len(orders)]
+            if deferral is not None:
+                deferral.giving_up = True
+            job.trainer.run(
+                job.data, job.hyper, rates, orders, state.network.parameters, vectors, job.spare, counts, batches,
+                place, costs,
+            )  # fmt: skip
+        finally:  # an interrupt leaves the epochs that are done
+            if deferral is not None:
+                deferral.giving_up = False
+            updates, memory.batches, swapped, done = counts.tolist()
+            if swapped:
+                vectors, job.spare[:] = job.spare[:], vectors
+            memory.slots = (*vectors, updates) if counts_updates else tuple(vectors)
+            state.epoch += done
+            state.example, (state.total, state.seen) = int(place[0]), place[1:].tolist()
+            if isinstance(state.order, EpochOrder):
+                state.order.rewind(state.epoch)
 
     def lanes(self, state: State) -> int:
         """As many as a vector of the processor has numbers, for tiny networks; else 1."""
@@ -170,12 +181,21 @@ def _orders(state: State, most: int) -> Array | None:
         return None
     if isinstance(state.order, EpochOrder):
         return state.order.orders(state.epoch, most)
-    return np.ascontiguousarray(state.order(state.epoch), np.int64)[None]
+    return np.ascontiguousarray(state.order_now(), np.int64)[None]
 
 
-def _prepared(state: State) -> _Job:
-    trainer, data, hyper = _trainer(state), kernel.data(state.X, state.Y, state.weights), _hyper(state)
-    return _Job(trainer, data, hyper, [kernel.zeros(slot.size, slot.dtype) for slot in _vectors(state)])
+def _options(state: State) -> tuple[Any, ...]:
+    return state.optimizer, state.l2, state.clip_norm, state.dropout, state.batch_size, state.mask_key
+
+
+def _prepared(state: State, before: _Job | None) -> _Job:
+    """The job of a state; of one whose options have changed, with the network and the examples that the kernel has."""
+    spare = [kernel.zeros(slot.size, slot.dtype) for slot in _vectors(state)]
+    if before is None:
+        trainer, data = _trainer(state), kernel.data(state.X, state.Y, state.weights)
+    else:
+        trainer, data = before.trainer, before.data
+    return _Job(trainer, data, _hyper(state), spare, _options(state))
 
 
 def _trainer(state: State) -> Any:

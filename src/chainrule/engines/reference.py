@@ -1,7 +1,9 @@
 """The engine "numpy": equations.py and optimizers.py in a loop, to be read, and to check the others against."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,25 +71,19 @@ class Numpy:
     def run(self, state: State, epochs: int, costs: list[float] | None = None) -> list[float]:
         """Advance by whole epochs; `costs`, longer by the cost of each, before its updates."""
         costs = [] if costs is None else costs
-        last = state.epoch + epochs
-        # An overflow shows in the cost, which is checked; underflow to zero is harmless.
-        with blas.one_thread(), np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            while state.epoch < last:
-                batches = state.memory.batches
-                try:
-                    cost, parameters, slots = self._epoch(state)
-                except BaseException:  # an interrupt: the epoch has not been
-                    state.memory.batches = batches
-                    raise
-                # With the slots: a square of the gradient overflows before it does, and no parameter would move again.
-                vectors = (parameters, *(slot for slot in slots if isinstance(slot, np.ndarray)))
-                finite = np.isfinite(cost) and all(np.isfinite(vector).all() for vector in vectors)
-                costs.append(cost if finite or not np.isfinite(cost) else float("inf"))
-                if not finite:
-                    break
-                state.network.parameters[...] = parameters
-                state.memory.slots = slots
-                state.epoch += 1
+        last, finite = state.epoch + epochs, True
+        with _alone():
+            while state.epoch < last and finite:
+                Js = self._advance(state, None)
+                finite = isfinite(Js[-1])
+                costs.append(state.cost if finite else Js[-1])
+        return costs
+
+    def steps(self, state: State, batches: int, costs: list[float] | None = None) -> list[float]:
+        """Advance by mini-batches of one epoch; `costs`, longer by J of each, before its update."""
+        costs = [] if costs is None else costs
+        with _alone():
+            costs += self._advance(state, batches)
         return costs
 
     def lanes(self, state: State) -> int:
@@ -99,30 +95,59 @@ class Numpy:
         for state, its_costs in zip(states, costs, strict=True):
             self.run(state, epochs, its_costs)
 
-    def _epoch(self, state: State) -> tuple[float, Array, tuple[Any, ...]]:
-        network, m, total, seen = state.network, state.Y.shape[1], 0.0, 0
-        parameters, slots, optimizer = network.parameters, state.memory.slots, state.optimizer
+    def _advance(self, state: State, batches: int | None) -> list[float]:
+        """Mini-batches, all that are left of the epoch if None: J of each.
+
+        The last is not finite if what comes of them is not. Then the state is as it was before them.
+        """
+        network, optimizer, memory, m = state.network, state.optimizer, state.memory, state.Y.shape[1]
         if (rate := state.learning_rate(state.epoch)) != optimizer.learning_rate:
             optimizer = replace(optimizer, learning_rate=rate)
-        order = None if state.order is None else state.order(state.epoch)
-        for start in range(0, m, state.batch_size):
-            interrupts.check()
-            batch: Any = slice(start, min(start + state.batch_size, m))
-            size = batch.stop - start
-            if order is not None:
-                batch = order[batch]
-            # Rows of the transpose: contiguous for C-ordered examples, and sparse arrays can do it too.
-            X, Y = state.X.T[batch].T, state.Y.T[batch].T
-            w = None if state.weights is None else state.weights[:, batch]
-            if w is None or w.any():  # a batch of examples that do not count changes nothing
-                D = dropout_masks(state, size)
-                J, gradient = self.cost_and_gradients(network, X, Y, w, state.l2, parameters, D)
-                if state.clip_norm is not None:
-                    gradient = clipped(gradient, state.clip_norm)
-                parameters, slots = optimizer.step(parameters, gradient, slots)
-                total, seen = total + J * size, seen + size
-            state.memory.batches += 1
-        return total / seen, parameters, slots
+        parameters, slots, before, Js = network.parameters, memory.slots, memory.batches, []
+        total, seen = (state.total, state.seen) if state.example else (0.0, 0.0)
+        order = state.order_now()
+        end = m if batches is None else min(m, state.example + batches * state.batch_size)
+        finite = False
+        try:
+            for start in range(state.example, end, state.batch_size):
+                interrupts.check()
+                batch: Any = slice(start, min(start + state.batch_size, m))
+                size = batch.stop - start
+                if order is not None:
+                    batch = order[batch]
+                # Rows of the transpose: contiguous for C-ordered examples, and sparse arrays can do it too.
+                X, Y = state.X.T[batch].T, state.Y.T[batch].T
+                w = None if state.weights is None else state.weights[:, batch]
+                if w is None or w.any():  # a batch of examples that do not count changes nothing
+                    D = dropout_masks(state, size)
+                    J, gradient = self.cost_and_gradients(network, X, Y, w, state.l2, parameters, D)
+                    if state.clip_norm is not None:
+                        gradient = clipped(gradient, state.clip_norm)
+                    parameters, slots = optimizer.step(parameters, gradient, slots)
+                    total, seen = total + J * size, seen + size
+                    Js.append(J)
+                    if not isfinite(J):
+                        return Js
+                memory.batches += 1
+            # With the slots: a square of the gradient overflows before it does, and no parameter would move again.
+            vectors = (parameters, *(slot for slot in slots if isinstance(slot, np.ndarray)))
+            finite = all(np.isfinite(vector).all() for vector in vectors)
+        finally:  # also at an interrupt
+            if not finite:
+                memory.batches = before
+        if not finite:
+            return [*Js[:-1], inf]
+        network.parameters[...] = parameters
+        memory.slots = slots
+        state.advanced(end, total, seen)
+        return Js
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    # An overflow shows in the cost, which is checked; underflow to zero is harmless.
+    with blas.one_thread(), np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+        yield
 
 
 def clipped(gradient: Array, norm: float) -> Array:

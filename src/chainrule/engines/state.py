@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +61,30 @@ class State:
     precision: str | None = None  # of products: "bf16", or the network's own
     mask_key: int = 0
     epoch: int = 0
+    # Within the epoch: examples whose mini-batches are done, and Σ J m and Σ m over those that counted. When an epoch
+    # is done there are 0 of the next, and the sums stay until it begins.
+    example: int = 0
+    total: float = 0.0
+    seen: float = 0.0
+    _order: Array | None = None  # that `order` gave for this epoch
+
+    @property
+    def cost(self) -> float:
+        """Σ J m / Σ m over the mini-batches so far of the epoch at hand, or over the last one that was done."""
+        return self.total / self.seen if self.seen else nan
+
+    def order_now(self) -> Array | None:
+        """The order of the epoch at hand; asked for when it begins, as a function of the user's may draw it anew."""
+        if self.order is None or isinstance(self.order, EpochOrder):
+            return None if self.order is None else self.order(self.epoch)
+        if self.example == 0 or self._order is None:
+            self._order = self.order(self.epoch)
+        return self._order
+
+    def advanced(self, example: int, total: float, seen: float) -> None:
+        """The mini-batches up to this example are done, perhaps the last of the epoch."""
+        self.total, self.seen = total, seen
+        self.epoch, self.example = (self.epoch + 1, 0) if example >= self.Y.shape[1] else (self.epoch, example)
 
     def state_dict(self) -> dict[str, Any]:
         """What changes from epoch to epoch, but for the examples: from it, and the rest, the training goes on."""
@@ -69,15 +94,19 @@ class State:
             "mask_key": self.mask_key,
             "epoch": self.epoch,
             "step": self.memory.batches,
+            "place": [self.example, self.total, self.seen],
             "order": self.order.state_dict(self.epoch) if isinstance(self.order, EpochOrder) else None,
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave. ValueError if it is of another network."""
+        saved = {"place": [0, 0.0, 0.0], **saved}  # not in files that hold whole epochs only
         saved = {name: saved[name] for name in self.state_dict()}  # a KeyError comes before anything has changed
+        example, total, seen = saved["place"]
         self.network.parameters = saved["network"].parameters
         self.memory.load(saved["slots"], saved["step"])
         self.mask_key, self.epoch = saved["mask_key"], saved["epoch"]
+        self.example, self.total, self.seen, self._order = int(example), float(total), float(seen), None
         if isinstance(self.order, EpochOrder):
             self.order.load_state_dict(saved["order"])
 

@@ -104,7 +104,7 @@ class CheckpointWriter:
         self.epochs = epochs
         self.saved: dict[str, Any] | None = None
         self.failure: ModelFileError | None = None  # of the last write
-        self._written = -1  # the epoch that the file is of
+        self._written = self._step = -1  # the epoch that the file is of, and the mini-batch
         self._seconds = 0.0  # an epoch takes
         self._measured = 0, time.monotonic()  # at this epoch
         self._due = 0.0
@@ -117,6 +117,7 @@ class CheckpointWriter:
             raise CheckpointError(f"checkpoint: {self.path} is a {header['kind']}; choose another name")
         with self.restoring():
             epoch, epochs, there = int(saved["epoch"]), int(saved["epochs"]), dict(saved["same"])
+            within = bool(saved.get("place", [0])[0])
         if not resume:
             raise CheckpointError(
                 f"checkpoint: {self.path} is there already, of a training after epoch {epoch} of {epochs}; go on with "
@@ -140,12 +141,12 @@ class CheckpointWriter:
             if _INITIAL in differ:
                 advice += ". Make the network as it was made then, or take the one in the file"
             raise CheckpointError(f"checkpoint: {self.path} is of another training ({what}){advice}")
-        if epoch > self.epochs:
+        if (least := epoch + within) > self.epochs:
             raise CheckpointError(
-                f"checkpoint: {self.path} holds {epoch} epochs, and {self.epochs} are asked for; ask for {epoch} or "
-                "more, or choose another name"
+                f"checkpoint: {self.path} holds {epoch} epochs{' and a part of one' if within else ''}, and "
+                f"{self.epochs} are asked for; ask for {least} or more, or choose another name"
             )
-        self.saved, self._written = saved, epoch
+        self.saved, self._written, self._step = saved, epoch, int(saved["step"])
         self._measured, self._due = (epoch, time.monotonic()), time.monotonic() + SECONDS
 
     @contextmanager
@@ -171,7 +172,9 @@ class CheckpointWriter:
         now, (before, then) = time.monotonic(), self._measured
         if epoch > before:
             self._seconds, self._measured = (now - then) / (epoch - before), (epoch, now)
-        if self._written < 0 or (now >= self._due if self.every is None else epoch % self.every == 0):
+        if self._written < 0 or (
+            now >= self._due if self.every is None else epoch % self.every == 0 < epoch - self._written
+        ):
             self._write(state_dict())
 
     def write_last(self, state_dict: StateDict) -> None:
@@ -184,7 +187,7 @@ class CheckpointWriter:
         """Write the file because training stops here; what to tell people."""
         tree = state_dict()
         epoch = tree["epoch"]
-        if epoch != self._written:
+        if tree["step"] != self._step:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", CheckpointWarning)  # it is said in the next lines
                 self._write(tree)
@@ -211,7 +214,7 @@ class CheckpointWriter:
                 stacklevel=2,
             )
         else:
-            self.failure, self._written = None, epoch
+            self.failure, self._written, self._step = None, epoch, tree["step"]
         # Not more than a twentieth of the time goes into writing.
         self._due = time.monotonic() + max(SECONDS, 20 * (time.monotonic() - started))
 

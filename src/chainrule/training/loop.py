@@ -6,7 +6,6 @@ comes as parts: a recorder (what is kept of an epoch, and who is told), a stop r
 
 import os
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,37 +25,6 @@ if TYPE_CHECKING:
     from chainrule.network import Network
 
 Examples = tuple[Any, Array, Array | None]  # X (n[0], m), Y (n[L], m), weights (1, m): checked
-# Epochs in one call of an engine where nobody looks in between, at most: so many costs are kept until its end. Chosen;
-# no measurement is recorded.
-_EPOCHS_AHEAD = 1000
-
-
-@dataclass(frozen=True)
-class Step:
-    """One epoch as it was.
-
-    Attributes
-    ----------
-    epoch : int
-        Counted from 0.
-    cost : float
-        Σ J m / Σ m over its batches of m examples, each J before its own update, with L2 (λ/2m of the batch) and
-        dropout. J of the parameters before the epoch where there is one batch and no dropout. With weights J divides by
-        those of its batch, but the batches count by their examples, as in scikit-learn's loss_curve_; one in which all
-        weights are 0 is left out.
-    validation_cost : float or None
-        J of the validation examples after the epoch, without L2.
-    learning_rate : float or None
-        None where the solver chose its own steps.
-    engine : str
-        The engine that ran.
-    """
-
-    epoch: int
-    cost: float
-    validation_cost: float | None
-    learning_rate: float | None
-    engine: str
 
 
 class Best:
@@ -137,93 +105,12 @@ class Patience:
         return epoch - self.best.epoch >= self.patience
 
 
-class StepRecorder:
-    """Makes a `Step` of each epoch that is looked at; `reported` are those of the last epochs that are to be reported.
-
-    steps: those that were reported so far, if keep_steps (for a checkpoint). Every epoch is looked at where a rule is
-    watching; else those to be reported. learning_rate: epoch → learning rate; None where the solver chooses its steps.
-    ahead: whether epochs may be reported after others, for nobody looks at the network in between. asked: whether a
-    function of the user's gives the learning rate of each epoch, when it begins; it may look at anything.
-    """
-
-    def __init__(
-        self,
-        network: "Network",
-        epochs: int,
-        every: int,
-        watching: bool,
-        watched: Examples | None,
-        engine: str,
-        keep_steps: bool,
-    ) -> None:
-        self.network = network
-        self.epochs, self.every, self.watching = epochs, every, watching
-        self.watched = watched
-        self.engine = engine
-        self.keep_steps = keep_steps
-        self.learning_rate: Callable[[int], float] | None = None
-        self.steps: list[Step] = []
-        self.ahead = self.asked = False
-        self.last: Step | None = None
-        self.reported: list[Step] = []
-        self._due = False  # whether the last step is one that `every` asks for
-
-    def epochs_until_report(self, first: int) -> int:
-        """Up to and including 0, every, 2·every, …; one where something is to be done after every epoch."""
-        if self.watching or self.asked:
-            return 1
-        report = -first % self.every + 1
-        return max(report, _EPOCHS_AHEAD) if self.ahead and self.watched is None else report
-
-    def begin(self) -> None:
-        """Nothing to do."""
-
-    def record(self, first: int, costs: list[float], next_cost: float | None) -> list[float]:
-        """Make the steps that are due, and the last; its validation cost is what the rule compares."""
-        epoch, cost = first + len(costs) - 1, costs[-1]
-        due = range(-first % self.every, len(costs) - 1, self.every)
-        self.reported = [self._step(first + i, costs[i], None) for i in due]
-        self._due = self._is_due(epoch)
-        validation_cost = None
-        if self.watched is not None and (self.watching or self._due) and isfinite(cost):
-            validation_cost = self.network.evaluate(*self.watched)[0]
-        self.last = self._step(epoch, cost, validation_cost)
-        return [] if validation_cost is None else [validation_cost]
-
-    def _step(self, epoch: int, cost: float, validation_cost: float | None) -> Step:
-        rate = None if self.learning_rate is None else self.learning_rate(epoch)
-        step = object.__new__(Step)  # in 0.3 µs; by its own __init__, as it is frozen, it takes 0.7
-        values = step.__dict__
-        values["epoch"], values["cost"], values["validation_cost"] = epoch, cost, validation_cost
-        values["learning_rate"], values["engine"] = rate, self.engine
-        return step
-
-    def _is_due(self, epoch: int) -> bool:
-        return epoch % self.every == 0 or epoch == self.epochs - 1
-
-    def end(self, stop: bool) -> bool:
-        """Report the last step, too, if it is due, or the training's last."""
-        if self.last is not None and (stop or self._due):
-            self.reported.append(self.last)
-        if self.keep_steps:
-            self.steps += self.reported
-        return stop
-
-    def state_dict(self) -> dict[str, Any]:
-        """The steps, column by column."""
-        columns = zip(*((s.epoch, s.cost, s.validation_cost, s.learning_rate) for s in self.steps), strict=True)
-        return {"steps": [list(column) for column in columns] or [[], [], [], []]}
-
-    def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave. The last step of what was to be a shorter training may not be due here."""
-        steps = [Step(e, J, V, rate, self.engine) for e, J, V, rate in zip(*saved["steps"], strict=True)]
-        self.steps = [step for step in steps if saved.get("ended") or self._is_due(step.epoch)]
-
-
 class Loop:
     """From epoch to epoch until `epochs` are done or a part says stop.
 
-    learning_rate: epoch → learning rate, for the error that names it. `epoch` is the number of epochs that are done.
+    learning_rate: epoch → learning rate, for the error that names it. batches: where somebody is to be told within an
+    epoch, after how many mini-batches, and who, with J of each; at the end of the epoch it is recorded after that.
+    `epoch` is the number of epochs that are done.
     """
 
     def __init__(
@@ -233,12 +120,14 @@ class Loop:
         recorder: Recorder,
         rule: StopRule | None = None,
         learning_rate: Callable[[int], float] | None = None,
+        batches: tuple[int, Callable[[State, list[float]], None]] | None = None,
     ) -> None:
         self.network = network
         self.epochs = epochs
         self.recorder = recorder
         self.rule = rule
         self.learning_rate = learning_rate
+        self.batches = batches
         self.epoch = 0
         self.stopped = False  # by the rule, or by somebody who was told
         self._whole = True  # whether all that was computed is recorded
@@ -314,27 +203,61 @@ class Loop:
         return count if self.rule is None else min(count, self.rule.epochs_until_stop())
 
     def _advance(self, engine: Engine, state: State, writer: "CheckpointWriter | None") -> None:
-        """Up to the next epoch at which somebody is told, or may stop, or to the next write."""
+        """Up to the next epoch, or mini-batch, at which somebody is told, or may stop, or to the next write."""
         self.recorder.begin()
-        costs: list[float] = []
-        while not costs:
-            first = state.epoch
-            count = self.epochs_until_told(first)
-            if writer is not None:
-                count = min(count, writer.epochs_until_due(first))
-            try:
-                engine.run(state, count, costs)
-            except BaseException as error:
-                if costs := costs[: state.epoch - first]:
-                    self.end_epochs(first, costs)
-                if not isinstance(error, interrupts.SignalWaits):
-                    raise
-                if writer is None:
-                    interrupts.deliver(None)
-                else:
-                    writer.answer_signals(partial(self.state_dict, state))
+        done = False
+        while not done:  # a signal that waited may let training go on
+            if self.batches is None:
+                done = self._advance_epochs(engine, state, writer)
             else:
+                done = self._advance_batches(engine, state, writer, *self.batches)
+
+    def _advance_epochs(self, engine: Engine, state: State, writer: "CheckpointWriter | None") -> bool:
+        """Whether anything was done."""
+        first, costs = state.epoch, list[float]()
+        count = self.epochs_until_told(first)
+        if writer is not None:
+            count = min(count, writer.epochs_until_due(first))
+        try:
+            engine.run(state, count, costs)
+        except BaseException as error:
+            if costs := costs[: state.epoch - first]:
                 self.end_epochs(first, costs)
+            self._answer(error, state, writer)
+        else:
+            self.end_epochs(first, costs)
+        return bool(costs)
+
+    def _advance_batches(
+        self,
+        engine: Engine,
+        state: State,
+        writer: "CheckpointWriter | None",
+        count: int,
+        tell: Callable[[State, list[float]], None],
+    ) -> bool:
+        """Whether anything was done."""
+        first, Js = state.epoch, list[float]()
+        try:
+            engine.steps(state, count, Js)
+        except BaseException as error:
+            self._answer(error, state, writer)
+            return False
+        if Js and not isfinite(Js[-1]):
+            self.end_epochs(first, Js[-1:])
+        tell(state, Js)
+        if state.epoch > first:
+            self.end_epochs(first, [state.cost])
+        return True
+
+    def _answer(self, error: BaseException, state: State, writer: "CheckpointWriter | None") -> None:
+        """What has ended an engine: an error, or a signal that waits."""
+        if not isinstance(error, interrupts.SignalWaits):
+            raise error
+        if writer is None:
+            interrupts.deliver(None)
+        else:
+            writer.answer_signals(partial(self.state_dict, state))
 
     def run_solver(self, optimizer: LBFGS, objective: Objective, tell: Callable[[], None] | None = None) -> Any:
         """Iterations of L-BFGS on objective, parameters (p,) → (J, gradient); SciPy's OptimizeResult.

@@ -19,8 +19,7 @@ from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
 from chainrule.training import together
-from chainrule.training.loop import Step
-from chainrule.training.steps import Training
+from chainrule.training.steps import Step, Training
 from chainrule.training.train import Order
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from chainrule.checks import check_whole
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS
 from chainrule.schedules import knows_ahead
-from chainrule.training.loop import Step
-from chainrule.training.steps import Training
+from chainrule.training.steps import Batches, Step, Training
 from chainrule.training.train import CheckedExamples, prepare
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def _design(network: "Network", call: dict[str, Any]) -> Hashable:
     if any(call[name] is not None for name in _ALONE) or call["resume"] or not knows_ahead(call["schedule"]):
         return None
     no_dropout = isinstance(call["dropout"], (int, float)) and call["dropout"] == 0
-    if not no_dropout or isinstance(call["optimizer"], LBFGS):
+    if not no_dropout or isinstance(call["optimizer"], LBFGS) or isinstance(call["every"], Batches):
         return None
     options = tuple(call[name] for name in ("epochs", "batch_size", "engine", "precision"))
     try:

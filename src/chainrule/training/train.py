@@ -17,8 +17,8 @@ from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.schedules import Schedule, knows_ahead
 from chainrule.training import lbfgs
-from chainrule.training.loop import Examples, Loop, Patience, Step, StepRecorder
-from chainrule.training.steps import Training
+from chainrule.training.loop import Examples, Loop, Patience
+from chainrule.training.steps import Batches, Step, StepRecorder, Training
 
 if TYPE_CHECKING:
     from chainrule.files.checkpoint import Checkpoint, CheckpointWriter
@@ -40,7 +40,7 @@ def train(
     *,
     epochs: int,
     batch_size: int | None = None,
-    every: int = 1,
+    every: int | Batches = 1,
     l2: float = 0.0,
     dropout: float | Sequence[float] = 0.0,
     weights: Any = None,
@@ -74,8 +74,8 @@ def train(
     batch_size : int, optional
         Examples for each update, so ⌈m / batch_size⌉ updates an epoch; the last batch may be short. 1 is stochastic
         gradient descent; None takes all m examples in one update, in their order.
-    every : int, default 1
-        Report every so many epochs.
+    every : int or Batches, default 1
+        Report every so many epochs; or, with ``Batches(k)``, after every k mini-batches of an epoch, and at its end.
     l2 : float, default 0
         λ of the term (λ/2m) Σ‖W[l]‖² of the cost, with m the examples of the batch.
     dropout : float or sequence of float, default 0
@@ -133,7 +133,8 @@ def train(
     check_optimizer(optimizer)
     if epochs is None:
         raise ValueError("epochs: got None, wanted a whole number of 1 or more")
-    check_whole(epochs=epochs, every=every, patience=patience, batch_size=batch_size)
+    within = every if isinstance(every, Batches) else None
+    check_whole(epochs=epochs, every=1 if within else every, patience=patience, batch_size=batch_size)
     epochs, settings, seeded = int(epochs), None, ""
     if checkpoint is not None or checkpoint_every is not None or resume:
         from chainrule.files import checkpoint as checkpoints  # model files are not loaded where nothing is kept
@@ -154,6 +155,7 @@ def train(
             "dropout": dropout or None,
             "order": order,
             "checkpoint": checkpoint,
+            "every=Batches": within,
         }
         if wrong := [name for name, value in given.items() if value is not None]:
             raise ValueError(f"LBFGS takes the full batch and chooses its own steps: leave out {', '.join(wrong)}")
@@ -169,10 +171,11 @@ def train(
         precision=precision,
     )  # fmt: skip
     recorder.learning_rate, recorder.asked = state.learning_rate, not knows_ahead(schedule)
-    loop = Loop(network, epochs, recorder, rule, state.learning_rate)
+    batches = None if within is None else (within.count, recorder.record_batches)
+    loop = Loop(network, epochs, recorder, rule, state.learning_rate, batches)
     writer = None
     if settings is not None:
-        writer = _writer(settings, state, recorder, rule, chosen, watched, schedule, order, seeded)
+        writer = _writer(settings, state, recorder, rule, chosen, watched, schedule, order, seeded, every)
     steps = _engine_steps(loop, recorder, chosen, state, writer)
     return Training(steps, network, epochs, writer is not None, recorder, (loop, state))
 
@@ -304,7 +307,7 @@ def _checked_order(order: Order, m: int, epoch: int) -> Array:
 
 def _writer(
     settings: "Checkpoint", state: State, recorder: StepRecorder, rule: Patience | None, engine: Engine,
-    watched: Examples | None, schedule: Schedule | None, order: Order | None, seed: str,
+    watched: Examples | None, schedule: Schedule | None, order: Order | None, seed: str, every: int | Batches,
 ) -> "CheckpointWriter":  # fmt: skip
     """The writer of a training's checkpoint, which says what there was in the file."""
     from chainrule.files.checkpoint import CheckpointWriter, digest, made_of
@@ -321,7 +324,7 @@ def _writer(
             "shuffle": state.order is not None,
             "own order": order is not None,
             "seed": seed,
-            "every": recorder.every,
+            "every": every,
             "patience": None if rule is None else rule.patience,
             "engine": engine.name,
             "precision": state.precision,

@@ -1,0 +1,1 @@
+"""The lab: a page where a network trains in the open."""

@@ -1,0 +1,144 @@
+"""A training that can go to any of its steps, forwards and backwards.
+
+Training is deterministic, so its past need not be kept: now and then there is a snapshot of the state, and what lies
+between two of them is computed again, to the same bits.
+"""
+
+from array import array
+from bisect import bisect_right
+from copy import deepcopy
+from dataclasses import dataclass, fields
+from math import isfinite
+
+import numpy as np
+
+from chainrule.engines.contract import Engine
+from chainrule.engines.state import EpochOrder, OptimizerState, State
+from chainrule.optimizers import Optimizer
+
+_APART = 64  # steps between two snapshots at first; chosen, no measurement is recorded
+_BYTES = 64 << 20  # of all snapshots: beyond it every other one is dropped, and they lie twice as far apart
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may change while a network trains, from one step to the next.
+
+    optimizer: with its learning rate; one of another class begins anew. batch_size: from the next mini-batch on. l2: λ.
+    dropout: a share for each hidden layer, or () for none. clip_norm: the longest gradient, or None.
+    """
+
+    optimizer: Optimizer
+    batch_size: int
+    l2: float = 0.0
+    dropout: tuple[float, ...] = ()
+    clip_norm: float | None = None
+
+    @classmethod
+    def of(cls, state: State) -> "Options":
+        """Those that a state has."""
+        return cls(**{field.name: getattr(state, field.name) for field in fields(cls)})
+
+    def put_into(self, state: State) -> None:
+        """Let a state have these."""
+        for field in fields(self):
+            setattr(state, field.name, getattr(self, field.name))
+
+
+class Timeline:
+    """A training from its beginning to the furthest step that it has come to, and the state at one of them.
+
+    A step is a mini-batch; `step` counts those that are done. The state is advanced, and set back, in place. Where
+    options change in the past, the future is another one, and what was there is forgotten.
+
+    state: where it begins. order: of the examples in the epochs that have more than one mini-batch; resumable. memory:
+    bytes of all snapshots.
+    """
+
+    def __init__(self, state: State, engine: Engine, order: EpochOrder, memory: int = _BYTES) -> None:
+        self.state, self.engine, self.order, self.memory = state, engine, order, memory
+        self.changes = [(0, Options.of(state))]  # from which step on which options
+        self.costs = array("d")  # J of each mini-batch, before its update
+        self._apart = _APART
+        self._snapshots = [_Snapshot(state, order)]
+
+    @property
+    def step(self) -> int:
+        """Mini-batches that are done."""
+        return self.state.memory.batches
+
+    @property
+    def end(self) -> int:
+        """The furthest step that is known."""
+        return len(self.costs)
+
+    @property
+    def options(self) -> Options:
+        """Those that the next step is made with."""
+        return [options for at, options in self.changes if at <= self.step][-1]
+
+    def change(self, options: Options) -> None:
+        """Go on with other options. The future is forgotten."""
+        step = self.step
+        self.changes = [(at, before) for at, before in self.changes if at < step] + [(step, options)]
+        self._snapshots = [snapshot for snapshot in self._snapshots if snapshot.step <= step]
+        del self.costs[step:]
+
+    def go(self, step: int) -> None:
+        """Go to a step, in the past or in the future; FloatingPointError where one comes to what is not finite.
+
+        Then the state is the last finite one.
+        """
+        nearest = self._snapshots[bisect_right(self._snapshots, step, key=lambda snapshot: snapshot.step) - 1]
+        if not nearest.step <= self.step <= step:
+            nearest.restore(self.state, self.order)
+        while self.step < step:
+            self._advance(step)
+
+    def _advance(self, last: int) -> None:
+        """Towards a step, but no further than to the next snapshot, change of options, or end of an epoch."""
+        step, due, state = self.step, self._snapshots[-1].step + self._apart, self.state
+        self._apply(self.options)
+        stops = [last, *(at for at, _ in self.changes if at > step), *([due] if due > step else [])]
+        whole = state.example == 0 and state.batch_size >= state.Y.shape[1]  # then an epoch is a step
+        Js = (self.engine.run if whole else self.engine.steps)(state, min(stops) - step)
+        self.costs.extend(Js[self.end - step : self.step - step])
+        if not isfinite(Js[-1]):
+            raise FloatingPointError(f"step {self.step + 1}: the cost is {Js[-1]}")
+        if self.step == due:
+            self._snapshots.append(_Snapshot(state, self.order))
+        while len(self._snapshots) > 1 and sum(snapshot.bytes for snapshot in self._snapshots) > self.memory:
+            self._snapshots = self._snapshots[::2]
+            self._apart *= 2
+
+    def _apply(self, options: Options) -> None:
+        state = self.state
+        if type(state.optimizer) is not type(options.optimizer):
+            slots = OptimizerState(options.optimizer, state.network.parameters).slots
+            state.memory.load(slots, state.memory.batches)
+        options.put_into(state)
+        state.learning_rate = lambda epoch: options.optimizer.learning_rate
+        if state.example == 0:  # else the order of the epoch at hand stays
+            state.order = self.order if state.batch_size < state.Y.shape[1] else None
+
+
+class _Snapshot:
+    """A copy of all that a state is at one step."""
+
+    def __init__(self, state: State, order: EpochOrder) -> None:
+        self.options, self.shuffled = Options.of(state), state.order is not None
+        self.parameters = state.network.parameters.copy()
+        self.slots = deepcopy(state.memory.slots)
+        self.step, self.epoch = state.memory.batches, state.epoch
+        self.place = state.example, state.total, state.seen
+        self.order = deepcopy(order.state_dict(state.epoch))
+        vectors = (self.parameters, *self.slots, *self.order.values())
+        self.bytes = 3000 + sum(vector.nbytes for vector in vectors if isinstance(vector, np.ndarray))
+
+    def restore(self, state: State, order: EpochOrder) -> None:
+        self.options.put_into(state)
+        state.network.parameters[...] = self.parameters
+        state.memory.load(deepcopy(self.slots), self.step)
+        state.epoch, (state.example, state.total, state.seen) = self.epoch, self.place
+        order.load_state_dict(self.order)
+        state.order = order if self.shuffled else None
