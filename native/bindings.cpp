@@ -152,26 +152,25 @@ Orders orders_of(const std::optional<Permutations>& permutations, size_t epochs,
     return orders;
 }
 
-// counts (4) holds the numbers of updates and of batches so far, and gets whether the slots are now in `spare`, and the
-// epochs that were done; place (3), where in its epoch the training stands. The cost of each epoch, or batch, that is
-// done is appended to `costs`, also where this throws.
+struct SwappedPlace : Place {
+    bool swapped;
+};
+
+// Whether the slots are now in `spare` is told by the place; the cost of each epoch, or batch, that is done is appended
+// to `costs`, also where this throws.
 template <class T>
 void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::vector<double>& rates,
          const std::optional<Permutations>& permutations, const OutputVector<T>& parameters,
-         const std::vector<OutputVector<T>>& slots, const std::vector<OutputVector<T>>& spare,
-         const OutputVector<int64_t>& counts, int64_t batches, const OutputVector<double>& place, nb::list costs) {
+         const std::vector<OutputVector<T>>& slots, const std::vector<OutputVector<T>>& spare, int64_t batches,
+         SwappedPlace& place, nb::list costs) {
     check(self, data, parameters.shape(0), true);
     const auto m = data.examples.m;
     require(hyper.batch_size >= 1 && hyper.batch_size <= m, "batch_size: wanted 1 to m");
     require(int(slots.size()) == slots_of(hyper.rule), "slots: wanted those of the optimizer");
     require(spare.size() == slots.size(), "spare: wanted as many as slots");
-    require(counts.shape(0) == 4 && place.shape(0) == 3, "counts, place: wanted four numbers and three");
     require(batches == 0 || (batches > 0 && rates.size() == 1), "batches: wanted those of one epoch");
-    const double example = place.data()[0];
-    require(example >= 0 && example < double(m), "place: wanted one of the examples");
-    Progress<T> progress{
-        parameters.data(), {}, {}, counts.data()[0], counts.data()[1], int64_t(example), place.data()[1],
-        place.data()[2]};
+    require(place.example >= 0 && place.example < m, "place: wanted one of the examples");
+    Progress<T> progress{parameters.data(), {}, {}, place};
     for (size_t i = 0; i < slots.size(); ++i) {
         require(int64_t(slots[i].shape(0)) == self.parameters(), "slots: wanted as many as parameters");
         require(int64_t(spare[i].shape(0)) == self.parameters(), "spare: wanted as many as parameters");
@@ -184,13 +183,7 @@ void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::v
     try {
         interruptible([&](const StopRequested& stop_requested) {
             done = self.run(data.examples, hyper, rates, orders, batches, progress, stop_requested);
-            counts.data()[0] = progress.t;
-            counts.data()[1] = progress.step;
-            counts.data()[3] = progress.epochs;
-            place.data()[0] = double(progress.example);
-            place.data()[1] = progress.total;
-            place.data()[2] = progress.seen;
-            counts.data()[2] = !slots.empty() && progress.slots[0] != slots[0].data();
+            place = {progress.place, !slots.empty() && progress.slots[0] != slots[0].data()};
             return true;
         });
     } catch (...) {
@@ -300,7 +293,7 @@ template <class T> void bind_trainer(nb::module_& m, const char* name) {
             nb::arg("parameters").noconvert(), nb::arg("data"), nb::arg("l2"), nb::arg("gradient").noconvert())
         .def("run", &run<T>, nb::arg("data"), nb::arg("hyper"), nb::arg("rates"), nb::arg("orders").noconvert().none(),
              nb::arg("parameters").noconvert(), nb::arg("slots").noconvert(), nb::arg("spare").noconvert(),
-             nb::arg("counts").noconvert(), nb::arg("batches"), nb::arg("place").noconvert(), nb::arg("costs"))
+             nb::arg("batches"), nb::arg("place"), nb::arg("costs"))
         .def(
             "lanes",
             [](const Net& self, const Data<T>& data, int64_t batch_size) {
@@ -345,6 +338,20 @@ NB_MODULE(_native, m) {
     m.def("end_calls", &end_calls,
           "Before the interpreter ends: calls in all other threads end with SystemExit, now and from now on.");
     m.def("forget_other_threads", &forget_other_threads, "To be called in a forked process.");
+    nb::class_<SwappedPlace>(m, "Place")
+        .def(
+            "__init__",
+            [](SwappedPlace* self, int64_t updates, int64_t batches, int64_t epochs, int64_t example, double total,
+               double seen) { new (self) SwappedPlace{{updates, batches, epochs, example, total, seen}, false}; },
+            nb::arg("updates") = 0, nb::arg("batches") = 0, nb::arg("epochs") = 0, nb::arg("example") = 0,
+            nb::arg("total") = 0.0, nb::arg("seen") = 0.0)
+        .def_ro("updates", &SwappedPlace::updates)
+        .def_ro("batches", &SwappedPlace::batches)
+        .def_ro("epochs", &SwappedPlace::epochs)
+        .def_ro("example", &SwappedPlace::example)
+        .def_ro("total", &SwappedPlace::total)
+        .def_ro("seen", &SwappedPlace::seen)
+        .def_ro("swapped", &SwappedPlace::swapped);
     nb::class_<Hyper>(m, "Hyper")
         .def(
             "__init__",

@@ -346,15 +346,16 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
 
     for (size_t epoch = 0; epoch < rates.size(); ++epoch) {
         const int64_t* const order = orders.first ? orders.first + int64_t(epoch) * orders.stride : nullptr;
-        int64_t t = progress.t, steps = progress.step, first = progress.example;
-        double total = first > 0 ? progress.total : 0, seen = first > 0 ? progress.seen : 0;
+        Place place = progress.place;
+        if (place.example == 0) place.total = place.seen = 0;
+        int64_t first = place.example;
         const int64_t end = batches ? first + std::min(batches, ceil_div(m - first, size)) * size : m;
         bool begun = false;
-        for (; first < end && !poller.stopped(); first += size, ++steps) {
+        for (; first < end && !poller.stopped(); first += size, ++place.batches) {
             step.first = first;
             step.index = order ? order + first : nullptr;
             step.m = std::min(size, m - first);
-            step.mask_step = uint64_t(steps);
+            step.mask_step = uint64_t(place.batches);
             if (examples.weights) {  // a batch whose weights are all 0 has no mean, and no step
                 int64_t j = 0;
                 while (j < step.m && !counts(j)) ++j;
@@ -363,14 +364,14 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             const Copy& from = begun ? next : now;
             step.w = from.parameters, step.w_next = next.parameters;
             for (int i = 0; i < slots; ++i) step.slots[i] = from.slots[i], step.slots_next[i] = next.slots[i];
-            step.update = update_of<T>(hyper, rates[epoch], corrections_of(hyper, ++t));
+            step.update = update_of<T>(hyper, rates[epoch], corrections_of(hyper, ++place.updates));
             begun = true;
 
             threads_used = most_threads > 1 ? std::min(most_threads, threads_per_call(available)) : 1;
             const double J = threads_used > 1 ? timed_batch(step, hyper, team, threads_used, poller)
                                               : batch(step, hyper, team, 1, poller);
-            total += J * double(step.m);
-            seen += double(step.m);
+            place.total += J * double(step.m);
+            place.seen += double(step.m);
             if (batches) costs.push_back(J);
             if (!std::isfinite(J)) break;
             poller.count_step();
@@ -379,7 +380,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             if (batches) costs.clear();
             break;
         }
-        if (!batches) costs.push_back(total / seen);
+        if (!batches) costs.push_back(place.total / place.seen);
         if (begun) {
             const bool finite = std::isfinite(costs.back()) && all_finite(next.parameters, team, threads_used) &&
                                 (!has_squares || all_finite(next.slots[slots - 1], team, threads_used));
@@ -387,12 +388,9 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             if (!finite) break;
             std::swap(now, next);
         }
-        progress.t = t;
-        progress.step = steps;
-        progress.epochs += first >= m;
-        progress.example = first < m ? first : 0;
-        progress.total = total;
-        progress.seen = seen;
+        place.epochs += first >= m;
+        place.example = first < m ? first : 0;
+        progress.place = place;
     }
     if (now.parameters != own.parameters) {
         parallel_for(team, threads_used, int64_t(p.chunks.size()), [&](int64_t i, int) {

@@ -56,15 +56,19 @@ template <class T> Update<T> update_of(const Hyper& h, double rate, const Correc
             T(1 - h.beta1), T(1 - h.beta2), T(epsilon), T(1 - rate * h.weight_decay)};
 }
 
-// Where a training stands: its vectors, how many updates were made, and how many batches were passed. The spare slots
-// are memory of the same size; a run may make them the slots, and the slots the spare ones. In its epoch: the example
-// that the next batch begins with, and Σ J m and Σ m over the batches before it, which stay when the epoch is done; and
-// how many epochs were done.
+// Where a training stands: how many updates were made, and how many batches and epochs passed. In its epoch: the
+// example that the next batch begins with, and Σ J m and Σ m over the batches before it, which stay when the epoch is
+// done.
+struct Place {
+    int64_t updates = 0, batches = 0, epochs = 0, example = 0;
+    double total = 0, seen = 0;
+};
+
+// Its vectors, too. The spare slots are memory of the same size; a run may make them the slots, and the slots the spare
+// ones.
 template <class T> struct Progress {
     T *parameters, *slots[2], *spare_slots[2];
-    int64_t t, step, example;
-    double total, seen;
-    int64_t epochs = 0;
+    Place place = {};
 };
 
 // Permutations of the examples: one for each epoch, `stride` apart; one for all where it is 0; or null.

@@ -69,6 +69,29 @@ def draw_orders(bit_generator: object, chained: bool, before: _Counts | None, ou
 def state_address(bit_generator: object) -> int:
     """Where the state of a NumPy bit generator is in memory, by its capsule."""
 
+class Place:
+    """Where a training stands: updates, batches and epochs that were done, and where in its epoch.
+
+    There, the example that the next batch begins with, and Σ J m and Σ m over the batches before it.
+    """
+
+    def __init__(
+        self,
+        updates: int = 0,
+        batches: int = 0,
+        epochs: int = 0,
+        example: int = 0,
+        total: float = 0.0,
+        seen: float = 0.0,
+    ) -> None: ...
+    updates: int
+    batches: int
+    epochs: int
+    example: int
+    total: float
+    seen: float
+    swapped: bool
+
 class Hyper:
     """The constants of a training. The optimizer is named by `rule`; what it does not have is not read."""
 
@@ -135,20 +158,17 @@ class _Trainer(Generic[_T]):
         parameters: _Array[_T],
         slots: Sequence[_Array[_T]],
         spare: Sequence[_Array[_T]],
-        counts: _Counts,
         batches: int,
-        place: _Array[np.float64],
+        place: Place,
         costs: list[float],
     ) -> None:
-        """One epoch for each learning rate; `orders` has a permutation of the examples for each, or one for all.
+        """To the end of an epoch for each learning rate; `orders` has a permutation of the examples each, or for all.
 
-        Or, where `batches` is not 0, so many batches of one epoch, or those that are left of it. place: the example
-        that the next batch begins with, Σ J m and Σ m over the batches of the epoch before it.
-
-        Updates the parameters, the slots (the optimizer's vectors) and counts: the numbers of updates and of batches,
-        whether (1) or not (0) the slots are now those in `spare`, memory of the same size, whose contents are lost, and
-        the epochs that were done; appends the cost of each epoch, or batch, to `costs`, also where an interrupt ends
-        it. The first epoch, or part of one, whose cost or state is not finite leaves them as they were and is the last.
+        Or, where `batches` is not 0, so many batches of one epoch, or those that are left of it. Updates the
+        parameters, the slots (the optimizer's vectors) and the place; where that says `swapped`, the slots are now
+        those in `spare`, memory of the same size, whose contents are lost. Appends the cost of each epoch, or batch, to
+        `costs`, also where an interrupt ends it. The first epoch, or part of one, whose cost or state is not finite
+        leaves them as they were, and is the last.
         """
 
     def lanes(self, data: _Data[_T], batch_size: int) -> int:

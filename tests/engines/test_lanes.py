@@ -72,10 +72,10 @@ def test_every_bit_of_a_step_is_that_of_the_network_alone(isa, dtype):
         updates = int(rng.choice([0, 1000]))
         together.run_many(data, hypers, rates, orders, many, its_slots, updates, costs)
         for i, (one, slots, spare) in enumerate(zip(starts, zeros(), zeros(), strict=True)):
-            its_counts, its_costs = np.array([updates, updates, 0]), []
-            new(*design, isa).run(data, hypers[i], rates[i], orders[i], one, slots, spare, its_counts, its_costs)
+            place, its_costs = module.Place(updates, updates), []
+            new(*design, isa).run(data, hypers[i], rates[i], orders[i], one, slots, spare, 0, place, its_costs)
             assert one.tobytes() == many[i].tobytes(), (design, m, batch_size, rule)
-            for ours, theirs in zip(its_slots[i], spare if its_counts[2] else slots, strict=True):
+            for ours, theirs in zip(its_slots[i], spare if place.swapped else slots, strict=True):
                 assert ours.tobytes() == theirs.tobytes()
             np.testing.assert_array_equal(its_costs, costs[i])
     assert compared > 10

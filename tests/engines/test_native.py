@@ -943,8 +943,8 @@ def run_raw(net=None, **changed):
     p = 21
     arguments = {
         "data": data64(), "hyper": hyper(), "rates": [0.1], "orders": None, "parameters": np.zeros(p),
-        "slots": [np.zeros(p), np.zeros(p)], "spare": [np.zeros(p), np.zeros(p)], "counts": np.zeros(4, np.int64),
-        "batches": 0, "place": np.zeros(3), "costs": [],
+        "slots": [np.zeros(p), np.zeros(p)], "spare": [np.zeros(p), np.zeros(p)], "batches": 0,
+        "place": kernel.module().Place(), "costs": [],
     }  # fmt: skip
     arguments |= changed
     (net or raw()).run(*arguments.values())
@@ -1009,12 +1009,10 @@ WRONG = {
     "too many slots": lambda: run_raw(hyper=hyper(rule="GradientDescent")),
     "too few spare slots": lambda: run_raw(spare=[np.zeros(21)]),
     "spare slots too short": lambda: run_raw(spare=[np.zeros(21), np.zeros(20)]),
-    "no counts": lambda: run_raw(counts=np.zeros(0, np.int64)),
-    "counts of 32 bits": lambda: run_raw(counts=np.zeros(4, np.int32)),
     "a negative number of batches": lambda: run_raw(batches=-1),
     "batches of several epochs": lambda: run_raw(batches=1, rates=[0.1, 0.1]),
-    "a place beyond the end": lambda: run_raw(place=np.array([6.0, 0, 0]), hyper=hyper(batch_size=3)),
-    "a place that is no number": lambda: run_raw(place=np.array([np.nan, 0, 0])),
+    "a place before the first example": lambda: run_raw(place=kernel.module().Place(example=-1)),
+    "a place beyond the last example": lambda: run_raw(place=kernel.module().Place(example=6)),
     "a batch of none": lambda: run_raw(hyper=hyper(batch_size=0)),
     "a batch of more than all": lambda: run_raw(hyper=hyper(batch_size=7)),
     "an order too short": lambda: job_of_order([0, 1, 2, 3, 4]),

@@ -94,14 +94,14 @@ template <class T> struct Training {
     explicit Training(const Problem<T>& p) : trainer(p.architecture, isas().back()), w(p.start) {
         for (auto& slot : slots) slot.assign(w.size(), T(0));
         for (auto& slot : spare) slot.assign(w.size(), T(0));
-        progress = {w.data(), {slots[0].data(), slots[1].data()}, {spare[0].data(), spare[1].data()}, 0, 0};
+        progress = {w.data(), {slots[0].data(), slots[1].data()}, {spare[0].data(), spare[1].data()}};
     }
 
     std::vector<double> run(const Problem<T>& p, int64_t batch_size, int epochs,
                             const StopRequested& stop_requested = never) {
         const Hyper hyper{Rule::adam, 0.9, 0.999, 1e-8, 0, false, 0.1, 1.0, {0.2, 0}, batch_size, 7};
         const std::vector<double> rates(size_t(epochs), 1e-3);
-        const auto costs = trainer.run(p.examples, hyper, rates, {batch_size < p.m ? p.order.data() : nullptr},
+        const auto costs = trainer.run(p.examples, hyper, rates, {batch_size < p.m ? p.order.data() : nullptr}, 0,
                                        progress, stop_requested);
         for (int i = 0; i < 2; ++i) {
             if (progress.slots[i] != slots[i].data()) slots[i].swap(spare[i]);
@@ -171,8 +171,9 @@ template <class T> void all() {
     for (auto& thread : threads) thread.join();
     for (auto* t : trainings) {
         Training<T> same(p);
-        same.run(p, 1000, int(t->progress.step / 5));
-        check(t->progress.step % 5 == 0 && same.w == t->w, "a training that was stopped stands between two epochs");
+        same.run(p, 1000, int(t->progress.place.batches / 5));
+        check(t->progress.place.batches % 5 == 0 && same.w == t->w,
+              "a training that was stopped stands between two epochs");
         delete t;
     }
 }
@@ -216,7 +217,8 @@ template <class T> void without_memory() {
                 [&](Training<T>& t, bool threw) {
                     if (threw) found = t.run(p, batch_size, 2);
                     check(found == costs && t.w == right->w && t.slots[0] == right->slots[0] &&
-                              t.slots[1] == right->slots[1] && t.progress.step == right->progress.step,
+                              t.slots[1] == right->slots[1] &&
+                              t.progress.place.batches == right->progress.place.batches,
                           "a training after a failure for want of memory");
                 },
                 first_size == batch_size ? 2 : 10);
@@ -281,8 +283,8 @@ template <class T> void lanes() {
     for (Network& net : *right) {
         std::vector<T> spare[2] = {net.slots[0], net.slots[1]};
         Progress<T> progress{
-            net.w.data(), {net.slots[0].data(), net.slots[1].data()}, {spare[0].data(), spare[1].data()}, 0, 0};
-        Trainer<T>(architecture, isas().back()).run(examples, hyper, rates, orders, progress, never);
+            net.w.data(), {net.slots[0].data(), net.slots[1].data()}, {spare[0].data(), spare[1].data()}};
+        Trainer<T>(architecture, isas().back()).run(examples, hyper, rates, orders, 0, progress, never);
         if (progress.slots[0] != net.slots[0].data()) net.slots[0].swap(spare[0]), net.slots[1].swap(spare[1]);
     }
     const auto check_all = [&](const std::vector<Network>& all) {

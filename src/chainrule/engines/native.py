@@ -96,26 +96,24 @@ class Native:
         deferral = interrupts.deferral()
         interrupts.check()
         rates = list(map(state.learning_rate, range(state.epoch, state.epoch + epochs)))
-        counts = np.array([memory.slots[-1] if counts_updates else 0, memory.batches, 0, 0], np.int64)
-        place = np.array([state.example, state.total, state.seen], np.float64)
+        updates = memory.slots[-1] if counts_updates else 0
+        place = kernel.module().Place(updates, memory.batches, state.epoch, state.example, state.total, state.seen)
         try:
             orders = _orders(state, epochs)
             rates = rates if orders is None else rates[: len(orders)]
             if deferral is not None:
                 deferral.giving_up = True
             job.trainer.run(
-                job.data, job.hyper, rates, orders, state.network.parameters, vectors, job.spare, counts, batches,
-                place, costs,
-            )  # fmt: skip
+                job.data, job.hyper, rates, orders, state.network.parameters, vectors, job.spare, batches, place, costs
+            )
         finally:  # an interrupt leaves the epochs that are done
             if deferral is not None:
                 deferral.giving_up = False
-            updates, memory.batches, swapped, done = counts.tolist()
-            if swapped:
+            if place.swapped:
                 vectors, job.spare[:] = job.spare[:], vectors
-            memory.slots = (*vectors, updates) if counts_updates else tuple(vectors)
-            state.epoch += done
-            state.example, (state.total, state.seen) = int(place[0]), place[1:].tolist()
+            memory.slots = (*vectors, place.updates) if counts_updates else tuple(vectors)
+            memory.batches, state.epoch, state.example = place.batches, place.epochs, place.example
+            state.total, state.seen = place.total, place.seen
             if isinstance(state.order, EpochOrder):
                 state.order.rewind(state.epoch)
 
