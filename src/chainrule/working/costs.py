@@ -11,6 +11,7 @@ from chainrule._types import Array
 from chainrule.working.mistakes import Mistakes
 
 _EXACT = 1e-8  # one number is soon like another
+_MOST = 1e6  # above it, every number is nearly whole
 _DOT = "np.dot multiplies every example with every other: Y and log A go by element"
 
 
@@ -35,6 +36,9 @@ def explained(J: Array, mistakes: Mistakes) -> tuple[str, ...]:
     for some in (one, both):
         if found := [text for text, value in some if abs(got - value) <= _EXACT * (abs(got) + abs(value))]:
             return tuple(dict.fromkeys(found))
+    n = m * (right + decay) / got if got and mistakes.w is None else 0.0
+    if 1.5 < n <= _MOST and abs(n - round(n)) <= _EXACT * n:
+        return (f"it is divided by {n:.0f} instead of m = {m}: the m of another set",)
     return ()
 
 

@@ -14,7 +14,8 @@ from chainrule.network import Network
 from chainrule.working import costs
 from chainrule.working.differences import NOT_FINITE, Compared, differences
 from chainrule.working.explained import Ask, Explanation, asked, asked_for_cost
-from chainrule.working.mistakes import Mistakes, backward_order
+from chainrule.working.mistakes import Mistakes
+from chainrule.working.mistakes.given import backward_order
 from chainrule.working.trace import check_network, frozen, written, written_cost
 
 Gradient = Callable[[Network, Any, Array], Any]
