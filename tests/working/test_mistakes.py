@@ -350,13 +350,13 @@ WIDE = [4, 4, 4, 4]  # layers of one width let everything through
         ("tanh", [("np.dot(W[l].T, dZ)", "np.dot(W[l][-1:].T, dZ[-1:])")], "dW[2]",
          "only the last unit of each layer goes back in dA[l-1] = W[l]ᵀ dZ[l]: each one overwrites the one before"),
         ("tanh", [("return dW, db", "return [None, *dW[:0:-1]], [None, *db[:0:-1]]")], "dW[3]",
-         "the gradients are in reverse order: appended from the back and read from the front"),
+         "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"),
         ("tanh", [("return dW, db", "return [None, *dW[:0:-1]], db")], "dW[3]",
-         "the gradients are in reverse order: appended from the back and read from the front"),
+         "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"),
         ("tanh", [("return dW, db", "return [None, dW[1], *dW[1:3]], [None, db[1], *db[1:3]]")], "dW[3]",
-         "each layer has the gradient of the layer before it: an index is wrong by one"),
+         "the layers are shifted: each layer has the gradient of the layer before it"),
         ("tanh", [("return dW, db", "return [None, *dW[2:], dW[3]], [None, *db[2:], db[3]]")], "dW[2]",
-         "each layer has the gradient of the layer after it: an index is wrong by one"),
+         "the layers are shifted: each layer has the gradient of the layer after it"),
         ("tanh", [("W[l] @ A[l - 1] + b[l]", "W[l] @ X + b[l]"), ("np.dot(dZ, A[l - 1].T)", "np.dot(dZ, X.T)")],
          "dW[3]", "every layer is computed from X: A_prev and A are taken for each other"),
     ],
@@ -432,7 +432,7 @@ def test_what_is_not_finite():
             dZ = (-Y / A + (1 - Y) / (1 - A)) * A * (1 - A)
         return dZ @ X.T / X.shape[1], dZ.mean(axis=1, keepdims=True)
 
-    words = "dA[L] = −Y/A + (1 − Y)/(1 − A) divides by zero: some a is 0 or 1 to the last digit"
+    words = "Y/A − (1 − Y)/(1 − A) is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is"
     assert_named(check_gradients(net, X[:, :3], Y[:, :3], divided, raises=False), "dW[1]", words)
     deep = cr.Network([1, 3, 1], hidden="tanh", seed=0)
     deep.W[1] = [[1.0], [2.0], [-1.0]]
@@ -446,7 +446,7 @@ def test_what_is_not_finite():
         dW, db = [None, dZ1 @ X.T, dZ2 @ A1.T], [None, dZ1, dZ2]
         return [d if d is None else d / 4 for d in dW], [d if d is None else d.mean(axis=1, keepdims=True) for d in db]
 
-    words = "tanh is written out with e^z, which is infinite above z = 709: some |z| is 1600"
+    words = "exp(z) overflows above z = 709, and some |z| is 1600: tanh is written out with it"
     assert_named(check_gradients(deep, X, Y, written_out, raises=False), "dW[2]", words)
     _, dW, db = deep.gradients(X, Y)
     check = check_gradients(deep, X, Y, ([None, dW[1] * np.nan, dW[2]], db), raises=False)

@@ -21,12 +21,12 @@ def _layers(given: Given) -> Named:
             if k != l:
                 yield f"it is the gradient of layer {k}", {f"{d}[{l}]": right[f"{d}[{k}]"] for d in ("dW", "db")}
     if L > 1:
-        text = "the gradients are in reverse order: appended from the back and read from the front"
+        text = "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"
         for lists in (("dW", "db"), ("dW",), ("db",)):
             yield text, {f"{d}[{l}]": right[f"{d}[{L + 1 - l}]"] for d in lists for l in range(1, L + 1)}
     if L > 2:
         for step, which in ((-1, "before"), (1, "after")):
-            text = f"each layer has the gradient of the layer {which} it: an index is wrong by one"
+            text = f"the layers are shifted: each layer has the gradient of the layer {which} it"
             shifted = [l for l in range(1, L + 1) if 1 <= l + step <= L]
             yield text, {f"{d}[{l}]": right[f"{d}[{l + step}]"] for d in ("dW", "db") for l in shifted}
 

@@ -86,14 +86,14 @@ def not_finite(given: Given) -> Named:
     """What makes numbers that are NaN."""
     A, Y, net = given.A[-1], given.Y, given.net
     if net.loss.name == "binary_cross_entropy":
-        text = "dA[L] = −Y/A + (1 − Y)/(1 − A) divides by zero: some a is 0 or 1 to the last digit"
+        text = "Y/A − (1 − Y)/(1 − A) is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is"
         yield text, given.backward((-Y / A + (1 - Y) / (1 - A)) * A * (1 - A))
     for name, written in _WITH_EXP.items():
         if layers := [l for l in range(1, given.L + 1) if net.g[l].name == name]:
             g = [row and (written if row.name == name else row) for row in net.g]
             Z, A_of = equations.forward(given.A[0], net.W, net.b, g)
             largest = max(abs(given.Z[l]).max() for l in layers)
-            text = f"{name} is written out with e^z, which is infinite above z = 709: some |z| is {largest:.4g}"
+            text = f"exp(z) overflows above z = 709, and some |z| is {largest:.4g}: {name} is written out with it"
             yield text, given.backward(A_of[-1] - Y, Z=Z, A=A_of)
 
 
