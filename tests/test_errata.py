@@ -2,12 +2,15 @@
 
 import contextlib
 import io
+import operator
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
+
+import chainrule as cr
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 INDEX = DOCS / "errata.md"
@@ -93,6 +96,41 @@ def test_the_list_has_all_of_them_in_order():
     ]
     assert len(listed) == 43
     assert "Forty-three mistakes" in INDEX.read_text(encoding="utf-8")
+
+
+SLIPS = {
+    "True written true": lambda net, X, Y: np.sum(X, keepdims=true),  # noqa: F821
+    "A shape in np.zeros without its parentheses": lambda net, X, Y: np.zeros(4, 1),
+    "Weights assigned into empty lists": lambda net, X, Y: operator.setitem([], 1, X),
+    "A key of the cache that was never made": lambda net, X, Y: {"A1": X}["A0"],
+}
+
+
+@pytest.mark.parametrize("heading", SLIPS)
+def test_an_error_that_has_one_cause_leads_to_its_erratum(heading):
+    (page,) = [page for page, other in ERRATA if other == heading]
+    note = f"(erratum: docs/errata/{page.name}, {heading})"
+    X, Y = cr.datasets.moons(10)
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        cr.check_gradients(cr.Network([2, 1], seed=0), X, Y, SLIPS[heading])
+    assert note in raised.value.__notes__
+    with pytest.raises(type(raised.value)) as raised:
+        cr.check_training(lambda X, Y: SLIPS[heading](None, X, Y), X, Y)
+    assert note in raised.value.__notes__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NameError("name 'A2' is not defined"), KeyError("A1"), IndexError("list index out of range"), ValueError("no")],
+)
+def test_an_error_that_may_have_any_cause_leads_nowhere(error):
+    def gradient(net, X, Y):
+        raise error
+
+    X, Y = cr.datasets.moons(10)
+    with pytest.raises(type(error)) as raised:
+        cr.check_gradients(cr.Network([2, 1], seed=0), X, Y, gradient)
+    assert len(raised.value.__notes__) == 1
 
 
 @pytest.mark.parametrize("page", [INDEX, *GROUPS], ids=lambda page: page.stem)

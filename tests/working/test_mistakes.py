@@ -421,6 +421,20 @@ def test_the_m_of_another_set(other, L, output):
     assert check.J.looks_like == (f"it is divided by {other} instead of m = 11: the m of another set",)
 
 
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("hidden", ["relu", "tanh", "sigmoid", "leaky_relu(0.2)"])
+@pytest.mark.parametrize("sizes", [[4, 4, 4, 4], [4, 1, 1, 1], [4, 6, 1], [4, 4, 1], [1, 1, 1]])
+def test_where_a_right_line_may_pass_for_a_wrong_one_it_is_right(sizes, hidden, output):
+    """Layers of one width, of one unit, as many units as examples; sure answers, large z."""
+    if output == "softmax" and sizes[-1] == 1:
+        sizes = [*sizes[:-1], 2]
+    for examples, scale in ((m, 1), (4, 1), (1, 1), (m, 30)):
+        net = network(sizes, hidden, output, OUTPUTS[output], seed=5)
+        X, Y = problem(OUTPUTS[output], output, sizes[0], sizes[-1], examples, rng_of(hidden, output))
+        net.W[1] = scale * net.W[1]
+        assert check_gradients(net, X, Y, started(net)).first_wrong is None
+
+
 def test_what_is_not_finite():
     X, Y = np.array([[0.3, -1.2, 40.0, 800.0]]), np.array([[1.0, 0.0, 1.0, 1.0]])
     net = cr.Network([1, 1], init="zeros")
@@ -471,9 +485,15 @@ def strange(name, net, X, Y, l2, rng):
             db[l] = abs(dZ).sum(axis=1, keepdims=True) / m
         if l > 1:
             W = net.W[l] + (rng.standard_normal(net.W[l].shape) if name == "another W" else 0)
+            if name == "any unit":
+                W = W * rng.uniform(0, 1, (len(W), 1))
             slope = net.slope[l - 1](Z[l - 1])
             dZ = W.T @ dZ * (rng.uniform(0, 1, slope.shape) if name == "any slope" else slope)
     l = int(rng.integers(1, net.L + 1))
+    if name == "one row":
+        dW[1] = dW[1] + (np.arange(len(dW[1])) == 0)[:, None] * rng.standard_normal(dW[1].shape)
+    if name == "a number that is NaN":
+        dW[l].flat[rng.integers(dW[l].size)] = np.nan
     if name == "one number":
         dW[l] = dW[l] + 0.3 * (np.arange(dW[l].size) == rng.integers(dW[l].size)).reshape(dW[l].shape)
     if name in ("noise", "a little noise"):
@@ -485,8 +505,8 @@ def strange(name, net, X, Y, l2, rng):
 
 @pytest.mark.parametrize(
     "name",
-    ["weights of the examples", "every dZ", "absolute values in db", "another W", "any slope", "one number", "noise",
-     "a little noise"],
+    ["weights of the examples", "every dZ", "absolute values in db", "another W", "any slope", "one row", "one number",
+     "a number that is NaN", "any unit", "noise", "a little noise"],
 )  # fmt: skip
 @pytest.mark.parametrize("seed", range(30))
 def test_nothing_else_is_given_a_name(name, seed):
