@@ -111,7 +111,7 @@ def test_an_error_that_has_one_cause_leads_to_its_erratum(heading):
     (page,) = [page for page, other in ERRATA if other == heading]
     note = f"(erratum: docs/errata/{page.name}, {heading})"
     X, Y = cr.datasets.moons(10)
-    with pytest.raises(Exception) as raised:  # noqa: PT011
+    with pytest.raises(Exception) as raised:
         cr.check_gradients(cr.Network([2, 1], seed=0), X, Y, SLIPS[heading])
     assert note in raised.value.__notes__
     with pytest.raises(type(raised.value)) as raised:
