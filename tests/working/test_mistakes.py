@@ -595,6 +595,10 @@ def test_a_cost_by_np_dot_of_all_with_all():
         check = check_gradients(net, X, Y, (J, *gradient), raises=False)
         assert check.J.looks_like == words
         assert "J is wrong. It should be J = (1/m) Σ 𝓛, with 𝓛 = −Σ [y log a + (1 − y) log(1 − a)]." in repr(check)
+    y = Y.ravel()
+    spread = -np.mean(y * np.log(A.T) + (1 - y) * np.log(1 - A.T))
+    words = ("every answer meets the label of every example: a vector (m,) beside a column (m, 1) makes (m, m)",)
+    assert check_gradients(net, X, Y, (spread, *gradient), raises=False).J.looks_like == words
     halves = -np.dot(Y, np.log(A).T) / m, -np.dot(1 - Y, np.log(1 - A).T) / m
     assert check_gradients(net, X, Y, (sum(halves), *gradient))  # shape (1, 1)
     words = "the term (1 − y) log(1 − a) is missing", "the term y log a is missing"

@@ -12,6 +12,7 @@ from chainrule.working.mistakes import Mistakes
 
 _EXACT = 1e-8  # one number is soon like another
 _MOST = 1e6  # above it, every number is nearly whole
+_SPREAD = "every answer meets the label of every example: a vector (m,) beside a column (m, 1) makes (m, m)"
 _DOT = "np.dot multiplies every example with every other: Y and log A go by element"
 
 
@@ -99,6 +100,8 @@ def _sums(mistakes: Mistakes) -> Iterator[tuple[str, float]]:
             yield "the term y log a is missing", zeros
         dotted = -sum(float((y.sum(axis=1) * log.sum(axis=1)).sum()) for y, log in halves) / m
         yield _DOT, dotted
+        if len(Y) == 1:
+            yield _SPREAD, dotted / m
     if loss.name == "poisson":
         yield "the terms without a are missing, which change no gradient", float(((A - Y * Z) * w).sum()) / m
 
