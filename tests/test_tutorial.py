@@ -1,4 +1,4 @@
-"""The tutorial and the errata: every block runs, in order, and prints and draws what the page shows."""
+"""The tutorial: every block runs, in order, and prints and draws what the page shows."""
 
 import contextlib
 import io
@@ -15,7 +15,6 @@ import matplotlib.pyplot as plt
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CHAPTERS = sorted((DOCS / "tutorial").glob("*.md"))
-PAGES = [*CHAPTERS, DOCS / "errata.md"]
 # A block of Python, and the output below it where the page shows some.
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?")
@@ -72,11 +71,7 @@ def test_a_chapter_prints_and_draws_what_it_shows_and_its_solution_passes_where_
     assert sorted(pictures) == sorted(picture.name for picture in page_directory.iterdir())
 
 
-def test_the_errata_run_one_after_the_other(page_directory):
-    run_and_compare((DOCS / "errata.md").read_text(encoding="utf-8"), {"__name__": "errata"})
-
-
-@pytest.mark.parametrize("page", named(PAGES))
+@pytest.mark.parametrize("page", named(CHAPTERS))
 def test_every_link_and_picture_leads_to_a_file(page):
     lines = MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8"))
     links = [part.attrs.get("href", part.attrs.get("src")) for line in lines for part in line.children or []]

@@ -293,7 +293,7 @@ def test_a_mistake_in_a_hidden_layer_is_named_at_the_first_one_it_reaches(name, 
             "return dW, db",
             "return [None, *dW[:0:-1]], [None, *db[:0:-1]]",
             "dW[4]",
-            "it is the gradient of layer 1",
+            "the gradients are in the reverse order: appended from the back, layer L first, and read from the front",
         ),
     ],
 )

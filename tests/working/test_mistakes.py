@@ -62,7 +62,7 @@ def test_a_constant_factor(divisor, L, output, l2):
             return [None, *(d + of_l2 * l2 / m * W for d, W in zip(dW[1:], net.W[1:], strict=True))], db
 
         check = check_gradients(net, X, Y, homework, l2=l2, raises=False)
-        if l2 and "times" in words:  # measured: with the term of L2, and without
+        if "times" in words:  # measured: with the term of L2, and without
             assert check.first_wrong.looks_like[0].startswith((words, words.replace("it is -", "it is ")))
         else:
             assert_named(check, f"dW[{L}]", words)
@@ -324,6 +324,149 @@ def test_two_mistakes_at_once(L, output):
             assert_named(checked(net, X, Y, wrong), f"dW[{L}]", f"{alone}, and {words}")
 
 
+# -- the mistakes of docs/errata ---------------------------------------------------------------------------------------
+
+WIDE = [4, 4, 4, 4]  # layers of one width let everything through
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize(
+    ("hidden", "changes", "tensor", "words"),
+    [
+        ("relu", [("g[l - 1].slope(Z[l - 1])", "(Z[L] > 0)")], "dW[2]",
+         "the derivative is at the wrong place: at the Z of the last layer"),
+        ("tanh", [("g[l - 1].slope(Z[l - 1])", "(1 - A[L] ** 2)")], "dW[2]",
+         "the derivative is at the wrong place: at the Z of the last layer"),
+        ("relu", [("g[l - 1].slope(Z[l - 1])", "(Z[l - 1] <= 0)")], "dW[2]",
+         "the derivative of relu is the wrong way round: it is 1 where Z > 0, and 0 elsewhere"),
+        ("relu", [("g[l - 1].slope(Z[l - 1])", "(A[l - 1] > 0.5)")], "dW[2]",
+         "the derivative of relu changes at 0, not at 0.5"),
+        ("relu", [("g[l - 1].slope(Z[l - 1])", "(A[l - 1] > 1)")], "dW[2]",
+         "the derivative of relu changes at 0, not at 1"),
+        ("tanh", [("np.dot(W[l].T, dZ)", "np.dot(W[l].T, db[l])")], "dW[2]",
+         "db[l] goes back instead of dZ[l]: dA[l-1] = W[l]ᵀ db[l], the same for all examples"),
+        ("tanh", [("np.dot(W[l].T, dZ)", "np.dot(W[l][:1].T, dZ[:1])")], "dW[2]",
+         "only the first unit of each layer goes back in dA[l-1] = W[l]ᵀ dZ[l]"),
+        ("tanh", [("np.dot(W[l].T, dZ)", "np.dot(W[l][-1:].T, dZ[-1:])")], "dW[2]",
+         "only the last unit of each layer goes back in dA[l-1] = W[l]ᵀ dZ[l]: each one overwrites the one before"),
+        ("tanh", [("return dW, db", "return [None, *dW[:0:-1]], [None, *db[:0:-1]]")], "dW[3]",
+         "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"),
+        ("tanh", [("return dW, db", "return [None, *dW[:0:-1]], db")], "dW[3]",
+         "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"),
+        ("tanh", [("return dW, db", "return [None, dW[1], *dW[1:3]], [None, db[1], *db[1:3]]")], "dW[3]",
+         "the layers are shifted: each layer has the gradient of the layer before it"),
+        ("tanh", [("return dW, db", "return [None, *dW[2:], dW[3]], [None, *db[2:], db[3]]")], "dW[2]",
+         "the layers are shifted: each layer has the gradient of the layer after it"),
+        ("tanh", [("W[l] @ A[l - 1] + b[l]", "W[l] @ X + b[l]"), ("np.dot(dZ, A[l - 1].T)", "np.dot(dZ, X.T)")],
+         "dW[3]", "every layer is computed from X: A_prev and A are taken for each other"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_a_network_with_layers_of_one_width(hidden, changes, tensor, words, output):
+    net, X, Y = given(3, output, hidden, WIDE)
+    assert_named(checked(net, X, Y, mistaken(backward, *changes)), tensor, words)
+
+
+@pytest.mark.parametrize("hidden", ["tanh", "leaky_relu(0.2)", "softplus"])
+def test_the_output_with_the_activation_of_the_hidden_layers(hidden):
+    for L in (2, 3):
+        net, X, Y = given(L, "sigmoid", hidden)
+        gradient = backward(net, X, Y, lambda Z, A, Y: activations.get(hidden)(Z) - Y)
+        words = f"the output is computed with {hidden}, but g[L] is sigmoid"
+        assert_named(check_gradients(net, X, Y, gradient, raises=False), f"dW[{L}]", words)
+
+
+@pytest.mark.parametrize("L", [2, 3])
+def test_the_slope_of_the_output_in_the_hidden_layer(L):
+    net, X, Y = given(L, "sigmoid")
+    wrong = mistaken(backward, ("g[l - 1].slope(Z[l - 1])", "g[l].slope(Z[l - 1])"))
+    words = "the derivative is that of the activation of the next layer"
+    assert_named(checked(net, X, Y, wrong), f"dW[{L - 1}]", words)
+
+
+@pytest.mark.parametrize("L", [2, 3])
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+def test_a_derivative_of_the_next_Z_in_the_place_of_dZ(L, l2):
+    net, X, Y = given(L, "sigmoid", sizes=[4, 6, 5, 1][-L - 1 :])
+    wrong = mistaken(backward, ("np.dot(W[l].T, dZ)", "(W[l].T if l == L else np.dot(W[l].T, dZ))"))
+    dW, db = started(net, wrong)(net, X, Y)
+    dW = [None, *(d + l2 / m * W for d, W in zip(dW[1:], net.W[1:], strict=True))]
+    words = "dZ[l+1] is missing in dZ[l]: ∂Z[l+1]/∂Z[l] is only a part of the chain"
+    assert_named(check_gradients(net, X, Y, (dW, db), l2=l2, raises=False), f"dW[{L - 1}]", words)
+
+
+@pytest.mark.parametrize("L", SIZES)
+@pytest.mark.parametrize(
+    ("output", "start", "words"),
+    [
+        ("sigmoid", "(A > 0.5) - Y", "A > 0.5 stands in the place of A in dZ[L] = A[L] − Y"),
+        ("softmax", "(A == A.max(axis=0)) - Y", "the answers, 1 for the largest a, stand in the place of A in dZ[L]"),
+    ],
+)
+def test_answers_in_the_place_of_probabilities(output, start, words, L):
+    net, X, Y = given(L, output)
+    gradient = backward(net, X, Y, eval(f"lambda Z, A, Y: {start}"))
+    assert_named(check_gradients(net, X, Y, gradient, raises=False), f"dW[{L}]", words)
+
+
+@of_all
+@pytest.mark.parametrize("other", [209, 7])
+def test_the_m_of_another_set(other, L, output):
+    net, X, Y = given(L, output)
+    wrong = mistaken(backward, ("m = X.shape[1]", f"m = {other}"))
+    words = f"as if divided by {other} instead of m = 11: the m of another set"
+    words = f"it is {m / other:.6g} times what it should be, {words}"
+    assert_named(checked(net, X, Y, wrong), f"dW[{L}]", words)
+    _, *gradient = net.gradients(X, Y)
+    check = check_gradients(net, X, Y, (m / other * net.cost(X, Y), *gradient), raises=False)
+    assert check.J.looks_like == (f"it is divided by {other} instead of m = 11: the m of another set",)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("hidden", ["relu", "tanh", "sigmoid", "leaky_relu(0.2)"])
+@pytest.mark.parametrize("sizes", [[4, 4, 4, 4], [4, 1, 1, 1], [4, 6, 1], [4, 4, 1], [1, 1, 1]])
+def test_where_a_right_line_may_pass_for_a_wrong_one_it_is_right(sizes, hidden, output):
+    """Layers of one width, of one unit, as many units as examples; sure answers, large z."""
+    if output == "softmax" and sizes[-1] == 1:
+        sizes = [*sizes[:-1], 2]
+    for examples, scale in ((m, 1), (4, 1), (1, 1), (m, 30)):
+        net = network(sizes, hidden, output, OUTPUTS[output], seed=5)
+        X, Y = problem(OUTPUTS[output], output, sizes[0], sizes[-1], examples, rng_of(hidden, output))
+        net.W[1] = scale * net.W[1]
+        assert check_gradients(net, X, Y, started(net)).first_wrong is None
+
+
+def test_what_is_not_finite():
+    X, Y = np.array([[0.3, -1.2, 40.0, 800.0]]), np.array([[1.0, 0.0, 1.0, 1.0]])
+    net = cr.Network([1, 1], init="zeros")
+    net.W[1] = 1.0
+
+    def divided(net, X, Y):
+        A = net.forward(X)
+        with np.errstate(all="ignore"):
+            dZ = (-Y / A + (1 - Y) / (1 - A)) * A * (1 - A)
+        return dZ @ X.T / X.shape[1], dZ.mean(axis=1, keepdims=True)
+
+    words = "Y/A − (1 − Y)/(1 − A) is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is"
+    assert_named(check_gradients(net, X[:, :3], Y[:, :3], divided, raises=False), "dW[1]", words)
+    deep = cr.Network([1, 3, 1], hidden="tanh", seed=0)
+    deep.W[1] = [[1.0], [2.0], [-1.0]]
+
+    def written_out(net, X, Y):
+        Z1 = net.W[1] @ X + net.b[1]
+        with np.errstate(all="ignore"):
+            A1 = (np.exp(Z1) - np.exp(-Z1)) / (np.exp(Z1) + np.exp(-Z1))
+            dZ2 = 1 / (1 + np.exp(-net.W[2] @ A1 - net.b[2])) - Y
+            dZ1 = net.W[2].T @ dZ2 * (1 - A1**2)
+        dW, db = [None, dZ1 @ X.T, dZ2 @ A1.T], [None, dZ1, dZ2]
+        return [d if d is None else d / 4 for d in dW], [d if d is None else d.mean(axis=1, keepdims=True) for d in db]
+
+    words = "exp(z) overflows above z = 709, and some |z| is 1600: tanh is written out with it"
+    assert_named(check_gradients(deep, X, Y, written_out, raises=False), "dW[2]", words)
+    _, dW, db = deep.gradients(X, Y)
+    check = check_gradients(deep, X, Y, ([None, dW[1] * np.nan, dW[2]], db), raises=False)
+    assert check.first_wrong.looks_like == ()  # nothing says where that comes from
+
+
 # -- no wrong names ----------------------------------------------------------------------------------------------------
 
 
@@ -342,9 +485,15 @@ def strange(name, net, X, Y, l2, rng):
             db[l] = abs(dZ).sum(axis=1, keepdims=True) / m
         if l > 1:
             W = net.W[l] + (rng.standard_normal(net.W[l].shape) if name == "another W" else 0)
+            if name == "any unit":
+                W = W * rng.uniform(0, 1, (len(W), 1))
             slope = net.slope[l - 1](Z[l - 1])
             dZ = W.T @ dZ * (rng.uniform(0, 1, slope.shape) if name == "any slope" else slope)
     l = int(rng.integers(1, net.L + 1))
+    if name == "one row":
+        dW[1] = dW[1] + (np.arange(len(dW[1])) == 0)[:, None] * rng.standard_normal(dW[1].shape)
+    if name == "a number that is NaN":
+        dW[l].flat[rng.integers(dW[l].size)] = np.nan
     if name == "one number":
         dW[l] = dW[l] + 0.3 * (np.arange(dW[l].size) == rng.integers(dW[l].size)).reshape(dW[l].shape)
     if name in ("noise", "a little noise"):
@@ -356,8 +505,8 @@ def strange(name, net, X, Y, l2, rng):
 
 @pytest.mark.parametrize(
     "name",
-    ["weights of the examples", "every dZ", "absolute values in db", "another W", "any slope", "one number", "noise",
-     "a little noise"],
+    ["weights of the examples", "every dZ", "absolute values in db", "another W", "any slope", "one row", "one number",
+     "a number that is NaN", "any unit", "noise", "a little noise"],
 )  # fmt: skip
 @pytest.mark.parametrize("seed", range(30))
 def test_nothing_else_is_given_a_name(name, seed):
@@ -446,6 +595,10 @@ def test_a_cost_by_np_dot_of_all_with_all():
         check = check_gradients(net, X, Y, (J, *gradient), raises=False)
         assert check.J.looks_like == words
         assert "J is wrong. It should be J = (1/m) Σ 𝓛, with 𝓛 = −Σ [y log a + (1 − y) log(1 − a)]." in repr(check)
+    y = Y.ravel()
+    spread = -np.mean(y * np.log(A.T) + (1 - y) * np.log(1 - A.T))
+    words = ("every answer meets the label of every example: a vector (m,) beside a column (m, 1) makes (m, m)",)
+    assert check_gradients(net, X, Y, (spread, *gradient), raises=False).J.looks_like == words
     halves = -np.dot(Y, np.log(A).T) / m, -np.dot(1 - Y, np.log(1 - A).T) / m
     assert check_gradients(net, X, Y, (sum(halves), *gradient))  # shape (1, 1)
     words = "the term (1 − y) log(1 − a) is missing", "the term y log a is missing"

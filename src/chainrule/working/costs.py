@@ -11,6 +11,8 @@ from chainrule._types import Array
 from chainrule.working.mistakes import Mistakes
 
 _EXACT = 1e-8  # one number is soon like another
+_MOST = 1e6  # above it, every number is nearly whole
+_SPREAD = "every answer meets the label of every example: a vector (m,) beside a column (m, 1) makes (m, m)"
 _DOT = "np.dot multiplies every example with every other: Y and log A go by element"
 
 
@@ -35,6 +37,9 @@ def explained(J: Array, mistakes: Mistakes) -> tuple[str, ...]:
     for some in (one, both):
         if found := [text for text, value in some if abs(got - value) <= _EXACT * (abs(got) + abs(value))]:
             return tuple(dict.fromkeys(found))
+    n = m * (right + decay) / got if got and mistakes.w is None else 0.0
+    if 1.5 < n <= _MOST and abs(n - round(n)) <= _EXACT * n:
+        return (f"it is divided by {n:.0f} instead of m = {m}: the m of another set",)
     return ()
 
 
@@ -95,6 +100,8 @@ def _sums(mistakes: Mistakes) -> Iterator[tuple[str, float]]:
             yield "the term y log a is missing", zeros
         dotted = -sum(float((y.sum(axis=1) * log.sum(axis=1)).sum()) for y, log in halves) / m
         yield _DOT, dotted
+        if len(Y) == 1:
+            yield _SPREAD, dotted / m
     if loss.name == "poisson":
         yield "the terms without a are missing, which change no gradient", float(((A - Y * Z) * w).sum()) / m
 

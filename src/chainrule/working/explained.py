@@ -10,7 +10,8 @@ from chainrule._types import Array
 from chainrule.network import Network
 from chainrule.working.differences import Compared, norm
 from chainrule.working.fits import Fits
-from chainrule.working.mistakes import Mistakes, Tensors
+from chainrule.working.mistakes import Mistakes
+from chainrule.working.mistakes.given import Tensors
 
 _SAME = 1e-9  # the same but for rounding
 _STEP = 1e-5  # along a direction
@@ -27,6 +28,8 @@ class Explanation:
     def looks_like(self) -> tuple[str, ...]:
         """The mistakes that give it: one that is known, else two of them, else a factor."""
         first, mistakes = self.first, self.mistakes
+        if np.isnan(first.got).any():
+            return self._not_finite()
         before = self.compared[: self.compared.index(first)]
         fits = Fits(mistakes, first.name, first.got, first.checked)
         if first.dtype.kind in "iub" and (whole := self._best(self._matching({}, fits.whole()))):
@@ -73,6 +76,15 @@ class Explanation:
             if numbers >= least and all(one.problem or one in same for one in keeps):
                 scores[text] = max(len(same), scores.get(text, 0))
         return scores
+
+    def _not_finite(self) -> tuple[str, ...]:
+        """The mistakes that give NaN in these very places."""
+        holes = {one.name: np.isnan(one.got) for one in self.compared}
+
+        def same(tensors: Tensors) -> bool:
+            return all(np.array_equal(np.isnan(tensors[name]), found) for name, found in holes.items())
+
+        return tuple(text for text, tensors in self.mistakes.not_finite() if same(tensors))
 
     @staticmethod
     def _best(scores: dict[str, int]) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Mistakes with a number in them, which is read from the wrong tensor: what is left out, which W, what factor."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.working.mistakes import Mistakes, Tensors, left_out
+from chainrule.working.mistakes import Mistakes
+from chainrule.working.mistakes.examples import left_out
+from chainrule.working.mistakes.given import Named
 
 _MOST_EXAMPLES = 10_000  # of more, nobody looks for those that are left out
 _EXACT = 1e-6  # with so many ways to leave examples out, only numbers that are equal say something
@@ -20,14 +22,14 @@ class Fits:
         self.net, self.got, self.at = mistakes.net, got, at
         self.theta = self.net.W[self.l] if self.of_W else self.net.b[self.l]
 
-    def __iter__(self) -> Iterator[tuple[str, Tensors]]:
+    def __iter__(self) -> Named:
         """Each in words, and what it gives."""
         if self.got.shape == self.theta.shape and np.isfinite(self.got).all():
             with np.errstate(all="ignore"):
                 yield from self._left_out()
                 yield from self._updated()
 
-    def factors(self) -> Iterator[tuple[str, Tensors]]:
+    def factors(self) -> Named:
         """A factor that has no meaning known here, or a term of L2 of another size."""
         if self.got.shape != self.theta.shape or not np.isfinite(self.got).all():
             return
@@ -35,7 +37,8 @@ class Fits:
         right, plain = (self._flat(mistakes.backward(decay=decay)[self.name]) for decay in (decay, 0.0))
         got, theta = self._flat(self.got), self._flat(self.theta)
         ((k,), (a,), (c,)) = _solve(got, right), _solve(got - (right - plain), plain), _solve(got - plain, theta)
-        yield f"it is {k:.6g} times what it should be", mistakes.backward(m=mistakes.m / (k or tiny), decay=k * decay)
+        text = f"it is {k:.6g} times what it should be{self._other_m(k)}"
+        yield text, mistakes.backward(m=mistakes.m / (k or tiny), decay=k * decay)
         if self.of_W and decay:
             yield f"it is {a:.6g} times what it should be, but for L2", mistakes.backward(m=mistakes.m / (a or tiny))
             yield f"the term of L2 is {c / decay:.6g} times what it should be", mistakes.backward(decay=c)
@@ -47,13 +50,21 @@ class Fits:
             text = f"there is a term {c:.6g} W of L2: check it with l2={c * mistakes.m:.6g}"
             yield text, mistakes.backward(decay=c)
 
-    def rounded(self) -> Iterator[tuple[str, Tensors]]:
+    def _other_m(self, factor: float) -> str:
+        """What a factor means that is m divided by a whole number."""
+        m = self.mistakes.m
+        n = m / factor if factor > 0 and self.mistakes.w is None else 0.0
+        if n < 2 - 1e-6 or abs(n - round(n)) > 1e-6 * n:
+            return ""
+        return f", as if divided by {n:.0f} instead of m = {m:g}: the m of another set"
+
+    def rounded(self) -> Named:
         """The right numbers with fewer digits."""
         right = self.mistakes.backward()[self.name]
         for decimals in range(9):
             yield f"its numbers are rounded to {decimals} decimals", {self.name: right.round(decimals)}
 
-    def whole(self) -> Iterator[tuple[str, Tensors]]:
+    def whole(self) -> Named:
         """The right numbers in an array of integers."""
         text = "its numbers are whole: an array of integers cuts off what comes after the point"
         yield text, {self.name: np.trunc(self.mistakes.backward()[self.name])}
@@ -62,7 +73,7 @@ class Fits:
         values: Array = tensor.ravel()[self.at]
         return values
 
-    def _left_out(self) -> Iterator[tuple[str, Tensors]]:
+    def _left_out(self) -> Named:
         """Some of the examples are left out: at the end, at the beginning, or in between."""
         mistakes, m = self.mistakes, self.mistakes.Y.shape[1]
         if not 2 <= m <= _MOST_EXAMPLES:
@@ -91,7 +102,7 @@ class Fits:
                         dZ = mistakes.dZ * keeps(i, j)
                         yield left_out(keeps(i, j)), mistakes.backward(dZ, m=divisor[j], decay=decay[j])
 
-    def _updated(self) -> Iterator[tuple[str, Tensors]]:
+    def _updated(self) -> Named:
         """W[l] − α dW[l] on the way back, in the place of W[l]."""
         l, mistakes, W = self.l, self.mistakes, self.net.W
         if l == mistakes.L:

@@ -11,10 +11,11 @@ from chainrule._types import Array
 from chainrule.checks import check_l2, check_number, check_whole, generator
 from chainrule.engines import blas
 from chainrule.network import Network
-from chainrule.working import costs
+from chainrule.working import costs, slips
 from chainrule.working.differences import NOT_FINITE, Compared, differences
 from chainrule.working.explained import Ask, Explanation, asked, asked_for_cost
-from chainrule.working.mistakes import Mistakes, backward_order
+from chainrule.working.mistakes import Mistakes
+from chainrule.working.mistakes.given import backward_order
 from chainrule.working.trace import check_network, frozen, written, written_cost
 
 Gradient = Callable[[Network, Any, Array], Any]
@@ -195,7 +196,7 @@ def check_gradients(
             result = computed(net, X, Y)
         except Exception as error:
             shapes = ", ".join(f"W[{l}] {net.W[l].shape}" for l in range(1, net.L + 1))
-            error.add_note(f"(in the gradient function, called with X {X.shape}, Y {Y.shape}, {shapes})")
+            slips.add_notes(error, f"(in the gradient function, called with X {X.shape}, Y {Y.shape}, {shapes})")
             raise
     got, J = _by_name(result, net), _cost_of(result)
     mistakes = Mistakes(net, X, Y, l2, w)

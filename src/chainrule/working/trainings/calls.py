@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.optimizers import Adam, AdamW, HeavyBall, Momentum, Nesterov, RMSProp, Rule
+from chainrule.working import slips
 from chainrule.working.trainings.returned import Returned
 from chainrule.working.trainings.watched import Watched, watched
 
@@ -111,7 +112,7 @@ class Call:
                 result = self.f(X, Y, **{**self.arguments, **other})
                 returned = Returned(result, self.most)
         except Exception as error:
-            error.add_note(f"(in f, called with X {self.X.shape}, Y {self.Y.shape}{self._said(other)})")
+            slips.add_notes(error, f"(in f, called with X {self.X.shape}, Y {self.Y.shape}{self._said(other)})")
             raise
         return returned, (X.taken, Y.taken)
 

@@ -15,7 +15,7 @@ from chainrule.working.trainings import rules
 from chainrule.working.trainings.replay import Replay, Update
 
 _MORE = 3  # updates from the first wrong one on that a mistake has to explain
-_FACTOR = re.compile(r"it is -?[\d.e+-]+ times what it should be$")  # which says no more than a rate does
+_FACTOR = re.compile(r"it is -?[\d.e+-]+ times what it should be(, as if .*)?$")  # which says no more than a rate does
 _SURE = 1e-3  # how much nearer to a mistake's numbers than to the right ones
 _BETWEEN = (2, 3, 4, 5, 10, 20, 25, 50, 100, 200, 500, 1000)  # how many updates people leave out between two
 _MOST_BETWEEN = 2_000
@@ -333,7 +333,7 @@ class Named:
         if "log" in self.training.net.loss.formula and ((A == 0) | (A == 1)).any():
             return ("Y/A − (1 − Y)/(1 − A) is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is",)
         if any(abs(z).max() > 700 for z in Z[1:]):
-            return ("exp(z) overflows above z = 709: take np.tanh, and 1 / (1 + exp(−|z|)) for the sigmoid",)
+            return ("exp(z) overflows above z = 709: take np.tanh, and 1 / (1 + exp(−z)) for the sigmoid",)
         return ()
 
     def _measured(self) -> tuple[str, ...]:

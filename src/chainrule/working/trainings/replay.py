@@ -10,7 +10,7 @@ from chainrule import equations
 from chainrule._types import Array
 from chainrule.network import Network
 from chainrule.optimizers import Rule
-from chainrule.working.mistakes import backward_order
+from chainrule.working.mistakes.given import backward_order
 from chainrule.working.trainings.batches import Batches
 
 _EPS = float(np.finfo(np.float64).eps)
