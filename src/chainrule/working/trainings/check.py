@@ -1,19 +1,23 @@
 """The check of a whole training: every update recomputed from the parameters before it, and every cost."""
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import check_l2, check_number, check_whole
 from chainrule.engines import blas
-from chainrule.optimizers import LBFGS, Rule, check_optimizer
+from chainrule.network import Network
+from chainrule.optimizers import LBFGS, GradientDescent, Rule, check_optimizer
 from chainrule.working.trainings import beginning, inferred, layout
 from chainrule.working.trainings.batches import Batches
 from chainrule.working.trainings.calls import Call
 from chainrule.working.trainings.judged import judged
 from chainrule.working.trainings.replay import Training
 from chainrule.working.trainings.report import TrainingCheck, TrainingError
+
+_EPS = float(np.finfo(np.float64).eps)
 
 
 def check_training(
@@ -94,45 +98,52 @@ def check_training(
     call = Call(f, X, Y, optimizer, batch_size, l2, most)
     returned, taken = call()
     λ = float(call.l2 or 0.0)
-
-    def batches(m: int) -> Batches:
-        return Batches(m, *taken, call.batch_size, len(start.parameters) - 2 + start.first)
-
     found = layout.layouts(X, Y, *returned.parameters[0], rows_are_examples)
     start = beginning.found(call, returned)
+    total = len(start.parameters) - 2 + start.first
+    if optimizer is not None and optimizer.remembers and start.first > 1:
+        raise ValueError(
+            f"f: {type(optimizer).__name__} remembers what was before, so the parameters before the first update "
+            "are needed: put a copy of them in front of the others"
+        )
+    kinds = [one.dtype for half in returned.parameters[0] for one in half if one.dtype.kind == "f"]
+    precision = max([float(np.finfo(kind).eps) for kind in kinds if kind.itemsize < 8], default=_EPS)
+    if tolerance is None:
+        tolerance = 1e-3 if precision > _EPS else 1e-6
+    costs = [float(one.item()) if one.size == 1 else float("nan") for one in returned.costs]
+
+    def training(lies: layout.Layout, net: Network, vectors: list[Any]) -> Training:
+        columns, targets = lies.examples(X, Y)
+        batches = Batches(targets.shape[1], *taken, call.batch_size, total)
+        theta = [*takewhile(lambda w: w is not None, vectors)]
+        if (broken := next((k for k, w in enumerate(theta) if not np.isfinite(w).all()), None)) is not None:
+            theta = theta[: broken + 1]
+        rule, known, kept = (
+            optimizer or GradientDescent(1.0),
+            optimizer is not None,
+            costs if len(costs) == total else (),
+        )
+        return Training(
+            net, columns, targets, theta, start.first, rule, known, λ, batches, tolerance, precision, kept
+        )  # fmt: skip
+
+    def score(lies: layout.Layout, net: Network, vectors: list[Any]) -> tuple[float, ...]:
+        rate = 1.0 if optimizer is not None else call.rate
+        return inferred.score(training(lies, net, vectors), vectors, returned.costs, rate)
+
     options = {"hidden": hidden, "output": output, "loss": loss}
     with blas.one_thread(), np.errstate(all="ignore"):
-        lies, net = inferred.structure(
-            found, X, Y, start.parameters, returned.costs, optimizer, call.rate, options, batches, λ
-        )
-        columns, targets = lies.examples(X, Y)
-        kinds = [one.dtype for half in returned.parameters[0] for one in half]
-        narrow = any(kind.kind == "f" and kind.itemsize < 8 for kind in kinds)
-        if tolerance is None:
-            tolerance = 1e-3 if narrow else 1e-6
-        precision = max(float(np.finfo(kind).eps) for kind in kinds if kind.kind == "f") if narrow else 2.3e-16
-        training = Training(
-            net, columns, targets, [], start.first, optimizer or Rule(0.1), optimizer is not None, λ,
-            batches(targets.shape[1]), tolerance, precision,
-        )  # fmt: skip
-        for W, b in start.parameters[: most + 1]:
-            vector = lies.vector(W, b)
-            if vector is None:
+        chosen: tuple[Training, layout.Layout] | None = None
+        for lies, net in inferred.structures(found, X, Y, start.parameters, options, score):
+            one = training(lies, net, [lies.vector(*layers) for layers in start.parameters[: most + 1]])
+            if optimizer is None:
+                one.rule, one.rate_known = inferred.optimizer(one, call)
+            chosen = chosen or (one, lies)
+            if inferred.explains(one):
+                chosen = one, lies
                 break
-            training.theta.append(vector)
-            if not np.isfinite(vector).all():
-                break
-        if len(returned.costs) == len(start.parameters) - 2 + start.first:
-            training.costs = [float(one.item()) if one.size == 1 else float("nan") for one in returned.costs]
-        if optimizer is None:
-            training.rule, training.rate_known = inferred.optimizer(training, call, batches)
-        elif optimizer.remembers and start.first > 1:
-            raise ValueError(
-                f"f: {type(optimizer).__name__} remembers what was before, so the parameters before the first update "
-                "are needed: put a copy of them in front of the others"
-            )
-        training.batches = batches(targets.shape[1])
-        check = judged(training, returned, start, lies, call, options, optimizer, batch_size)
+        assert chosen is not None
+        check = judged(*chosen, returned, start, call, options, optimizer, batch_size)
     if raises and not check:
         raise TrainingError(check)
     return check

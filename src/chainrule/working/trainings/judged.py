@@ -26,9 +26,9 @@ _SHARED = (
 
 def judged(
     training: Training,
+    lies: Layout,
     returned: Returned,
     start: Start,
-    lies: Layout,
     call: Call,
     options: dict[str, Any],
     optimizer: Rule | None,
@@ -50,7 +50,7 @@ def judged(
     if shared is not None:
         return TrainingCheck(_said(training, replay, call, options, optimizer), (), 0, (shared,), ())
     k = replay.first_wrong
-    used_up = used.Used(training, replay, call, batch_size)
+    used_up = used.Used(training, replay, batch_size)
     if k is not None:
         wrong.append(_wrong_update(training, replay, k, call, used_up))
     if costs.first_wrong is not None and not (wrong and wrong[-1].update <= costs.update and not costs.looks_like):

@@ -16,6 +16,7 @@ from chainrule.working.trainings.replay import Replay, Update
 
 _MORE = 3  # updates from the first wrong one on that a mistake has to explain
 _FACTOR = re.compile(r"it is -?[\d.e+-]+ times what it should be$")  # which says no more than a rate does
+_HUGE = 1e6
 _SURE = 1e-3  # how much nearer to a mistake's numbers than to the right ones
 _BETWEEN = (2, 3, 4, 5, 10, 20, 25, 50, 100, 200, 500, 1000)  # how many updates people leave out between two
 _MOST_BETWEEN = 2_000
@@ -30,6 +31,7 @@ class Named:
         self.updates = replay.updates[: k + _MORE]
         if not np.isfinite(self.theta[len(self.updates)]).all():  # that may have come in any way
             self.updates = self.updates[: max(k + 1, len(self.updates) - 1)]
+        self.broken = not np.isfinite(self.theta[k + 1]).all()
         self.wrong = [name for name in self.training.names if any(name in one.wrong for one in self.updates)]
         self.first = self.update.wrong[0]
         self.m = self.training.Y.shape[1]
@@ -82,7 +84,7 @@ class Named:
         found: dict[str, tuple[int, int]] = {}
         for text, mistaken in mistakes:
             score, spoiled = self._score(mistaken)
-            if score:
+            if score and not (spoiled and self.broken):
                 text += self._only(spoiled)
                 found[text] = max(found.get(text, (0, 0)), (score, -len(spoiled)))
         return tuple(text for text, score in found.items() if score == max(found.values()))[:2]
@@ -332,6 +334,9 @@ class Named:
         A, Z = mistakes.A[-1], mistakes.Z
         if "log" in self.training.net.loss.formula and ((A == 0) | (A == 1)).any():
             return ("Y/A − (1 − Y)/(1 − A) is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is",)
+        largest = float(abs(self.theta[self.k]).max())
+        if largest > _HUGE:
+            return (f"the training diverges: before the update, the parameters are as large as {largest:.0e} already",)
         if any(abs(z).max() > 700 for z in Z[1:]):
             return ("exp(z) overflows above z = 709: take np.tanh, and 1 / (1 + exp(−|z|)) for the sigmoid",)
         return ()

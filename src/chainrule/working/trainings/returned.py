@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -214,30 +214,38 @@ def _layers(item: Any) -> tuple[Layers, Layers] | None:
 
 
 def _of_list(item: Sequence[Any]) -> tuple[Layers, Layers] | None:
-    """Of (W, b), lists; of [W1, b1, W2, b2, …] or [W1, W2, …, b1, b2, …]; of one (W, b) for each layer."""
-    if item and item[0] is None:
-        item = item[1:]
+    """Of (W, b), lists; of one (W, b) for each layer; of [W1, b1, W2, b2, …] or [W1, W2, …, b1, b2, …]."""
+    item = [one for one in item if one is not None] if len(item) and item[0] is None else item
+    ways: list[tuple[Sequence[Any], Sequence[Any]]] = []
     if len(item) == 2 and all(isinstance(half, (list, tuple)) and _is_arrays(half) for half in item):
         W, b = ([one for one in half if one is not None] for half in item)
-        if len(W) == len(b) and all(_follows(*pair) for pair in pairwise(W)):
-            return _arrays(W, b)
+        if len(W) == len(b):
+            ways.append((W, b))
     if item and all(isinstance(one, (Mapping, list, tuple)) or hasattr(one, "__dict__") for one in item):
-        each = [_layers(one) for one in item]
-        if all(one is not None and len(one[0]) == 1 for one in each):
-            pairs = [one for one in each if one is not None]
-            return _arrays(*(list(chain.from_iterable(pair[i] for pair in pairs)) for i in (0, 1)))
-        return None
-    if len(item) < 2 or len(item) % 2 or not _is_arrays(item):
-        return None
-    half = len(item) // 2
-    if (
-        half > 1
-        and np.ndim(item[1]) == 2
-        and min(np.shape(item[1])) > 1
-        and np.size(item[-2]) == max(np.shape(item[-2]))
-    ):
-        return _arrays(list(item[:half]), list(item[half:]))
-    return _arrays(list(item[::2]), list(item[1::2]))
+        each = [layers for one in item if (layers := _layers(one)) is not None and len(layers[0]) == 1]
+        if len(each) == len(item):
+            pairs = [W[0] for W, _ in each], [b[0] for _, b in each]
+            ways.insert(0 if all(isinstance(one, tuple) for one in item) else len(ways), pairs)
+    elif len(item) >= 2 and not len(item) % 2 and _is_arrays(item):
+        half = len(item) // 2
+        ways += [(item[::2], item[1::2]), (item[:half], item[half:])]
+    found = [layers for way in ways if (layers := _arrays(*way)) is not None]
+    for transposed in (False, True):
+        for layers in found:
+            if _fit(*layers, transposed):
+                return layers
+    return next((layers for layers in found if all(_follows(*pair) for pair in pairwise(layers[0]))), None) or (
+        found[0] if found else None
+    )
+
+
+def _fit(W: Layers, b: Layers, transposed: bool) -> bool:
+    """Whether the shapes go together, as W[l] (n[l], n[l-1]) or its transpose."""
+    if any(V.ndim != 2 for V in W):
+        return len(W) == 1 and b[0].size == 1
+    shapes = [V.shape[::-1] if transposed else V.shape for V in W]
+    chained = all(after[1] == before[0] for before, after in pairwise(shapes))
+    return chained and all(v.size == shape[0] for v, shape in zip(b, shapes, strict=True))
 
 
 def _follows(W: Any, after: Any) -> bool:

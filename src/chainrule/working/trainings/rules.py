@@ -130,8 +130,8 @@ def _of_momentum(rule: Momentum | HeavyBall) -> Iterator[tuple[str, Update]]:
         yield "there is no momentum in it: W − α dW", v(0, 1)
     yield f"{name} is missing: v = v + {more}, so that old gradients never fade", v(1, new)
     yield "W is updated with the v of before: v has to be updated first", late
-    yield "v begins with the first gradient instead of 0", begun
     if of_notes:
+        yield "v begins with the first gradient instead of 0", begun
         yield "v is divided by 1 − βᵗ, a bias correction that cr.Momentum does not have (Adam does)", corrected
 
 
