@@ -37,6 +37,7 @@ class Call:
     ) -> None:
         self.f, self.X, self.Y, self.most = f, X, Y, most
         self.arguments: dict[str, Any] = {}
+        self._again: dict[float, Returned | None] = {}
         self.defaults = self._defaults()
         self.rate_name = self._known(_RATE)
         self.rate = self._say(_RATE, None if optimizer is None else optimizer.learning_rate, otherwise=0.1)
@@ -119,10 +120,12 @@ class Call:
         """The training with another learning rate; None if it cannot."""
         if self.rate_name is None or not callable(self.f):
             return None
-        try:
-            return self(**{self.rate_name: rate})[0]
-        except Exception:  # it may refuse a rate, or not come through with it
-            return None
+        if rate not in self._again:
+            try:
+                self._again[rate] = self(**{self.rate_name: rate})[0]
+            except Exception:  # it may refuse a rate, or not come through with it
+                self._again[rate] = None
+        return self._again[rate]
 
     def _said(self, other: dict[str, Any]) -> str:
         return "".join(f", {name}={value!r}" for name, value in {**self.arguments, **other}.items())

@@ -1,6 +1,7 @@
 """The check of a whole training: every update recomputed from the parameters before it, and every cost."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import takewhile
 from typing import Any
 
@@ -112,9 +113,13 @@ def check_training(
         tolerance = 1e-3 if precision > _EPS else 1e-6
     costs = [float(one.item()) if one.size == 1 else float("nan") for one in returned.costs]
 
+    @cache
+    def parts(m: int) -> Batches:
+        return Batches(m, *taken, call.batch_size, total)
+
     def training(lies: layout.Layout, net: Network, vectors: list[Any]) -> Training:
         columns, targets = lies.examples(X, Y)
-        batches = Batches(targets.shape[1], *taken, call.batch_size, total)
+        batches = parts(targets.shape[1]).again()
         theta = [*takewhile(lambda w: w is not None, vectors)]
         if (broken := next((k for k, w in enumerate(theta) if not np.isfinite(w).all()), None)) is not None:
             theta = theta[: broken + 1]
@@ -144,6 +149,8 @@ def check_training(
                 break
         assert chosen is not None
         check = judged(*chosen, returned, start, call, options, optimizer, batch_size)
+    if check and not check.updates:
+        raise ValueError("f: got the parameters of one moment only, wanted those after each update, of two or more")
     if raises and not check:
         raise TrainingError(check)
     return check

@@ -239,7 +239,7 @@ def _same_with_another_rate(training: Training, call: Call) -> bool:
         return False
     return all(
         np.array_equal(a, b)
-        for mine, its in zip(one.parameters[1:4], other.parameters[1:4], strict=False)
+        for mine, its in zip(one.parameters[:4], other.parameters[:4], strict=False)
         for half, its_half in zip(mine, its, strict=True)
         for a, b in zip(half, its_half, strict=True)
     )

@@ -79,6 +79,8 @@ def _halves(result: Any, most: int) -> tuple[Sequence[Any], Sequence[Any]]:
     """The costs, and the parameters of each update."""
     if hasattr(result, "__next__"):
         return _pairs([_copied(item) for item, _ in zip(result, range(most + 1), strict=False)])
+    if result is None or isinstance(result, (int, float, str)):
+        raise ValueError(f"f: got {result!r}, {WANTED}")
     named = _named(result)
     if named is not None:
         costs = next((named[name] for name in _COSTS if name in named and _is_costs(named[name])), None)
@@ -88,15 +90,18 @@ def _halves(result: Any, most: int) -> tuple[Sequence[Any], Sequence[Any]]:
         return ([] if costs is None else costs), _updates(parameters)
     if not isinstance(result, (list, tuple)):
         raise ValueError(f"f: got {type(result).__name__}, {WANTED}")
-    if len(result) < 8:  # (costs, parameters), perhaps with more, in any order
-        at = [i for i, part in enumerate(result) if _is_costs(part)]
-        if at:
-            others = [part for i, part in enumerate(result) if i not in at and part is not None]
-            if not others:
-                raise ValueError(f"f: got costs without parameters, {WANTED}")
+    if 1 < len(result) < 8:  # (costs, parameters), perhaps with more, in any order
+        at = next((i for i, part in enumerate(result) if _is_costs(part)), None)
+        others = [part for i, part in enumerate(result) if i != at and part is not None]
+        if at is not None and not others:
+            raise ValueError(f"f: got costs without parameters, {WANTED}")
+        if at is not None:
             if len(others) > 1 and _layers(tuple(others)) is not None:
                 others = [tuple(others)]  # (costs, W, b)
-            return result[at[0]], _updates(others[0])
+            longest = max(others, key=lambda part: len(part) if isinstance(part, (list, tuple)) else 0)
+            return result[at], _updates(longest)
+        if len(others) < len(result) and len(others) == 1:
+            return [], _updates(others[0])
     return _pairs(result)
 
 
@@ -130,16 +135,27 @@ def _pairs(items: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
             costs.append(item[name])
             others = {key: value for key, value in item.items() if key != name}
             rest.append(next((others[name] for name in _PARAMETERS if name in others), others))
-        elif isinstance(item, tuple) and len(item) >= 2 and any(np.ndim(part) == 0 and _number(part) for part in item):
-            at = next(i for i, part in enumerate(item) if np.ndim(part) == 0 and _number(part))
-            left = [part for i, part in enumerate(item) if i != at]
+        elif isinstance(item, (tuple, list)) and (at := _cost_in(item)) is not None:
             costs.append(item[at])
-            rest.append(left[0] if len(left) == 1 else tuple(left))
+            rest.append(_without(item, at))
         else:
             rest.append(item)
     if costs and len(costs) != len(rest):  # a number among W and b, such as the b of one unit
         return [], items
     return costs, rest
+
+
+def _cost_in(item: Sequence[Any]) -> int | None:
+    """The place of a number beside parameters."""
+    for at, part in enumerate(item[:3]):
+        if _number(part) and np.size(part) == 1 and _layers(_without(item, at)) is not None:
+            return at
+    return None
+
+
+def _without(item: Sequence[Any], at: int) -> Any:
+    left = tuple(part for i, part in enumerate(item) if i != at)
+    return left[0] if len(left) == 1 else left
 
 
 def _number(part: Any) -> bool:
