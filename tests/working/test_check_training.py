@@ -578,7 +578,7 @@ def test_two_mistakes_are_told_apart():
     changes = [("np.log(1 - A2)) / m", "np.log(1 - A2))"), ("b1 = b1 - learning_rate * db1", "pass")]
     check = checked(mistaken(trainings.one_hidden, *changes), FLOWER)
     assert [(one.name, one.looks_like) for one in check.wrong] == [
-        ("b[1]", ("the biases are never updated: b[1] stay as they were",)),
+        ("b[1]", ("the biases are never updated: b[1]",)),
         ("cost", ("the factor 1/m is missing",)),
     ]
 
@@ -705,3 +705,61 @@ def test_a_loss_without_the_half_is_another_loss():
     words = "a factor 2 is left over: the loss is ½ (a − y)², not (a − y)²"
     options = {"optimizer": cr.GradientDescent(0.1), "loss": "half_squared_error"}
     assert_named(checked(f, examples, **options), 1, "W[1]", words)
+
+
+def test_one_dictionary_for_all_updates():
+    def f(X, Y):
+        costs, history = trainings.one_hidden(X, Y)
+        parameters, kept = {}, []
+        for one in history:
+            parameters.update(one)
+            kept.append(parameters)
+        return costs, kept
+
+    assert_named(checked(f, FLOWER), 1, "W[1], b[1], W[2], b[2]", "one and the same array each time")
+
+
+def test_inputs_that_are_normalized_inside_are_told():
+    def f(X, Y):
+        return trainings.one_hidden((X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True), Y)
+
+    check = checked(f, FLOWER)
+    assert check, check
+    assert "X is changed before it is used: the check goes on with (X − μ) / σ" in repr(check)
+
+
+def test_a_training_with_dropout_is_called_without():
+    def f(X, Y, keep_prob=0.8, dropout=0.2):
+        assert (keep_prob, dropout) == (1, 0)
+        return trainings.one_hidden(X, Y)
+
+    assert checked(f, FLOWER)
+
+
+def test_a_learning_rate_that_was_said_is_handed_on():
+    called = []
+
+    def f(X, Y, lr):
+        called.append(lr)
+        return trainings.one_hidden(X, Y, learning_rate=lr)
+
+    assert checked(f, FLOWER, optimizer=cr.GradientDescent(0.5))
+    assert called == [0.5, 0.5, 0.0, 0.25]
+    assert checked(f, FLOWER)
+
+
+def test_a_training_that_draws_from_a_generator_of_its_own_is_checked_from_the_second_update_on():
+    def f(X, Y, learning_rate=0.5):
+        rng = np.random.default_rng()
+        w, b, history, costs = rng.standard_normal((1, 2)), 0.0, [], []
+        for _ in range(5):
+            A = 1 / (1 + np.exp(-(w @ X + b)))
+            costs.append(-np.mean(Y * np.log(A) + (1 - Y) * np.log(1 - A)))
+            w, b = w - learning_rate * (A - Y) @ X.T / X.shape[1], b - learning_rate * (A - Y).mean()
+            history.append((w, b))
+        return costs, history
+
+    check = checked(f, FLOWER)
+    assert check, check
+    assert check.parts[0].checked == 4
+    assert "the first update is not checked" in check.notes[0]

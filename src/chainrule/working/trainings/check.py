@@ -1,24 +1,18 @@
 """The check of a whole training: every update recomputed from the parameters before it, and every cost."""
 
 from collections.abc import Callable
-from functools import cache
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import check_l2, check_number, check_whole
 from chainrule.engines import blas
-from chainrule.network import Network
-from chainrule.optimizers import LBFGS, GradientDescent, Rule, check_optimizer
-from chainrule.working.trainings import beginning, inferred, layout
-from chainrule.working.trainings.batches import Batches
+from chainrule.optimizers import LBFGS, Rule, check_optimizer
+from chainrule.working.trainings import beginning, layout
 from chainrule.working.trainings.calls import Call
+from chainrule.working.trainings.inferred import Inference
 from chainrule.working.trainings.judged import judged
-from chainrule.working.trainings.replay import Training
 from chainrule.working.trainings.report import TrainingCheck, TrainingError
-
-_EPS = float(np.finfo(np.float64).eps)
 
 
 def check_training(
@@ -98,57 +92,17 @@ def check_training(
             )
     call = Call(f, X, Y, optimizer, batch_size, l2, most)
     returned, taken = call()
-    λ = float(call.l2 or 0.0)
     found = layout.layouts(X, Y, *returned.parameters[0], rows_are_examples)
     start = beginning.found(call, returned)
-    total = len(start.parameters) - 2 + start.first
     if optimizer is not None and optimizer.remembers and start.first > 1:
         raise ValueError(
             f"f: {type(optimizer).__name__} remembers what was before, so the parameters before the first update "
             "are needed: put a copy of them in front of the others"
         )
-    kinds = [one.dtype for half in returned.parameters[0] for one in half if one.dtype.kind == "f"]
-    precision = max([float(np.finfo(kind).eps) for kind in kinds if kind.itemsize < 8], default=_EPS)
-    if tolerance is None:
-        tolerance = 1e-3 if precision > _EPS else 1e-6
-    costs = [float(one.item()) if one.size == 1 else float("nan") for one in returned.costs]
-
-    @cache
-    def parts(m: int) -> Batches:
-        return Batches(m, *taken, call.batch_size, total)
-
-    def training(lies: layout.Layout, net: Network, vectors: list[Any]) -> Training:
-        columns, targets = lies.examples(X, Y)
-        batches = parts(targets.shape[1]).again()
-        theta = [*takewhile(lambda w: w is not None, vectors)]
-        if (broken := next((k for k, w in enumerate(theta) if not np.isfinite(w).all()), None)) is not None:
-            theta = theta[: broken + 1]
-        rule, known, kept = (
-            optimizer or GradientDescent(1.0),
-            optimizer is not None,
-            costs if len(costs) == total else (),
-        )
-        return Training(
-            net, columns, targets, theta, start.first, rule, known, λ, batches, tolerance, precision, kept
-        )  # fmt: skip
-
-    def score(lies: layout.Layout, net: Network, vectors: list[Any]) -> tuple[float, ...]:
-        rate = 1.0 if optimizer is not None else call.rate
-        return inferred.score(training(lies, net, vectors), vectors, returned.costs, rate)
-
     options = {"hidden": hidden, "output": output, "loss": loss}
     with blas.one_thread(), np.errstate(all="ignore"):
-        chosen: tuple[Training, layout.Layout] | None = None
-        for lies, net in inferred.structures(found, X, Y, start.parameters, options, score):
-            one = training(lies, net, [lies.vector(*layers) for layers in start.parameters[: most + 1]])
-            if optimizer is None:
-                one.rule, one.rate_known = inferred.optimizer(one, call)
-            chosen = chosen or (one, lies)
-            if inferred.explains(one):
-                chosen = one, lies
-                break
-        assert chosen is not None
-        check = judged(*chosen, returned, start, call, options, optimizer, batch_size)
+        training, lies = Inference(X, Y, call, returned, start, taken, optimizer, options, tolerance).best(found)
+        check = judged(training, lies, returned, start, call, options, optimizer, batch_size)
     if check and not check.updates:
         raise ValueError("f: got the parameters of one moment only, wanted those after each update, of two or more")
     if raises and not check:

@@ -1,7 +1,7 @@
 """What nobody said of a training: network, layout, optimizer and learning rate, by what explains its first updates."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,56 +9,125 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.network import Network
 from chainrule.optimizers import GradientDescent, Rule
-from chainrule.working.trainings import rules
+from chainrule.working.trainings import layout, rules
+from chainrule.working.trainings.batches import Batches
+from chainrule.working.trainings.beginning import Start
 from chainrule.working.trainings.calls import Call, rules_of
-from chainrule.working.trainings.layout import Layout, networks
+from chainrule.working.trainings.layout import Layout
 from chainrule.working.trainings.replay import Replay, Training, cosine
+from chainrule.working.trainings.returned import Returned
 
+_EPS = float(np.finfo(np.float64).eps)
 _ALIGNED = 1e-6  # how far a step may point off the one it should be, as a share of it
 _ALL = 3.0  # the score of a network that explains all
 _ROUGHLY = 1e-4
+_ALONG = 0.95
 _MOST = 6  # networks that are looked at further
 _EXACT = 9  # digits in which a first step is right that can be of no other network
 _FIRST = 5  # updates that an optimizer has to explain
 
 
-def structures(
-    found: Sequence[Layout],
-    X: Array,
-    Y: Array,
-    parameters: Sequence[Any],
-    options: dict[str, Any],
-    score: Callable[[Layout, Network, list[Any]], tuple[float, ...]],
-) -> Iterator[tuple[Layout, Network]]:
-    """The layouts and networks under which the first update and the first costs are right, or nearest to it."""
-    scored: list[tuple[tuple[float, ...], Layout, Network]] = []
-    for layout in found:
-        theta = [layout.vector(*one) for one in parameters[:2]]
-        if theta[0] is None or not np.isfinite(theta[0]).all():
-            continue
-        for net in networks(layout.sizes, layout.examples(X, Y)[1], **options):
-            points = score(layout, net, theta)
-            if points[0] == _ALL and points[2] >= _EXACT:
-                yield layout, net  # there may be others, which differ later
-            else:
-                scored.append((points, layout, net))
-    scored.sort(key=lambda one: one[0], reverse=True)
-    yield from [(layout, net) for points, layout, net in scored if points[:2] >= scored[0][0][:2]][:_MOST]
-    if not scored:  # b does not fit
-        yield found[0], networks(found[0].sizes, found[0].examples(X, Y)[1], **options)[0]
+@dataclass
+class Inference:
+    """All that a training gave, and what was said of it.
+
+    taken: the parts of X and of Y that it took. options: hidden, output and loss, as they were said, or None.
+    """
+
+    X: Array
+    Y: Array
+    call: Call
+    returned: Returned
+    start: Start
+    taken: tuple[list[Array], list[Array]]
+    optimizer: Rule | None
+    options: dict[str, Any]
+    tolerance: float | None
+
+    def __post_init__(self) -> None:
+        kinds = [one.dtype for half in self.returned.parameters[0] for one in half if one.dtype.kind == "f"]
+        self.precision = max([float(np.finfo(kind).eps) for kind in kinds if kind.itemsize < 8], default=_EPS)
+        if self.tolerance is None:
+            self.tolerance = 1e-3 if self.precision > _EPS else 1e-6
+        self.total = len(self.start.parameters) - 2 + self.start.first  # updates, with one before the list begins
+        self.batches: dict[int, Batches] = {}
+        self.seen: str | None = None  # what became of X before it was used
+
+    def best(self, found: Sequence[Layout]) -> tuple[Training, Layout]:
+        """The training under the layout and the network that explain its first updates, or else the likeliest."""
+        explained, training, lies = self._first(found)
+        if not explained and _explains_nothing(training):
+            for self.seen, _ in layout.seen(training.X):
+                changed = self._first(found)
+                if changed[0]:
+                    self.start.notes.append(f"X is changed before it is used: the check goes on with {self.seen}")
+                    return changed[1:]
+        return training, lies
+
+    def _first(self, found: Sequence[Layout]) -> tuple[bool, Training, Layout]:
+        first: tuple[bool, Training, Layout] | None = None
+        for lies, net in self._structures(found):
+            vectors = [lies.vector(*layers) for layers in self.start.parameters[: self.call.most + 1]]
+            training = self._training(lies, net, vectors)
+            if self.optimizer is None:
+                training.rule, training.rate_known = _optimizer(training, self.call)
+            first = first or (False, training, lies)
+            if _explains(training):
+                return True, training, lies
+        assert first is not None
+        return first
+
+    def _structures(self, found: Sequence[Layout]) -> Iterator[tuple[Layout, Network]]:
+        """The layouts and networks under which the first update and the first costs are right, or nearest to it."""
+        scored: list[tuple[tuple[float, ...], Layout, Network]] = []
+        rate = 1.0 if self.optimizer is not None else self.call.rate
+        for lies in found:
+            theta = [lies.vector(*one) for one in self.start.parameters[:2]]
+            if theta[0] is None or not np.isfinite(theta[0]).all():
+                continue
+            for net in layout.networks(lies.sizes, lies.examples(self.X, self.Y)[1], **self.options):
+                points = _score(self._training(lies, net, theta), theta, self.returned.costs, rate)
+                if points[0] == _ALL and points[2] >= _EXACT:
+                    yield lies, net  # there may be others, which differ later
+                else:
+                    scored.append((points, lies, net))
+        scored.sort(key=lambda one: one[0], reverse=True)
+        yield from [(lies, net) for points, lies, net in scored if points[:2] >= scored[0][0][:2]][:_MOST]
+        if not scored:  # b does not fit
+            lies = found[0]
+            yield lies, layout.networks(lies.sizes, lies.examples(self.X, self.Y)[1], **self.options)[0]
+
+    def _training(self, lies: Layout, net: Network, vectors: Sequence[Array | None]) -> Training:
+        X, Y = lies.examples(self.X, self.Y)
+        X, m = X if self.seen is None else dict(layout.seen(X)).get(self.seen, X), Y.shape[1]
+        if m not in self.batches:
+            self.batches[m] = Batches(m, *self.taken, self.call.batch_size, self.total)
+        theta: list[Array] = []
+        for vector in vectors:
+            if vector is None:
+                break
+            theta.append(vector)
+            if not np.isfinite(vector).all():
+                break
+        costs = [float(one.item()) if one.size == 1 else float("nan") for one in self.returned.costs]
+        return Training(
+            net, X, Y, theta, self.start.first, self.optimizer or GradientDescent(1.0), self.optimizer is not None,
+            float(self.call.l2 or 0.0), self.batches[m].again(), float(self.tolerance or 0.0), self.precision,
+            costs if len(costs) == self.total else [],
+        )  # fmt: skip
 
 
-def score(training: Training, theta: list[Any], given: Sequence[Array], rate: float | None) -> tuple[float, ...]:
+def _score(training: Training, theta: list[Any], given: Sequence[Array], rate: float | None) -> tuple[float, ...]:
     """How much of the first update and the first costs a network explains, 3 if all; how nearly; to how many digits.
 
     training: with the rule that was said, or one of the rate 1.
     """
     batches = training.batches
     parts = [None, *(part for _, (_, part) in zip(range(3), batches.likely(training.first - 1), strict=False))]
-    return max(_score(training, theta, part, given, rate) for part in parts)
+    return max(_with(training, theta, part, given, rate) for part in parts)
 
 
-def _score(
+def _with(
     training: Training, theta: list[Any], part: Array | None, given: Sequence[Array], rate: float | None
 ) -> tuple[float, ...]:
     rule, tolerance = training.rule, training.tolerance
@@ -85,20 +154,29 @@ def _score(
     )
     # Of a rule that divides the gradient by its size, the first step shows little more than signs.
     weights = (1.0, 1.0, 1.0) if rules.is_linear(rule) else (1.6, 0.7, 0.7)
-    return (round(float(evidence @ weights), 9), round(10 * along), round(-float(np.log10(off + 1e-12))))
+    return (round(float(evidence @ weights), 9), float(along > _ALONG), round(-float(np.log10(off + 1e-12))))
 
 
 def _nearly(scale: float, rate: float | None) -> bool:
     return rate is not None and abs(scale / rate - 1) < _ROUGHLY
 
 
-def explains(training: Training) -> bool:
+def _explains(training: Training) -> bool:
     """Whether the first updates are right."""
     first = replace(training, theta=training.theta[: _FIRST + 1], batches=training.batches.again())
     return Replay(first).first_wrong is None
 
 
-def optimizer(training: Training, call: Call) -> tuple[Rule, bool]:
+def _explains_nothing(training: Training) -> bool:
+    """Whether neither a tensor of the first update nor its cost is right."""
+    first = replace(training, theta=training.theta[:2], batches=training.batches.again())
+    updates, cost = Replay(first).updates, training.costs[training.first - 1 : training.first]
+    if not updates or len(updates[0].wrong) < len(training.names):
+        return False
+    return not any(abs(one - updates[0].J) <= training.tolerance * (abs(one) + abs(updates[0].J)) for one in cost)
+
+
+def _optimizer(training: Training, call: Call) -> tuple[Rule, bool]:
     """The rule, and whether its rate was said; else it is measured."""
     rate = call.rate
     plain: Rule | None = None
@@ -106,7 +184,7 @@ def optimizer(training: Training, call: Call) -> tuple[Rule, bool]:
         if rate is None:
             rule = _measured(training, rule)
         plain = plain or rule
-        if explains(replace(training, rule=rule, rate_known=rate is not None)):
+        if _explains(replace(training, rule=rule, rate_known=rate is not None)):
             return rule, rate is not None
         if training.first > 1:
             break

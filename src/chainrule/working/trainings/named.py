@@ -116,11 +116,11 @@ class Named:
         if not any(moves.values()):
             return ("the parameters never change: nothing is updated, or the result of the update is dropped",)
         if all(name[0] == "b" for name in still):
-            return (f"the biases are never updated: {', '.join(sorted(still))} stay as they were",)
+            return (f"the biases are never updated: {', '.join(sorted(still))}",)
         layers = sorted({int(name[2:-1]) for name in still})
         if layers == list(range(1, L)) and all(moves[name] for name in (f"W[{L}]", f"b[{L}]")):
-            return (f"only the last layer is trained: {', '.join(sorted(still))} never change",)
-        return (f"{', '.join(sorted(still))} never change: they are left out of the update",)
+            return (f"only the last layer is trained, without {', '.join(sorted(still))}",)
+        return (f"never updated: {', '.join(sorted(still))}",)
 
     def _too_long(self) -> tuple[str, ...]:
         """Updates that are a known factor longer than they should be."""
@@ -174,29 +174,22 @@ class Named:
         if self.update.place is None:
             return
 
-        def replayed(examples: Any, targets: Any = None, l2: Any = None) -> list[Array] | None:
+        def replayed(examples: Any, targets: Any = None, l2: float | None = None) -> list[Array]:
+            """With the examples, and the targets, that are given for each update."""
             G = []
             for j, update in enumerate(updates):
-                of = examples(j, update)
-                if of is False:
-                    return None
-                G.append(
-                    training.gradient(theta[j], *training.of(of, targets and targets(update)), l2 and l2(update))[1]
-                )
+                some = training.of(examples(j), None if targets is None else targets(update.place))
+                share = None if l2 is None else l2 * self._size(update) / self.m
+                G.append(training.gradient(theta[j], *some, share)[1])
             return self._replayed(rule, G)
 
-        found = [
-            ("X and Y of a batch are not of the same examples: they are shuffled apart",
-             replayed(lambda j, one: one.examples, lambda one: batches.targets(one.place))),
-            ("the gradient is that of the batch before", replayed(lambda j, one: updates[max(j - 1, 0)].examples)),
-            ("the gradient is that of the first batch, in each update", replayed(lambda j, one: updates[0].examples)),
-        ]  # fmt: skip
+        text = "X and Y of a batch are not of the same examples: they are shuffled apart"
+        yield text, replayed(lambda j: updates[j].examples, targets=batches.targets)
+        yield "the gradient is that of the batch before", replayed(lambda j: updates[max(j - 1, 0)].examples)
+        yield "the gradient is that of the first batch, in each update", replayed(lambda j: updates[0].examples)
         if training.l2:
             text = f"the term of L2 is divided by {self.m}, the size of the whole set, instead of that of the batch"
-            found.append(
-                (text, replayed(lambda j, one: one.examples, l2=lambda one: training.l2 * len(one.examples) / self.m))
-            )
-        yield from ((text, mistaken) for text, mistaken in found if mistaken is not None)
+            yield text, replayed(lambda j: updates[j].examples, l2=training.l2)
         for size, what in ((self.m, "the whole set"), (self._size(updates[0]), "the first batch")):
             text = f"it is divided by {size}, the size of {what}, instead of that of the batch"
             G = [one.g * self._size(one) / size for one in updates]
