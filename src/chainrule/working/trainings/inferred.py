@@ -55,27 +55,31 @@ class Inference:
 
     def best(self, found: Sequence[Layout]) -> tuple[Training, Layout]:
         """The training under the layout and the network that explain its first updates, or else the likeliest."""
-        explained, training, lies = self._first(found)
-        if not explained and _explains_nothing(training):
+        right, training, lies = self._first(found)
+        if not right and _explains_nothing(training):
             for self.seen, _ in layout.seen(training.X):
                 changed = self._first(found)
-                if changed[0]:
+                if changed[0] == 1:
                     self.start.notes.append(f"X is changed before it is used: the check goes on with {self.seen}")
                     return changed[1:]
         return training, lies
 
-    def _first(self, found: Sequence[Layout]) -> tuple[bool, Training, Layout]:
-        first: tuple[bool, Training, Layout] | None = None
+    def _first(self, found: Sequence[Layout]) -> tuple[float, Training, Layout]:
+        """The training under which most of the first updates are right, and their share."""
+        best: tuple[float, Training, Layout] | None = None
         for lies, net in self._structures(found):
             vectors = [lies.vector(*layers) for layers in self.start.parameters[: self.call.most + 1]]
             training = self._training(lies, net, vectors)
             if self.optimizer is None:
-                training.rule, training.rate_known = _optimizer(training, self.call)
-            first = first or (False, training, lies)
-            if _explains(training):
-                return True, training, lies
-        assert first is not None
-        return first
+                right, training = _with_optimizer(training, self.call)
+            else:
+                right = _right(training)
+            if best is None or right > best[0]:
+                best = right, training, lies
+            if right == 1:
+                break
+        assert best is not None
+        return best
 
     def _structures(self, found: Sequence[Layout]) -> Iterator[tuple[Layout, Network]]:
         """The layouts and networks under which the first update and the first costs are right, or nearest to it."""
@@ -161,10 +165,12 @@ def _nearly(scale: float, rate: float | None) -> bool:
     return rate is not None and abs(scale / rate - 1) < _ROUGHLY
 
 
-def _explains(training: Training) -> bool:
-    """Whether the first updates are right."""
+def _right(training: Training) -> float:
+    """The share of the tensors of the first updates that are right."""
     first = replace(training, theta=training.theta[: _FIRST + 1], batches=training.batches.again())
-    return Replay(first).first_wrong is None
+    updates = Replay(first).updates
+    wrong = sum(len(update.wrong) for update in updates)
+    return 1 - wrong / (len(updates) * len(training.names)) if updates else 0.0
 
 
 def _explains_nothing(training: Training) -> bool:
@@ -176,28 +182,26 @@ def _explains_nothing(training: Training) -> bool:
     return not any(abs(one - updates[0].J) <= training.tolerance * (abs(one) + abs(updates[0].J)) for one in cost)
 
 
-def _optimizer(training: Training, call: Call) -> tuple[Rule, bool]:
-    """The rule, and whether its rate was said; else it is measured."""
-    rate = call.rate
-    plain: Rule | None = None
+def _with_optimizer(training: Training, call: Call) -> tuple[float, Training]:
+    """The training with the rule that makes most of the first updates right, and their share."""
+    best: tuple[float, Training] | None = None
     for rule in _candidates(training, call):
-        if rate is None:
-            rule = _measured(training, rule)
-        plain = plain or rule
-        if _explains(replace(training, rule=rule, rate_known=rate is not None)):
-            return rule, rate is not None
-        if training.first > 1:
+        measured = _measured(training, rule) if call.rate is None else rule
+        one = replace(training, rule=measured, rate_known=call.rate is not None)
+        right = _right(one)
+        # Of those that explain nothing, the one that the arguments tell of.
+        if best is None or right > best[0] or (not best[0] and rule == call.rule()):
+            best = right, one
+        if right == 1:
             break
-    said = call.rule() if training.first == 1 else None
-    if said is not None and rate is None:
-        said = _measured(training, said)
-    return said or plain or GradientDescent(0.1), rate is not None
+    assert best is not None
+    return best
 
 
 def _candidates(training: Training, call: Call) -> Iterator[Rule]:
     rate = call.rate
     yield GradientDescent(1.0 if rate is None else float(rate))
-    if len(training.theta) > 2:
+    if len(training.theta) > 2 and training.first == 1:
         yield from rules_of(None if rate is None else float(rate), call)
 
 

@@ -17,6 +17,7 @@ from chainrule.working.trainings.replay import Replay, Update
 _MORE = 3  # updates from the first wrong one on that a mistake has to explain
 _FACTOR = re.compile(r"it is -?[\d.e+-]+ times what it should be$")  # which says no more than a rate does
 _HUGE = 1e6
+_NUMBERS = 3  # of fewer, any may be so many times what it should be
 _SURE = 1e-3  # how much nearer to a mistake's numbers than to the right ones
 _BETWEEN = (2, 3, 4, 5, 10, 20, 25, 50, 100, 200, 500, 1000)  # how many updates people leave out between two
 _MOST_BETWEEN = 2_000
@@ -341,9 +342,13 @@ class Named:
         if not right.any() or not np.isfinite(step).all():
             return ()
         factor = float(step @ right / (right @ right))
+        # A rule that remembers goes on as if all steps had been right.
+        kept = self.updates if not (self.k and self.training.rule.remembers) else self.updates[: self.k + 1]
+        if at.size * (len(kept) - self.k) < _NUMBERS:
+            return ()
         mistaken = [
-            one.wanted if j != self.k else self.theta[j] + factor * (one.wanted - self.theta[j])
-            for j, one in enumerate(self.updates[: self.k + 1])
+            one.wanted if j < self.k else self.theta[j] + factor * (one.wanted - self.theta[j])
+            for j, one in enumerate(kept)
         ]
         score, spoiled = self._score(mistaken)
         if not score:
