@@ -484,6 +484,7 @@ def sine():
     return x, np.sin(x)
 
 
+ROWS_OF_CLASSES = CLASSES[0].T, CLASSES[1].T
 ROWS = CLASSES[0].T, CLASSES[1].argmax(axis=0)
 STYLES = {
     "logistic regression": (logistic_regression, FLOWER, {}),
@@ -493,6 +494,8 @@ STYLES = {
     "a generator": (generator, sine(), {}),
     "of this library, float32, Adam": (of_the_library, CLASSES, {"optimizer": cr.Adam(0.05)}),
     "the optimizer inferred": (stepping(trainings.adam), CLASSES, {}),
+    "rows, batches": (lambda X, Y: stepping()(X.T, Y.T), ROWS_OF_CLASSES, {}),
+    "rows, batches, a hint": (lambda X, Y: stepping()(X.T, Y.T), ROWS_OF_CLASSES, {"rows_are_examples": True}),
 }
 
 

@@ -13,6 +13,7 @@ from chainrule.working.trainings.calls import Call
 from chainrule.working.trainings.inferred import Inference
 from chainrule.working.trainings.judged import judged
 from chainrule.working.trainings.report import TrainingCheck, TrainingError
+from chainrule.working.trainings.rules import remembers
 
 
 def check_training(
@@ -90,11 +91,11 @@ def check_training(
             raise ValueError(
                 "optimizer: got LBFGS, whose steps cannot be recomputed one by one, wanted a rule of steps"
             )
-    call = Call(f, X, Y, optimizer, batch_size, l2, most)
+    call = Call(f, X, Y, optimizer, batch_size, l2, most, rows_are_examples)
     returned, taken = call()
     found = layout.layouts(X, Y, *returned.parameters[0], rows_are_examples)
     start = beginning.found(call, returned)
-    if optimizer is not None and optimizer.remembers and start.first > 1:
+    if optimizer is not None and remembers(optimizer) and start.first > 1:
         raise ValueError(
             f"f: {type(optimizer).__name__} remembers what was before, so the parameters before the first update "
             "are needed: put a copy of them in front of the others"

@@ -343,7 +343,7 @@ class Named:
             return ()
         factor = float(step @ right / (right @ right))
         # A rule that remembers goes on as if all steps had been right.
-        kept = self.updates if not (self.k and self.training.rule.remembers) else self.updates[: self.k + 1]
+        kept = self.updates if not (self.k and rules.remembers(self.training.rule)) else self.updates[: self.k + 1]
         if at.size * (len(kept) - self.k) < _NUMBERS:
             return ()
         mistaken = [

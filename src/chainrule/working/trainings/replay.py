@@ -123,7 +123,8 @@ class Replay:
         training, batches, u = self.training, self.training.batches, k + self.training.first - 1
         cost = training.costs[u] if u < len(training.costs) else np.nan
         # Of a rule that divides the gradient by its size, the first steps are nearly the same for other examples.
-        sure = is_linear(training.rule) or not self.costs_tell or np.isnan(cost)
+        moved = bool((training.theta[k + 1] != training.theta[k]).any())
+        sure = (is_linear(training.rule) and moved) or not self.costs_tell or np.isnan(cost)
         found: list[tuple[Update, Any]] = []
         scores: list[tuple[Any, ...]] = []
         for place, examples in batches.likely(u):

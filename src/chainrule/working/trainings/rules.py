@@ -42,9 +42,14 @@ def is_linear(rule: Rule) -> bool:
     return isinstance(rule, (GradientDescent, Momentum, HeavyBall, Nesterov))
 
 
+def remembers(rule: Rule) -> bool:
+    """Whether a step depends on those before it; of a rule of somebody else's it may."""
+    return bool(getattr(rule, "remembers", True))
+
+
 def factors(rule: Rule, m: int, batch: int) -> Iterator[tuple[str, float]]:
     """By what an update is too long when something is missing, or is there twice."""
-    α = rule.learning_rate
+    α = rule.learning_rate or 1.0  # at 0 nothing moves, however long it is
     kept = rule.beta if isinstance(rule, Momentum) else None
     yield "the update has no learning rate: α is missing before the gradient", 1 / α
     yield (
@@ -78,7 +83,7 @@ def mistakes(rule: Rule, layer: Array, first_of_epoch: Callable[[int], bool]) ->
         yield from _of_rmsprop(rule)
     elif isinstance(rule, (Momentum, HeavyBall)):
         yield from _of_momentum(rule)
-    if rule.remembers:
+    if remembers(rule):
         yield "the state of the optimizer begins anew with each epoch", _restarted(rule, first_of_epoch)
         yield (
             "the state of the optimizer begins anew with each update: nothing is kept",
