@@ -484,6 +484,7 @@ def sine():
     return x, np.sin(x)
 
 
+ROWS_OF_CLASSES = CLASSES[0].T, CLASSES[1].T
 ROWS = CLASSES[0].T, CLASSES[1].argmax(axis=0)
 STYLES = {
     "logistic regression": (logistic_regression, FLOWER, {}),
@@ -493,6 +494,8 @@ STYLES = {
     "a generator": (generator, sine(), {}),
     "of this library, float32, Adam": (of_the_library, CLASSES, {"optimizer": cr.Adam(0.05)}),
     "the optimizer inferred": (stepping(trainings.adam), CLASSES, {}),
+    "rows, batches": (lambda X, Y: stepping()(X.T, Y.T), ROWS_OF_CLASSES, {}),
+    "rows, batches, a hint": (lambda X, Y: stepping()(X.T, Y.T), ROWS_OF_CLASSES, {"rows_are_examples": True}),
 }
 
 
@@ -553,3 +556,213 @@ def test_what_is_unusual_is_told_and_not_blamed(which):
 
 def test_the_page_prints_what_it_shows():
     run_and_compare((DOCS / "check-training.md").read_text(encoding="utf-8"), {"__name__": "page"})
+
+
+# -- what is said of it ------------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_training_is_an_error_with_its_check_and_what_follows_from_a_mistake_is_not_told():
+    wrong = mistaken(trainings.one_hidden, ("* (1 - A1**2)", ""))
+    with pytest.raises(cr.TrainingError, match=r"The first thing that is wrong is W\[1\] in update 1") as error:
+        cr.check_training(wrong, *FLOWER)
+    check = error.value.check
+    assert [one.name for one in check.wrong] == ["W[1]"]
+    assert {part.name: part.wrong for part in check.parts} == {"W[2]": 0, "b[2]": 0, "W[1]": 12, "b[1]": 12, "cost": 0}
+    assert check.first_wrong.equation == (
+        "It should be W[1] = W[1] − α dW[1], where dW[1] = (1/m) dZ[1] A[0]ᵀ, "
+        "with dZ[1] = dA[1] ∗ g[1]′(Z[1]), dA[1] = W[2]ᵀ dZ[2]."
+    )
+    index, got, wanted = check.first_wrong.worst[0]
+    assert len(index) == 2
+    assert got != pytest.approx(wanted)
+
+
+def test_two_mistakes_are_told_apart():
+    changes = [("np.log(1 - A2)) / m", "np.log(1 - A2))"), ("b1 = b1 - learning_rate * db1", "pass")]
+    check = checked(mistaken(trainings.one_hidden, *changes), FLOWER)
+    assert [(one.name, one.looks_like) for one in check.wrong] == [
+        ("b[1]", ("the biases are never updated: b[1]",)),
+        ("cost", ("the factor 1/m is missing",)),
+    ]
+
+
+def test_what_was_said_is_held_against_the_training():
+    f = trainings.one_hidden
+    assert checked(f, FLOWER, hidden="tanh", output="sigmoid", optimizer=cr.GradientDescent(0.5), l2=0)
+    check = checked(lambda X, Y: f(X, Y), FLOWER, optimizer=cr.GradientDescent(0.5))
+    assert_named(check, 2, "W[2]", "the step is 2.4 times what it should be, as with α = 1.2")
+    check = checked(f, FLOWER, hidden="relu")
+    assert_named(check, 1, "W[2]", "the hidden units are computed with tanh, but g is relu")
+    check = checked(trainings.deep, CLASSES, optimizer=cr.Adam(0.3))
+    assert_named(check, 1, "W[3]", "it is the update of GradientDescent(learning_rate=0.3), not of Adam")
+    assert not checked(trainings.deep, CLASSES, loss="half_squared_error", output="sigmoid")
+
+
+def test_a_training_is_not_changed_by_being_looked_at():
+    np.random.seed(5)
+    wanted = np.random.rand()
+    np.random.seed(5)
+    kept = FLOWER[0].copy()
+
+    def careless(X, Y):
+        np.random.seed(1)
+        costs, history = trainings.one_hidden(X, Y)
+        X *= 0
+        return costs, history
+
+    assert checked(careless, FLOWER)
+    assert np.random.rand() == wanted
+    np.testing.assert_array_equal(FLOWER[0], kept)
+
+
+def test_only_the_first_updates_are_checked_of_many():
+    check = checked(trainings.one_hidden, FLOWER, most=5)
+    assert check
+    assert check.updates == 5
+    assert check.notes == ("only the first 5 updates are checked (most=)",)
+
+
+P = {"W1": np.ones((4, 2)), "b1": np.zeros((4, 1)), "W2": np.ones((1, 4)), "b2": np.zeros((1, 1))}
+REFUSED = {
+    "nothing": (lambda X, Y: None, {}, r"f: got None, wanted \(costs, parameters\)"),
+    "costs only": (lambda X, Y: [0.7, 0.6], {}, r"cannot find W and b in the parameters \(float\)"),
+    "the last only": (lambda X, Y: ([0.7, 0.6], P), {}, "got the parameters of one moment only"),
+    "no b": (lambda X, Y: ([0.7], [{"W1": P["W1"]}]), {}, r"cannot find W and b in the parameters \{'W1'\}"),
+    "other shapes": (lambda X, Y: ([0.7], [{**P, "W1": np.ones((4, 3))}]), {}, r"shapes do not go together.*\(4, 3\)"),
+    "another argument": (lambda X, Y, sizes: None, {}, "f: takes sizes beside X and Y, wanted a function of X and Y"),
+    "rows": (trainings.one_hidden, {"rows_are_examples": True}, "do not go together, with examples as rows"),
+    "no beginning": (
+        lambda X, Y: trainings.one_hidden(X, Y),
+        {"optimizer": cr.Adam(1.0)},
+        "Adam remembers what was before",
+    ),
+    "L-BFGS": (trainings.one_hidden, {"optimizer": cr.LBFGS()}, "whose steps cannot be recomputed one by one"),
+    "a rate": (trainings.one_hidden, {"optimizer": 0.1}, "optimizer: got 0.1, wanted one such as"),
+    "no batch": (trainings.one_hidden, {"batch_size": 0}, "batch_size: got 0, wanted a whole number of 1 or more"),
+    "no such loss": (trainings.one_hidden, {"loss": "mse"}, "Did you mean 'half_squared_error'?"),
+}
+
+
+@pytest.mark.parametrize("which", REFUSED)
+def test_what_cannot_be_understood_is_refused_with_what_is_wanted(which):
+    f, options, words = REFUSED[which]
+    with pytest.raises((ValueError, TypeError), match=words):
+        checked(f, FLOWER, **options)
+
+
+def test_an_error_of_the_training_says_with_what_it_was_called():
+    with pytest.raises(ZeroDivisionError) as error:
+        checked(lambda X, Y, lr=0.5: 1 / 0, FLOWER)
+    assert error.value.__notes__ == ["(in f, called with X (2, 30), Y (1, 30))"]
+
+
+FORMS = {
+    "pairs": lambda costs, history: list(zip(costs, history, strict=True)),
+    "dictionaries": lambda costs, history: [{"cost": c, **p} for c, p in zip(costs, history, strict=True)],
+    "stacks": lambda costs, history: {"costs": costs, **{key: [p[key] for p in history] for key in history[0]}},
+    "arrays": lambda costs, history: (np.array(costs), {key: np.stack([p[key] for p in history]) for key in P}),
+    "the last and all": lambda costs, history: (history[-1], costs, history),
+    "by number": lambda costs, history: (costs, dict(enumerate(history))),
+    "tuples": lambda costs, history: (costs, [(p["W1"], p["W2"], p["b1"], p["b2"]) for p in history]),
+    "layers": lambda costs, history: (costs, [{l: {k: p[f"{k}{l}"] for k in "Wb"} for l in (1, 2)} for p in history]),
+    "halves": lambda costs, history: (costs, [{k: [None, p[f"{k}1"], p[f"{k}2"]] for k in "Wb"} for p in history]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_a_training_gives_back_may_have_any_form(form):
+    check = checked(lambda X, Y: FORMS[form](*trainings.one_hidden(X, Y)), FLOWER)
+    assert check
+    assert (check.updates, check.parts[-1].name) == (11, "cost")
+
+
+def test_one_example_after_the_other():
+    def f(X, Y, alpha=0.1):
+        w, b = np.zeros((1, 2)), 0.0
+        for x, y in zip(X.T, Y.T, strict=True):
+            a = 1 / (1 + np.exp(-(w @ x + b)))
+            cost = -(y * np.log(a) + (1 - y) * np.log(1 - a))
+            w, b = w - alpha * np.outer(a - y, x), b - alpha * (a - y)
+            yield cost, (w, b)
+
+    check = checked(f, FLOWER)
+    assert check, check
+    assert "batches of 1 of 30 examples" in check.training
+
+
+def test_a_loss_without_the_half_is_another_loss():
+    def f(X, Y):
+        w, b, history, costs = np.array([[0.3, -0.2]]), 0.0, [(np.array([[0.3, -0.2]]), 0.0)], []
+        for _ in range(4):
+            E = w @ X + b - Y
+            costs.append(np.mean(E**2))
+            w, b = w - 0.1 * 2 * E @ X.T / X.shape[1], b - 0.1 * 2 * E.mean()
+            history.append((w, b))
+        return costs, history
+
+    examples = FLOWER[0], 3 * FLOWER[0][:1]
+    check = checked(f, examples, optimizer=cr.GradientDescent(0.1))
+    assert check, check
+    assert "loss='squared_error'" in check.training
+    assert checked(f, examples, loss="squared_error", output="identity")
+    words = "a factor 2 is left over: the loss is ½ (a − y)², not (a − y)²"
+    options = {"optimizer": cr.GradientDescent(0.1), "loss": "half_squared_error"}
+    assert_named(checked(f, examples, **options), 1, "W[1]", words)
+
+
+def test_one_dictionary_for_all_updates():
+    def f(X, Y):
+        costs, history = trainings.one_hidden(X, Y)
+        parameters, kept = {}, []
+        for one in history:
+            parameters.update(one)
+            kept.append(parameters)
+        return costs, kept
+
+    assert_named(checked(f, FLOWER), 1, "W[1], b[1], W[2], b[2]", "one and the same array each time")
+
+
+def test_inputs_that_are_normalized_inside_are_told():
+    def f(X, Y):
+        return trainings.one_hidden((X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True), Y)
+
+    check = checked(f, FLOWER)
+    assert check, check
+    assert "X is changed before it is used: the check goes on with (X − μ) / σ" in repr(check)
+
+
+def test_a_training_with_dropout_is_called_without():
+    def f(X, Y, keep_prob=0.8, dropout=0.2):
+        assert (keep_prob, dropout) == (1, 0)
+        return trainings.one_hidden(X, Y)
+
+    assert checked(f, FLOWER)
+
+
+def test_a_learning_rate_that_was_said_is_handed_on():
+    called = []
+
+    def f(X, Y, lr):
+        called.append(lr)
+        return trainings.one_hidden(X, Y, learning_rate=lr)
+
+    assert checked(f, FLOWER, optimizer=cr.GradientDescent(0.5))
+    assert called == [0.5, 0.5, 0.0, 0.25]
+    assert checked(f, FLOWER)
+
+
+def test_a_training_that_draws_from_a_generator_of_its_own_is_checked_from_the_second_update_on():
+    def f(X, Y, learning_rate=0.5):
+        rng = np.random.default_rng()
+        w, b, history, costs = rng.standard_normal((1, 2)), 0.0, [], []
+        for _ in range(5):
+            A = 1 / (1 + np.exp(-(w @ X + b)))
+            costs.append(-np.mean(Y * np.log(A) + (1 - Y) * np.log(1 - A)))
+            w, b = w - learning_rate * (A - Y) @ X.T / X.shape[1], b - learning_rate * (A - Y).mean()
+            history.append((w, b))
+        return costs, history
+
+    check = checked(f, FLOWER)
+    assert check, check
+    assert check.parts[0].checked == 4
+    assert "the first update is not checked" in check.notes[0]

@@ -1,1 +1,1 @@
-"""The working, shown: every Z, A, dZ, dW, db; the gradient check; why a network does not learn."""
+"""The working, shown: every Z, A, dZ, dW, db; checks of gradients and of trainings; why a network does not learn."""

@@ -1,6 +1,7 @@
 """Which examples an update may be made with: those that the training has taken of X, one part after the other."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Batches:
 
     def __init__(self, m: int, X: Sequence[Array], Y: Sequence[Array], size: int | None, updates: int) -> None:
         self.m = m
-        of_X, of_Y = _parts(m, X), _parts(m, Y)
+        of_X, of_Y = _parts(m, X, updates), _parts(m, Y, updates)
         self.tracked = bool(of_X or of_Y)
         if not self.tracked and size is not None and size < m:
             starts = range(0, m, size)
@@ -30,6 +31,12 @@ class Batches:
         self.at = 0  # the part that comes next
         self.last: tuple[int | None, Array | None] = (None, None)
 
+    def again(self) -> "Batches":
+        """The same, from the first update on."""
+        other = copy(self)
+        other.at, other.last = 0, (None, None)
+        return other
+
     def likely(self, u: int) -> Iterator[tuple[int | None, Array | None]]:
         """What update u, counted from 0, may be made with, likeliest first: the place among the parts, the part."""
         if self.one_each and u < len(self.parts):
@@ -37,7 +44,7 @@ class Batches:
         near = [(i, self.parts[i]) for i in range(self.at, min(self.at + _AHEAD, len(self.parts)))]
         first = [self.last] if self.last[0] is None and not self.one_each else near[:1]
         yield from first
-        for one in (*near, self.last, (None, None)):
+        for one in (self.last, *near, (None, None)):
             if not any(one[0] == other[0] for other in first):
                 yield one
 
@@ -46,12 +53,6 @@ class Batches:
         self.last = place, examples
         if place is not None:
             self.at = place + 1 if self.one_each else max(self.at, place + 1)
-
-    def around(self, place: int) -> Iterator[tuple[str, Array]]:
-        """The parts before and after one, that are others."""
-        for words, other in (("before", place - 1), ("after", place + 1)):
-            if 0 <= other < len(self.parts) and not same(self.parts[other], self.parts[place]):
-                yield words, self.parts[other]
 
     def targets(self, place: int | None) -> Array | None:
         """The examples whose targets were taken with a part, if they are others."""
@@ -69,12 +70,13 @@ def same(one: Array | None, other: Array | None, in_order: bool = False) -> bool
     return bool((one == other).all() if in_order else (np.sort(one) == np.sort(other)).all())
 
 
-def _parts(m: int, taken: Sequence[Array]) -> list[Array]:
-    """The parts that are not all examples, each once where it is taken several times one after the other."""
+def _parts(m: int, taken: Sequence[Array], updates: int) -> list[Array]:
+    """The parts that are not all examples; of others than one for each update those that differ from the one before."""
+    parts = [part for part in taken if len(part) < m or len(np.unique(part)) < m]
+    if len(parts) == updates:
+        return parts
     found: list[Array] = []
-    for part in taken:
-        if len(part) >= m and len(np.unique(part)) == m:
-            continue
+    for part in parts:
         if not found or not same(found[-1], part, in_order=True):
             found.append(part)
     return found

@@ -34,10 +34,19 @@ class Call:
     """
 
     def __init__(
-        self, f: Any, X: Array, Y: Array, optimizer: Rule | None, batch_size: int | None, l2: float | None, most: int
+        self,
+        f: Any,
+        X: Array,
+        Y: Array,
+        optimizer: Rule | None,
+        batch_size: int | None,
+        l2: float | None,
+        most: int,
+        rows: bool | None,
     ) -> None:
-        self.f, self.X, self.Y, self.most = f, X, Y, most
+        self.f, self.X, self.Y, self.most, self.rows = f, X, Y, most, rows
         self.arguments: dict[str, Any] = {}
+        self._again: dict[float, Returned | None] = {}
         self.defaults = self._defaults()
         self.rate_name = self._known(_RATE)
         self.rate = self._say(_RATE, None if optimizer is None else optimizer.learning_rate, otherwise=0.1)
@@ -120,20 +129,23 @@ class Call:
         """The training with another learning rate; None if it cannot."""
         if self.rate_name is None or not callable(self.f):
             return None
-        try:
-            return self(**{self.rate_name: rate})[0]
-        except Exception:  # it may refuse a rate, or not come through with it
-            return None
+        if rate not in self._again:
+            try:
+                self._again[rate] = self(**{self.rate_name: rate})[0]
+            except Exception:  # it may refuse a rate, or not come through with it
+                self._again[rate] = None
+        return self._again[rate]
 
     def _said(self, other: dict[str, Any]) -> str:
         return "".join(f", {name}={value!r}" for name, value in {**self.arguments, **other}.items())
 
     def _watched(self) -> tuple[Watched, Watched]:
-        X, Y = self.X, self.Y
-        m = Y.shape[0] if Y.ndim == 1 else None
-        of_X = 0 if m is not None and X.shape[0] == m and X.shape[1] != m else 1
-        if Y.ndim == 2 and X.shape[1] != Y.shape[1] and X.shape[0] == Y.shape[0]:
-            of_X = 0
+        X, Y, rows = self.X, self.Y, self.rows
+        if rows is None:
+            as_rows = X.shape[0] == Y.shape[0]
+            as_columns = X.shape[1] == (Y.shape[0] if Y.ndim == 1 else Y.shape[1])
+            rows = as_rows and (not as_columns or X.shape[0] > X.shape[1])  # there are more examples than inputs
+        of_X = 0 if rows else 1
         return watched(X, of_X), watched(Y, 0 if Y.ndim == 1 else of_X)
 
 

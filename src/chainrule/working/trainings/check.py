@@ -8,12 +8,12 @@ import numpy as np
 from chainrule.checks import check_l2, check_number, check_whole
 from chainrule.engines import blas
 from chainrule.optimizers import LBFGS, Rule, check_optimizer
-from chainrule.working.trainings import beginning, inferred, layout
-from chainrule.working.trainings.batches import Batches
+from chainrule.working.trainings import beginning, layout
 from chainrule.working.trainings.calls import Call
+from chainrule.working.trainings.inferred import Inference
 from chainrule.working.trainings.judged import judged
-from chainrule.working.trainings.replay import Training
 from chainrule.working.trainings.report import TrainingCheck, TrainingError
+from chainrule.working.trainings.rules import remembers
 
 
 def check_training(
@@ -91,48 +91,21 @@ def check_training(
             raise ValueError(
                 "optimizer: got LBFGS, whose steps cannot be recomputed one by one, wanted a rule of steps"
             )
-    call = Call(f, X, Y, optimizer, batch_size, l2, most)
+    call = Call(f, X, Y, optimizer, batch_size, l2, most, rows_are_examples)
     returned, taken = call()
-    λ = float(call.l2 or 0.0)
-
-    def batches(m: int) -> Batches:
-        return Batches(m, *taken, call.batch_size, len(start.parameters) - 2 + start.first)
-
     found = layout.layouts(X, Y, *returned.parameters[0], rows_are_examples)
     start = beginning.found(call, returned)
+    if optimizer is not None and remembers(optimizer) and start.first > 1:
+        raise ValueError(
+            f"f: {type(optimizer).__name__} remembers what was before, so the parameters before the first update "
+            "are needed: put a copy of them in front of the others"
+        )
     options = {"hidden": hidden, "output": output, "loss": loss}
     with blas.one_thread(), np.errstate(all="ignore"):
-        lies, net = inferred.structure(
-            found, X, Y, start.parameters, returned.costs, optimizer, call.rate, options, batches, λ
-        )
-        columns, targets = lies.examples(X, Y)
-        kinds = [one.dtype for half in returned.parameters[0] for one in half]
-        narrow = any(kind.kind == "f" and kind.itemsize < 8 for kind in kinds)
-        if tolerance is None:
-            tolerance = 1e-3 if narrow else 1e-6
-        precision = max(float(np.finfo(kind).eps) for kind in kinds if kind.kind == "f") if narrow else 2.3e-16
-        training = Training(
-            net, columns, targets, [], start.first, optimizer or Rule(0.1), optimizer is not None, λ,
-            batches(targets.shape[1]), tolerance, precision,
-        )  # fmt: skip
-        for W, b in start.parameters[: most + 1]:
-            vector = lies.vector(W, b)
-            if vector is None:
-                break
-            training.theta.append(vector)
-            if not np.isfinite(vector).all():
-                break
-        if len(returned.costs) == len(start.parameters) - 2 + start.first:
-            training.costs = [float(one.item()) if one.size == 1 else float("nan") for one in returned.costs]
-        if optimizer is None:
-            training.rule, training.rate_known = inferred.optimizer(training, call, batches)
-        elif optimizer.remembers and start.first > 1:
-            raise ValueError(
-                f"f: {type(optimizer).__name__} remembers what was before, so the parameters before the first update "
-                "are needed: put a copy of them in front of the others"
-            )
-        training.batches = batches(targets.shape[1])
-        check = judged(training, returned, start, lies, call, options, optimizer, batch_size)
+        training, lies = Inference(X, Y, call, returned, start, taken, optimizer, options, tolerance).best(found)
+        check = judged(training, lies, returned, start, call, options, optimizer, batch_size)
+    if check and not check.updates:
+        raise ValueError("f: got the parameters of one moment only, wanted those after each update, of two or more")
     if raises and not check:
         raise TrainingError(check)
     return check

@@ -26,9 +26,9 @@ _SHARED = (
 
 def judged(
     training: Training,
+    lies: Layout,
     returned: Returned,
     start: Start,
-    lies: Layout,
     call: Call,
     options: dict[str, Any],
     optimizer: Rule | None,
@@ -39,7 +39,7 @@ def judged(
     if not training.theta or not np.isfinite(training.theta[0]).all():
         replay = Replay(training)
         return TrainingCheck(
-            _said(training, replay, call, options, optimizer), (), 0, (_broken(training, start, lies),), tuple(notes)
+            _said(training, lies, replay, options, optimizer), (), 0, (_broken(training, start, lies),), tuple(notes)
         )
     if (same := beginning.alike(training.net, training.theta[0])) is not None:
         name, text = same
@@ -48,9 +48,9 @@ def judged(
     costs = Costs(returned.costs, replay, len(start.parameters) - 1 + start.first - 1)
     shared = _shared(returned, replay, costs)
     if shared is not None:
-        return TrainingCheck(_said(training, replay, call, options, optimizer), (), 0, (shared,), ())
+        return TrainingCheck(_said(training, lies, replay, options, optimizer), (), 0, (shared,), ())
     k = replay.first_wrong
-    used_up = used.Used(training, replay, call, batch_size)
+    used_up = used.Used(training, replay, batch_size)
     if k is not None:
         wrong.append(_wrong_update(training, replay, k, call, used_up))
     if costs.first_wrong is not None and not (wrong and wrong[-1].update <= costs.update and not costs.looks_like):
@@ -67,7 +67,7 @@ def judged(
     if k is None:
         wrong += used_up.wrong
         notes += used_up.notes
-        if not wrong and (never := _rate_never_used(training, call, start, lies)) is not None:
+        if not wrong and (never := _rate_never_used(training, call, start)) is not None:
             wrong.append(never)
         if (rates := _rates(replay)) is not None:
             notes.append(rates)
@@ -81,7 +81,7 @@ def judged(
         notes.append(f"only the first {call.most:,} updates are checked (most=)")
     parts = _parts(training, replay, costs)
     wrong.sort(key=lambda one: one.update)
-    said = _said(training, replay, call, options, optimizer)
+    said = _said(training, lies, replay, options, optimizer)
     return TrainingCheck(said, parts, len(replay.updates), tuple(wrong), tuple(notes))
 
 
@@ -89,7 +89,7 @@ def _is_sure(options: dict[str, Any], optimizer: Rule | None) -> bool:
     return optimizer is not None and all(value is not None for value in options.values())
 
 
-def _said(training: Training, replay: Replay, call: Call, options: dict[str, Any], optimizer: Rule | None) -> str:
+def _said(training: Training, lies: Layout, replay: Replay, options: dict[str, Any], optimizer: Rule | None) -> str:
     """What was checked, and what of it was inferred."""
     net, rule, m = training.net, training.rule, training.Y.shape[1]
     sizes = {m if one.examples is None else len(one.examples) for one in replay.updates}
@@ -99,7 +99,8 @@ def _said(training: Training, replay: Replay, call: Call, options: dict[str, Any
         names.append("optimizer" if training.rate_known else "optimizer and learning rate")
     guessed = f"\n(inferred: {', '.join(names)})" if names else ""
     l2 = f", λ = {training.l2:g}" if training.l2 else ""
-    return f"{net!r}\n{rule!r}{l2}, {batch} examples in each update{guessed}"
+    turned = "; W[l] is shown as (n[l], n[l-1]), yours is its transpose" if lies.transposed else ""
+    return f"{net!r}\n{rule!r}{l2}, {batch} examples in each update{turned}{guessed}"
 
 
 def _parts(training: Training, replay: Replay, costs: Costs) -> tuple[Part, ...]:
@@ -239,13 +240,13 @@ def _same_with_another_rate(training: Training, call: Call) -> bool:
         return False
     return all(
         np.array_equal(a, b)
-        for mine, its in zip(one.parameters[1:4], other.parameters[1:4], strict=False)
+        for mine, its in zip(one.parameters[:4], other.parameters[:4], strict=False)
         for half, its_half in zip(mine, its, strict=True)
         for a, b in zip(half, its_half, strict=True)
     )
 
 
-def _rate_never_used(training: Training, call: Call, start: Start, lies: Layout) -> Wrong | None:
+def _rate_never_used(training: Training, call: Call, start: Start) -> Wrong | None:
     """A training that is right with its own rate, and the same with another."""
     moves = len(training.theta) > 1 and (training.theta[-1] != training.theta[0]).any()
     if not training.rate_known or not moves or not _same_with_another_rate(training, call):

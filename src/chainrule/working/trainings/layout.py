@@ -1,5 +1,6 @@
 """How a learner's arrays lie: examples as columns or as rows, W (n[l], n[l-1]) or its transpose; and which network."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
@@ -67,7 +68,7 @@ def layouts(X: Array, Y: Array, W: Layers, b: Layers, rows: bool | None) -> list
     """The layouts that fit, the likeliest first: of the notes, and with examples as rows. ValueError if none does."""
     found = []
     for as_rows, transposed in ((False, False), (True, True), (False, True), (True, False)):
-        if rows is not None and as_rows != rows:
+        if (rows is not None and as_rows != rows) or (transposed and all(V.ndim == 1 for V in W)):
             continue
         n0, m = X.shape[::-1] if as_rows else X.shape
         shapes = [(V.shape[::-1] if transposed else V.shape) if V.ndim == 2 else (1, V.size) for V in W]
@@ -132,6 +133,19 @@ def networks(sizes: tuple[int, ...], Y: Array, hidden: Any, output: Any, loss: A
     if not found:
         raise refused[0]
     return found
+
+
+def seen(X: Array) -> Iterator[tuple[str, Array]]:
+    """What a training may make of X (n[0], m) before it begins, in words, and the result."""
+    centered = X - X.mean(axis=1, keepdims=True)
+    deviation, largest = X.std(axis=1, keepdims=True), float(abs(X).max())
+    if (deviation > 0).all():
+        yield "(X − μ) / σ, each input by its own mean and deviation", centered / deviation
+    yield "X − μ, each input without its mean", centered
+    if largest > 0:
+        yield "X / max X", X / largest
+    if largest > 1:
+        yield "X / 255", X / 255
 
 
 def arrays(X: Any, Y: Any) -> tuple[Array, Array]:

@@ -16,6 +16,8 @@ from chainrule.working.trainings.replay import Replay, Update
 
 _MORE = 3  # updates from the first wrong one on that a mistake has to explain
 _FACTOR = re.compile(r"it is -?[\d.e+-]+ times what it should be(, as if .*)?$")  # which says no more than a rate does
+_HUGE = 1e6
+_NUMBERS = 3  # of fewer, any may be so many times what it should be
 _SURE = 1e-3  # how much nearer to a mistake's numbers than to the right ones
 _BETWEEN = (2, 3, 4, 5, 10, 20, 25, 50, 100, 200, 500, 1000)  # how many updates people leave out between two
 _MOST_BETWEEN = 2_000
@@ -30,6 +32,7 @@ class Named:
         self.updates = replay.updates[: k + _MORE]
         if not np.isfinite(self.theta[len(self.updates)]).all():  # that may have come in any way
             self.updates = self.updates[: max(k + 1, len(self.updates) - 1)]
+        self.broken = not np.isfinite(self.theta[k + 1]).all()
         self.wrong = [name for name in self.training.names if any(name in one.wrong for one in self.updates)]
         self.first = self.update.wrong[0]
         self.m = self.training.Y.shape[1]
@@ -82,7 +85,7 @@ class Named:
         found: dict[str, tuple[int, int]] = {}
         for text, mistaken in mistakes:
             score, spoiled = self._score(mistaken)
-            if score:
+            if score and not (spoiled and self.broken):
                 text += self._only(spoiled)
                 found[text] = max(found.get(text, (0, 0)), (score, -len(spoiled)))
         return tuple(text for text, score in found.items() if score == max(found.values()))[:2]
@@ -114,11 +117,11 @@ class Named:
         if not any(moves.values()):
             return ("the parameters never change: nothing is updated, or the result of the update is dropped",)
         if all(name[0] == "b" for name in still):
-            return (f"the biases are never updated: {', '.join(sorted(still))} stay as they were",)
+            return (f"the biases are never updated: {', '.join(sorted(still))}",)
         layers = sorted({int(name[2:-1]) for name in still})
         if layers == list(range(1, L)) and all(moves[name] for name in (f"W[{L}]", f"b[{L}]")):
-            return (f"only the last layer is trained: {', '.join(sorted(still))} never change",)
-        return (f"{', '.join(sorted(still))} never change: they are left out of the update",)
+            return (f"only the last layer is trained, without {', '.join(sorted(still))}",)
+        return (f"never updated: {', '.join(sorted(still))}",)
 
     def _too_long(self) -> tuple[str, ...]:
         """Updates that are a known factor longer than they should be."""
@@ -172,29 +175,22 @@ class Named:
         if self.update.place is None:
             return
 
-        def replayed(examples: Any, targets: Any = None, l2: Any = None) -> list[Array] | None:
+        def replayed(examples: Any, targets: Any = None, l2: float | None = None) -> list[Array]:
+            """With the examples, and the targets, that are given for each update."""
             G = []
             for j, update in enumerate(updates):
-                of = examples(j, update)
-                if of is False:
-                    return None
-                G.append(
-                    training.gradient(theta[j], *training.of(of, targets and targets(update)), l2 and l2(update))[1]
-                )
+                some = training.of(examples(j), None if targets is None else targets(update.place))
+                share = None if l2 is None else l2 * self._size(update) / self.m
+                G.append(training.gradient(theta[j], *some, share)[1])
             return self._replayed(rule, G)
 
-        found = [
-            ("X and Y of a batch are not of the same examples: they are shuffled apart",
-             replayed(lambda j, one: one.examples, lambda one: batches.targets(one.place))),
-            ("the gradient is that of the batch before", replayed(lambda j, one: updates[max(j - 1, 0)].examples)),
-            ("the gradient is that of the first batch, in each update", replayed(lambda j, one: updates[0].examples)),
-        ]  # fmt: skip
+        text = "X and Y of a batch are not of the same examples: they are shuffled apart"
+        yield text, replayed(lambda j: updates[j].examples, targets=batches.targets)
+        yield "the gradient is that of the batch before", replayed(lambda j: updates[max(j - 1, 0)].examples)
+        yield "the gradient is that of the first batch, in each update", replayed(lambda j: updates[0].examples)
         if training.l2:
             text = f"the term of L2 is divided by {self.m}, the size of the whole set, instead of that of the batch"
-            found.append(
-                (text, replayed(lambda j, one: one.examples, l2=lambda one: training.l2 * len(one.examples) / self.m))
-            )
-        yield from ((text, mistaken) for text, mistaken in found if mistaken is not None)
+            yield text, replayed(lambda j: updates[j].examples, l2=training.l2)
         for size, what in ((self.m, "the whole set"), (self._size(updates[0]), "the first batch")):
             text = f"it is divided by {size}, the size of {what}, instead of that of the batch"
             G = [one.g * self._size(one) / size for one in updates]
@@ -332,6 +328,9 @@ class Named:
         A, Z = mistakes.A[-1], mistakes.Z
         if "log" in self.training.net.loss.formula and ((A == 0) | (A == 1)).any():
             return ("Y/A − (1 − Y)/(1 − A) is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is",)
+        largest = float(abs(self.theta[self.k]).max())
+        if largest > _HUGE:
+            return (f"the training diverges: before the update, the parameters are as large as {largest:.0e} already",)
         if any(abs(z).max() > 700 for z in Z[1:]):
             return ("exp(z) overflows above z = 709: take np.tanh, and 1 / (1 + exp(−z)) for the sigmoid",)
         return ()
@@ -343,9 +342,13 @@ class Named:
         if not right.any() or not np.isfinite(step).all():
             return ()
         factor = float(step @ right / (right @ right))
+        # A rule that remembers goes on as if all steps had been right.
+        kept = self.updates if not (self.k and rules.remembers(self.training.rule)) else self.updates[: self.k + 1]
+        if at.size * (len(kept) - self.k) < _NUMBERS:
+            return ()
         mistaken = [
-            one.wanted if j != self.k else self.theta[j] + factor * (one.wanted - self.theta[j])
-            for j, one in enumerate(self.updates[: self.k + 1])
+            one.wanted if j < self.k else self.theta[j] + factor * (one.wanted - self.theta[j])
+            for j, one in enumerate(kept)
         ]
         score, spoiled = self._score(mistaken)
         if not score:

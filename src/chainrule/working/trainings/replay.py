@@ -12,6 +12,7 @@ from chainrule.network import Network
 from chainrule.optimizers import Rule
 from chainrule.working.mistakes.given import backward_order
 from chainrule.working.trainings.batches import Batches
+from chainrule.working.trainings.rules import is_linear
 
 _EPS = float(np.finfo(np.float64).eps)
 ABOUT_0 = 1e-7  # how near to 0 and 1 people let a come in log a
@@ -111,6 +112,7 @@ class Replay:
 
     def __init__(self, training: Training) -> None:
         self.training, self.updates, self.state = training, list[Update](), None
+        self.costs_tell = True  # whether a cost is that of the batch before its update
         self.first_wrong: int | None = None  # the place of the first wrong update
         for k in range(len(training.theta) - 1):
             self.updates.append(self._update(k))
@@ -118,28 +120,24 @@ class Replay:
                 self.first_wrong = k
 
     def _update(self, k: int) -> Update:
-        training, batches = self.training, self.training.batches
+        training, batches, u = self.training, self.training.batches, k + self.training.first - 1
+        cost = training.costs[u] if u < len(training.costs) else np.nan
+        # Of a rule that divides the gradient by its size, the first steps are nearly the same for other examples.
+        moved = bool((training.theta[k + 1] != training.theta[k]).any())
+        sure = (is_linear(training.rule) and moved) or not self.costs_tell or np.isnan(cost)
         found: list[tuple[Update, Any]] = []
-        u = k + training.first - 1
+        scores: list[tuple[Any, ...]] = []
         for place, examples in batches.likely(u):
             update, state = self._with(k, place, examples)
+            priced = bool(abs(update.J - cost) <= 1e-6 * (abs(update.J) + abs(cost)))
+            along = cosine(training.theta[k + 1] - training.theta[k], update.wanted - training.theta[k])
             found.append((update, state))
-            if not update.wrong or (self.first_wrong is not None and len(found) > _ENOUGH):
+            told = not sure and priced and place is not None
+            scores.append((told, -len(update.wrong), priced, batches.one_each and len(found) == 1, along))
+            if told or (sure and not update.wrong) or (self.first_wrong is not None and len(found) > _ENOUGH):
                 break
-        best, self.state = found[-1]
-        if best.wrong:
-            before, after = training.theta[k], training.theta[k + 1]
-            cost = training.costs[u] if u < len(training.costs) else np.nan
-            scores = [
-                (
-                    abs(one.J - cost) <= 1e-6 * (abs(one.J) + abs(cost)),
-                    -len(one.wrong),
-                    batches.one_each and i == 0,
-                    cosine(after - before, one.wanted - before),
-                )
-                for i, (one, _) in enumerate(found)
-            ]
-            best, self.state = found[max(range(len(found)), key=scores.__getitem__)]
+        best, self.state = found[max(range(len(found)), key=scores.__getitem__)]
+        self.costs_tell = self.costs_tell and max(scores)[0] if not sure else self.costs_tell
         batches.was(best.place, best.examples)
         return best
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,8 @@ def _halves(result: Any, most: int) -> tuple[Sequence[Any], Sequence[Any]]:
     """The costs, and the parameters of each update."""
     if hasattr(result, "__next__"):
         return _pairs([_copied(item) for item, _ in zip(result, range(most + 1), strict=False)])
+    if result is None or isinstance(result, (int, float, str)):
+        raise ValueError(f"f: got {result!r}, {WANTED}")
     named = _named(result)
     if named is not None:
         costs = next((named[name] for name in _COSTS if name in named and _is_costs(named[name])), None)
@@ -88,15 +90,18 @@ def _halves(result: Any, most: int) -> tuple[Sequence[Any], Sequence[Any]]:
         return ([] if costs is None else costs), _updates(parameters)
     if not isinstance(result, (list, tuple)):
         raise ValueError(f"f: got {type(result).__name__}, {WANTED}")
-    if len(result) < 8:  # (costs, parameters), perhaps with more, in any order
-        at = [i for i, part in enumerate(result) if _is_costs(part)]
-        if at:
-            others = [part for i, part in enumerate(result) if i not in at and part is not None]
-            if not others:
-                raise ValueError(f"f: got costs without parameters, {WANTED}")
+    if 1 < len(result) < 8:  # (costs, parameters), perhaps with more, in any order
+        at = next((i for i, part in enumerate(result) if _is_costs(part)), None)
+        others = [part for i, part in enumerate(result) if i != at and part is not None]
+        if at is not None and not others:
+            raise ValueError(f"f: got costs without parameters, {WANTED}")
+        if at is not None:
             if len(others) > 1 and _layers(tuple(others)) is not None:
                 others = [tuple(others)]  # (costs, W, b)
-            return result[at[0]], _updates(others[0])
+            longest = max(others, key=lambda part: len(part) if isinstance(part, (list, tuple)) else 0)
+            return result[at], _updates(longest)
+        if len(others) < len(result) and len(others) == 1:
+            return [], _updates(others[0])
     return _pairs(result)
 
 
@@ -130,16 +135,27 @@ def _pairs(items: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
             costs.append(item[name])
             others = {key: value for key, value in item.items() if key != name}
             rest.append(next((others[name] for name in _PARAMETERS if name in others), others))
-        elif isinstance(item, tuple) and len(item) >= 2 and any(np.ndim(part) == 0 and _number(part) for part in item):
-            at = next(i for i, part in enumerate(item) if np.ndim(part) == 0 and _number(part))
-            left = [part for i, part in enumerate(item) if i != at]
+        elif isinstance(item, (tuple, list)) and (at := _cost_in(item)) is not None:
             costs.append(item[at])
-            rest.append(left[0] if len(left) == 1 else tuple(left))
+            rest.append(_without(item, at))
         else:
             rest.append(item)
     if costs and len(costs) != len(rest):  # a number among W and b, such as the b of one unit
         return [], items
     return costs, rest
+
+
+def _cost_in(item: Sequence[Any]) -> int | None:
+    """The place of a number beside parameters."""
+    for at, part in enumerate(item[:3]):
+        if _number(part) and np.size(part) == 1 and _layers(_without(item, at)) is not None:
+            return at
+    return None
+
+
+def _without(item: Sequence[Any], at: int) -> Any:
+    left = tuple(part for i, part in enumerate(item) if i != at)
+    return left[0] if len(left) == 1 else left
 
 
 def _number(part: Any) -> bool:
@@ -214,30 +230,38 @@ def _layers(item: Any) -> tuple[Layers, Layers] | None:
 
 
 def _of_list(item: Sequence[Any]) -> tuple[Layers, Layers] | None:
-    """Of (W, b), lists; of [W1, b1, W2, b2, …] or [W1, W2, …, b1, b2, …]; of one (W, b) for each layer."""
-    if item and item[0] is None:
-        item = item[1:]
+    """Of (W, b), lists; of one (W, b) for each layer; of [W1, b1, W2, b2, …] or [W1, W2, …, b1, b2, …]."""
+    item = [one for one in item if one is not None] if len(item) and item[0] is None else item
+    ways: list[tuple[Sequence[Any], Sequence[Any]]] = []
     if len(item) == 2 and all(isinstance(half, (list, tuple)) and _is_arrays(half) for half in item):
         W, b = ([one for one in half if one is not None] for half in item)
-        if len(W) == len(b) and all(_follows(*pair) for pair in pairwise(W)):
-            return _arrays(W, b)
+        if len(W) == len(b):
+            ways.append((W, b))
     if item and all(isinstance(one, (Mapping, list, tuple)) or hasattr(one, "__dict__") for one in item):
-        each = [_layers(one) for one in item]
-        if all(one is not None and len(one[0]) == 1 for one in each):
-            pairs = [one for one in each if one is not None]
-            return _arrays(*(list(chain.from_iterable(pair[i] for pair in pairs)) for i in (0, 1)))
-        return None
-    if len(item) < 2 or len(item) % 2 or not _is_arrays(item):
-        return None
-    half = len(item) // 2
-    if (
-        half > 1
-        and np.ndim(item[1]) == 2
-        and min(np.shape(item[1])) > 1
-        and np.size(item[-2]) == max(np.shape(item[-2]))
-    ):
-        return _arrays(list(item[:half]), list(item[half:]))
-    return _arrays(list(item[::2]), list(item[1::2]))
+        each = [layers for one in item if (layers := _layers(one)) is not None and len(layers[0]) == 1]
+        if len(each) == len(item):
+            pairs = [W[0] for W, _ in each], [b[0] for _, b in each]
+            ways.insert(0 if all(isinstance(one, tuple) for one in item) else len(ways), pairs)
+    elif len(item) >= 2 and not len(item) % 2 and _is_arrays(item):
+        half = len(item) // 2
+        ways += [(item[::2], item[1::2]), (item[:half], item[half:])]
+    found = [layers for way in ways if (layers := _arrays(*way)) is not None]
+    for transposed in (False, True):
+        for layers in found:
+            if _fit(*layers, transposed):
+                return layers
+    return next((layers for layers in found if all(_follows(*pair) for pair in pairwise(layers[0]))), None) or (
+        found[0] if found else None
+    )
+
+
+def _fit(W: Layers, b: Layers, transposed: bool) -> bool:
+    """Whether the shapes go together, as W[l] (n[l], n[l-1]) or its transpose."""
+    if any(V.ndim != 2 for V in W):
+        return len(W) == 1 and b[0].size == 1
+    shapes = [V.shape[::-1] if transposed else V.shape for V in W]
+    chained = all(after[1] == before[0] for before, after in pairwise(shapes))
+    return chained and all(v.size == shape[0] for v, shape in zip(b, shapes, strict=True))
 
 
 def _follows(W: Any, after: Any) -> bool:

@@ -42,9 +42,14 @@ def is_linear(rule: Rule) -> bool:
     return isinstance(rule, (GradientDescent, Momentum, HeavyBall, Nesterov))
 
 
+def remembers(rule: Rule) -> bool:
+    """Whether a step depends on those before it; of a rule of somebody else's it may."""
+    return bool(getattr(rule, "remembers", True))
+
+
 def factors(rule: Rule, m: int, batch: int) -> Iterator[tuple[str, float]]:
     """By what an update is too long when something is missing, or is there twice."""
-    α = rule.learning_rate
+    α = rule.learning_rate or 1.0  # at 0 nothing moves, however long it is
     kept = rule.beta if isinstance(rule, Momentum) else None
     yield "the update has no learning rate: α is missing before the gradient", 1 / α
     yield (
@@ -78,7 +83,7 @@ def mistakes(rule: Rule, layer: Array, first_of_epoch: Callable[[int], bool]) ->
         yield from _of_rmsprop(rule)
     elif isinstance(rule, (Momentum, HeavyBall)):
         yield from _of_momentum(rule)
-    if rule.remembers:
+    if remembers(rule):
         yield "the state of the optimizer begins anew with each epoch", _restarted(rule, first_of_epoch)
         yield (
             "the state of the optimizer begins anew with each update: nothing is kept",
@@ -130,8 +135,8 @@ def _of_momentum(rule: Momentum | HeavyBall) -> Iterator[tuple[str, Update]]:
         yield "there is no momentum in it: W − α dW", v(0, 1)
     yield f"{name} is missing: v = v + {more}, so that old gradients never fade", v(1, new)
     yield "W is updated with the v of before: v has to be updated first", late
-    yield "v begins with the first gradient instead of 0", begun
     if of_notes:
+        yield "v begins with the first gradient instead of 0", begun
         yield "v is divided by 1 − βᵗ, a bias correction that cr.Momentum does not have (Adam does)", corrected
 
 

@@ -1,12 +1,10 @@
 """How a training goes through its examples: batch by batch, epoch by epoch."""
 
-from collections import Counter
 from itertools import pairwise
 
 import numpy as np
 
 from chainrule.working.trainings.batches import same
-from chainrule.working.trainings.calls import Call
 from chainrule.working.trainings.costs import epochs
 from chainrule.working.trainings.replay import Replay, Training
 from chainrule.working.trainings.report import Wrong
@@ -15,7 +13,7 @@ from chainrule.working.trainings.report import Wrong
 class Used:
     """Which examples the updates are made with. wrong: what is a mistake; notes: what is unusual."""
 
-    def __init__(self, training: Training, replay: Replay, call: Call, batch_size: int | None) -> None:
+    def __init__(self, training: Training, replay: Replay, batch_size: int | None) -> None:
         self.m, self.first = training.Y.shape[1], training.first
         self.batches = [update.examples for update in replay.updates]
         self.starts = set(epochs(self.batches)) if any(one is not None for one in self.batches) else {0}
@@ -28,13 +26,12 @@ class Used:
                 text = f"the batches are not used: each update is made with all {self.m} examples"
                 self._is_wrong(f"not of {batch_size} examples", text, 0)
             return
-        sizes = Counter(self.m if one is None else len(one) for one in self.batches)
-        usual = sizes.most_common(1)[0][0]
+        sizes = {self.m if one is None else len(one) for one in self.batches}
+        usual = batch_size if batch_size is not None and batch_size in sizes else max(sizes)
         first = self.batches[0]
-        asked = call.batch_size
         others = [part for part in training.batches.parts if not same(part, first)]
         if len(self.batches) > 1 and all(same(first, one) for one in self.batches):
-            if asked == usual or any(len(part) == usual for part in others) or 2 * usual < self.m:
+            if any(len(part) == usual for part in others) or 2 * usual <= self.m:
                 text = f"the same {usual} examples in each update: one batch, again and again"
                 self._is_wrong("the same in each update", text, 1)
             else:
@@ -54,7 +51,10 @@ class Used:
         starts = sorted(self.starts)
         if len(starts) < 2:
             return
-        whole = [np.concatenate([one for one in self.batches[a:b] if one is not None]) for a, b in pairwise(starts)]
+        whole = [
+            np.concatenate([np.arange(self.m) if one is None else one for one in self.batches[a:b]])
+            for a, b in pairwise(starts)
+        ]
         missed = [np.setdiff1d(np.arange(self.m), one) for one in whole]
         if len({len(one) for one in missed}) > 1 or not len(missed[0]):
             return  # drawn at random, or complete

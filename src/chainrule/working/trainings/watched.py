@@ -27,6 +27,9 @@ class Watched(np.ndarray):
     def __getitem__(self, key: Any) -> Any:
         return self._part(super().__getitem__(key), lambda examples: examples[key])
 
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
     def take(self, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
         """The part that NumPy's take gives."""
         return self._part(super().take(indices, axis, out, mode), lambda examples: examples.take(indices, axis))
