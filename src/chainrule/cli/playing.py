@@ -160,7 +160,7 @@ def _answer(say: Console, keys: Keys, question: "Question") -> str:
         elif key and key != "?":
             return key
         else:
-            say.print(f"Wanted one of the letters {', '.join(letters)}{hint}; q ends, with the score.")
+            say.print(f"Wanted one of the letters {', '.join(letters)}{hint}; q ends.")
 
 
 def _found(say: Console, question: "Question", outcome: "Outcome", letter: str) -> None:

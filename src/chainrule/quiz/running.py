@@ -21,7 +21,7 @@ from typing import Any
 from chainrule.quiz.reading import Question
 
 SECONDS = 10.0  # for an experiment
-MEMORY = 2 * 2**30  # bytes of address space
+MEMORY = 2 * 2**30  # bytes of address space, beside what a process has when it begins
 STARTING = 60.0  # seconds that a process may take, on a busy machine, before its first experiment
 LONGEST, MOST = 2**16, 2000  # bytes of a line that a process answers, and lines
 

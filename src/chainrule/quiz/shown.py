@@ -86,7 +86,7 @@ def _from_docs(match: re.Match[str]) -> str:
 def as_paragraphs(text: str) -> list[tuple[str, bool]]:
     """Markdown as plain paragraphs, for a terminal; with each whether its lines are to stay as they are."""
     found: list[tuple[str, bool]] = []
-    for block in re.split(r"^((?:```|~~~)[^\n]*\n.*?^(?:```|~~~)\s*$)", text, flags=re.MULTILINE | re.DOTALL):
+    for block in re.split(r"^((?:```|~~~)[^\n]*\n.*?^(?:```|~~~)[ \t]*$)", text, flags=re.MULTILINE | re.DOTALL):
         if block.startswith(("```", "~~~")):
             found.append(("\n".join(block.split("\n")[1:-1]), True))
             continue
