@@ -251,7 +251,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal():
+def started():
     """Start the command in a terminal."""
     if os.name != "posix":
         pytest.skip("there are no such terminals here")
@@ -269,8 +269,8 @@ def terminal():
         os.close(each.end)
 
 
-def test_single_keys_in_a_terminal(own, terminal):
-    at = terminal("own.md")
+def test_single_keys_in_a_terminal(own, started):
+    at = started("own.md")
     asked = at.until("Run it? y or n ")
     assert "whatever you can" in asked
     assert "Read the file first" in asked
@@ -295,8 +295,8 @@ def test_single_keys_in_a_terminal(own, terminal):
 
 
 @pytest.mark.parametrize(("stop", "code"), [("\x03", 130), ("\x04", 0), (signal.SIGTERM, 143)])
-def test_ctrl_c_ctrl_d_and_sigterm_end_with_the_score(stop, code, own, terminal):
-    at = terminal("own.md", "--run")
+def test_ctrl_c_ctrl_d_and_sigterm_end_with_the_score(stop, code, own, started):
+    at = started("own.md", "--run")
     at.until("q ends): ")
     at.press("c")
     at.until("any key: next question, q: end ")
@@ -310,8 +310,8 @@ def test_ctrl_c_ctrl_d_and_sigterm_end_with_the_score(stop, code, own, terminal)
     assert at.code() == code
 
 
-def test_no_is_an_answer(own, terminal):
-    at = terminal("own.md")
+def test_no_is_an_answer(own, started):
+    at = started("own.md")
     at.until("Run it? y or n ")
     at.press("n")
     at.until("error: own.md: was not run")
