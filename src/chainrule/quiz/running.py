@@ -170,8 +170,9 @@ class _Process:
             code = self.process.returncode
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             return f"{where}: the experiment ended its process ({how})"
+        frame = re.compile(rf'\s*File "{re.escape(str(question.path))}", line (\d+) in ')
         while line := self.answer(1.0):  # the traceback, the innermost frame first
-            if found := re.fullmatch(rf'\s*File "{re.escape(str(question.path))}", line (\d+) in .*\s*', line.decode()):
+            if found := frame.match(line.decode(errors="replace")):
                 where = f"{question.path}, line {found[1]}"
                 break
         return f"{where}: the experiment takes longer than {self.seconds:g} seconds"
