@@ -84,7 +84,8 @@ def test_every_experiment_agrees_with_its_file_and_the_page_shows_what_it_found(
             assert (outcome.against(wrong) == "") == marked.right
     part = as_page([chapter], [outcomes], whole=True).partition("\n## ")[2]
     shown = re.search(rf"^## ({re.escape(chapter.title)}\n.*?)(?=^## |\Z)", page(), re.M | re.S)[1]
-    assert_as_shown(*(re.sub("[▁▂▃▄▅▆▇█]+", "", text) for text in (part, shown)))  # bars are figures, rounded
+    bars = re.compile(r"^```text\n[^`]*[▁-█][^`]*^```\n", re.M)  # figures, rounded as another processor may not
+    assert_as_shown(bars.sub("", part), bars.sub("", shown))
 
 
 def page():
@@ -438,6 +439,9 @@ def test_a_page_of_ones_own(write):
     assert text.startswith("# Sums\n\n## Two and two\n\nHow much is 2 + 2?\n\n- **a** 3\n- **b** 4\n")
     assert r"| a | no | a\_b \* c\|d |" in text
     assert "```text\n▁█\n```" in text
+    seen = replace(chapter.questions[0], text="What is this?\n\n```text\n▁█  \n```")
+    text = as_page([replace(chapter, questions=(seen,))], [[Outcome(found, "▁█")]])
+    assert text.count("▁█") == 1
     assert "See: [numbers](https://example.org)\n\n</details>\n" in text
 
 

@@ -165,14 +165,16 @@ def _answer(say: Console, keys: Keys, question: "Question") -> str:
 
 def _found(say: Console, question: "Question", outcome: "Outcome", letter: str) -> None:
     """What the experiment found about each option, the picture, why, and what to read."""
+    from chainrule.quiz.shown import new_picture
+
     shown = Table.grid(padding=(0, 2, 0, 0))
     for option, (holds, found) in outcome.options.items():
         mark = Text("yes", "bold green") if holds else Text("no")
         shown.add_row(">" if option == letter else "", Text(option, "bold"), mark, _words(found))
     say.print(shown)
     say.line()
-    if outcome.picture:
-        _as_it_is(say, outcome.picture)
+    if picture := new_picture(question, outcome):
+        _as_it_is(say, picture)
     _paragraphs(say, question.why)
     say.print("To read:")
     _links(say, [question])
