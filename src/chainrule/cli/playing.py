@@ -93,7 +93,7 @@ class Score:
             say.print("To read next:")
             _links(say, wrong)
             again = [question.name if is_ours(question.path) else str(question.path) for question in wrong]
-            say.print(f"Once more: chainrule quiz {' '.join(dict.fromkeys(again))}")
+            say.print(f"Once more: chainrule quiz {' '.join(dict.fromkeys(again))}", soft_wrap=True)  # to be copied
 
 
 def play(say: Console, keys: Keys, chapters: "Sequence[Chapter]") -> None:
