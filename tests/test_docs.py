@@ -14,7 +14,7 @@ import chainrule
 from support import docstrings
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("train", "predict", "evaluate", "explain", "inspect", "trace", "diagnose", "claims", "export")
+COMMANDS = ("train", "predict", "evaluate", "explain", "inspect", "trace", "diagnose", "claims", "quiz", "export")
 QUICK = (("--effort", "quick"), ("--epochs", "3"))
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -30,8 +30,9 @@ def blocks(language):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Where the examples run: with the table that they use."""
-    copy(ROOT / "docs" / "orders.csv", tmp_path)
+    """Where the examples run: with the files that they use."""
+    for name in ("orders.csv", "quiz/averages.md"):
+        copy(ROOT / "docs" / name, tmp_path)
     return tmp_path
 
 

@@ -13,11 +13,12 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
+from support.shown import assert_as_shown
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CHAPTERS = sorted((DOCS / "tutorial").glob("*.md"))
 # A block of Python, and the output below it where the page shows some.
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?")
 
 
 def named(pages):
@@ -35,15 +36,6 @@ def run_and_compare(text, namespace):
             exec(compile(code, "block", "exec"), namespace)
         if shown:
             assert_as_shown(printed.getvalue(), shown)
-
-
-def assert_as_shown(printed, shown):
-    """The same words; numbers up to 2 % or their last decimal, because another processor rounds otherwise."""
-    assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", shown).split(), printed
-    for got, wanted in zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True):
-        decimals = len(wanted.partition(".")[2])
-        last = 10.0**-decimals if decimals and "e" not in wanted else 1e-6  # an error of rounding may be any below
-        assert float(got) == pytest.approx(float(wanted), rel=0.02, abs=1.01 * last), printed
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ from chainrule.text import as_json as to_json
 from chainrule.text import in_line, without_controls
 
 # Signs of ours that encodings lack, each by one that looks like it.
-_PLAIN = str.maketrans(dict(zip("×−–—·′²ᵀ∗𝓛ŷŶᶻ", "x---.'2T*LyYz", strict=True)) | {"…": "...", "→": "->"})
+_PLAIN = str.maketrans(
+    dict(zip("×−–—·′²ᵀ∗𝓛ŷŶᶻ▁▂▃▄▅▆▇█", "x---.'2T*LyYz__..--##", strict=True)) | {"…": "...", "→": "->"}
+)
 
 
 class OutputError(CommandError):

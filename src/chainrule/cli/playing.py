@@ -93,7 +93,7 @@ class Score:
             say.print("To read next:")
             _links(say, wrong)
             again = [question.name if is_ours(question.path) else str(question.path) for question in wrong]
-            say.print(f"Once more: chainrule quiz {' '.join(dict.fromkeys(again))}")
+            say.print(f"Once more: chainrule quiz {' '.join(dict.fromkeys(again))}", soft_wrap=True)  # to be copied
 
 
 def play(say: Console, keys: Keys, chapters: "Sequence[Chapter]") -> None:
@@ -160,19 +160,21 @@ def _answer(say: Console, keys: Keys, question: "Question") -> str:
         elif key and key != "?":
             return key
         else:
-            say.print(f"Wanted one of the letters {', '.join(letters)}{hint}; q ends, with the score.")
+            say.print(f"Wanted one of the letters {', '.join(letters)}{hint}; q ends.")
 
 
 def _found(say: Console, question: "Question", outcome: "Outcome", letter: str) -> None:
     """What the experiment found about each option, the picture, why, and what to read."""
+    from chainrule.quiz.shown import new_picture
+
     shown = Table.grid(padding=(0, 2, 0, 0))
     for option, (holds, found) in outcome.options.items():
         mark = Text("yes", "bold green") if holds else Text("no")
         shown.add_row(">" if option == letter else "", Text(option, "bold"), mark, _words(found))
     say.print(shown)
     say.line()
-    if outcome.picture:
-        _as_it_is(say, outcome.picture)
+    if picture := new_picture(question, outcome):
+        _as_it_is(say, picture)
     _paragraphs(say, question.why)
     say.print("To read:")
     _links(say, [question])

@@ -7,6 +7,7 @@ faulthandler as the last lines. Nothing else that an experiment prints goes anyw
 import faulthandler
 import json
 import os
+import signal
 import sys
 import threading
 from typing import Any, BinaryIO
@@ -85,6 +86,8 @@ def _line(error: BaseException, path: str) -> int | None:
 
 def _end_with_the_parent(asked: BinaryIO) -> None:
     asked.read()  # which holds it open
+    if os.name == "posix" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # with what an experiment has started
     os._exit(1)
 
 
@@ -94,6 +97,11 @@ def _limit(memory: int) -> None:
         import resource
     except ImportError:  # Windows
         return
+    try:
+        with open("/proc/self/statm") as file:
+            memory += int(file.read().split()[0]) * resource.getpagesize()  # beside what it has already
+    except (OSError, ValueError):
+        pass
     for what, most in (("RLIMIT_AS", memory), ("RLIMIT_FSIZE", 2**20), ("RLIMIT_CORE", 0)):
         number = getattr(resource, what)
         _, hard = resource.getrlimit(number)

@@ -167,7 +167,7 @@ def _pieces(path: Path, lines: list[str]) -> Iterator[_Piece]:
             if i == len(lines):
                 raise _wrong(path, number, f"this block has no end: wanted a line {fence[1]}")
             i += 1
-            yield _Piece("fence", number + 1, "\n".join(block) + "\n", fence[2])
+            yield _Piece("fence", number, "\n".join(block) + "\n", fence[2])
         elif heading := re.match(r"(#+)\s+(\S.*?)\s*$", line):
             if len(heading[1]) > 2 or (heading[1] == "#" and number > 1 and any(map(str.strip, lines[: number - 1]))):
                 raise _wrong(path, number, f"wanted the title of a question, '## …', got {line.strip()!r}")
@@ -203,8 +203,8 @@ def _question(path: Path, chapter: str, pieces: list[_Piece]) -> Question:
 
     def take(kinds: str, but: str = "") -> list[_Piece]:
         taken = []
-        while rest and rest[0].kind in kinds.split() and not (but and rest[0].text.startswith(but)):
-            if rest[0].kind == "fence" and rest[0].mark == "python":
+        while rest and rest[0].kind in kinds.split() and rest[0].mark != "python":
+            if but and rest[0].kind == "text" and rest[0].text.startswith(but):
                 break
             taken.append(rest.pop(0))
         return taken
@@ -219,6 +219,7 @@ def _question(path: Path, chapter: str, pieces: list[_Piece]) -> Question:
         raise after("the experiment stands below the options; write code to look at as a block of py")
     options = take("option")
     if not 3 <= len(options) <= len(LETTERS):
+        rest[:0] = options
         raise after(f"has {len(options)} options, wanted 3 to {len(LETTERS)}, each as '- [ ] …'")
     marked = [option for option in options if option.mark == "x"]
     if len(marked) != 1:
@@ -243,7 +244,7 @@ def _question(path: Path, chapter: str, pieces: list[_Piece]) -> Question:
     return Question(
         chapter, name, heading.text, _joined(text),
         tuple(Option(letter, o.text, o.mark == "x") for letter, o in zip(LETTERS, options, strict=False)),
-        hint, code.text, _joined(why), see, path, heading.line, code.line,
+        hint, code.text, _joined(why), see, path, heading.line, code.line + 1,
     )  # fmt: skip
 
 
@@ -257,7 +258,7 @@ def _check(path: Path, code: _Piece) -> None:
         tree = ast.parse(code.text)
     except (SyntaxError, ValueError) as error:
         at = getattr(error, "lineno", None) or 1
-        raise _wrong(path, code.line + at - 1, f"is not Python: {getattr(error, 'msg', error)}") from None
+        raise _wrong(path, code.line + at, f"is not Python: {getattr(error, 'msg', error)}") from None
     calls = [
         node
         for node in ast.walk(tree)
@@ -268,4 +269,4 @@ def _check(path: Path, code: _Piece) -> None:
     for call in calls:
         given = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "holds")]
         if any(isinstance(value, ast.Constant) for value in given):
-            raise _wrong(path, code.line + call.lineno - 1, "holds is to be worked out by the experiment, not written")
+            raise _wrong(path, code.line + call.lineno, "holds is to be worked out by the experiment, not written")

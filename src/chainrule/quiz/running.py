@@ -21,7 +21,7 @@ from typing import Any
 from chainrule.quiz.reading import Question
 
 SECONDS = 10.0  # for an experiment
-MEMORY = 2 * 2**30  # bytes of address space
+MEMORY = 2 * 2**30  # bytes of address space, beside what a process has when it begins
 STARTING = 60.0  # seconds that a process may take, on a busy machine, before its first experiment
 LONGEST, MOST = 2**16, 2000  # bytes of a line that a process answers, and lines
 
@@ -170,8 +170,9 @@ class _Process:
             code = self.process.returncode
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             return f"{where}: the experiment ended its process ({how})"
+        frame = re.compile(rf'\s*File "{re.escape(str(question.path))}", line (\d+) in ')
         while line := self.answer(1.0):  # the traceback, the innermost frame first
-            if found := re.fullmatch(rf'\s*File "{re.escape(str(question.path))}", line (\d+) in .*\s*', line.decode()):
+            if found := frame.match(line.decode(errors="replace")):
                 where = f"{question.path}, line {found[1]}"
                 break
         return f"{where}: the experiment takes longer than {self.seconds:g} seconds"

@@ -68,8 +68,8 @@ def _as_markdown(question: Question, outcome: Outcome, level: str) -> Iterator[s
         f"| {o} | {'**yes**' if holds else 'no'} | {_cell(found)} |" for o, (holds, found) in outcome.options.items()
     ]
     yield "\n".join(["| | | |", "| --- | --- | --- |", *rows])
-    if outcome.picture:
-        yield f"```text\n{outcome.picture}\n```"
+    if picture := new_picture(question, outcome):
+        yield f"```text\n{picture}\n```"
     yield question.why
     yield "See: " + " · ".join(f"[{link.text}]({link.target})" for link in question.see) + "\n\n</details>"
 
@@ -83,10 +83,16 @@ def _from_docs(match: re.Match[str]) -> str:
     return f"[{match['text']}]({target})"
 
 
+def new_picture(question: Question, outcome: Outcome) -> str:
+    """The picture of the experiment; empty where the question has shown the same."""
+    seen = "\n".join(map(str.rstrip, question.text.split("\n")))
+    return "" if outcome.picture in seen else outcome.picture
+
+
 def as_paragraphs(text: str) -> list[tuple[str, bool]]:
     """Markdown as plain paragraphs, for a terminal; with each whether its lines are to stay as they are."""
     found: list[tuple[str, bool]] = []
-    for block in re.split(r"^((?:```|~~~)[^\n]*\n.*?^(?:```|~~~)\s*$)", text, flags=re.MULTILINE | re.DOTALL):
+    for block in re.split(r"^((?:```|~~~)[^\n]*\n.*?^(?:```|~~~)[ \t]*$)", text, flags=re.MULTILINE | re.DOTALL):
         if block.startswith(("```", "~~~")):
             found.append(("\n".join(block.split("\n")[1:-1]), True))
             continue
