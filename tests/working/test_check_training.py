@@ -802,3 +802,13 @@ def test_fewer_costs_than_updates(which):
     check = checked(f, FLOWER)
     assert check, check
     assert check.notes == (words,)
+
+
+def test_where_NaN_comes_from():
+    by_dA = ("dZ2 = A2 - Y", "dZ2 = (-Y / A2 + (1 - Y) / (1 - A2)) * A2 * (1 - A2)")
+    large = ("rng.standard_normal((1, 4)) * 0.5", "rng.standard_normal((1, 4)) * 2000")
+    in_front = ("costs, history = [], []", 'costs, history = [], [{"W1": W1, "b1": b1, "W2": W2, "b2": b2}]')
+    check = checked(mistaken(trainings.one_hidden, by_dA, large, in_front), FLOWER, hidden="tanh", output="sigmoid")
+    assert_named(check, 1, "W[2]", "is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is")
+    assert check.first_wrong.problem == "NaN or infinite"
+    assert checked(mistaken(trainings.one_hidden, by_dA), FLOWER)
