@@ -766,3 +766,49 @@ def test_a_training_that_draws_from_a_generator_of_its_own_is_checked_from_the_s
     assert check, check
     assert check.parts[0].checked == 4
     assert "the first update is not checked" in check.notes[0]
+
+
+def test_an_optimizer_that_remembers_is_not_blamed_for_a_beginning_that_is_missing():
+    def f(X, Y):
+        costs, history = stepping(trainings.momentum)(X, Y)
+        return costs, history[1:]
+
+    with pytest.raises(ValueError, match="put a copy of them in front; or say optimizer="):
+        checked(f, CLASSES)
+    assert not checked(f, CLASSES, optimizer=cr.GradientDescent(0.1))
+
+
+def test_another_constant_is_told():
+    check = checked(stepping(trainings.adam), CLASSES, optimizer=cr.Adam(0.1, beta1=0.8))
+    assert_named(check, 2, "W[2]", "it is the update with beta1=0.9, not with beta1=0.8")
+    check = checked(stepping(trainings.momentum), CLASSES, optimizer=cr.Momentum(0.2))
+    assert_named(check, 1, "W[2]", "the step is 0.5 times what it should be, as with α = 0.1")
+
+
+COUNTS = {
+    "every tenth": (slice(None, None, 10), "the costs are of the first of each 10 updates"),
+    "some": ([0, 3, 5, 19, 21], "the costs are of the updates 1, 4, 6, …"),
+}
+
+
+@pytest.mark.parametrize("which", COUNTS)
+def test_fewer_costs_than_updates(which):
+    kept, words = COUNTS[which]
+
+    def f(X, Y, learning_rate=1.2):
+        costs, history = trainings.one_hidden(X, Y, learning_rate, 30)
+        return np.array(costs)[kept], history
+
+    check = checked(f, FLOWER)
+    assert check, check
+    assert check.notes == (words,)
+
+
+def test_where_NaN_comes_from():
+    by_dA = ("dZ2 = A2 - Y", "dZ2 = (-Y / A2 + (1 - Y) / (1 - A2)) * A2 * (1 - A2)")
+    large = ("rng.standard_normal((1, 4)) * 0.5", "rng.standard_normal((1, 4)) * 2000")
+    in_front = ("costs, history = [], []", 'costs, history = [], [{"W1": W1, "b1": b1, "W2": W2, "b2": b2}]')
+    check = checked(mistaken(trainings.one_hidden, by_dA, large, in_front), FLOWER, hidden="tanh", output="sigmoid")
+    assert_named(check, 1, "W[2]", "is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is")
+    assert check.first_wrong.problem == "NaN or infinite"
+    assert checked(mistaken(trainings.one_hidden, by_dA), FLOWER)

@@ -66,6 +66,9 @@ class Costs:
         if self._matches(best.of, sample) < max(1, len(sample) / 2):
             best = right[0]
             self.looks_like = self._mistaken(count, total)
+            if count < total and not self.looks_like:
+                self.unchecked = f"there are {count} for {total} updates, and it does not show which belong together"
+                return
         for i in range(count):
             wanted = best.of(i)
             if wanted is None:
@@ -124,10 +127,29 @@ class Costs:
                 for text, of, whole in kinds:
                     words = f"of the {place} of each {every} updates{', ' if text else ''}{text}"
                     yield Kind(words, partial(self._value, of, whole, every, at), partial(self._place, every, at))
+        if len(places := self._places()) == count:
+            some = ", ".join(str(place + self.training.first) for place in places[:3])
+            yield Kind(f"of the updates {some}, …", partial(self._at, places), partial(self._of, places))
         if self._epochs(count) is not None:
             for by_size in (False, True):
                 text = f"the mean over {'the batches of ' if not by_size else ''}each epoch"
                 yield Kind(text, partial(self._mean, by_size), self._begin)
+
+    def _places(self) -> list[int]:
+        """The places of the updates that have the costs, one after the other; -1 for that which cannot be checked."""
+        places, updates = [-1] * (self.training.first > 1), enumerate(self.replay.updates)
+        for i in range(len(places), len(self.given)):
+            place = next((j for j, update in updates if self._close(i, update.J)), None)
+            if place is None:
+                break
+            places.append(place)
+        return places
+
+    def _at(self, places: Sequence[int], i: int) -> float | None:
+        return None if places[i] < 0 else self.replay.updates[places[i]].J
+
+    def _of(self, places: Sequence[int], i: int) -> int:
+        return places[i] + self.training.first - 1
 
     def _value(self, of: Callable[[int, bool], float | None], whole: bool, every: int, at: int, i: int) -> float | None:
         return of(self._place(every, at, i), whole)

@@ -53,6 +53,13 @@ def judged(
     used_up = used.Used(training, replay, batch_size)
     if k is not None:
         wrong.append(_wrong_update(training, replay, k, call, used_up))
+        every = len(replay.updates[k].wrong) == len(training.names) and np.isfinite(training.theta[k + 1]).all()
+        if optimizer is None and start.first > 1 and k == 0 and every and not wrong[-1].looks_like:
+            raise ValueError(
+                "f: the updates are not those of gradient descent. Those of an optimizer that remembers, such as "
+                "momentum or Adam, can be checked only with the parameters before the first update: put a copy of them "
+                "in front; or say optimizer=chainrule.GradientDescent(…), if that is meant"
+            )
     if costs.first_wrong is not None and not (wrong and wrong[-1].update <= costs.update and not costs.looks_like):
         wrong.append(_wrong_cost(training, costs))
     if (shape := _shape(training, start, lies)) is not None:

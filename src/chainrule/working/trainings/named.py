@@ -277,7 +277,10 @@ class Named:
                 one.problem = "not the derivative of the cost"
             compared.append(one)
         found = Explanation(compared, self._mistakes(self.k)).looks_like()[:2]
-        return (self._measured() or found) if found and _FACTOR.match(found[0]) else found
+        if not found or len(self.update.wrong) < len(training.names):
+            return found
+        measured = self._measured()
+        return measured if _FACTOR.match(found[0]) and measured else (found + measured)[:2]
 
     def _step_by_step(self) -> Iterator[tuple[str, list[Array]]]:
         """The same where the rule divides the gradient by its own size: what each mistake makes of several updates."""
@@ -302,16 +305,16 @@ class Named:
         training, rule = self.training, rules.of(self.training.rule)
         if self.k or not np.isfinite(self.theta[1]).all():
             return
-        parts = training.batches.parts if self.update.place is not None else []
-        several = [round(len(parts) / max(len(self.theta) - 1, 1))] if parts else _BETWEEN
-        for count in several:
+        parts, count_of = training.batches.parts, len(self.theta) - 1
+        ways = [(len(parts) // count_of, parts)] if parts else []
+        for count, some in [*ways, *((count, []) for count in _BETWEEN)]:
             if count < 2 or count * min(len(self.updates), 2) > _MOST_BETWEEN:
                 continue
             mistaken, state, t = [], None, 0
             for before, _ in zip(self.theta, self.updates[:2], strict=False):
                 w = before
                 for _ in range(count):
-                    part = parts[t] if t < len(parts) else None
+                    part = some[t] if t < len(some) else None
                     w, state = rule(w, training.gradient(w, *training.of(part))[1], state, t + 1)
                     t += 1
                 mistaken.append(w)

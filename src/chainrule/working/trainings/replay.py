@@ -9,7 +9,7 @@ import numpy as np
 from chainrule import equations
 from chainrule._types import Array
 from chainrule.network import Network
-from chainrule.optimizers import Rule
+from chainrule.optimizers import GradientDescent, Rule
 from chainrule.working.mistakes.given import backward_order
 from chainrule.working.trainings.batches import Batches
 from chainrule.working.trainings.rules import is_linear
@@ -151,7 +151,8 @@ class Replay:
         if wrong and self.first_wrong is None and (self.updates or not training.rate_known):
             step, right = got - before, wanted - before
             scale = float(step @ right / (right @ right)) if right.any() else 0.0
-            lower = not training.rate_known or 0 < scale <= min(one.scale for one in self.updates) * (1 + 1e-6)
+            lower = not self.updates or 0 < scale <= min(one.scale for one in self.updates) * (1 + 1e-6)
+            lower = lower or (not training.rate_known and isinstance(rule, GradientDescent))
             one = self.updates[-1] if self.updates else None
             by_size = self._size(examples) / self._size(one.examples) if one is not None else 1.0
             alike = one is not None and by_size != 1 and abs(scale / one.scale / by_size - 1) < 1e-6

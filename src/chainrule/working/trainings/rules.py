@@ -4,12 +4,15 @@ An update is a function of w, g = ∂J/∂w, the state (None before the first) a
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule._types import Array
 from chainrule.optimizers import Adam, AdamW, GradientDescent, HeavyBall, Momentum, Nesterov, RMSProp, Rule
+
+_USUAL = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)  # what β is for most
 
 Update = Callable[[Array, Array, Any, int], tuple[Array, Any]]
 
@@ -92,8 +95,13 @@ def mistakes(rule: Rule, layer: Array, first_of_epoch: Callable[[int], bool]) ->
 
 
 def others(rule: Rule) -> Iterator[tuple[str, Update]]:
-    """The other rules, with the same rate, that it may be."""
+    """The rule with another constant, and the other rules with the same rate, that it may be."""
     α = rule.learning_rate
+    for name in ("beta", "momentum", "beta1", "beta2"):
+        for constant in _USUAL if hasattr(rule, name) else ():
+            if constant != getattr(rule, name):
+                text = f"it is the update with {name}={constant}, not with {name}={getattr(rule, name)}"
+                yield text, of(replace(rule, **{name: constant}))
     for other in (GradientDescent(α), Momentum(α), HeavyBall(α), Nesterov(α), RMSProp(α), Adam(α)):
         if type(other) is not type(rule):
             yield f"it is the update of {other!r}, not of {rule!r}", of(other)
