@@ -203,8 +203,8 @@ def _three_epochs(engine, seed=0):
 
 ENGINE = {
     "the last short batch is lost": (
-        "for start in range(0, m, state.batch_size)",
-        "for start in range(0, m - m % state.batch_size, state.batch_size)",
+        "for start in range(state.example, end, state.batch_size)",
+        "for start in range(state.example, end - end % state.batch_size, state.batch_size)",
     ),
     "short batch counted as a full one": (
         "total, seen = total + J * size, seen + size",
@@ -212,7 +212,7 @@ ENGINE = {
     ),
     "dropout not scaled by 1/keep": (" / state.network.dtype.type(keep)", ""),
     "one mask for every step": ("counter=[0, 0, l, state.memory.batches]", "counter=[0, 0, l, 0]"),
-    "memory of the optimizer lost between epochs": ("                state.memory.slots = slots\n", ""),
+    "memory of the optimizer lost between epochs": ("        memory.slots = slots\n", ""),
     "parameters of the batch before": (
         "parameters, slots = optimizer.step(parameters, gradient, slots)",
         "_, slots = optimizer.step(parameters, gradient, slots)",
