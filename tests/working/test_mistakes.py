@@ -62,7 +62,7 @@ def test_a_constant_factor(divisor, L, output, l2):
             return [None, *(d + of_l2 * l2 / m * W for d, W in zip(dW[1:], net.W[1:], strict=True))], db
 
         check = check_gradients(net, X, Y, homework, l2=l2, raises=False)
-        if "times" in words:  # measured: with the term of L2, and without
+        if l2 and "times" in words:  # measured: with the term of L2, and without
             assert check.first_wrong.looks_like[0].startswith((words, words.replace("it is -", "it is ")))
         else:
             assert_named(check, f"dW[{L}]", words)
@@ -351,8 +351,11 @@ WIDE = [4, 4, 4, 4]  # layers of one width let everything through
          "only the last unit of each layer goes back in dA[l-1] = W[l]ᵀ dZ[l]: each one overwrites the one before"),
         ("tanh", [("return dW, db", "return [None, *dW[:0:-1]], [None, *db[:0:-1]]")], "dW[3]",
          "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"),
-        ("tanh", [("return dW, db", "return [None, *dW[:0:-1]], db")], "dW[3]",
-         "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"),
+        ("tanh", [("return dW, db", "return [None, *dW[:0:-1]], db")], "dW[3]", "it is the gradient of layer 1"),
+        ("tanh", [("W[l] @ A[l - 1] + b[l]", "W[l] @ (Z[l - 1] if l > 1 else X) + b[l]")], "dW[3]",
+         "Z[l] is made with Z[l-1] instead of A[l-1]"),
+        ("tanh", [("A.append(g[l](Z[l]))", "A.append(g[l](Z[l]) if l == L else Z[l])")], "dW[3]",
+         "the hidden layers have no activation: A[l] is Z[l]"),
         ("tanh", [("return dW, db", "return [None, dW[1], *dW[1:3]], [None, db[1], *db[1:3]]")], "dW[3]",
          "the layers are shifted: each layer has the gradient of the layer before it"),
         ("tanh", [("return dW, db", "return [None, *dW[2:], dW[3]], [None, *db[2:], db[3]]")], "dW[2]",
@@ -410,15 +413,35 @@ def test_answers_in_the_place_of_probabilities(output, start, words, L):
 
 @of_all
 @pytest.mark.parametrize("other", [209, 7])
-def test_the_m_of_another_set(other, L, output):
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+def test_the_m_of_another_set(other, L, output, l2):
     net, X, Y = given(L, output)
-    wrong = mistaken(backward, ("m = X.shape[1]", f"m = {other}"))
-    words = f"as if divided by {other} instead of m = 11: the m of another set"
-    words = f"it is {m / other:.6g} times what it should be, {words}"
-    assert_named(checked(net, X, Y, wrong), f"dW[{L}]", words)
-    _, *gradient = net.gradients(X, Y)
-    check = check_gradients(net, X, Y, (m / other * net.cost(X, Y), *gradient), raises=False)
-    assert check.J.looks_like == (f"it is divided by {other} instead of m = 11: the m of another set",)
+    words = f"it is divided by {other} instead of m = 11: the m of another set"
+
+    def homework(net, X, Y, of_l2=other):
+        J, dW, db = net.gradients(X, Y)
+        factor = X.shape[1] / other
+        dW = [None, *(factor * d + l2 / of_l2 * W for d, W in zip(dW[1:], net.W[1:], strict=True))]
+        return factor * (J + l2 / (2 * X.shape[1]) * _squares(net)), dW, [None, *(factor * d for d in db[1:])]
+
+    check = check_gradients(net, X, Y, homework, l2=l2, raises=False)
+    assert_named(check, f"dW[{L}]", words)
+    assert check.J.looks_like == (words,)
+    check = check_gradients(net, X, Y, lambda net, X, Y: homework(net, X, Y, X.shape[1]), l2=l2, raises=False)
+    assert_named(check, f"dW[{L}]", words)
+    _, dW, db = homework(net, X, Y)  # numbers alone do not tell a divisor from a factor
+    check = check_gradients(net, X, Y, (dW, db), l2=l2, raises=False)
+    assert check.first_wrong.looks_like[0].startswith(f"it is {m / other:.6g} times what it should be")
+
+
+@of_all
+def test_a_factor_is_no_divisor(L, output):
+    net, X, Y = given(L, output)
+
+    def with_rate(net, X, Y):
+        return tuple([None, *(0.01 * d for d in part[1:])] for part in net.gradients(X, Y)[1:])
+
+    assert_named(check_gradients(net, X, Y, with_rate, raises=False), f"dW[{L}]", "it is 0.01 times what it should be")
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

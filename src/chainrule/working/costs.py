@@ -34,12 +34,12 @@ def explained(J: Array, mistakes: Mistakes) -> tuple[str, ...]:
     one += [(f"it is rounded to {digits} decimals", round(right + decay, digits)) for digits in range(9)]
     both = [(f"{a}, and {b}", x + y) for (a, x), (b, y) in product(sums[1:], terms[1:])]
     both += [(f"{a}, and {b}", x * y + decay) for (a, x), (b, y) in product(sums[1:], _factors(mistakes))]
-    for some in (one, both):
+    n = m * (right + decay) / got if got and mistakes.w is None else 0.0
+    of_another = [(f"it is divided by {n:.0f} instead of m = {m}: the m of another set", got)]
+    whole = 1.5 < n <= _MOST and abs(n - round(n)) <= _EXACT * n
+    for some in (one, of_another if whole else [], both):
         if found := [text for text, value in some if abs(got - value) <= _EXACT * (abs(got) + abs(value))]:
             return tuple(dict.fromkeys(found))
-    n = m * (right + decay) / got if got and mistakes.w is None else 0.0
-    if 1.5 < n <= _MOST and abs(n - round(n)) <= _EXACT * n:
-        return (f"it is divided by {n:.0f} instead of m = {m}: the m of another set",)
     return ()
 
 

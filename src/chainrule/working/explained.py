@@ -27,6 +27,15 @@ class Explanation:
 
     def looks_like(self) -> tuple[str, ...]:
         """The mistakes that give it: one that is known, else two of them, else a factor."""
+        return self.known() or self.factors()
+
+    def factors(self) -> tuple[str, ...]:
+        """A factor that has no meaning known here."""
+        fits = Fits(self.mistakes, self.first.name, self.first.got, self.first.checked)
+        return self._best(self._matching({}, fits.factors(), least=3))
+
+    def known(self) -> tuple[str, ...]:
+        """The mistakes that give it: one, else two of them."""
         first, mistakes = self.first, self.mistakes
         if np.isnan(first.got).any():
             return self._not_finite()
@@ -45,9 +54,7 @@ class Explanation:
                 same = first.error < most and np.array_equal(first.got, first.got.astype(precision))
             if same:
                 return (f"its numbers are {np.dtype(precision)}: compute in float64, or check with a higher tolerance",)
-        return self._best(self._matching({}, mistakes.two_at_once(), least=2, keeps=[self.other])) or self._best(
-            self._matching({}, fits.factors(), least=3)
-        )
+        return self._best(self._matching({}, mistakes.two_at_once(), least=2, keeps=[self.other]))
 
     def _matching(
         self,
@@ -93,6 +100,33 @@ class Explanation:
 
 
 Ask = Callable[[Network, Any, Array], tuple[Any, dict[str, Any]]]  # network, X, Y → J, the tensors by name
+
+
+def asked_for_m(ask: Ask, mistakes: Mistakes, name: str) -> tuple[str, ...]:
+    """Whether this tensor is a sum divided by one number, however many examples there are."""
+    net, X, Y, m, l = mistakes.net, mistakes.A[0], mistakes.Y, mistakes.Y.shape[1], int(name[3:-1])
+    if mistakes.w is not None or m < 3:
+        return ()
+    divisors: list[list[float]] = []
+    try:
+        for n in (m, m - 1):
+            some = Mistakes(net, X[:, :n], Y[:, :n], mistakes.l2, None)
+            plain = n * some.backward(decay=0.0)[name]
+            decay = mistakes.l2 * net.W[l] if name[1] == "W" else 0.0
+            got = ask(net, X[:, :n], Y[:, :n])[1][name]
+            divisors.append([_divisor(plain + decay, got), _divisor(plain, got - decay / n)])
+    except Exception:  # a function may refuse other examples than its own
+        return ()
+    for of_all, of_some in zip(*divisors, strict=True):
+        if of_all > 1.5 and abs(of_all - round(of_all)) + abs(of_all - of_some) <= 1e-6 * of_all:
+            return (f"it is divided by {of_all:.0f} instead of m = {m}: the m of another set",)
+    return ()
+
+
+def _divisor(sums: Array, got: Array) -> float:
+    """By what the sums are divided; 0 if it is not one number."""
+    factor = float(np.vdot(sums, got) / np.vdot(sums, sums))
+    return 1 / factor if factor and norm(got - factor * sums) <= _SAME * norm(got) else 0.0
 
 
 def asked(ask: Ask, mistakes: Mistakes, got: Mapping[str, Any]) -> tuple[str, ...]:

@@ -37,8 +37,7 @@ class Fits:
         right, plain = (self._flat(mistakes.backward(decay=decay)[self.name]) for decay in (decay, 0.0))
         got, theta = self._flat(self.got), self._flat(self.theta)
         ((k,), (a,), (c,)) = _solve(got, right), _solve(got - (right - plain), plain), _solve(got - plain, theta)
-        text = f"it is {k:.6g} times what it should be{self._other_m(k)}"
-        yield text, mistakes.backward(m=mistakes.m / (k or tiny), decay=k * decay)
+        yield f"it is {k:.6g} times what it should be", mistakes.backward(m=mistakes.m / (k or tiny), decay=k * decay)
         if self.of_W and decay:
             yield f"it is {a:.6g} times what it should be, but for L2", mistakes.backward(m=mistakes.m / (a or tiny))
             yield f"the term of L2 is {c / decay:.6g} times what it should be", mistakes.backward(decay=c)
@@ -49,14 +48,6 @@ class Fits:
         elif self.of_W and c > 0:
             text = f"there is a term {c:.6g} W of L2: check it with l2={c * mistakes.m:.6g}"
             yield text, mistakes.backward(decay=c)
-
-    def _other_m(self, factor: float) -> str:
-        """What a factor means that is m divided by a whole number."""
-        m = self.mistakes.m
-        n = m / factor if factor > 0 and self.mistakes.w is None else 0.0
-        if n < 2 - 1e-6 or abs(n - round(n)) > 1e-6 * n:
-            return ""
-        return f", as if divided by {n:.0f} instead of m = {m:g}: the m of another set"
 
     def rounded(self) -> Named:
         """The right numbers with fewer digits."""

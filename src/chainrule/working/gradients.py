@@ -13,7 +13,7 @@ from chainrule.engines import blas
 from chainrule.network import Network
 from chainrule.working import costs, slips
 from chainrule.working.differences import NOT_FINITE, Compared, differences
-from chainrule.working.explained import Ask, Explanation, asked, asked_for_cost
+from chainrule.working.explained import Ask, Explanation, asked, asked_for_cost, asked_for_m
 from chainrule.working.mistakes import Mistakes
 from chainrule.working.mistakes.given import backward_order
 from chainrule.working.trace import check_network, frozen, written, written_cost
@@ -217,9 +217,15 @@ def check_gradients(
             return _cost_of(again), _by_name(again, net)
 
     wrong = [one for one in compared if one.problem]
-    looks_like = Explanation(compared, mistakes).looks_like() if wrong else ()
-    if wrong and not looks_like and ask is not None:
-        looks_like = asked(ask, mistakes, got)
+    looks_like: tuple[str, ...] = ()
+    if wrong:
+        explanation = Explanation(compared, mistakes)
+        looks_like = explanation.known()
+        if not looks_like and ask is not None:
+            looks_like = asked_for_m(ask, mistakes, wrong[0].name)
+        looks_like = looks_like or explanation.factors()
+        if not looks_like and ask is not None:
+            looks_like = asked(ask, mistakes, got)
     tensors = [
         _tensor(one, equation_of(net, one.name, l2, w), looks_like if one in wrong[:1] else ()) for one in compared
     ]

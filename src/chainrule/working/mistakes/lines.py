@@ -22,8 +22,7 @@ def _layers(given: Given) -> Named:
                 yield f"it is the gradient of layer {k}", {f"{d}[{l}]": right[f"{d}[{k}]"] for d in ("dW", "db")}
     if L > 1:
         text = "the gradients are in the reverse order: appended from the back, layer L first, and read from the front"
-        for lists in (("dW", "db"), ("dW",), ("db",)):
-            yield text, {f"{d}[{l}]": right[f"{d}[{L + 1 - l}]"] for d in lists for l in range(1, L + 1)}
+        yield text, {f"{d}[{l}]": right[f"{d}[{L + 1 - l}]"] for d in ("dW", "db") for l in range(1, L + 1)}
     if L > 2:
         for step, which in ((-1, "before"), (1, "after")):
             text = f"the layers are shifted: each layer has the gradient of the layer {which} it"

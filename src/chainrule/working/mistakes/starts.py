@@ -65,6 +65,8 @@ def forward(given: Given) -> Named:
         _, dZ, _ = equations.cost(Z, given.Y, net.W, net.loss, 0.0, given.w)
         text = "every layer is computed from X: A_prev and A are taken for each other"
         yield text, given.backward(dZ, Z=Z, A=[X] * L)
+    if L > 1:
+        yield from _without_activation(given)
     for other in OTHERS:
         if own := all_but(given, other):
             g = [None, *(other for _ in net.g[1:-1]), net.g[-1]]
@@ -72,6 +74,16 @@ def forward(given: Given) -> Named:
     if len({row.spec for row in net.g[1:-1]}) > 1:
         mixed = [row and (activations.get("relu") if row.name == "leaky_relu" else row) for row in net.g]
         yield "leaky_relu is written as max(0, z)", _with(given, mixed, net.b)
+
+
+def _without_activation(given: Given) -> Named:
+    """Z[l-1] in the place of A[l-1]."""
+    net, X = given.net, given.A[0]
+    Z, _ = equations.forward(X, net.W, net.b, [None, *(np.array for _ in net.g[1:])])
+    _, dZ, _ = equations.cost(Z, given.Y, net.W, net.loss, 0.0, given.w)
+    A = [X, *(g(z) for g, z in zip(net.g[1:], Z[1:], strict=True))]
+    yield "Z[l] is made with Z[l-1] instead of A[l-1]", given.backward(dZ, Z=Z, A=A)
+    yield "the hidden layers have no activation: A[l] is Z[l]", given.backward(dZ, Z=Z, A=[X, *Z[1:]])
 
 
 def _with(given: Given, g: Any, b: Any) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from chainrule.working.trainings import rules
 from chainrule.working.trainings.replay import Replay, Update
 
 _MORE = 3  # updates from the first wrong one on that a mistake has to explain
-_FACTOR = re.compile(r"it is -?[\d.e+-]+ times what it should be(, as if .*)?$")  # which says no more than a rate does
+_FACTOR = re.compile(r"it is -?[\d.e+-]+ times what it should be$")  # which says no more than a rate does
 _HUGE = 1e6
 _NUMBERS = 3  # of fewer, any may be so many times what it should be
 _SURE = 1e-3  # how much nearer to a mistake's numbers than to the right ones
