@@ -26,6 +26,9 @@ def outputs(given: Given) -> Named:
     else:
         yield "dZ[L] = A[L] − Y is that of the squared error", given.backward(w * (A - Y))
     if loss.name == "binary_cross_entropy":
+        text = "a factor of the derivative of sigmoid is missing in dZ[L]: it is A (1 − A)"
+        yield text, given.backward(w * (A - Y) / A)
+        yield text, given.backward(w * (A - Y) / (1 - A))
         yield "the term (1 − y) log(1 − a) of the loss is missing", given.backward(w * Y * (A - 1))
         yield "the term y log a of the loss is missing", given.backward(w * (1 - Y) * A)
         text = "a parenthesis is missing in dA[L] = −(Y/A − (1 − Y)/(1 − A))"

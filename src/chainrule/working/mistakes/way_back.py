@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import equations
+from chainrule import equations, losses
 from chainrule._types import Array
 from chainrule.working.mistakes.given import OTHERS, Given, Named, all_but
 
@@ -29,6 +29,8 @@ def slopes(given: Given) -> Named:
     yield "the derivative is at the wrong place: g′(A) instead of g′(Z)", instead(at_A)
     yield "the derivative g′ is there twice", instead({l: g[l].slope(Z[l]) ** 2 for l in hidden})
     yield "g(Z) stands in the place of g′(Z)", instead({l: A[l] for l in hidden})
+    no_factor = {l: 1 - A[l] for l in hidden if g[l].name == "sigmoid"}
+    yield "a factor of the derivative of sigmoid is missing: 1 − A instead of A (1 − A)", instead(no_factor)
     no_square = {l: 1 - A[l] for l in hidden if g[l].name == "tanh"}
     yield "the square is missing: 1 − A instead of 1 − A²", instead(no_square)
     for row in dict.fromkeys(g[l] for l in hidden if g[l].slope_of_output is not None):
@@ -121,6 +123,9 @@ def _dZ_back(given: Given) -> Named:
         return wrong
 
     if L > 1:
+        if (steep := given.net.g[L].derivative) and given.net.loss.dZ == losses.CANONICAL:
+            text = "the derivative of the output goes back once more: A[L] − Y is dZ[L] already"
+            yield text, instead(lambda l, dZ: W[l].T @ (dZ * steep(given.Z[L]) if l == L else dZ))
         text = "db[l] goes back instead of dZ[l]: dA[l-1] = W[l]ᵀ db[l], the same for all examples"
         yield text, instead(lambda l, dZ: W[l].T @ dZ.sum(axis=1, keepdims=True) / given.divisor)
         text = "dZ[l+1] is missing in dZ[l]: ∂Z[l+1]/∂Z[l] is only a part of the chain"
