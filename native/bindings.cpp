@@ -254,7 +254,13 @@ template <class T> void bind_trainer(nb::module_& m, const char* name) {
         .def_ro("threads", &Net::threads_used)
         .def(
             "forward",
-            [](const Net& self, const Vector<T>& parameters, const Matrix<T>& X, const OutputMatrix<T>& out) {
+            [](const Net& self, const Vector<T>& parameters, const Matrix<T>& X, const OutputMatrix<T>& out,
+               bool if_finite) {
+                const auto apart = [&](size_t axis, int64_t numbers) {
+                    return X.shape(axis) > 1 && X.stride(axis) != numbers;
+                };
+                require(!if_finite || !(apart(0, 1) || apart(1, int64_t(X.shape(0)))),
+                        "if_finite: wanted examples one after the other");
                 require(int64_t(X.shape(0)) == self.sizes().front() &&
                             int64_t(parameters.shape(0)) == self.parameters() &&
                             int64_t(out.shape(0)) == self.sizes().back() && out.shape(1) == X.shape(1),
@@ -262,11 +268,14 @@ template <class T> void bind_trainer(nb::module_& m, const char* name) {
                 Examples<T> examples;
                 examples.X = columns_of(X);
                 examples.m = int64_t(X.shape(1));
-                interruptible([&](const StopRequested& stop_requested) {
-                    return self.forward(examples, parameters.data(), out.data(), ptrdiff_t(examples.m), stop_requested);
+                return interruptible([&](const StopRequested& stop_requested) {
+                    if (if_finite && !all_finite(X.data(), int64_t(X.size()), stop_requested)) return false;
+                    self.forward(examples, parameters.data(), out.data(), ptrdiff_t(examples.m), stop_requested);
+                    return true;
                 });
             },
-            nb::arg("parameters").noconvert(), nb::arg("X").noconvert(), nb::arg("out").noconvert())
+            nb::arg("parameters").noconvert(), nb::arg("X").noconvert(), nb::arg("out").noconvert(),
+            nb::arg("if_finite") = false)
         .def(
             "evaluate",
             [](const Net& self, const Vector<T>& parameters, const Data<T>& data, const OutputMatrix<T>& out) {

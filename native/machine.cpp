@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -84,19 +84,31 @@ double tighter(double processors, double quota, double period) {
     return processors > 0 ? std::min(processors, quota / period) : quota / period;
 }
 
+#if defined(__linux__)
+// What is in a small file, nothing if it is not there. A first std::ifstream took 0.25 ms for its locale.
+std::string text_of(const std::string& path) {
+    std::string text;
+    if (std::FILE* const file = std::fopen(path.c_str(), "r")) {
+        char piece[1024];
+        while (const size_t count = std::fread(piece, 1, sizeof(piece), file)) text.append(piece, count);
+        std::fclose(file);
+    }
+    return text;
+}
+#endif
+
 }  // namespace
 
 double cpu_quota(const std::string& root) {
     double processors = 0;
 #if defined(__linux__)
-    const auto number_in = [](const std::string& path) {
-        double number = 0;
-        return std::ifstream(path) >> number ? number : 0.0;
-    };
+    const auto number_in = [](const std::string& path) { return std::strtod(text_of(path).c_str(), nullptr); };
     // A line for each hierarchy of groups: number, controllers, path. Limits of the groups above count as well; in a
     // container the files of its own group may stand at the top, whatever the path says.
-    std::ifstream groups(root + "proc/self/cgroup");
-    for (std::string line; std::getline(groups, line);) {
+    const std::string groups = text_of(root + "proc/self/cgroup");
+    for (size_t start = 0, end; start < groups.size(); start = end + 1) {
+        end = std::min(groups.find('\n', start), groups.size());
+        const std::string line = groups.substr(start, end - start);
         const size_t first = line.find(':'), second = line.find(':', first + 1);
         if (second == std::string::npos) continue;
         const std::string controllers = ',' + line.substr(first + 1, second - first - 1) + ',';
@@ -106,10 +118,10 @@ double cpu_quota(const std::string& root) {
         for (std::string path = line.substr(second + 1);; path.resize(path.rfind('/'))) {
             const std::string folder = top + (path == "/" ? "" : path) + '/';
             if (unified) {
-                std::string quota;  // a number, or max
-                double period = 0;
-                std::ifstream(folder + "cpu.max") >> quota >> period;
-                processors = tighter(processors, std::strtod(quota.c_str(), nullptr), period);
+                const std::string limit = text_of(folder + "cpu.max");  // "max 100000" or "50000 100000"
+                char* rest = nullptr;
+                const double quota = std::strtod(limit.c_str(), &rest);  // 0 for max
+                processors = tighter(processors, quota, std::strtod(rest, nullptr));
             } else {
                 const double quota = number_in(folder + "cpu.cfs_quota_us");  // -1 for none
                 processors = tighter(processors, quota, number_in(folder + "cpu.cfs_period_us"));

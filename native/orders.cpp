@@ -47,9 +47,6 @@ void draw_orders(const nb::capsule& bit_generator, bool chained, const std::opti
 }  // namespace
 
 void bind_orders(nb::module_& m) {
-    m.def(
-        "state_address", [](const nb::capsule& bit_generator) { return uintptr_t(generator_of(bit_generator).state); },
-        nb::arg("bit_generator"));
     m.def("draw_orders", &draw_orders, nb::arg("bit_generator"), nb::arg("chained"),
           nb::arg("before").noconvert().none(), nb::arg("out").noconvert());
 }

@@ -66,9 +66,6 @@ def draw_orders(bit_generator: object, chained: bool, before: _Counts | None, ou
     Each is 0 … m − 1 as NumPy shuffles it; if chained, the one before it, shuffled again (first of all `before`).
     """
 
-def state_address(bit_generator: object) -> int:
-    """Where the state of a NumPy bit generator is in memory, by its capsule."""
-
 class Place:
     """Where a training stands: updates, batches and epochs that were done, and where in its epoch.
 
@@ -140,8 +137,8 @@ class _Trainer(Generic[_T]):
     def threads(self) -> int:
         """How many threads the last step took."""
 
-    def forward(self, parameters: _Array[_T], X: _Array[_T], out: _Array[_T]) -> None:
-        """A[L] (n[L], m) to `out`."""
+    def forward(self, parameters: _Array[_T], X: _Array[_T], out: _Array[_T], if_finite: bool = False) -> bool:
+        """A[L] (n[L], m) to `out`; if_finite: not, and False, where X, one example after the other, has NaN or ±∞."""
 
     def evaluate(self, parameters: _Array[_T], data: _Data[_T], out: _Array[_T]) -> float:
         """A[L] (n[L], m) to `out`; the cost without L2, or 0 where the data has no Y."""

@@ -59,7 +59,8 @@ def helpful(function: _F, homes: bool = True) -> _F:
 
     homes: whether it may be an argument of something else, of the network, the optimizer or net.train.
     """
-    parameters = inspect.signature(function).parameters
+    signature = inspect.signature(function)
+    parameters = signature.parameters
     positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
     @wraps(function)
@@ -72,6 +73,7 @@ def helpful(function: _F, homes: bool = True) -> _F:
             raise TypeError(f"{function.__qualname__}() takes the sizes as one list: {list(args[1:])}")
         return function(*args, **named)
 
+    checked.__signature__ = signature  # type: ignore[attr-defined]  # for scikit-learn, which would read it again
     return checked  # type: ignore[return-value]
 
 

@@ -439,6 +439,20 @@ def test_one_example_for_all_columns_is_read_with_a_stride_of_0(isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_the_kernel_answers_rows_if_they_are_finite(dtype, isa):
+    net = Network([3, 4, 2], dtype=dtype, seed=0)
+    rows, A = np.ones((5, 3), dtype), np.zeros((2, 5), dtype)
+    forward = net.compiled().forward
+    assert forward(net.parameters, rows.T, A, True) is True
+    np.testing.assert_array_equal(A, net.forward(rows.T))
+    rows[4, 2] = np.inf
+    assert forward(net.parameters, rows.T, A, True) is False
+    assert forward(net.parameters, rows.T, A) is True  # who does not ask gets what comes of it
+    with pytest.raises(ValueError, match="one after the other"):
+        forward(net.parameters, np.ones((3, 5), dtype), A, True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("X", [np.ones((3, 0)), sp.csc_array((3, 0)), sp.csr_array((3, 0))], ids=type)
 def test_no_examples_have_no_outputs(X, dtype, isa):
     out = Network([3, 4, 2], dtype=dtype).forward(X)

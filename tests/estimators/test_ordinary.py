@@ -147,6 +147,53 @@ def test_a_parameter_that_is_refused_is_refused_again_and_a_number_of_another_ty
         model.set_params(**{name: good})._validate_params()
 
 
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_the_defaults_which_are_not_validated_are_valid(kind):
+    defaults = kind().get_params()
+    assert defaults.keys() == _sklearn._defaults(kind).keys()
+    for name, value in defaults.items():
+        _sklearn._validate(kind, name, value)
+
+
+def test_a_wrong_default_of_a_class_of_the_users_own_is_refused():
+    class Own(MLPClassifier):
+        def __init__(self, alpha=-1.0):
+            super().__init__(alpha=alpha)
+
+    with pytest.raises(_param_validation.InvalidParameterError, match="The 'alpha' parameter of Own"):
+        Own().fit(X, K)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_in_whatever_form_get_the_same_answers_and_errors(kind, dtype):
+    table = X.astype(dtype)
+    model = kind(hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(
+        table, K if kind is MLPClassifier else table[:, 0]
+    )
+    wide, fixed = np.zeros((12, 6), dtype), table.copy()
+    wide[:, ::2], fixed.flags.writeable = table, False
+    forms = [table, np.asfortranarray(table), wide[:, ::2], fixed, table.tolist()]
+    answers = model._outputs(table)
+    for form in forms:
+        assert model._outputs(form).tobytes() == answers.tobytes()
+    for form in (table[3:4], np.asfortranarray(table)[3:4], fixed[3:4]):
+        assert model._outputs(form).tobytes() == model._outputs(table[3:4].tolist()).tobytes()
+    for value in (np.nan, np.inf, -np.inf):
+        wrong = table.copy()
+        wrong[5, 1] = value
+        said = []
+        for form in (wrong, np.asfortranarray(wrong)):
+            with pytest.raises(ValueError, match="Input X contains") as error:
+                model.predict(form)
+            said.append(str(error.value))
+        assert said[0] == said[1]
+        assert "in row 5, column 1" in said[0]
+    largest = np.full((1, 3), np.finfo(dtype).max)  # whose squares are infinite
+    assert model._outputs(largest).shape == (1, answers.shape[1])
+
+
 def test_a_class_of_the_users_own_has_its_own_parameters():
     class Own(MLPClassifier):
         _parameter_constraints: ClassVar = {**MLPClassifier._parameter_constraints, "extra": [str]}

@@ -1,9 +1,8 @@
 """Random orders of the examples, many in one call of the kernel, to the bit of what NumPy draws.
 
-And the state of a Generator or RandomState: all of it, for a file, and a quick copy, to go back to.
+And the state of a Generator or RandomState, for a file, and to go back to.
 """
 
-import ctypes
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -39,9 +38,10 @@ def draw(rng: Any, before: Array | None, out: Array) -> None:
     shuffled again.
     """
     bits = bit_generator(rng)
-    if bits is not None and _as_numpy():
+    old = type(rng) is RandomState  # which draws the same in every version of NumPy (its NEP 19)
+    if bits is not None and (old or _as_numpy()):
         with bits.lock:
-            kernel.module().draw_orders(bits.capsule, type(rng) is RandomState, before, out)
+            kernel.module().draw_orders(bits.capsule, old, before, out)
         return
     for row, order in zip(out, _by_numpy(rng, before, out.shape[1]), strict=False):
         row[...] = order
@@ -75,46 +75,3 @@ def _as_numpy() -> bool:
     out = np.empty((1, 1000), np.int64)
     kernel.module().draw_orders(ours.bit_generator.capsule, False, None, out)
     return bool((out[0] == theirs.permutation(1000)).all() and ours.bit_generator.state == theirs.bit_generator.state)
-
-
-def copy_state(rng: Any) -> Any:
-    """A copy of the random state, for `restore`; that of MT19937 from memory, as NumPy takes 40 µs to give it."""
-    bits = bit_generator(rng)
-    memory = _memory(bits)
-    if memory is None:
-        return rng_state(rng)
-    with bits.lock:
-        return bytes(memory)
-
-
-def restore(rng: Any, copied: Any) -> None:
-    """Go back to the state of `copy_state`. Nothing but orders may have been drawn since."""
-    if not isinstance(copied, bytes):
-        set_rng_state(rng, copied)
-        return
-    bits = bit_generator(rng)
-    memory = _memory(bits)
-    assert memory is not None
-    with bits.lock:
-        memory[:] = copied
-
-
-def _memory(bits: Any) -> memoryview | None:
-    """The state of an MT19937: 624 words and the position in them. None for another one."""
-    return _words(bits).cast("B") if type(bits) is MT19937 and _words_are_there() else None
-
-
-def _words(bits: Any) -> memoryview:
-    words = ctypes.c_uint32 * 625
-    return memoryview(words.from_address(kernel.module().state_address(bits.capsule))).cast("B").cast("I")
-
-
-@cache
-def _words_are_there() -> bool:
-    """Whether this NumPy has the state of MT19937 where `_words` looks for it."""
-    bits = np.random.get_bit_generator()  # type: ignore[attr-defined]  # to make another takes 0.1 ms
-    bits = bits if type(bits) is MT19937 else MT19937(0)
-    with bits.lock:
-        begin, state = kernel.module().state_address(bits.capsule) - id(bits), bits.state["state"]
-        inside = 0 <= begin <= MT19937.__basicsize__ - 4 * 625
-        return bool(inside and _words(bits).tolist() == [*state["key"].tolist(), state["pos"]])

@@ -126,7 +126,7 @@ class EpochOrder:
         self.most = max(1, _AHEAD // m) if draws.bit_generator(rng) is not None else 1
         self.first = 0  # the epoch of the first of `rows`
         self.rows = np.empty((0, m), np.int64)  # the orders that were drawn last
-        self.before: tuple[Array | None, Any] | None = None  # the order and the random state before them
+        self.before: tuple[Array | None, dict[str, Any]] | None = None  # the order and the random state before them
 
     def __call__(self, epoch: int) -> Array:
         """The order of an epoch: a permutation of the examples, (m,)."""
@@ -144,7 +144,7 @@ class EpochOrder:
 
     def _draw(self, first: int, count: int, remember: bool) -> None:
         last = self._last()
-        self.before = (last, draws.copy_state(self.rng)) if remember or count > 1 else None
+        self.before = (last, draws.rng_state(self.rng)) if remember or count > 1 else None
         self.first, self.rows = first, np.empty((count, self.m), np.int64)  # an interrupt from here on can be undone
         draws.draw(self.rng, last, self.rows)
 
@@ -153,7 +153,7 @@ class EpochOrder:
         done = epoch - self.first
         if self.before is not None and 0 <= done < len(self.rows) and len(self.rows) > 1:
             last, random = self.before
-            draws.restore(self.rng, random)
+            draws.set_rng_state(self.rng, random)
             self.rows = self.rows[:0] if last is None else last[None]
             if done:
                 self._draw(self.first, done, False)
@@ -163,10 +163,7 @@ class EpochOrder:
         """The last order and the random state, as they were before the order of `epoch` was drawn."""
         if not (self.before is not None and self.first == epoch and len(self.rows)):
             return {"order": self._last(), "random": draws.rng_state(self.rng)}
-        (order, before), now = self.before, draws.copy_state(self.rng)
-        draws.restore(self.rng, before)
-        random = draws.rng_state(self.rng)
-        draws.restore(self.rng, now)
+        order, random = self.before
         return {"order": order, "random": random}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:

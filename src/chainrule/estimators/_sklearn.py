@@ -1,5 +1,6 @@
 """Every private name of scikit-learn that we need, once: what to look at when a new version of it comes out."""
 
+import inspect
 from collections.abc import Callable
 from functools import cache, lru_cache, wraps
 from typing import Any, TypeVar
@@ -41,18 +42,20 @@ def fit_context(method: Method) -> Method:
 class BaseEstimator(sklearn.base.BaseEstimator):
     """scikit-learn's, which reads its signature once, and validates a number or a name only when it is new.
 
-    Both took a quarter of a small fit.
+    Both took a quarter of a small fit. A default of ours is right: to validate all took 0.4 ms of a first fit.
     """
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
         kind: Any = cls
-        return list(_parameter_names(kind))
+        return list(_defaults(kind))
 
     def _validate_params(self) -> None:
         kind: Any = type(self)
+        defaults = _defaults(kind) if kind.__module__.startswith("chainrule.") else {}
         for name, value in self.get_params(deep=False).items():
-            (_validate_once if type(value) in _PLAIN else _validate)(kind, name, value)
+            if value is not defaults.get(name, inspect.Parameter.empty):
+                (_validate_once if type(value) in _PLAIN else _validate)(kind, name, value)
 
 
 _PLAIN = {bool, int, float, str, type(None)}
@@ -67,8 +70,10 @@ _validate_once = lru_cache(maxsize=1000, typed=True)(_validate)  # an error is r
 
 
 @cache
-def _parameter_names(kind: Any) -> tuple[str, ...]:
-    return tuple(super(BaseEstimator, kind)._get_param_names())
+def _defaults(kind: Any) -> dict[str, Any]:
+    """The names of the parameters, in scikit-learn's order, and their defaults."""
+    parameters = inspect.signature(kind.__init__).parameters
+    return {name: parameters[name].default for name in super(BaseEstimator, kind)._get_param_names()}
 
 
 def has_callbacks(estimator: Any) -> bool:

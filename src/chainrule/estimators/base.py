@@ -298,8 +298,13 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
     def _outputs(self, X: Any) -> Array:
         """A[L]ᵀ (m, n[L]) of rows that are still to be validated."""
-        columns = self._inputs(X)
-        return self._synced().forward(columns).T
+        known, A = self.__dict__, None
+        if "coefs_" in known and "feature_names_in_" not in known:
+            A = ordinary.outputs_of(self._synced(), X)
+        if A is None:
+            columns = self._inputs(X)
+            A = self._synced().forward(columns).T
+        return A
 
     def transform(self, X: Any, layer: int | None = None) -> Array:
         """What a layer makes of the rows: A[l]ᵀ.

@@ -303,6 +303,7 @@ class Fit:
         est, m, rng = self.estimator, self.rows.X.shape[0], self.estimator._random_state
         if est.batch_size != "auto" and est.batch_size > m:
             _warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", UserWarning)
+        draws = bool(est.dropout and np.any(est.dropout))  # of masks; the orders come from `rng`
         state = prepare(
             self.network,
             trained,
@@ -311,11 +312,12 @@ class Fit:
             l2=est.alpha,
             dropout=list(est.dropout) if np.ndim(est.dropout) else float(est.dropout),
             shuffle=False,
-            seed=rng.randint(2**31) if est.dropout and np.any(est.dropout) else 0,
+            seed=rng.randint(2**31) if draws else None,
             schedule=schedule(est),
             clip_norm=est.clip_norm,
             precision=est.precision,
             memory=progress.memory,
+            draws=draws,
         )
         state.epoch = len(est.loss_curve_) if self.incremental else 0
         if follows(est, "invscaling") or follows(est, "adaptive"):

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from chainrule._types import Array
 from chainrule.checks import is_finite
+from chainrule.network import Network
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _FEW = 1000  # numbers. Chosen: a row, and far below where BLAS starts threads; no measurement is recorded
@@ -28,6 +29,22 @@ def is_table(X: Any, features: int | None = None) -> bool:
         and (features is None or X.shape[1] == features)
         and _is_finite(X)
     )
+
+
+def outputs_of(network: Network, X: Any) -> Array | None:
+    """A[L]ᵀ (m, n[L]) of rows, if `is_table` and they are as the kernel reads them, which has a look at them itself."""
+    if (
+        type(X) is not np.ndarray
+        or X.dtype is not network.dtype
+        or not X.flags.carray
+        or network.normalizer is not None
+    ):
+        return None
+    sizes, shape, compiled = network.sizes, X.shape, network.compiled()
+    if compiled is None or len(shape) != 2 or shape[1] != sizes[0] or not shape[0]:
+        return None
+    A = np.empty((sizes[-1], shape[0]), X.dtype)
+    return A.T if compiled.forward(network.parameters, X.T, A, True) else None
 
 
 def are_labels(y: Any) -> bool:
