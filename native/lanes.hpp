@@ -222,7 +222,8 @@ template <class T> void cost_of_lanes(const LaneStep<T>& s, int64_t examples, T*
             for (int r = 0; r < N<T>; ++r) {
                 const int64_t j = p * P<T> + v * N<T> + r;
                 of[r] = Vec<T>{};
-                if (j < step.m) of[r] = cost_of_vector(step, splat<T>(1), Z + j * N<T>, Y + j * N<T>, stride);
+                if (j < step.m)
+                    of[r] = cost_of_vector(step, splat<T>(1), Z + j * N<T>, Y + j * N<T>, s.dA + j * N<T>, stride);
             }
             const Vec<T> total = lane_sum<T>(of);
             for (int i = 0; i < N<T>; ++i) losses[i] += double(total[i]);
