@@ -39,7 +39,7 @@ template <class T> bool all_finite(const T* x, int64_t count, const StopRequeste
     const int64_t pieces = (count + READ_AT_ONCE - 1) / READ_AT_ONCE;
     const double seconds = double(count) * sizeof(T) / READ_RATE;
     const int threads =
-        pieces == 1 ? 1 : threads_worth(seconds, READ_SECONDS, pieces, threads_per_call(available_threads()));
+        seconds < 2 * READ_SECONDS ? 1 : threads_worth(seconds, READ_SECONDS, pieces, threads_of_call());
     Team team;
     team.start(threads);
     std::atomic<bool> finite{true};

@@ -18,22 +18,29 @@ constexpr int64_t PACKED_EXAMPLES = 1024;
 // and 0.8 to 1.1 times with 64; but 1.4 to 2 times where A was larger than the cache.
 constexpr int64_t BY_ROWS_EXAMPLES = 64, BY_ROWS_UNITS = 64;
 
+// db[l] of `rows` rows, N at most, whose dZ begin at d: sums in R registers, of which those beyond `rows` do not count.
+template <class T, int R>
+CHAINRULE_INLINE void row_sums(const Step<T>& step, const T* d, ptrdiff_t panel, int64_t rows, T* sums) {
+    Vec<T> totals[N<T>]{};
+    for (int64_t p = 0; p < panels_of(step); ++p, d += panel) {
+        for (int v = 0; v < vectors(step, p); ++v) {
+            UNROLL for (int r = 0; r < R; ++r) totals[r] += load(d + least(r, rows - 1) * P<T> + v * N<T>);
+        }
+    }
+    T lane_sums[N<T>];
+    sums_of_lanes<T, N<T>>(totals, lane_sums);
+    for (int64_t r = 0; r < rows; ++r) sums[r] = lane_sums[r];
+}
+
 // db[l] of some rows, and their step.
 template <class T> void bias_gradient(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* sums) {
+    constexpr int FEW = N<T> / 4;  // most often a layer of few units is the last one; no measurement is recorded
     const Layer<T>& layer = step.layers[l - 1];
-    const int64_t panels = panels_of(step);
     for (int64_t i = 0; i < count; i += N<T>) {
         const int64_t rows = least(N<T>, count - i);
-        Vec<T> totals[N<T>]{};
-        for (int64_t p = 0; p < panels; ++p) {
-            const T* const d = layer.D + (p * layer.units + first + i) * P<T>;
-            for (int v = 0; v < vectors(step, p); ++v) {
-                UNROLL for (int r = 0; r < N<T>; ++r) totals[r] += load(d + least(r, rows - 1) * P<T> + v * N<T>);
-            }
-        }
-        T lane_sums[N<T>];
-        sums_of_lanes<T, N<T>>(totals, lane_sums);
-        for (int64_t r = 0; r < rows; ++r) sums[i + r] = lane_sums[r];
+        const T* const d = layer.D + (first + i) * P<T>;
+        if (rows <= FEW) row_sums<T, FEW>(step, d, layer.units * P<T>, rows, sums + i);
+        else row_sums<T, N<T>>(step, d, layer.units * P<T>, rows, sums + i);
     }
     update_rows(step, layer.at + layer.units * layer.inputs + first, 0, sums, 1, count, T(0));
 }

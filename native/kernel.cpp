@@ -39,8 +39,8 @@ template <class T> int64_t forward_backward_scratch(const Step<T>& step, int64_t
     const int64_t packed = step.packed || step.sparse ? 0
                            : packs_in_parts(step)     ? depth_of<T>(in.inputs) * P<T>
                                                       : in.inputs * P<T> * count;
-    const int64_t tiles = count * TILE_ROWS;                        // dA of a tile of each panel
-    int64_t size = P<T> * (out.units > tiles ? out.units : tiles);  // the targets of a panel, or these
+    const int64_t tiles = count * TILE_ROWS;                                // dA of a tile of each panel
+    int64_t size = P<T> * (2 * out.units > tiles ? 2 * out.units : tiles);  // the targets and e^Z of a panel, or these
     if constexpr (HAS_BF16) size = size > bf16_scratch(step, count) ? size : bf16_scratch(step, count);
     return packed + size;
 }
@@ -114,20 +114,20 @@ template <class T> void forward_backward(const Step<T>& step, int64_t first, int
     linear_either(step, L, first, count, A, buffer, Z, false, scratch, [](int64_t, int64_t, int64_t) {});
     for (int64_t p = 0; p < count; ++p) {
         pack_panel(step, step.Y, 0, out.units, first + p, scratch);
-        step.costs[first + p] = cost(step, first + p, Z + p * out.units * P<T>, scratch);
+        step.costs[first + p] = cost(step, first + p, Z + p * out.units * P<T>, scratch, scratch + out.units * P<T>);
     }
     for (int64_t l = L; l > 0; --l) backward_either(step, l, first, count, scratch);
 }
 
 template <class T> int64_t forward_scratch(const Step<T>& step, int64_t count) {
     const int64_t inputs = step.sparse ? 0 : step.layers[0].inputs, units = widest(step, 1);
-    return 2 * (inputs > units ? inputs : units) * P<T> * count + step.layers[step.L - 1].units * P<T>;
+    return 2 * (inputs > units ? inputs : units) * P<T> * count + 2 * step.layers[step.L - 1].units * P<T>;
 }
 
 // The forward pass alone: A[L], and Σ 𝓛 where there is Y.
 template <class T>
 void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_t stride, T* scratch) {
-    const int64_t size = (forward_scratch(step, count) - step.layers[step.L - 1].units * P<T>) / 2;
+    const int64_t outputs = step.layers[step.L - 1].units * P<T>, size = forward_scratch(step, count) / 2 - outputs;
     T *A = scratch, *Z = scratch + size, *const Y = scratch + 2 * size;
     T* const buffer = nullptr;
     if (!step.sparse) pack(step, first, count, A);
@@ -149,7 +149,7 @@ void forward(const Step<T>& step, int64_t first, int64_t count, T* out, ptrdiff_
         if (step.costs) {  // on a copy, as cost replaces Z by dZ
             for (int64_t i = 0; i < output.units * P<T>; ++i) Z[i] = z[i];
             pack_panel(step, step.Y, 0, output.units, first + p, Y);
-            step.costs[first + p] = cost(step, first + p, Z, Y);
+            step.costs[first + p] = cost(step, first + p, Z, Y, Y + outputs);
         }
         activate<T>(output.g, output.alpha, z, nullptr, output.units, V);
         for (int64_t i = 0; i < output.units; ++i) {

@@ -222,7 +222,8 @@ template <class T> void cost_of_lanes(const LaneStep<T>& s, int64_t examples, T*
             for (int r = 0; r < N<T>; ++r) {
                 const int64_t j = p * P<T> + v * N<T> + r;
                 of[r] = Vec<T>{};
-                if (j < step.m) of[r] = cost_of_vector(step, splat<T>(1), Z + j * N<T>, Y + j * N<T>, stride);
+                if (j < step.m)
+                    of[r] = cost_of_vector(step, splat<T>(1), Z + j * N<T>, Y + j * N<T>, s.dA + j * N<T>, stride);
             }
             const Vec<T> total = lane_sum<T>(of);
             for (int i = 0; i < N<T>; ++i) losses[i] += double(total[i]);
@@ -310,17 +311,14 @@ void gradient_of_lanes(const Step<T>& step, int64_t l, const T* dZ, const T* A, 
 template <class T> void update_lanes(const LaneStep<T>& s, int64_t first, int64_t end, Vec<T> l2) {
     const Step<T>& step = s.step;
     const auto constant = [&](int k) { return load(s.constants + k * N<T>); };
-    const struct {
-        Vec<T> rate, beta1, beta2, one_minus_beta1, one_minus_beta2, epsilon, decay;
-    } u{constant(0), constant(1), constant(2), constant(3), constant(4), constant(5), constant(6)};
-    const Vec<T> scale = splat<T>(step.scale);
+    const Constants<T> u{constant(0), constant(1), constant(2),          constant(3), constant(4),
+                         constant(5), constant(6), splat<T>(step.scale), l2};
     with_rule(step.update.rule, [&]<Rule rule>() {
         for (int64_t i = first * N<T>; i < end * N<T>; i += N<T>) {
             const Place<const T*> from{step.w + i, {step.slots[0] + i, step.slots[1] + i}};
             const Place<T*> to{step.w_next + i, {step.slots_next[0] + i, step.slots_next[1] + i}};
             update_vector<rule, T>(
-                u, scale, l2, s.gradient + i, from, to, [](const T* p) { return load(p); },
-                [](T* p, Vec<T> x) { store(p, x); });
+                u, s.gradient + i, from, to, [](const T* p) { return load(p); }, [](T* p, Vec<T> x) { store(p, x); });
         }
     });
 }

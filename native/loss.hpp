@@ -8,9 +8,10 @@ namespace chainrule::CHAINRULE_ISA {
 namespace {
 
 // Z[L] → dZ[L] of one vector in place; gives the 𝓛 of each lane. From one unit to the next, of Z and of the targets Y,
-// are `stride` numbers. Each lane has its weight in both; one with weight 0 counts nothing, whatever it is.
+// are `stride` numbers, as in E, memory for e^Z. Each lane has its weight in both; one with weight 0 counts nothing,
+// whatever it is.
 template <class T>
-CHAINRULE_INLINE Vec<T> cost_of_vector(const Step<T>& step, Vec<T> w, T* Z, const T* Y, ptrdiff_t stride) {
+CHAINRULE_INLINE Vec<T> cost_of_vector(const Step<T>& step, Vec<T> w, T* Z, const T* Y, T* E, ptrdiff_t stride) {
     using X = Vec<T>;
     const Layer<T>& out = step.layers[step.L - 1];
     const int64_t n = out.units;
@@ -35,10 +36,15 @@ CHAINRULE_INLINE Vec<T> cost_of_vector(const Step<T>& step, Vec<T> w, T* Z, cons
             break;
         case Loss::cross_entropy: {
             const X largest = largest_of(Z, n, stride);
-            const X total_e = sum_of<T>(n, [&](int64_t i) { return exp(load(Z + i * stride) - largest); });
+            const X total_e = sum_of<T>(n, [&](int64_t i) {
+                const X e = exp(load(Z + i * stride) - largest);
+                store(E + i * stride, e);
+                return e;
+            });
             const X logsum = log(total_e), inverse = 1 / total_e;
-            over_units([&](X z, X y, X& dz) {
-                dz = exp(z - largest) * inverse - y;
+            over_units([&, e = E](X z, X y, X& dz) mutable {
+                dz = load(e) * inverse - y;
+                e += stride;
                 return y * (logsum - (z - largest));
             });
             break;
@@ -84,8 +90,8 @@ CHAINRULE_INLINE Vec<T> cost_of_vector(const Step<T>& step, Vec<T> w, T* Z, cons
     return select(has_weight, total * w, zero);
 }
 
-// The same of one panel; gives Σ 𝓛.
-template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y) {
+// The same of one panel; gives Σ 𝓛. `scratch` is for as many numbers as Z has.
+template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y, T* scratch) {
     using X = Vec<T>;
     const int count = filled(step, p);
     const X zero{}, one = splat<T>(1);
@@ -96,7 +102,8 @@ template <class T> double cost(const Step<T>& step, int64_t p, T* Z, const T* Y)
             for (int j = 0; j < N<T> && v * N<T> + j < count; ++j)
                 w[j] = step.weights[example(step, p * P<T> + v * N<T> + j)];
         }
-        losses += double(sum(cost_of_vector(step, w, Z + v * N<T>, Y + v * N<T>, P<T>)));
+        const int64_t at = v * N<T>;
+        losses += double(sum(cost_of_vector(step, w, Z + at, Y + at, scratch + at, P<T>)));
     }
     return losses;
 }

@@ -76,6 +76,8 @@ int available_threads() {
     return std::max(1, quota > 0 ? int(std::min(double(threads), std::ceil(quota))) : threads);
 }
 
+int threads_of_call() { return threads_per_call(available_threads()); }
+
 namespace {
 
 // The smallest of a number of processors, 0 for none, and of what `quota` microseconds in each `period` are.

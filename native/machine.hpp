@@ -10,6 +10,7 @@ namespace chainrule {
 
 std::vector<std::string> isas();  // the instruction sets that this machine has and the kernel was built for, best last
 int available_threads();          // as OpenMP is told (OMP_NUM_THREADS, threadpoolctl, affinity), within the quota
+int threads_of_call();            // the part of them that a call gets which is running
 
 // Processors' time that a container may use, as a number of processors; 0 where nothing limits it. `root` is that of
 // the files of the system, and ends with a slash.

@@ -32,17 +32,17 @@ Step<T> Trainer<T>::step_of(std::vector<Layer<T>>& of, const Examples<T>& exampl
     return step;
 }
 
-// How many of the available threads are worth waking for m of these examples.
+// How many threads are worth waking for m of these examples. The first question for those there are takes 0.15 ms.
 template <class T>
 int Trainer<T>::threads_for(const Examples<T>& examples, int64_t m, bool step, double seconds_each,
-                            int available) const {
-    if (available == 1 || operations_of(examples, layers, m) < FEW_OPERATIONS) return 1;
+                            int (*available_now)()) const {
+    if (operations_of(examples, layers, m) < FEW_OPERATIONS || available_now() == 1) return 1;
     const double seconds = predicted_seconds(examples, layers, m, step, rate_of(kernels));
     auto own_layers = layers;
     Step<T> whole = step_of(own_layers, examples, nullptr);
     whole.m = m;
     const int64_t parts = step ? std::max<int64_t>(1, kernels.parts(whole)) : 1;
-    return threads_worth(seconds, seconds_each, parts * ceil_div(m, 2 * kernels.lanes), available);
+    return threads_worth(seconds, seconds_each, parts * ceil_div(m, 2 * kernels.lanes), available_now());
 }
 
 // -- one pass ---------------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const auto& sizes = architecture.sizes;
     const int64_t widest = *std::max_element(sizes.begin() + (examples.sparse ? 1 : 0), sizes.end());
     const double operations = operations_of(examples, layers, examples.m);
-    const int threads = threads_for(examples, examples.m, false, CALL_SECONDS, threads_per_call(available_threads()));
+    const int threads = threads_for(examples, examples.m, false, CALL_SECONDS, threads_of_call);
     const int64_t group = std::clamp<int64_t>(panels, 1, std::min(panels_in_cache<T>(widest, panel), MAX_GROUP));
     const int64_t items = items_of(panels, group, threads), size = kernels.forward_scratch(step, group);
     std::vector<Memory<T>> scratch;
@@ -95,7 +95,7 @@ double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* para
     hyper.rule = Rule::gradient;
     hyper.l2 = l2;
     hyper.batch_size = examples.m;
-    const int threads = threads_for(examples, examples.m, true, CALL_SECONDS, threads_per_call(available_threads()));
+    const int threads = threads_for(examples, examples.m, true, CALL_SECONDS, threads_of_call);
     Team team;
     team.start(threads);
     prepare(hyper, examples, 1, team, threads, poller);
@@ -127,7 +127,7 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
     // Not the trainer's again before it is whole: where memory runs out in between, the next call begins anew.
     auto next = plan ? std::move(plan) : std::make_unique<Plan<T>>();
     Plan<T>& p = *next;
-    const int helped = std::min(threads, threads_per_call(available_threads()));
+    const int helped = threads > 1 ? std::min(threads, threads_of_call()) : 1;
     const bool packs = full_passes > 0 && !examples.sparse && packed * int64_t(sizeof(T)) <= KEPT_BYTES;
     if (helped > 1 && (packs || p.batch_size != m)) team.start(threads);
     if (p.batch_size != m) p.allocate_batch(layers, panels, panel, team, helped, poller);
@@ -318,8 +318,8 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     Poller poller(stop_requested);
     const FlushDenormals flush;
     const int64_t m = examples.m, size = hyper.batch_size;
-    const int available = available_threads(),
-              most_threads = threads_for(examples, size, true, STEP_SECONDS, available);
+    const int most_threads = threads_for(examples, size, true, STEP_SECONDS, available_threads),
+              available = most_threads > 1 ? available_threads() : 1;
     std::vector<double> costs;
     costs.reserve(
         batches ? size_t(std::min(batches, ceil_div(m, size)))

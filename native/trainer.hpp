@@ -119,7 +119,7 @@ template <class T> class Trainer {
     int threads_used = 1;  // by the last step
 
   private:
-    int threads_for(const Examples<T>&, int64_t m, bool step, double seconds_each, int available) const;
+    int threads_for(const Examples<T>&, int64_t m, bool step, double seconds_each, int (*available_now)()) const;
     Step<T> step_of(std::vector<Layer<T>>&, const Examples<T>&, const T* parameters) const;
     void prepare(const Hyper&, const Examples<T>&, size_t full_passes, Team&, int threads, Poller&);
     double batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);

@@ -24,13 +24,31 @@ template <class Pointer> struct Place {
     Pointer w, slots[2];
 };
 
-// One step of the optimizer for a vector of parameters, whose sums Σ dZ Aᵀ are in c; `u` holds the constants of an
-// Update. get(pointer) loads from one of `from` or from c, put(pointer, x) stores to one of `to`.
-template <Rule rule, class T, class U, class L2, class Get, class Put>
-CHAINRULE_INLINE void update_vector(const U& u, Vec<T> scale, L2 l2, const T* c, const Place<const T*>& from,
-                                    const Place<T*>& to, Get get, Put put) {
+// The constants of an Update, and `scale` and `l2` of a Step, in vectors: making them takes as long as a vector's step.
+template <class T> struct Constants {
+    Vec<T> rate, beta1, beta2, one_minus_beta1, one_minus_beta2, epsilon, decay, scale, l2;
+};
+
+template <class T> CHAINRULE_INLINE Constants<T> constants_of(const Step<T>& step, T l2) {
+    const Update<T>& u = step.update;
+    return {splat<T>(u.rate),
+            splat<T>(u.beta1),
+            splat<T>(u.beta2),
+            splat<T>(u.one_minus_beta1),
+            splat<T>(u.one_minus_beta2),
+            splat<T>(u.epsilon),
+            splat<T>(u.decay),
+            splat<T>(step.scale),
+            splat<T>(l2)};
+}
+
+// One step of the optimizer for a vector of parameters, whose sums Σ dZ Aᵀ are in c. get(pointer) loads from one of
+// `from` or from c, put(pointer, x) stores to one of `to`.
+template <Rule rule, class T, class Get, class Put>
+CHAINRULE_INLINE void update_vector(const Constants<T>& u, const T* c, const Place<const T*>& from, const Place<T*>& to,
+                                    Get get, Put put) {
     using X = Vec<T>;
-    const X tiny = splat<T>(TINY<T>), w = get(from.w), g = get(c) * scale + l2 * w;
+    const X tiny = splat<T>(TINY<T>), w = get(from.w), g = get(c) * u.scale + u.l2 * w;
     if constexpr (rule == Rule::gradient) {
         put(to.w, g);
     } else if constexpr (rule == Rule::gradient_descent) {
@@ -57,22 +75,19 @@ CHAINRULE_INLINE void update_vector(const U& u, Vec<T> scale, L2 l2, const T* c,
     }
 }
 
-// The same for `count` parameters from `at` on.
+// The same for `count` parameters, whose sums are at c.
 template <Rule rule, class T>
-CHAINRULE_INLINE void update_range(const Step<T>& step, int64_t at, const T* c, int64_t count, T l2) {
+CHAINRULE_INLINE void update_range(const Constants<T>& u, const Place<const T*>& from, const Place<T*>& to, const T* c,
+                                   int64_t count) {
     using X = Vec<T>;
-    const Update<T> u = step.update;
-    const X scale = splat<T>(step.scale);
-    const Place<const T*> from{step.w + at, {step.slots[0] + at, step.slots[1] + at}};
-    const Place<T*> to{step.w_next + at, {step.slots_next[0] + at, step.slots_next[1] + at}};
     int64_t i = 0;
     for (; i + N<T> <= count; i += N<T>) {
         update_vector<rule, T>(
-            u, scale, l2, c, from, to, [i](const T* p) { return load(p + i); }, [i](T* p, X x) { store(p + i, x); });
+            u, c, from, to, [i](const T* p) { return load(p + i); }, [i](T* p, X x) { store(p + i, x); });
     }
     if (const int rest = int(count - i)) {
         update_vector<rule, T>(
-            u, scale, l2, c, from, to, [=](const T* p) { return load_partial(p + i, rest); },
+            u, c, from, to, [=](const T* p) { return load_partial(p + i, rest); },
             [=](T* p, X x) { store_partial(p + i, x, rest); });
     }
 }
@@ -81,7 +96,15 @@ CHAINRULE_INLINE void update_range(const Step<T>& step, int64_t at, const T* c, 
 template <class T>
 void update_rows(const Step<T>& step, int64_t at, ptrdiff_t stride, const T* c, int64_t rows, int64_t count, T l2) {
     with_rule(step.update.rule, [&]<Rule rule>() {
-        for (int64_t r = 0; r < rows; ++r) update_range<rule>(step, at + r * stride, c + r * P<T>, count, l2);
+        const Constants<T> u = constants_of(step, l2);
+        Place<const T*> from{step.w + at, {step.slots[0] + at, step.slots[1] + at}};
+        Place<T*> to{step.w_next + at, {step.slots_next[0] + at, step.slots_next[1] + at}};
+        const auto advance = [stride](auto& place) {
+            place = {place.w + stride, {place.slots[0] + stride, place.slots[1] + stride}};
+        };
+        for (int64_t r = 0; r < rows; ++r, advance(from), advance(to)) {
+            update_range<rule, T>(u, from, to, c + r * P<T>, count);
+        }
     });
 }
 

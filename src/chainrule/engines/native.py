@@ -95,7 +95,7 @@ class Native:
         counts_updates = len(memory.slots) > len(vectors)
         deferral = interrupts.deferral()
         interrupts.check()
-        rates = list(map(state.learning_rate, range(state.epoch, state.epoch + epochs)))
+        rates = state.learning_rates(epochs)
         updates = memory.slots[-1] if counts_updates else 0
         place = kernel.module().Place(updates, memory.batches, state.epoch, state.example, state.total, state.seen)
         try:
@@ -142,7 +142,7 @@ class Native:
                 trainer.run_many(
                     data,
                     hypers,
-                    [list(map(state.learning_rate, range(first, first + most))) for state in left],
+                    [state.learning_rates(most) for state in left],
                     [None if rows is None else rows[:most] for rows in orders],
                     [state.network.parameters for state in left],
                     [_vectors(state) for state in left],

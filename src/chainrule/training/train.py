@@ -277,6 +277,7 @@ def prepare(
     return State(
         network, X, Y, w, optimizer, memory, min(batch_size or m, m), partial(_rate, optimizer, schedule), order,
         float(l2), tuple(map(float, shares)), clip_norm, precision or network.dtype.name, mask_key,
+        constant_rate=schedule is None,
     )  # fmt: skip
 
 
