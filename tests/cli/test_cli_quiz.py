@@ -101,8 +101,19 @@ def test_q_and_the_end_of_the_input_end_it(lines, typed, ok):
     out = ok("quiz", "shapes")
     assert out.endswith(
         f"Score: 0 of 1 answer right\nTo read next:\n  notation: {DOCS / 'notation.md'}\n"
-        "  claim 21: chainrule claims quiz-shapes\nOnce more: chainrule quiz the-shape-of-w-1\n"
+        "  claim 21, shapes: chainrule claims quiz-shapes\nOnce more: chainrule quiz the-shape-of-w-1\n"
     )
+
+
+def test_the_score_names_each_place_once_and_the_most_needed_first(typed, ok, monkeypatch):
+    monkeypatch.setattr("chainrule.cli.playing.MOST", 2)
+    typed(*"bbabaa")
+    out = ok("quiz", "notation")
+    assert "Score: 0 of 6 answers right\n" in out
+    first, second, more, _ = out.split("To read next:\n")[1].splitlines()
+    assert first == f"  notation: {DOCS / 'notation.md'}"
+    assert second.startswith("  tutorial 2, all examples at once: ")
+    assert more == "  and 6 more, each below its question"
 
 
 def test_the_score_by_chapter(typed, ok):

@@ -319,6 +319,10 @@ OF_STEPS = {
         "there is no bias correction",
     ),
     ("adam", "times.get(name, 0)", "times.get(name, -1)"): (1, "t counts from 0"),
+    ("adam", "**t)\n        s_hat = s[name] / (1 - beta2**t", " * t)\n        s_hat = s[name] / (1 - beta2 * t"): (
+        2,
+        "the power is missing: 1 − β₁ t and 1 − β₂ t",
+    ),
     ("adam", "beta2**t", "beta1**t"): (1, "one correction for both: s is divided by 1 − β₁ᵗ"),
     ("adam", "np.sqrt(s_hat) + epsilon", "np.sqrt(s_hat + epsilon)"): (1, "ε is inside the root"),
     ("adam", COUNT, "1"): (2, "t stays 1"),
@@ -584,6 +588,19 @@ def test_two_mistakes_are_told_apart():
         ("b[1]", ("the biases are never updated: b[1]",)),
         ("cost", ("the factor 1/m is missing",)),
     ]
+    assert [(part.checked, part.wrong) for part in check.parts if part.name in ("W[1]", "b[1]", "cost")] == [
+        (12, 0),
+        (12, 12),
+        (12, 12),
+    ]
+
+
+def test_costs_that_nothing_is_compared_with_are_not_counted():
+    f = mistaken(trainings.one_hidden, ("dZ2 = A2 - Y", "dZ2 = (A2 - Y) * (np.nan if i == 3 else 1)"))
+    check = checked(f, FLOWER)
+    cost = check.parts[-1]
+    assert (cost.name, cost.checked, cost.wrong) == ("cost", check.updates, 0)
+    assert 3 <= check.updates <= 4  # of 12
 
 
 def test_what_was_said_is_held_against_the_training():
@@ -710,10 +727,13 @@ def test_a_loss_without_the_half_is_another_loss():
     assert_named(checked(f, examples, **options), 1, "W[1]", words)
 
 
-def test_one_dictionary_for_all_updates():
+@pytest.mark.parametrize(
+    "front", [[], [trainings.one_hidden(*FLOWER, learning_rate=0)[1][0]]], ids=["", "after a copy"]
+)
+def test_one_dictionary_for_all_updates(front):
     def f(X, Y):
         costs, history = trainings.one_hidden(X, Y)
-        parameters, kept = {}, []
+        parameters, kept = {}, [*front]
         for one in history:
             parameters.update(one)
             kept.append(parameters)

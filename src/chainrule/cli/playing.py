@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from chainrule.quiz import Chapter, Link, Outcome, Question
 
 ROOT = Path(__file__).resolve().parents[3]  # of the project, where docs/ is, if this file is in its source
+MOST = 10  # places to read that the score names
 _CLAIM = re.compile(r"docs/claims\.md#\d+-([a-z0-9-]+)")
 
 
@@ -91,7 +93,7 @@ class Score:
         wrong = [question for _, question, right in self.answers if not right]
         if wrong:
             say.print("To read next:")
-            _links(say, wrong)
+            _links(say, wrong, MOST)
             again = [question.name if is_ours(question.path) else str(question.path) for question in wrong]
             say.print(f"Once more: chainrule quiz {' '.join(dict.fromkeys(again))}", soft_wrap=True)  # to be copied
 
@@ -180,11 +182,20 @@ def _found(say: Console, question: "Question", outcome: "Outcome", letter: str) 
     _links(say, [question])
 
 
-def _links(say: Console, questions: "Iterable[Question]") -> None:
-    for link, where in dict.fromkeys((link, _where(link, question)) for question in questions for link in question.see):
-        from chainrule.quiz.shown import as_text
+def _links(say: Console, questions: "Iterable[Question]", most: int | None = None) -> None:
+    """What the questions say to read, each place once, the places that most of them name first."""
+    from chainrule.quiz.shown import as_text
 
-        say.print(f"  {as_text(link.text)}: {where}", soft_wrap=True)
+    texts, times = dict[str, str](), Counter[str]()
+    for question in questions:
+        for link in question.see:
+            where = _where(link, question)
+            texts.setdefault(where, as_text(link.text))
+            times[where] += 1
+    for where, _ in times.most_common(most):
+        say.print(f"  {texts[where]}: {where}", soft_wrap=True)
+    if most is not None and len(times) > most:
+        say.print(f"  and {len(times) - most} more, each below its question")
 
 
 def _where(link: "Link", question: "Question") -> str:

@@ -34,6 +34,7 @@ class Costs:
     """The costs as they were given, against those of every update.
 
     first_wrong: the place of the first wrong one, or None. wanted: what it should be. looks_like: why it is not.
+    checked, wrong: how many were compared, and how many of these are wrong.
     of: which costs they are, in words, where they are not those of the examples and the parameters of their update.
     unchecked: why there is nothing to compare with, or None.
     """
@@ -42,6 +43,7 @@ class Costs:
         self.given, self.replay, self.training = given, replay, replay.training
         self.m, self.total = self.training.Y.shape[1], total  # updates, those that were not checked among them
         self.first_wrong: int | None = None
+        self.checked = self.wrong = 0
         self.wanted, self.of, self.update = float("nan"), "", 0
         self.looks_like: tuple[str, ...] = ()
         self.unchecked: str | None = None
@@ -73,13 +75,16 @@ class Costs:
             wanted = best.of(i)
             if wanted is None:
                 continue
+            self.checked += 1
             if not self._close(i, wanted, best.of):
-                self.first_wrong, self.wanted, self.update = i, wanted, best.update(i) + 1
-                self.looks_like = self.looks_like or self._explained(i, best.update)
-                return
+                if not self.wrong:
+                    self.first_wrong, self.wanted, self.update = i, wanted, best.update(i) + 1
+                    self.looks_like = self.looks_like or self._explained(i, best.update)
+                self.wrong += 1
+                continue
             got = float(self.given[i].item())
             self.error = max(self.error, abs(got - wanted) / max(abs(got) + abs(wanted), ABOUT_0))
-        self.of = best.text
+        self.of = "" if self.wrong else best.text
 
     # -- which costs they may be -------------------------------------------------------------------------------------
 

@@ -125,7 +125,7 @@ def _parts(training: Training, replay: Replay, costs: Costs) -> tuple[Part, ...]
         parts.append(Part(name, len(replay.updates), count, first, max(errors)))
     if costs.unchecked is None:
         wrong = costs.first_wrong is not None
-        parts.append(Part("cost", len(costs.given), int(wrong), costs.update if wrong else None, costs.error))
+        parts.append(Part("cost", costs.checked, costs.wrong, costs.update if wrong else None, costs.error))
     return tuple(parts)
 
 
@@ -170,7 +170,7 @@ def _wrong_cost(training: Training, costs: Costs) -> Wrong:
 def _shared(returned: Returned, replay: Replay, costs: Costs) -> Wrong | None:
     """Parameters that are one array each time; not if they stay as they are, and the costs with them."""
     training, same = replay.training, returned.same
-    if not same or len(returned.parameters) < 3:
+    if not same:
         return None
     moving = [name for name in same if training.theta[-1][training.names[name]].any()]
     k = replay.first_wrong

@@ -28,7 +28,7 @@ class Returned:
     """Costs and parameters, as they came.
 
     costs: a number for each, or None. parameters: (W, b) for each, lists of L arrays of any shape. same: the names of
-    the tensors that are one array in all of them.
+    the tensors that are one array after every update.
     """
 
     def __init__(self, result: Any, most: int) -> None:
@@ -52,8 +52,8 @@ class Returned:
         self.same = self._same()
 
     def _same(self) -> tuple[str, ...]:
-        """The tensors that lie at one place of memory in all of several parameters."""
-        if len(self.parameters) < 2:
+        """The tensors that lie at one place of memory in all parameters after the first, which may be a copy."""
+        if len(self.parameters) < 3:
             return ()
         places = [
             {
@@ -61,7 +61,7 @@ class Returned:
                 for kind, layers in zip("Wb", both, strict=True)
                 for l, array in enumerate(layers, 1)
             }
-            for both in self.parameters
+            for both in self.parameters[1:]
         ]
         return tuple(name for name in places[0] if len({place[name] for place in places}) == 1)
 

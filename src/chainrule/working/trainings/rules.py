@@ -216,6 +216,10 @@ def _of_adam(rule: Adam, layer: Array, first_of_epoch: Callable[[int], bool]) ->
     yield "one correction for both: s is divided by 1 − β₁ᵗ instead of 1 − β₂ᵗ", adam(by=(of_1, of_1))
     yield "one correction for both: v is divided by 1 − β₂ᵗ instead of 1 − β₁ᵗ", adam(by=(of_2, of_2))
     yield "the corrections are in each other's place: v / (1 − β₂ᵗ) and s / (1 − β₁ᵗ)", adam(by=(of_2, of_1))
+    yield (
+        "the power is missing: 1 − β₁ t and 1 − β₂ t instead of 1 − β₁ᵗ and 1 − β₂ᵗ (β**t in Python)",
+        adam(by=(lambda t: 1 - β1 * t, lambda t: 1 - β2 * t)),
+    )
     yield "t stays 1: it is not increased from update to update", adam(count=lambda t: 1)
     yield "t counts the epochs instead of the updates", adam(count=counts_epochs)
     yield (
