@@ -315,8 +315,8 @@ template <class T> void update_lanes(const LaneStep<T>& s, int64_t first, int64_
                          constant(5), constant(6), splat<T>(step.scale), l2};
     with_rule(step.update.rule, [&]<Rule rule>() {
         for (int64_t i = first * N<T>; i < end * N<T>; i += N<T>) {
-            const Place<const T*> from{step.w + i, {step.slots[0] + i, step.slots[1] + i}};
-            const Place<T*> to{step.w_next + i, {step.slots_next[0] + i, step.slots_next[1] + i}};
+            const Pointers<const T*> from{step.w + i, {step.slots[0] + i, step.slots[1] + i}};
+            const Pointers<T*> to{step.w_next + i, {step.slots_next[0] + i, step.slots_next[1] + i}};
             update_vector<rule, T>(
                 u, s.gradient + i, from, to, [](const T* p) { return load(p); }, [](T* p, Vec<T> x) { store(p, x); });
         }

@@ -20,7 +20,7 @@ template <class F> CHAINRULE_INLINE void with_rule(Rule rule, F f) {
 }
 
 // Where the parameters of a step are, and its optimizer's slots.
-template <class Pointer> struct Place {
+template <class Pointer> struct Pointers {
     Pointer w, slots[2];
 };
 
@@ -45,8 +45,8 @@ template <class T> CHAINRULE_INLINE Constants<T> constants_of(const Step<T>& ste
 // One step of the optimizer for a vector of parameters, whose sums Σ dZ Aᵀ are in c. get(pointer) loads from one of
 // `from` or from c, put(pointer, x) stores to one of `to`.
 template <Rule rule, class T, class Get, class Put>
-CHAINRULE_INLINE void update_vector(const Constants<T>& u, const T* c, const Place<const T*>& from, const Place<T*>& to,
-                                    Get get, Put put) {
+CHAINRULE_INLINE void update_vector(const Constants<T>& u, const T* c, const Pointers<const T*>& from,
+                                    const Pointers<T*>& to, Get get, Put put) {
     using X = Vec<T>;
     const X tiny = splat<T>(TINY<T>), w = get(from.w), g = get(c) * u.scale + u.l2 * w;
     if constexpr (rule == Rule::gradient) {
@@ -77,8 +77,8 @@ CHAINRULE_INLINE void update_vector(const Constants<T>& u, const T* c, const Pla
 
 // The same for `count` parameters, whose sums are at c.
 template <Rule rule, class T>
-CHAINRULE_INLINE void update_range(const Constants<T>& u, const Place<const T*>& from, const Place<T*>& to, const T* c,
-                                   int64_t count) {
+CHAINRULE_INLINE void update_range(const Constants<T>& u, const Pointers<const T*>& from, const Pointers<T*>& to,
+                                   const T* c, int64_t count) {
     using X = Vec<T>;
     int64_t i = 0;
     for (; i + N<T> <= count; i += N<T>) {
@@ -97,8 +97,8 @@ template <class T>
 void update_rows(const Step<T>& step, int64_t at, ptrdiff_t stride, const T* c, int64_t rows, int64_t count, T l2) {
     with_rule(step.update.rule, [&]<Rule rule>() {
         const Constants<T> u = constants_of(step, l2);
-        Place<const T*> from{step.w + at, {step.slots[0] + at, step.slots[1] + at}};
-        Place<T*> to{step.w_next + at, {step.slots_next[0] + at, step.slots_next[1] + at}};
+        Pointers<const T*> from{step.w + at, {step.slots[0] + at, step.slots[1] + at}};
+        Pointers<T*> to{step.w_next + at, {step.slots_next[0] + at, step.slots_next[1] + at}};
         const auto advance = [stride](auto& place) {
             place = {place.w + stride, {place.slots[0] + stride, place.slots[1] + stride}};
         };
