@@ -134,6 +134,18 @@ OF_ONE_HIDDEN = {
         "W[2]",
         "there are 2 updates between one and the next",
     ),
+    "every third, with the first": (
+        [(KEPT, f"i % 3 or {KEPT}"), ("costs.append(cost)", "i % 3 or costs.append(cost)")],
+        2,
+        "W[2]",
+        "there are 3 updates between one and the next",
+    ),
+    "made inside the loop": (
+        [(LOOP, f"start = W1, b1, W2, b2\n    {LOOP}\n        W1, b1, W2, b2 = start")],
+        2,
+        "W[2]",
+        "each one begins with the first parameters again, which are made inside the loop",
+    ),
     "b without a sum": (
         [("np.sum(dZ1, axis=1, keepdims=True) / m", "dZ1 / m")],
         1,

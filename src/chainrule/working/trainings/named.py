@@ -106,6 +106,11 @@ class Named:
 
     def _unchanged(self) -> tuple[str, ...]:
         """Tensors that stay as they are, however many updates there are."""
+        if self.k == 1 and len(self.theta) > 2 and all((one == self.theta[1]).all() for one in self.theta[2:]):
+            return (
+                "after the first update nothing changes any more: each one begins with the first parameters again, "
+                "which are made inside the loop, or its result is dropped",
+            )
         moves = {
             name: any((one[at] != self.theta[0][at]).any() for one in self.theta)
             for name, at in self.training.names.items()
@@ -301,19 +306,19 @@ class Named:
                     yield same[0][0], self._replayed(rule, G)
 
     def _left_out(self) -> Iterator[tuple[str, list[Array]]]:
-        """Several updates between one and the next that was kept."""
-        training, rule = self.training, rules.of(self.training.rule)
-        if self.k or not np.isfinite(self.theta[1]).all():
+        """Several updates between one and the next that was kept; after the first there may be one (i % 100 == 0)."""
+        training, rule, k = self.training, rules.of(self.training.rule), self.k
+        if k > 1 or not np.isfinite(self.theta[k + 1]).all():
             return
         parts, count_of = training.batches.parts, len(self.theta) - 1
-        ways = [(len(parts) // count_of, parts)] if parts else []
+        ways = [((len(parts) - k) // (count_of - k), parts)] if parts else []
         for count, some in [*ways, *((count, []) for count in _BETWEEN)]:
             if count < 2 or count * min(len(self.updates), 2) > _MOST_BETWEEN:
                 continue
             mistaken, state, t = [], None, 0
-            for before, _ in zip(self.theta, self.updates[:2], strict=False):
+            for j, before in enumerate(self.theta[: min(len(self.updates), k + 2)]):
                 w = before
-                for _ in range(count):
+                for _ in range(count if j >= k else 1):
                     part = some[t] if t < len(some) else None
                     w, state = rule(w, training.gradient(w, *training.of(part))[1], state, t + 1)
                     t += 1
