@@ -46,17 +46,17 @@ template <class T> CHAINRULE_INLINE Vec<T> times_slope(const Layer<T>& layer, Ve
     return layer.g == Function::relu ? select(load(a) > 0, dA, Vec<T>{}) : dA;
 }
 
-// dZ[l-1] of one panel where layer l has the few units n.
-template <class T, int n>
-void backward_few_units(const Layer<T>& below, const T* W, int64_t K, const T* dZ, T* a, T* d, int V) {
-    for (int v = 0; v < V; ++v) {
-        Vec<T> z[n];
-        UNROLL for (int i = 0; i < n; ++i) z[i] = load(dZ + i * P<T> + v * N<T>);
-        for (int64_t k = 0; k < K; ++k) {
-            Vec<T> x = W[k] * z[0];
-            UNROLL for (int i = 1; i < n; ++i) x += W[i * K + k] * z[i];
-            const int64_t at = k * P<T> + v * N<T>;
-            store(d + at, times_slope(below, x, a + at, d + at));
+// dZ[l-1] of one panel of V vectors where layer l has the few units n. The layer below is a copy, which stores to a and
+// d cannot change: so it is not read again for each of them.
+template <class T, int n, int V>
+void backward_few_units(const Layer<T> below, const T* W, int64_t K, const T* dZ, T* a, T* d) {
+    Vec<T> z[n][V];
+    UNROLL for (int i = 0; i < n; ++i) { UNROLL for (int v = 0; v < V; ++v) z[i][v] = load(dZ + i * P<T> + v * N<T>); }
+    for (int64_t k = 0; k < K; ++k, a += P<T>, d += P<T>) {
+        UNROLL for (int v = 0; v < V; ++v) {
+            Vec<T> x = W[k] * z[0][v];
+            UNROLL for (int i = 1; i < n; ++i) x += W[i * K + k] * z[i][v];
+            store(d + v * N<T>, times_slope(below, x, a + v * N<T>, d + v * N<T>));
         }
     }
 }
@@ -67,11 +67,14 @@ template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, 
     const int64_t K = layer.inputs, n = layer.units;
     const T *const W = step.w + layer.at, *const dZ = layer.D + first * n * P<T>;
     if (n <= FEW_UNITS) {
-        constexpr decltype(&backward_few_units<T, 1>) few[] = {backward_few_units<T, 1>, backward_few_units<T, 2>,
-                                                               backward_few_units<T, 3>, backward_few_units<T, 4>};
+        constexpr decltype(&backward_few_units<T, 1, 1>) few[][2] = {
+            {backward_few_units<T, 1, 1>, backward_few_units<T, 1, 2>},
+            {backward_few_units<T, 2, 1>, backward_few_units<T, 2, 2>},
+            {backward_few_units<T, 3, 1>, backward_few_units<T, 3, 2>},
+            {backward_few_units<T, 4, 1>, backward_few_units<T, 4, 2>}};
         for (int64_t p = 0; p < count; ++p) {
             const int64_t at = (first + p) * K * P<T>;
-            few[n - 1](below, W, K, dZ + p * n * P<T>, below.A + at, below.D + at, vectors(step, first + p));
+            few[n - 1][vectors(step, first + p) - 1](below, W, K, dZ + p * n * P<T>, below.A + at, below.D + at);
         }
         return;
     }

@@ -32,8 +32,8 @@ CHAINRULE_INLINE void row_sums(const Step<T>& step, const T* d, ptrdiff_t panel,
     for (int64_t r = 0; r < rows; ++r) sums[r] = lane_sums[r];
 }
 
-// db[l] of some rows, and their step.
-template <class T> void bias_gradient(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* sums) {
+// db[l] of some rows.
+template <class T> void bias_sums(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* sums) {
     constexpr int FEW = N<T> / 4;  // most often a layer of few units is the last one; no measurement is recorded
     const Layer<T>& layer = step.layers[l - 1];
     for (int64_t i = 0; i < count; i += N<T>) {
@@ -42,7 +42,18 @@ template <class T> void bias_gradient(const Step<T>& step, int64_t l, int64_t fi
         if (rows <= FEW) row_sums<T, FEW>(step, d, layer.units * P<T>, rows, sums + i);
         else row_sums<T, N<T>>(step, d, layer.units * P<T>, rows, sums + i);
     }
+}
+
+// The step of some rows of b[l].
+template <class T> void bias_update(const Step<T>& step, int64_t l, int64_t first, int64_t count, const T* sums) {
+    const Layer<T>& layer = step.layers[l - 1];
     update_rows(step, layer.at + layer.units * layer.inputs + first, 0, sums, 1, count, T(0));
+}
+
+// Both.
+template <class T> void bias_gradient(const Step<T>& step, int64_t l, int64_t first, int64_t count, T* sums) {
+    bias_sums(step, l, first, count, sums);
+    bias_update(step, l, first, count, sums);
 }
 
 // Row i of dW[1] from sparse examples whose indices are of type I.
@@ -77,34 +88,49 @@ template <class T> bool turned_fits(const Step<T>& step) {
     return step.packed && (packed + turned) * P<T> * int64_t(sizeof(T)) <= KEPT_BYTES;
 }
 
-// C[r][c] = Σ_j dZ[i + r, j] A[k + c, j], as dot products: whole vectors of examples, whose lanes are added at the end.
-// For layers with few units or inputs, where A need not be transposed.
-template <class T>
-void dot_products(const Step<T>& step, int64_t l, int64_t i, int64_t rows, int64_t k, int64_t columns, T* C) {
-    constexpr int H = REGISTERS == 32 ? 4 : 2, W = 4;  // H · W sums in registers; no measurement is recorded
-    const Layer<T>& layer = step.layers[l - 1];
-    const int64_t K = layer.inputs, n = layer.units, panels = panels_of(step);
-    const T *const A = (l == 1 ? step.packed : step.layers[l - 2].A) + k * P<T>, *const dZ = layer.D + i * P<T>;
-    for (int64_t r0 = 0; r0 < rows; r0 += H) {
-        for (int64_t c0 = 0; c0 < columns; c0 += W) {
-            Vec<T> sums[H * W]{};
-            for (int64_t p = 0; p < panels; ++p) {
-                const T *const d = dZ + p * n * P<T>, *const a = A + p * K * P<T>;
-                for (int v = 0; v < vectors(step, p); ++v) {
-                    Vec<T> x[W];
-                    UNROLL for (int c = 0; c < W; ++c) x[c] = load(a + least(c0 + c, columns - 1) * P<T> + v * N<T>);
-                    UNROLL for (int r = 0; r < H; ++r) {
-                        const Vec<T> y = load(d + least(r0 + r, rows - 1) * P<T> + v * N<T>);
-                        UNROLL for (int c = 0; c < W; ++c) sums[r * W + c] += y * x[c];
-                    }
+// Sums of dot products in registers, and rows of them where there are enough; no measurement is recorded. Of half as
+// many rows, as the two of 100-2 are, twice as many columns are taken: 0.5 µs less in a step of 30-100-2 with 200
+// examples on a Sapphire Rapids server.
+constexpr int DOT_PRODUCTS = REGISTERS == 32 ? 16 : 8, DOT_PRODUCT_ROWS = DOT_PRODUCTS / 4;
+
+// C[r][c] = Σ_j dZ[r, j] A[c, j] of H rows, or fewer, as dot products: whole vectors of examples, whose lanes are added
+// at the end.
+template <class T, int H>
+void dot_products_of_rows(const Step<T>& step, const T* dZ, int64_t n, int64_t rows, const T* A, int64_t K,
+                          int64_t columns, T* C) {
+    constexpr int W = DOT_PRODUCTS / H;
+    for (int64_t c0 = 0; c0 < columns; c0 += W) {
+        Vec<T> sums[H * W]{};
+        for (int64_t p = 0; p < panels_of(step); ++p) {
+            const T *const d = dZ + p * n * P<T>, *const a = A + p * K * P<T>;
+            for (int v = 0; v < vectors(step, p); ++v) {
+                Vec<T> x[W];
+                UNROLL for (int c = 0; c < W; ++c) x[c] = load(a + least(c0 + c, columns - 1) * P<T> + v * N<T>);
+                UNROLL for (int r = 0; r < H; ++r) {
+                    const Vec<T> y = load(d + least(r, rows - 1) * P<T> + v * N<T>);
+                    UNROLL for (int c = 0; c < W; ++c) sums[r * W + c] += y * x[c];
                 }
             }
-            T products[H * W];
-            sums_of_lanes<T, H * W>(sums, products);
-            for (int64_t r = 0; r < H && r0 + r < rows; ++r) {
-                for (int64_t c = 0; c < W && c0 + c < columns; ++c) C[(r0 + r) * P<T> + c0 + c] = products[r * W + c];
-            }
         }
+        T products[H * W];
+        sums_of_lanes<T, H * W>(sums, products);
+        for (int64_t r = 0; r < least(H, rows); ++r) {
+            for (int64_t c = 0; c < W && c0 + c < columns; ++c) C[r * P<T> + c0 + c] = products[r * W + c];
+        }
+    }
+}
+
+// C[r][c] = Σ_j dZ[i + r, j] A[k + c, j] likewise, for layers with few units or inputs, where A need not be transposed.
+template <class T>
+void dot_products(const Step<T>& step, int64_t l, int64_t i, int64_t rows, int64_t k, int64_t columns, T* C) {
+    constexpr int H = DOT_PRODUCT_ROWS;
+    const Layer<T>& layer = step.layers[l - 1];
+    const int64_t K = layer.inputs, n = layer.units;
+    const T *const A = (l == 1 ? step.packed : step.layers[l - 2].A) + k * P<T>, *const dZ = layer.D + i * P<T>;
+    for (int64_t r = 0; r < rows; r += H) {
+        const bool half = 2 * (rows - r) <= H && columns > DOT_PRODUCTS / H;
+        const auto products = half ? dot_products_of_rows<T, H / 2> : dot_products_of_rows<T, H>;
+        products(step, dZ + r * P<T>, n, rows - r, A, K, columns, C + r * P<T>);
     }
 }
 
@@ -179,6 +205,37 @@ template <class T> int64_t gradient_update_scratch(const Step<T>& step, const It
     return columns * P<T> * ((step.m > PACKED_EXAMPLES ? layer.units : TILE_ROWS) + packed) + layer.units;
 }
 
+// The step of whole rows of W, of less than a panel, that follow each other: their sums are put together, so that its
+// vectors are full and begin where lines of the cache do, except for the first and the last. On a Sapphire Rapids
+// server a step of 30-100-2 with 200 examples took 1.2 µs for it, and row by row 3.8.
+template <class T> class RowsTogether {
+  public:
+    // The first row is at `at`.
+    RowsTogether(const Step<T>& step, int64_t at) : step(step), at(at) {}
+
+    // The next rows, of K numbers, whose sums are P apart; up to TILE_ROWS.
+    void add(const T* rows, int64_t count, int64_t K) {
+        for (int64_t r = 0; r < count; ++r, waiting += K) {
+            for (int v = 0; v < 2; ++v) store(sums + waiting + v * N<T>, load(rows + r * P<T> + v * N<T>));
+        }
+        update((at + waiting) / N<T> * N<T> - at);
+    }
+
+    void end() { update(waiting); }
+
+  private:
+    void update(int64_t count) {
+        if (count <= 0) return;
+        update_rows(step, at, 0, sums, 1, count, step.l2);
+        at += count, waiting -= count;
+        store(sums, load(sums + count));
+    }
+
+    const Step<T>& step;
+    int64_t at, waiting = 0;  // numbers in `sums`, fewer than N between two calls
+    alignas(CACHE_LINE) T sums[(TILE_ROWS + 1) * P<T>];
+};
+
 // Columns or rows of dW[l], with them db[l], and the step of the optimizer for these parameters.
 template <class T> void gradient_update(const Step<T>& step, const Item& item, T* scratch) {
     // No structured binding: clang 14 captures none in a lambda.
@@ -192,17 +249,33 @@ template <class T> void gradient_update(const Step<T>& step, const Item& item, T
     T *const At = scratch, *const sums = At + columns * packed * P<T>;
     T* const db = sums + columns * P<T> * (once ? TILE_ROWS : n);
     const auto width = [&](int64_t c) { return int(least(P<T>, count - c * P<T>)); };
+    RowsTogether<T> rows_together(step, layer.at);
+    const bool puts_together = K < P<T> && K % N<T> != 0;
     const auto update_tile = [&](int64_t i, int64_t rows, int64_t c, const T* C) {
+        if (puts_together) return rows_together.add(C, rows, K);
         update_rows(step, layer.at + i * K + first + c * P<T>, K, C, rows, width(c), step.l2);
     };
-    if (first == 0) bias_gradient(step, l, 0, n, db);
+    // db[l] of the rows before `end`, in whole vectors: while their dZ are in the first-level cache, from the tiles.
+    int64_t biases = first == 0 ? 0 : n;  // that are done
+    const auto add_biases = [&](int64_t end) {
+        const int64_t rows = (end < n ? end / N<T> * N<T> : n) - biases;
+        if (rows <= 0) return;
+        bias_sums(step, l, biases, rows, db + biases);
+        biases += rows;
+    };
+    const auto end_update = [&] {
+        rows_together.end();
+        if (first == 0) bias_update(step, l, 0, n, db);
+    };
     if (prefers_dot_products(step, l)) {
-        return for_tiles(n, [&](int64_t i, int64_t rows) {
+        for_tiles(n, [&](int64_t i, int64_t rows) {
             for (int64_t c = 0; c < columns; ++c) {
                 dot_products(step, l, i, rows, first + c * P<T>, width(c), sums);
                 update_tile(i, rows, c, sums);
             }
+            add_biases(i + rows);
         });
+        return end_update();
     }
     const bool fetches_D = step.m * n * int64_t(sizeof(T)) > CACHE_BYTES, fetches = fetches_D || step.fetches_state;
     const auto ahead_of = [&](int64_t i, int64_t rows, int64_t j, int64_t examples, int64_t c) {
@@ -254,12 +327,14 @@ template <class T> void gradient_update(const Step<T>& step, const Item& item, T
                     if (j + EXAMPLE_BLOCK >= step.m) update_tile(i, rows, c, C);
                 }
             }
+            if (c0 == 0 && end == step.m) add_biases(i + rows);
         };
         const int64_t together = by_panels ? 1 : columns;
         for (int64_t c = 0; c < columns; c += together) {
             for_tiles(n, [&](int64_t i, int64_t rows) { tile_row(i, rows, c, c + together); });
         }
     }
+    end_update();
 }
 
 }  // namespace
