@@ -205,6 +205,21 @@ def test_the_slope_of_the_layer_above(output, L, sizes, slope):
     assert_named(checked(net, X, Y, wrong), f"dW[{L - 1}]", words)
 
 
+@pytest.mark.parametrize("sizes", [[4, 6, 1], [4, 6, 5, 1]])
+@pytest.mark.parametrize(
+    ("slope", "words"),
+    [
+        ("A[l] * (1 - A[l])", "the derivative is that of the next layer: g′ and Z are both of another layer than dZ"),
+        ("1 - A[l] ** 2", "the derivative is at the wrong place: at the Z of the next layer"),
+    ],
+)
+def test_the_slope_of_a_single_output_which_numpy_spreads(slope, words, sizes):
+    L = len(sizes) - 1
+    net, X, Y = given(L, "sigmoid", sizes=sizes)
+    wrong = mistaken(backward, ("g[l - 1].slope(Z[l - 1])", f"({slope} if l == {L} else g[l - 1].slope(Z[l - 1]))"))
+    assert_named(checked(net, X, Y, wrong), f"dW[{L - 1}]", words)
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("slope", ["g[l - 1].slope(Z[l - 2])", "1 - A[l - 2] ** 2"])
 def test_the_slope_of_the_layer_below(output, slope):

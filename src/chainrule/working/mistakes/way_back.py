@@ -41,7 +41,9 @@ def slopes(given: Given) -> Named:
         near = {l: l + step for l in hidden}
         of_near = {l: g[k].slope(Z[l]) for l, k in near.items() if k in others}
         yield f"the derivative is that of the activation of the {which} layer", instead(of_near)
-        near = {l: k for l, k in near.items() if A[k].shape == Z[l].shape}
+        near = {l: k for l, k in near.items() if len(A[k]) in (1, len(Z[l]))}  # NumPy spreads a single row
+        whole = {l: g[k].slope(Z[k]) for l, k in near.items() if k in others and g[k] != g[l]}
+        yield f"the derivative is that of the {which} layer: g′ and Z are both of another layer than dZ", instead(whole)
         text = f"the derivative is at the wrong place: at the Z of the {which} layer"
         for layers in (hidden, range(given.L + 1)):
             at_Z = {l: g[l].slope(Z[k]) for l, k in near.items() if k in layers and k > 0}
