@@ -254,6 +254,7 @@ ANSWERS = 'for letter in "abc": answer(letter, letter == chr(98), "as it is")'
         ("def f():\n    raise KeyError\nf()\n" + ANSWERS, 15, "KeyError"),
         ("import json\njson.loads('{')\n" + ANSWERS, 15, "JSONDecodeError: Expecting property name"),
         ("raise SystemExit\n" + ANSWERS, 14, "SystemExit"),
+        ("class E(Exception):\n    def __str__(self): return 1 / 0\nraise E\n" + ANSWERS, 16, "E"),
         ('answer("a", 1 > 2, "no")', 14, "the experiment has no answer for option b, c"),
         (ANSWERS + '\nanswer("b", 1 > 0, "again")', 15, "answer: option b has an answer already"),
         ('answer("e", 1 > 0, "yes")', 14, "answer: got the option 'e', wanted one of a, b, c"),

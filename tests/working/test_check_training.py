@@ -668,6 +668,7 @@ REFUSED = {
     "L-BFGS": (trainings.one_hidden, {"optimizer": cr.LBFGS()}, "whose steps cannot be recomputed one by one"),
     "a rate": (trainings.one_hidden, {"optimizer": 0.1}, "optimizer: got 0.1, wanted one such as"),
     "no batch": (trainings.one_hidden, {"batch_size": 0}, "batch_size: got 0, wanted a whole number of 1 or more"),
+    "a rate of 0": (lambda X, Y, lr=0: None, {}, "the learning rate lr is 0, wanted one above 0"),
     "no such loss": (trainings.one_hidden, {"loss": "mse"}, "Did you mean 'half_squared_error'?"),
 }
 
@@ -844,3 +845,79 @@ def test_where_NaN_comes_from():
     assert_named(check, 1, "W[2]", "is 0/0 where A is 0 or 1 to the last digit: dZ[L] = A[L] − Y never is")
     assert check.first_wrong.problem == "NaN or infinite"
     assert checked(mistaken(trainings.one_hidden, by_dA), FLOWER)
+
+
+# -- right trainings that only the later updates or the costs tell apart -----------------------------------------------
+
+
+def regression(X, Y, make_update, rates, kind=np.float64, slope=0.01, size=None):
+    """One hidden layer of leaky ReLU, the squared error without its ½; the costs are of all, after each update."""
+    rng, W, b = np.random.default_rng(2), {}, {}
+    for l, (n, before) in enumerate([(3, 2), (1, 3)], 1):
+        W[l], b[l] = rng.standard_normal((n, before)).astype(kind), np.zeros((n, 1), kind)
+    X, Y, update = X.astype(kind), Y.astype(kind), make_update(1.0)
+    costs, history = [], [(list(W.values()), list(b.values()))]
+    for rate in rates:
+        for start in range(0, X.shape[1], size or X.shape[1]):
+            x, y = (A[:, start : start + (size or X.shape[1])] for A in (X, Y))
+            Z = W[1] @ x + b[1]
+            A = np.where(Z > 0, Z, slope * Z)
+            dZ2 = 2 * (W[2] @ A + b[2] - y) / y.size
+            dZ1 = W[2].T @ dZ2 * np.where(Z > 0, 1, slope)
+            for l, dZ, before in ((1, dZ1, x), (2, dZ2, A)):
+                W[l] = (W[l] - rate * update(("W", l), dZ @ before.T)).astype(kind)
+                b[l] = (b[l] - rate * update(("b", l), dZ.sum(axis=1, keepdims=True))).astype(kind)
+            Z = W[1] @ X + b[1]
+            costs.append(np.mean((W[2] @ np.where(Z > 0, Z, slope * Z) + b[2] - Y) ** 2))
+            history.append((list(W.values()), list(b.values())))
+    return costs, history
+
+
+SURFACE = FLOWER[0], 3 * FLOWER[0][:1] ** 2 - FLOWER[0][1:]
+
+
+@pytest.mark.parametrize("update", ["rmsprop", "adam"])
+def test_steps_of_one_length_are_not_taken_for_another_network(update):
+    def f(X, Y, learning_rate=0.01):
+        return regression(X, Y, getattr(trainings, update), [learning_rate] * 6)
+
+    rule = {"rmsprop": cr.RMSProp, "adam": cr.Adam}[update](0.01)
+    for options in ({}, {"optimizer": rule}):
+        check = checked(f, SURFACE, **options)
+        assert check, check
+        assert "hidden='leaky_relu(0.01)', output='identity', loss='squared_error'" in check.training
+
+
+def test_a_rate_that_decays_in_float32():
+    def f(X, Y, learning_rate=0.01):
+        rates = learning_rate / (1 + 0.5 * np.arange(4))
+        return regression(X, Y, trainings.plain, rates.tolist(), np.float32, size=10)
+
+    check = checked(f, SURFACE, optimizer=cr.GradientDescent(0.01))
+    assert check, check
+    assert not checked(
+        lambda X, Y: regression(X, Y, trainings.plain, [0.01, 0.005, 0.01], np.float32, size=10), SURFACE
+    )
+
+
+def test_inputs_changed_in_place():
+    def f(X, Y, learning_rate=0.5):
+        X *= 2
+        return logistic_regression(X, Y, learning_rate=learning_rate)
+
+    check = checked(f, FLOWER)
+    assert check, check
+    assert check.notes == ("f changes X in place: the check goes on with what is left in it",)
+
+    def apart(X, Y, learning_rate=0.5):
+        X[:] = X[:, ::-1].copy()
+        return logistic_regression(X, Y, learning_rate=learning_rate)
+
+    assert not checked(apart, FLOWER)
+
+
+def test_numbers_that_are_too_large_are_no_error_of_the_check():
+    def f(X, Y, learning_rate=0.5):
+        return logistic_regression(X, Y, learning_rate=learning_rate)
+
+    assert checked(f, (FLOWER[0] * 1e300, FLOWER[1])).updates

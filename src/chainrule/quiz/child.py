@@ -67,8 +67,11 @@ def run(path: str, line: int, code: str, letters: str) -> dict[str, Any]:
         if missing := [letter for letter in letters if letter not in options]:
             raise MisuseError(f"the experiment has no answer for option {', '.join(missing)}")
     except BaseException as error:
-        words = " ".join(str(error).split())[:LONGEST]
         name = type(error).__name__
+        try:
+            words = " ".join(str(error).split())[:LONGEST]
+        except Exception:  # an error of its own making may have none
+            words = ""
         said = words if isinstance(error, MisuseError) else f"{name}: {words}" if words else name
         return {"error": said, "line": _line(error, path)}
     return {"options": options, "picture": pictures[0] if pictures else ""}

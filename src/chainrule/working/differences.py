@@ -36,6 +36,7 @@ def differences(
         J, dZ, _ = equations.cost(Z, Y, W, net.loss, l2, w)
         return float(J), [dZ, *(row.slope(z) for row, z in zip(g[l:-1], Z[:-1], strict=True))]
 
+    least = 1.0 if "log" in net.loss.formula else 0.0  # log Σ exp is rounded as the 1 in it: J may be 0, its slope not
     wanted, noise = np.full(len(drawn), np.nan), np.zeros(len(drawn))
     for k, flat in enumerate(drawn):
         index = np.unravel_index(flat, theta.shape)
@@ -45,7 +46,7 @@ def differences(
             (high, bends_above), (low, bends_below) = at(above, index), at(below, index)
             if all(_smooth(one, other) for one, other in zip(bends_above, bends_below, strict=True)):
                 wanted[k] = (high - low) / (above - below)
-                noise[k] = 10 * np.finfo(float).eps * max(abs(high), abs(low)) / step
+                noise[k] = 10 * np.finfo(float).eps * max(abs(high), abs(low), least) / step
                 break
         theta[index] = middle
     return wanted, noise

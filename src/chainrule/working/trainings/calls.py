@@ -46,10 +46,16 @@ class Call:
     ) -> None:
         self.f, self.X, self.Y, self.most, self.rows = f, X, Y, most, rows
         self.arguments: dict[str, Any] = {}
+        self.left: Array | None = None  # what the first call has made of its X in place, if anything
         self._again: dict[float, Returned | None] = {}
         self.defaults = self._defaults()
         self.rate_name = self._known(_RATE)
         self.rate = self._say(_RATE, None if optimizer is None else optimizer.learning_rate, otherwise=0.1)
+        if self.rate is not None and not 0 < self.rate < np.inf:
+            raise ValueError(
+                f"f: the learning rate {self.rate_name or ''} is {self.rate}, wanted one above 0, with which something "
+                "moves: as the default of f's argument, or in optimizer="
+            )
         self.batch_size = self._say(_BATCH, batch_size, otherwise=32)
         self.l2 = self._say(_L2, l2, otherwise=0.0)
         self._say(_KEEP, 1.0 if self._known(_KEEP) else None, otherwise=1.0)
@@ -123,6 +129,8 @@ class Call:
         except Exception as error:
             slips.add_notes(error, f"(in f, called with X {self.X.shape}, Y {self.Y.shape}{self._said(other)})")
             raise
+        if self.left is None and not np.array_equal(X, self.X):
+            self.left = np.array(X)
         return returned, (X.taken, Y.taken)
 
     def again(self, rate: float) -> Returned | None:

@@ -8,14 +8,15 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.network import Network
-from chainrule.optimizers import GradientDescent, Rule
+from chainrule.optimizers import Adam, GradientDescent, Rule
 from chainrule.working.trainings import layout, rules
 from chainrule.working.trainings.batches import Batches
 from chainrule.working.trainings.beginning import Start
 from chainrule.working.trainings.calls import Call, rules_of
+from chainrule.working.trainings.costs import Costs
 from chainrule.working.trainings.layout import Layout
 from chainrule.working.trainings.replay import Replay, Training, cosine
-from chainrule.working.trainings.returned import Returned
+from chainrule.working.trainings.returned import Layers, Returned
 
 _EPS = float(np.finfo(np.float64).eps)
 _ALIGNED = 1e-6  # how far a step may point off the one it should be, as a share of it
@@ -24,6 +25,7 @@ _ROUGHLY = 1e-4
 _ALONG = 0.95
 _MOST = 6  # networks that are looked at further
 _EXACT = 9  # digits in which a first step is right that can be of no other network
+_SIGNS = 0.01  # how nearly steps are of one length
 _FIRST = 5  # updates that an optimizer has to explain
 
 
@@ -56,6 +58,14 @@ class Inference:
     def best(self, found: Sequence[Layout]) -> tuple[Training, Layout]:
         """The training under the layout and the network that explain its first updates, or else the likeliest."""
         right, training, lies = self._first(found)
+        left = self.call.left
+        if right < 1 and left is not None and not _same_numbers(left, self.X):
+            given, self.X = self.X, left
+            changed = self._first(found)
+            if changed[0] == 1:
+                self.start.notes.append("f changes X in place: the check goes on with what is left in it")
+                return changed[1:]
+            self.X = given
         if not right and _explains_nothing(training):
             for self.seen, _ in layout.seen(training.X):
                 changed = self._first(found)
@@ -67,36 +77,59 @@ class Inference:
     def _first(self, found: Sequence[Layout]) -> tuple[float, Training, Layout]:
         """The training under which most of the first updates are right, and their share."""
         best: tuple[float, Training, Layout] | None = None
-        for lies, net in self._structures(found):
+        best_priced = False
+        for lies, net in self._likely(found):
             vectors = [lies.vector(*layers) for layers in self.start.parameters[: self.call.most + 1]]
             training = self._training(lies, net, vectors)
             if self.optimizer is None:
                 right, training = _with_optimizer(training, self.call)
             else:
                 right = _right(training)
-            if best is None or right > best[0]:
-                best = right, training, lies
-            if right == 1:
+            priced = right == 1 and self._priced(training)
+            if best is None or (right, priced) > (best[0], best_priced):
+                best, best_priced = (right, training, lies), priced
+            if priced:
                 break
         assert best is not None
         return best
 
-    def _structures(self, found: Sequence[Layout]) -> Iterator[tuple[Layout, Network]]:
-        """The layouts and networks under which the first update and the first costs are right, or nearest to it."""
+    def _priced(self, training: Training) -> bool:
+        """Whether all that follows is right, too, for a rule whose steps are of one length: the costs tell its loss."""
+        if rules.is_linear(training.rule):
+            return True
+        replay = Replay(replace(training, batches=training.batches.again()))
+        return replay.first_wrong is None and Costs(self.returned.costs, replay, self.total).first_wrong is None
+
+    def _likely(self, found: Sequence[Layout]) -> Iterator[tuple[Layout, Network]]:
+        """The layouts and networks that may be meant, the likeliest first."""
+        if self.optimizer is not None:
+            yield from self._structures(found, self.optimizer, 1.0)
+            return
+        yield from self._structures(found, GradientDescent(1.0), self.call.rate)
+        if self.start.first == 1 and _by_sign(self.start.parameters):
+            yield from self._structures(found, Adam(1.0), None)
+
+    def _structures(self, found: Sequence[Layout], rule: Rule, rate: float | None) -> Iterator[tuple[Layout, Network]]:
+        """The layouts and networks under which the first update and the first costs are right, or nearest to it.
+
+        rate: how many times as long as that of the rule the first step should be, None if it does not matter.
+        """
         scored: list[tuple[tuple[float, ...], Layout, Network]] = []
-        rate = 1.0 if self.optimizer is not None else self.call.rate
         for lies in found:
             theta = [lies.vector(*one) for one in self.start.parameters[:2]]
             if theta[0] is None or not np.isfinite(theta[0]).all():
                 continue
             for net in layout.networks(lies.sizes, lies.examples(self.X, self.Y)[1], **self.options):
-                points = _score(self._training(lies, net, theta), theta, self.returned.costs, rate)
+                one = replace(self._training(lies, net, theta), rule=rule)
+                points = _score(one, theta, self.returned.costs, rate)
                 if points[0] == _ALL and points[2] >= _EXACT:
                     yield lies, net  # there may be others, which differ later
                 else:
                     scored.append((points, lies, net))
         scored.sort(key=lambda one: one[0], reverse=True)
-        yield from [(lies, net) for points, lies, net in scored if points[:2] >= scored[0][0][:2]][:_MOST]
+        if rules.is_linear(rule):
+            scored = [one for one in scored if one[0][:2] >= scored[0][0][:2]][:_MOST]
+        yield from [(lies, net) for _, lies, net in scored]
         if not scored:  # b does not fit
             lies = found[0]
             yield lies, layout.networks(lies.sizes, lies.examples(self.X, self.Y)[1], **self.options)[0]
@@ -158,7 +191,29 @@ def _with(
     )
     # Of a rule that divides the gradient by its size, the first step shows little more than signs.
     weights = (1.0, 1.0, 1.0) if rules.is_linear(rule) else (1.6, 0.7, 0.7)
-    return (round(float(evidence @ weights), 9), float(along > _ALONG), round(-float(np.log10(off + 1e-12))))
+    return (
+        round(float(evidence @ weights), 9),
+        float(along > _ALONG),
+        round(-float(np.log10(off + 1e-12))) if np.isfinite(off) else 0,
+    )
+
+
+def _by_sign(parameters: Sequence[tuple[Layers, Layers]]) -> bool:
+    """Whether nearly all numbers move by the same in the first update, as those of Adam and RMSProp do."""
+    steps = [
+        (after - before).ravel()
+        for one, other in zip(*parameters[:2], strict=True)
+        for before, after in zip(one, other, strict=True)
+        if before.shape == after.shape
+    ]
+    lengths = abs(np.concatenate(steps)) if steps else np.zeros(0)
+    lengths = lengths[lengths > 0]
+    return bool(lengths.size and np.mean(abs(lengths / np.median(lengths) - 1) < _SIGNS) > 0.5)
+
+
+def _same_numbers(one: Array, other: Array) -> bool:
+    """Whether both have the same numbers, in whatever order: examples that were shuffled are the same still."""
+    return np.array_equal(np.sort(one, axis=None), np.sort(other, axis=None))
 
 
 def _nearly(scale: float, rate: float | None) -> bool:

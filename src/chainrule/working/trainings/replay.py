@@ -151,14 +151,21 @@ class Replay:
         if wrong and self.first_wrong is None and (self.updates or not training.rate_known):
             step, right = got - before, wanted - before
             scale = float(step @ right / (right @ right)) if right.any() else 0.0
-            lower = not self.updates or 0 < scale <= min(one.scale for one in self.updates) * (1 + 1e-6)
+            digits = self._digits(before, right)
+            lower = not self.updates or 0 < scale <= min(one.scale for one in self.updates) * (1 + digits)
             lower = lower or (not training.rate_known and isinstance(rule, GradientDescent))
             one = self.updates[-1] if self.updates else None
             by_size = self._size(examples) / self._size(one.examples) if one is not None else 1.0
-            alike = one is not None and by_size != 1 and abs(scale / one.scale / by_size - 1) < 1e-6
+            alike = one is not None and by_size != 1 and abs(scale / one.scale / by_size - 1) < digits
             if lower and scale > 0 and not alike and not self._wrong(before, got, before + scale * right):
                 wrong, wanted = (), before + scale * right  # a rate that decays, or one that nobody said
         return Update(place, examples, J, g, wanted, kept, wrong, 1.0 if wrong else scale), state
+
+    def _digits(self, before: Array, right: Array) -> float:
+        """How nearly the length of a step can be told: less nearly in float32, as a step is a small part of w."""
+        length = float(np.linalg.norm(right))
+        floor = _ROUNDED * self.training.precision * float(np.linalg.norm(before))
+        return 1e-6 + (floor / length if length else 0.0)
 
     def _size(self, examples: Array | None) -> int:
         return self.training.Y.shape[1] if examples is None else len(examples)
