@@ -234,6 +234,13 @@ def test_no_chapter_at_all(write, tmp_path):
         read(path)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with a name")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "chapter.md")
+    with pytest.raises(QuizError, match="is no file to be read as a whole"):
+        read(tmp_path / "chapter.md")
+
+
 def test_names_of_titles():
     assert [slug(title) for title in ("The shape of W[1]", "He's factor", "σ(10) ≈ 0?")] == [
         "the-shape-of-w-1",

@@ -109,6 +109,8 @@ class _Piece(NamedTuple):
 
 def read(path: Path) -> Chapter:
     """The chapter in a file. Raises QuizError where it is none, OSError where it cannot be read."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise QuizError(f"{path}: is no file to be read as a whole (a pipe or a device); save the chapter in a file")
     with path.open("rb") as file:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:

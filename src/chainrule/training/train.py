@@ -76,6 +76,7 @@ def train(
         gradient descent; None takes all m examples in one update, in their order.
     every : int or Batches, default 1
         Report every so many epochs; or, with ``Batches(k)``, after every k mini-batches of an epoch, and at its end.
+        The bits are the same; where training diverges, the network keeps the parameters of the last report.
     l2 : float, default 0
         λ of the term (λ/2m) Σ‖W[l]‖² of the cost, with m the examples of the batch.
     dropout : float or sequence of float, default 0
