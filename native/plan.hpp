@@ -72,11 +72,12 @@ inline int64_t items_of(int64_t panels, int64_t most, int64_t threads) {
     return std::min(panels, threads * ceil_div(panels, threads * most));
 }
 
-template <class T> struct Plan {
-    struct Chunk {
-        int64_t first, count;
-    };
+// A part of a flat vector, which a thread takes at once.
+struct Chunk {
+    int64_t first, count;
+};
 
+template <class T> struct Plan {
     int64_t batch_size = 0;
     int64_t group = 0;  // panels of an item of the first stage, at most
     int threads = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "machine.hpp"
 
@@ -183,44 +184,35 @@ template <class T> bool Trainer<T>::all_finite(const T* x, Team& team, int threa
     return finite;
 }
 
-// λ / (2m) Σ W², in chunks that do not depend on the threads.
-template <class T> double Trainer<T>::penalty(const T* w, double l2, double m, Team& team, int threads) {
-    const auto& chunks = plan->weight_chunks;
+// Σ x² over some chunks of a vector like the parameters; they do not depend on the threads.
+template <class T> double Trainer<T>::squares(const T* x, const std::vector<Chunk>& chunks, Team& team, int threads) {
     double* const sums = plan->sums.get();
     parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
         const auto [first, size] = chunks[size_t(i)];
-        sums[i] = kernels.sum_of_squares(w + first, size);
+        sums[i] = kernels.sum_of_squares(x + first, size);
     });
-    double total = 0;
-    for (size_t i = 0; i < chunks.size(); ++i) total += sums[i];
-    return l2 / (2 * m) * total;
+    return std::accumulate(sums, sums + chunks.size(), 0.0);
 }
 
 // The update of a step whose gradient is in the plan, shortened to clip_norm where it is longer.
 template <class T> void Trainer<T>::clipped_update(const Step<T>& step, double clip_norm, Team& team, int threads) {
     const auto& chunks = plan->chunks;
     T* const gradient = plan->gradient.get();
-    double* const sums = plan->sums.get();
-    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
-        const auto [first, size] = chunks[size_t(i)];
-        sums[i] = kernels.sum_of_squares(gradient + first, size);
-    });
-    double squares = 0;
-    for (size_t i = 0; i < chunks.size(); ++i) squares += sums[i];
+    double total = squares(gradient, chunks, team, threads);
     // Squares leave the range of T where the gradient does not: then those of g · 2⁻ᵉ, whose largest number is near 1.
     int e = 0;
     const double inexact = double(count) * double(std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon());
-    if (!std::isfinite(squares) || (squares < inexact && clip_norm * clip_norm < inexact)) {
+    if (!std::isfinite(total) || (total < inexact && clip_norm * clip_norm < inexact)) {
         double largest = 0;
         for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(double(gradient[i])));
         if (std::isfinite(largest)) std::frexp(largest, &e);
-        squares = 0;
+        total = 0;
         for (int64_t i = 0; i < count; ++i) {
             const double x = std::ldexp(double(gradient[i]), -e);
-            squares += x * x;
+            total += x * x;
         }
     }
-    const double norm = std::sqrt(squares), limit = std::ldexp(clip_norm, -e);
+    const double norm = std::sqrt(total), limit = std::ldexp(clip_norm, -e);
     if (!(norm <= limit)) {
         for (int64_t i = 0; e != 0 && i < count; ++i) gradient[i] = T(std::ldexp(double(gradient[i]), -e));
     }
@@ -269,7 +261,7 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
     double J = 0;
     for (int64_t i = 0; i < panels; ++i) J += p.costs.get()[i];
     J /= m;
-    if (hyper.l2 > 0) J += penalty(step.w, hyper.l2, m, team, threads);
+    if (hyper.l2 > 0) J += hyper.l2 / (2 * m) * squares(step.w, p.weight_chunks, team, threads);
     if (!std::isfinite(J)) return J;
 
     const bool clips = hyper.clip_norm > 0;

@@ -125,7 +125,7 @@ template <class T> class Trainer {
     double batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
     double timed_batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
     bool all_finite(const T* x, Team&, int threads);
-    double penalty(const T* w, double l2, double m, Team&, int threads);
+    double squares(const T* x, const std::vector<Chunk>&, Team&, int threads);
     void clipped_update(const Step<T>&, double clip_norm, Team&, int threads);
 
     const Architecture architecture;
