@@ -1,1 +1,1 @@
-"""The lab: a page where a network trains in the open."""
+"""The lab, of which there is so far the time line: a training that goes to any of its steps, forwards and backwards."""
