@@ -1,0 +1,187 @@
+"""What a run of the lab is made from: data, network, options. As JSON it stands in files, links and messages."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
+from typing import Any, Self
+
+from chainrule import activations, initializers, losses, optimizers
+from chainrule._types import Array
+from chainrule.checks import check_number, check_whole
+from chainrule.lab.timeline import Options
+from chainrule.layout import check_sizes
+from chainrule.network import Network
+from chainrule.text import meant, unknown
+
+MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
+TASKS = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}
+RULES = {
+    rule.__name__: rule
+    for rule in (
+        optimizers.GradientDescent,
+        optimizers.Momentum,
+        optimizers.HeavyBall,
+        optimizers.Nesterov,
+        optimizers.RMSProp,
+        optimizers.Adam,
+        optimizers.AdamW,
+    )
+}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The data of a run, as the network gets them, and how they were understood.
+
+    X (n[0], m) and Y (n[L], m) are trained on; X_val and Y_val, perhaps with no columns, are not. task: "binary",
+    "classes" or "regression". inputs: n[0] names. classes: their names, n[L] of them, or the two of a binary task;
+    empty for a regression. image: (height, width, channels) where an input is a pixel. cells: of the examples as they
+    are in the table, header first and then a row for each of the first training examples; None where X shows it all.
+    remarks: one line each. plan: what each column of a table is taken for. code: lines of Python that make X, Y,
+    X_val and Y_val of NumPy as np and chainrule as cr, to the bit.
+    """
+
+    name: str
+    X: Array
+    Y: Array
+    X_val: Array
+    Y_val: Array
+    task: str
+    inputs: tuple[str, ...]
+    target: str
+    classes: tuple[str, ...] = ()
+    image: tuple[int, int, int] | None = None
+    cells: tuple[tuple[str, ...], ...] | None = None
+    remarks: tuple[str, ...] = ()
+    plan: tuple[Mapping[str, Any], ...] = ()
+    code: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Design:
+    """All that a run is made from; the same design is the same run, to the bit.
+
+    data: what `chainrule.lab.data.load` takes. hidden: units of each hidden layer. activations: one for each. output,
+    loss: None for those of the task. init: as for `Network`. init_scale: the initial weights are multiplied by it.
+    seed: of the initial weights, the order of the examples and the dropout masks. normalize: as for `net.normalize`.
+    optimizer: its name and its numbers. batch_size: None for all examples.
+    """
+
+    data: Mapping[str, Any]
+    hidden: tuple[int, ...] = (8, 4)
+    activations: tuple[str, ...] = ("tanh", "tanh")
+    output: str | None = None
+    loss: str | None = None
+    init: str | float = "auto"
+    init_scale: float = 1.0
+    seed: int = 1
+    normalize: str | None = None
+    dtype: str = "float64"
+    optimizer: Mapping[str, Any] = field(default_factory=lambda: {"name": "Adam", "learning_rate": 0.01})
+    batch_size: int | None = None
+    l2: float = 0.0
+    dropout: tuple[float, ...] = ()
+    clip_norm: float | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """The design that JSON describes; a ValueError says what is wrong with it."""
+        names = [each.name for each in fields(cls)]
+        for name in given:
+            if name not in names:
+                raise ValueError(f"design: there is no {name!r}.{meant(name, names)}")
+        lists = {name: tuple(given[name]) for name in ("hidden", "activations", "dropout") if name in given}
+        made = cls(**{**given, **lists})
+        if len(made.activations) != len(made.hidden):
+            raise ValueError(f"activations: got {len(made.activations)} for {len(made.hidden)} hidden layers")
+        if made.hidden:
+            check_sizes([1, *made.hidden])
+        check_whole(seed=made.seed + 1)
+        check_number("init_scale", made.init_scale, "a number of 0 or more", lambda scale: scale >= 0)
+        if isinstance(made.init, str) and made.init not in ("auto", *initializers.INITIALIZERS):
+            raise unknown("initializer", made.init, ["auto", *initializers.INITIALIZERS])
+        made.options()
+        return made
+
+    def but(self, **changes: Any) -> Self:
+        """The design with some of it otherwise, checked."""
+        return self.of({**asdict(self), **changes})
+
+    def json(self) -> dict[str, Any]:
+        """The design as JSON."""
+        return asdict(self)
+
+    def options(self, m: int | None = None) -> Options:
+        """Those that training begins with, of m examples."""
+        return options(
+            {name: getattr(self, name) for name in ("optimizer", "batch_size", "l2", "dropout", "clip_norm")},
+            len(self.hidden), m,
+        )  # fmt: skip
+
+    def network(self, examples: Examples) -> Network:
+        """The network of the design at its beginning."""
+        sizes = [len(examples.X), *self.hidden, len(examples.Y)]
+        count = sum(n * (before + 1) for before, n in pairwise(sizes))
+        if count > MOST_PARAMETERS:
+            raise ValueError(f"{count:,} parameters are more than the {MOST_PARAMETERS:,} that a page may ask for")
+        net = Network(
+            sizes, hidden=list(self.activations), output=self.output or TASKS[examples.task], loss=self.loss,
+            init=self.init, seed=self.seed, dtype=self.dtype,
+        )  # fmt: skip
+        if self.init_scale != 1:
+            net.parameters *= self.init_scale
+        if self.normalize is not None:
+            net.normalize(examples.X, self.normalize)
+        return net
+
+
+def optimizer(given: Mapping[str, Any]) -> optimizers.Optimizer:
+    """The optimizer that JSON describes: its name and its numbers."""
+    name = given.get("name")
+    if name not in RULES:
+        raise unknown("optimizer", name, list(RULES))
+    return RULES[name](**{key: value for key, value in given.items() if key != "name"})  # type: ignore[return-value]
+
+
+def as_json(rule: optimizers.Optimizer) -> dict[str, Any]:
+    """The JSON that describes an optimizer."""
+    return {"name": type(rule).__name__, **asdict(rule)}
+
+
+def options(given: Mapping[str, Any], hidden: int, m: int | None = None) -> Options:
+    """The options of a training that JSON describes, for m examples and so many hidden layers."""
+    batch_size, l2, clip_norm = given.get("batch_size"), given.get("l2", 0.0), given.get("clip_norm")
+    shares = given.get("dropout") or ()
+    shares = tuple(map(float, shares)) if isinstance(shares, list | tuple) else (float(shares),) * hidden
+    if shares and (len(shares) != hidden or not all(0 <= share < 1 for share in shares)):
+        raise ValueError(f"dropout: got {shares}, wanted a share from 0 up to 1 (not included), {hidden} of them")
+    check_whole(batch_size=batch_size)
+    check_number("l2", l2, "a number of 0 or more", lambda value: value >= 0)
+    if clip_norm is not None:
+        check_number("clip_norm", clip_norm, "a number above 0, or None", lambda norm: norm > 0)
+    most = m or 1 << 62
+    return Options(
+        optimizer(given["optimizer"]), min(batch_size or most, most), float(l2),
+        shares if any(shares) else (), None if clip_norm is None else float(clip_norm),
+    )  # fmt: skip
+
+
+def options_json(given: Options, m: int) -> dict[str, Any]:
+    """The JSON that describes options."""
+    return {
+        "optimizer": as_json(given.optimizer),
+        "batch_size": None if given.batch_size >= m else given.batch_size,
+        "l2": given.l2,
+        "dropout": list(given.dropout),
+        "clip_norm": given.clip_norm,
+    }
+
+
+def choices() -> dict[str, Any]:
+    """What one can choose from: names, and the numbers of each optimizer with what they are unless given."""
+    return {
+        "activations": [name for name in activations.ACTIVATIONS if name not in activations.OUTPUT_ONLY],
+        "outputs": {task: sorted({row.output for row in losses.LOSSES.values()}) for task in TASKS},
+        "initializers": ["auto", *initializers.INITIALIZERS],
+        "optimizers": {name: as_json(rule(0.01)) for name, rule in RULES.items()},  # type: ignore[arg-type]
+    }
