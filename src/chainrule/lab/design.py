@@ -5,13 +5,17 @@ from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from typing import Any, Self
 
-from chainrule import activations, initializers, losses, optimizers
+import numpy as np
+
+from chainrule import activations, engines, initializers, losses, optimizers
 from chainrule._types import Array
 from chainrule.checks import check_number, check_whole
-from chainrule.lab.timeline import Options
+from chainrule.engines.state import EpochOrder
+from chainrule.lab.timeline import Options, Timeline
 from chainrule.layout import check_sizes
 from chainrule.network import Network
 from chainrule.text import meant, unknown
+from chainrule.training.train import prepare
 
 MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
 TASKS = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}
@@ -133,6 +137,18 @@ class Design:
         if self.normalize is not None:
             net.normalize(examples.X, self.normalize)
         return net
+
+    def timeline(self, examples: Examples) -> Timeline:
+        """The run at its beginning: what ``net.train(X, Y, …, seed=seed)`` would train."""
+        net, options = self.network(examples), self.options(examples.Y.shape[1])
+        rng = np.random.default_rng(self.seed)
+        state = prepare(
+            net, net.check_examples(examples.X, examples.Y), options.optimizer, batch_size=options.batch_size,
+            l2=self.l2, dropout=options.dropout or 0.0, shuffle=False, seed=rng, clip_norm=self.clip_norm,
+        )  # fmt: skip
+        return Timeline(
+            state, engines.get("auto", net, options.optimizer, None), EpochOrder(rng, examples.Y.shape[1], True)
+        )
 
 
 def optimizer(given: Mapping[str, Any]) -> optimizers.Optimizer:

@@ -61,6 +61,7 @@ class Timeline:
         self.costs = array("d")  # J of each mini-batch, before its update
         self._apart = _APART
         self._snapshots = [_Snapshot(state, order)]
+        self._held = self._snapshots[0].bytes
 
     @property
     def step(self) -> int:
@@ -81,7 +82,7 @@ class Timeline:
         """Go on with other options. The future is forgotten."""
         step = self.step
         self.changes = [(at, before) for at, before in self.changes if at < step] + [(step, options)]
-        self._snapshots = [snapshot for snapshot in self._snapshots if snapshot.step <= step]
+        self._keep([snapshot for snapshot in self._snapshots if snapshot.step <= step])
         del self.costs[step:]
 
     def go(self, step: int) -> None:
@@ -107,9 +108,13 @@ class Timeline:
             raise FloatingPointError(f"step {self.step + 1}: the cost is {Js[-1]}")
         if self.step == due:
             self._snapshots.append(_Snapshot(state, self.order))
-        while len(self._snapshots) > 1 and sum(snapshot.bytes for snapshot in self._snapshots) > self.memory:
-            self._snapshots = self._snapshots[::2]
-            self._apart *= 2
+            self._held += self._snapshots[-1].bytes
+            while len(self._snapshots) > 1 and self._held > self.memory:
+                self._keep(self._snapshots[::2])
+                self._apart *= 2
+
+    def _keep(self, snapshots: list["_Snapshot"]) -> None:
+        self._snapshots, self._held = snapshots, sum(snapshot.bytes for snapshot in snapshots)
 
     def _apply(self, options: Options) -> None:
         state = self.state

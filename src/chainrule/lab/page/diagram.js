@@ -1,0 +1,5 @@
+/**
+ * @param {HTMLElement} place
+ * @param {import("./store.js").Store} store
+ */
+export function mountDiagram(place, store) {}

@@ -1,0 +1,114 @@
+import { mountCurves } from "./curves.js";
+import { mountData } from "./data.js";
+import { mountDiagram } from "./diagram.js";
+import { count, dark, element } from "./draw.js";
+import { mountEquations } from "./equations.js";
+import { mountFindings } from "./findings.js";
+import { mountInspector } from "./inspect.js";
+import { mountLessons } from "./lessons.js";
+import { overSocket } from "./link.js";
+import { mountNetwork } from "./network.js";
+import { mountPlane } from "./plane.js";
+import { mountRuns } from "./runs.js";
+import { Store } from "./store.js";
+import { mountTake } from "./take.js";
+import { mountTime } from "./time.js";
+import { mountWalk } from "./walk.js";
+
+const TABS = [["equations", "Equations", mountEquations], ["walk", "One example", mountWalk], ["findings", "Diagnosis", mountFindings], ["lessons", "Lessons", mountLessons]];
+
+/**
+ * The whole page, in an element, over a link.
+ * @param {HTMLElement} place
+ * @param {import("./link.js").Link} link
+ * @returns {Store}
+ */
+export function mount(place, link) {
+  const store = new Store(link);
+  place.classList.add("lab");
+  const said = element("div.said", { role: "status", "aria-live": "polite" });
+  const summary = element("span.summary");
+  const data = element("div.data-choice");
+  const runs = element("nav.runs", { "aria-label": "runs" });
+  const take = element("div.take");
+  const theme = element("button.quiet", { type: "button", "aria-label": "dark or light", title: "dark or light", click: turn }, "◐");
+  const time = element("section.time", { "aria-label": "time" });
+  const panel = (name, label, mountOn) => {
+    const made = element(`section.panel.${name}`, { "aria-label": label });
+    mountOn(made, store);
+    return made;
+  };
+  mountTime(time, store);
+  mountRuns(runs, store);
+  mountData(data, store);
+  mountTake(take, store);
+  mountInspector(place, store);
+  place.append(
+    element("header", {}, element("h1", {}, "chainrule ", element("span", {}, "lab")), data, summary, runs, take, theme),
+    time,
+    element("main", {},
+      panel("plane", "data", mountPlane), panel("network", "network", (made, shared) => { mountNetwork(made, shared); mountDiagram(made, shared); }),
+      tabs(store), panel("curves", "curves", mountCurves)),
+    said);
+
+  store.on("lab", () => {
+    const { sizes, parameters, data: about } = store.run;
+    summary.textContent = `${sizes.join("-")} · ${count(parameters)} parameters · ${count(about.m)} examples${about.m_val ? ` + ${count(about.m_val)} held out` : ""}`;
+  });
+  store.on("link", (open) => {
+    place.classList.toggle("lost", !open);
+    said.replaceChildren(...(open ? [] : [element("p.error", {}, "The lab does not answer. Trying again …")]));
+  });
+  store.on("say", ({ text, kind }) => {
+    const line = element(`p.${kind}`, {}, text, element("button.quiet", { type: "button", "aria-label": "close", click: () => line.remove() }, "×"));
+    said.append(line);
+    while (said.children.length > 3) said.firstChild.remove();
+    if (kind === "note") setTimeout(() => line.remove(), 6000);
+  });
+
+  function turn() {
+    document.documentElement.dataset.theme = dark() ? "light" : "dark";
+    store.refresh();
+  }
+  return store;
+}
+
+/** The panels on the right, one at a time. */
+function tabs(store) {
+  const list = element("div.tabs", { role: "tablist", "aria-label": "working" });
+  const place = element("section.panel.work", { "aria-label": "working" }, list);
+  const made = TABS.map(([name, label, mountOn]) => {
+    const tab = element("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, click: () => store.select({ tab: name }) }, label);
+    const body = element("div.body", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}`, tabindex: 0 });
+    mountOn(body, store);
+    list.append(tab);
+    place.append(body);
+    return [name, tab, body];
+  });
+  list.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!move) return;
+    const next = (made.findIndex(([name]) => name === store.selection.tab) + move + made.length) % made.length;
+    store.select({ tab: made[next][0] });
+    made[next][1].focus();
+  });
+  const show = () => {
+    for (const [name, tab, body] of made) {
+      const on = name === store.selection.tab;
+      tab.setAttribute("aria-selected", String(on));
+      tab.tabIndex = on ? 0 : -1;
+      body.hidden = !on;
+    }
+  };
+  store.on("select", show);
+  show();
+  return place;
+}
+
+const place = document.getElementById("lab");
+if (place) {
+  const address = new URL("socket", location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  address.search = address.hash = "";
+  globalThis.lab = mount(place, overSocket(address.href));
+}

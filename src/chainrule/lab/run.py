@@ -1,0 +1,209 @@
+"""One training of the lab: its design, its data, its time line, and what was measured on the way."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from chainrule._types import Array
+from chainrule.lab.design import Design, Examples, options, options_json
+from chainrule.lab.timeline import Timeline
+from chainrule.lab.working import Working, next_working, working
+from chainrule.network import Network
+from chainrule.working.trace import written, written_cost
+
+MEASURED = 2000  # examples that costs and scores are measured on, at most; chosen
+SAMPLED = 256  # examples whose arrays are looked at while it plays, at most; chosen
+_MARKS = 1000  # places on the time line whose measurements are kept; beyond, every other one goes
+FLAT = 0.01  # of the steepest slope: below it, on the mean of the examples, a unit is saturated (as in `diagnose`)
+
+
+class Run:
+    """A training that a page looks at. id: its number. name: what a person calls it.
+
+    `stopped` says why it can go no further, where it cannot.
+    """
+
+    def __init__(self, id: int, name: str, design: Design, examples: Examples) -> None:
+        self.id, self.name, self.design, self.examples = id, name, design, examples
+        self.revision = 0  # counts what changes other than by steps
+        self.stopped = ""
+        self.line: Timeline = design.timeline(examples)
+        self.marks: dict[int, dict[str, Any]] = {}
+        self._working: tuple[Any, Working] | None = None
+
+    # -- where it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def network(self) -> Network:
+        """As it is at this step."""
+        return self.line.state.network
+
+    @property
+    def m(self) -> int:
+        """Training examples."""
+        return self.examples.Y.shape[1]
+
+    @property
+    def stamp(self) -> list[int]:
+        """Differs where there is something else to see."""
+        return [self.id, self.revision, self.line.step]
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in an epoch, as the batch size is now."""
+        return -(-self.m // self.line.options.batch_size)
+
+    def at(self) -> dict[str, Any]:
+        """Where it is on its time line."""
+        line, state = self.line, self.line.state
+        return {
+            "step": line.step,
+            "end": line.end,
+            "epoch": state.epoch,
+            "example": state.example,
+            "J": line.costs[line.step - 1] if line.step else None,
+            "per_epoch": self.per_epoch,
+            "stopped": self.stopped,
+        }
+
+    def about(self) -> dict[str, Any]:
+        """What a page knows of it that does not change from step to step."""
+        net, examples, changes = self.network, self.examples, self.line.changes
+        l2, data = self.line.options.l2, self.design.data
+        plane = examples.X[:2] if len(examples.X) <= 2 else examples.X[:0]
+        return {
+            "id": self.id,
+            "name": self.name,
+            "revision": self.revision,
+            "design": self.design.json(),
+            "options": options_json(self.line.options, self.m),
+            "changes": [[step, options_json(each, self.m)] for step, each in changes[1:]],
+            "data": {
+                "spec": dict(data),
+                "name": examples.name,
+                "task": examples.task,
+                "inputs": list(examples.inputs),
+                "target": examples.target,
+                "classes": list(examples.classes),
+                "image": examples.image,
+                "m": self.m,
+                "m_val": examples.Y_val.shape[1],
+                "range": [[float(row.min()), float(row.max())] for row in plane],
+                "target_range": [float(examples.Y.min()), float(examples.Y.max())],
+                "remarks": list(examples.remarks),
+                "plan": [dict(column) for column in examples.plan],
+                "table": examples.cells is not None,
+            },
+            "sizes": net.sizes,
+            "parameters": net.parameters.size,
+            "g": [row.spec for row in net.g[1:]],
+            "formulas": {row.spec: [row.formula, row.slope_formula] for row in net.g[1:]},
+            "loss": net.loss.spec,
+            "equations": {
+                "cost": written_cost(l2, None),
+                "backward": [list(written(net, l, l2, None)) for l in range(1, net.L + 1)],
+            },
+        }
+
+    # -- going on ----------------------------------------------------------------------------------------------------
+
+    def go(self, step: int) -> None:
+        """Go to a step; where training comes to what is not finite, it stays before that, and `stopped` says so."""
+        self.stopped = ""
+        try:
+            with np.errstate(all="ignore"):
+                self.line.go(max(0, step))
+        except FloatingPointError as error:
+            self.stopped = f"{error}: training cannot go on from here. Go back, and take a lower learning rate"
+
+    def epoch_end(self, epochs: int) -> int:
+        """The step at the end of so many epochs from here; of none, that where this one began."""
+        left = -(-(self.m - self.line.state.example) // self.line.options.batch_size)
+        return self.line.step + left + (epochs - 1) * self.per_epoch
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Go on with other options from here."""
+        given = {**options_json(self.line.options, self.m), **changes}
+        self.line.change(options(given, len(self.design.hidden), self.m))
+        self.marks = {step: mark for step, mark in self.marks.items() if step <= self.line.step}
+        self.revision += 1
+        self.stopped = ""
+
+    # -- what there is to see ----------------------------------------------------------------------------------------
+
+    def working(self, most: int | None = None) -> Working:
+        """Every array of the mini-batch that comes next; kept until the next step."""
+        key = (self.stamp, most)
+        if self._working is None or self._working[0] != key:
+            self._working = key, next_working(self.line, most)
+        return self._working[1]
+
+    def example(self, part: str, index: int) -> Working:
+        """Every array of one example, without dropout: of part "train" or "validation"."""
+        X, Y = self.part(part)
+        if not 0 <= index < Y.shape[1]:
+            raise ValueError(f"example {index}: there are {Y.shape[1]}")
+        rows = slice(index, index + 1)
+        inputs = self.network.check_inputs(X[:, rows])
+        return working(self.network, inputs, Y[:, rows].astype(inputs.dtype), np.array([index]))
+
+    def part(self, part: str) -> tuple[Array, Array]:
+        """X and Y of part "train" or "validation"."""
+        if part == "validation":
+            return self.examples.X_val, self.examples.Y_val
+        return self.examples.X, self.examples.Y
+
+    def sampled(self) -> list[Any]:
+        """A[0] … A[L] of the first training examples, without dropout."""
+        return self.network.layers(self.examples.X[:, :SAMPLED])[1]
+
+    def answers(self, part: str, most: int = MEASURED) -> tuple[Array, Array]:
+        """Ŷ and Y of the first examples of a part, (n[L], k) each."""
+        X, Y = self.part(part)
+        return self.network.forward(X[:, :most]), Y[:, :most]
+
+    def measure(self) -> dict[str, Any]:
+        """Costs and scores here, the length of each dW[l], and the share of each layer's units that are flat."""
+        step = self.line.step
+        if step in self.marks:
+            return self.marks[step]
+        mark: dict[str, Any] = {"step": step}
+        with np.errstate(all="ignore"):
+            for part in ("train", "validation"):
+                J, score = self._judged(part)
+                mark[part] = [J, score]
+            seen = self.working(SAMPLED)
+            mark["dW"] = [float(np.linalg.norm(dW)) for dW in seen.dW[1:]]
+            mark["flat"] = [self._flat(seen, l) for l in range(1, self.network.L)]
+        if len(self.marks) >= _MARKS:
+            self.marks = {at: kept for i, (at, kept) in enumerate(sorted(self.marks.items())) if i % 2 == 0}
+        self.marks[step] = mark
+        return mark
+
+    def _judged(self, part: str) -> tuple[float | None, float | None]:
+        """J without L2, and accuracy or R², of the first examples of a part."""
+        X, Y = self.part(part)
+        if not Y.shape[1]:
+            return None, None
+        net = self.network
+        checked = net.check_examples(X[:, :MEASURED], Y[:, :MEASURED], known_finite=True)
+        J, A = net.evaluate(*checked)
+        return (J if isfinite(J) else None), score(self.examples.task, A, Y[:, :MEASURED])
+
+    def _flat(self, seen: Working, l: int) -> float:
+        """The share of the units of layer l whose slope is, on the mean, next to 0: dead or saturated."""
+        g = self.network.g[l]
+        steepest = float(abs(g.slope(np.linspace(-3, 3, 61)[:, None])).max()) or 1.0
+        return float((abs(seen.slope[l]).mean(axis=1) < FLAT * steepest).mean())
+
+
+def score(task: str, A: Array, Y: Array) -> float | None:
+    """Accuracy, or R² of a regression (None where the targets are all the same)."""
+    if task == "regression":
+        spread = float(((Y - Y.mean(axis=1, keepdims=True)) ** 2).sum())
+        return 1 - float(((A - Y) ** 2).sum()) / spread if spread else None
+    if len(Y) == 1:
+        return float(((A > 0.5) == (Y > 0.5)).mean())
+    return float((A.argmax(axis=0) == Y.argmax(axis=0)).mean())

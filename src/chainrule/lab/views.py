@@ -1,0 +1,294 @@
+"""What a page looks at of a run: each view gives numbers and arrays, which protocol.py packs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule._types import Array
+from chainrule.lab.run import Run
+from chainrule.lab.working import LETTERS
+from chainrule.working.rows import dense
+
+View = Callable[..., dict[str, Any]]
+
+GRID, SMALL = 100, 28  # points along a side of the plane, for the output and for each unit
+BINS = 24
+MOST_CELLS = 4096  # of an array that is shown number by number, and of weights that are drawn as lines
+MOST_UNITS = 64  # of a layer that are drawn one by one
+_MARGIN = 0.1  # of the range of an input, beyond the outermost examples
+
+
+def curve(run: Run, points: int = 600) -> dict[str, Any]:
+    """J of each mini-batch: of as many in a row as share a point, the lowest, the last and the highest."""
+    costs = np.frombuffer(run.line.costs, np.float64) if run.line.costs else np.empty(0)
+    every = max(1, -(-len(costs) // points))
+    whole = len(costs) // every * every
+    groups = costs[:whole].reshape(-1, every)
+    rest = costs[whole:][None] if whole < len(costs) else None
+    low, last, high = groups.min(axis=1), groups[:, -1].copy(), groups.max(axis=1)
+    if rest is not None:
+        low, last, high = np.append(low, rest.min()), np.append(last, rest[0, -1]), np.append(high, rest.max())
+    steps = np.minimum((np.arange(len(last)) + 1) * every, len(costs))
+    return {"steps": steps.astype(np.int32), "low": low, "J": last, "high": high}
+
+
+def marks(run: Run) -> dict[str, Any]:
+    """All that was measured on the way: costs and scores, the length of each dW[l], the share of flat units."""
+    run.measure()
+    kept = [run.marks[step] for step in sorted(run.marks)]
+    return {
+        "steps": np.array([mark["step"] for mark in kept], np.int32),
+        "train": _table([mark["train"] for mark in kept], 2),  # (k, 2): J, score
+        "validation": _table([mark["validation"] for mark in kept], 2),
+        "dW": _table([mark["dW"] for mark in kept], run.network.L),  # (k, L)
+        "flat": _table([mark["flat"] for mark in kept], run.network.L - 1),  # (k, L − 1)
+    }
+
+
+def _table(rows: list[Any], columns: int) -> Array:
+    return np.array(rows, np.float64).reshape(len(rows), columns)
+
+
+def plane(run: Run, side: int = GRID) -> dict[str, Any]:
+    """Ŷ over the plane of two inputs (n[L], side, side), the lowest x2 first, or over the line of one (n[L], side)."""
+    A = run.network.forward(_grid(run, side))
+    return {"A": _over(A, run, side).astype(np.float32), "range": _range(run)}
+
+
+def units(run: Run, side: int = SMALL) -> dict[str, Any]:
+    """What each unit computes, of layers of at most 64 units: "layers"[l - 1], None for others.
+
+    With one or two inputs: A[l] over the line or the plane, (n[l], side) or (n[l], side, side). Else how A[l] is spread
+    over the examples: "counts" (n[l], bins) between "low" and "high"; with images also "images", the rows of W[1].
+    """
+    net = run.network
+    few = [n <= MOST_UNITS for n in net.sizes[1:]]
+    if len(run.examples.X) <= 2:
+        A = net.layers(_grid(run, side))[1]
+        layers = [_over(A[l], run, side).astype(np.float32) if few[l - 1] else None for l in range(1, net.L + 1)]
+        return {"kind": "plane", "layers": layers}
+    seen = run.sampled()
+    layers = [_histogram(seen[l]) if few[l - 1] else None for l in range(1, net.L + 1)]
+    images = None
+    if run.examples.image is not None and few[0]:
+        images = net.W[1].astype(np.float32)
+    return {"kind": "histogram", "layers": layers, "images": images}
+
+
+def _histogram(A: Array) -> dict[str, Any]:
+    low, high = np.nanmin(A, initial=0.0), np.nanmax(A, initial=1e-12)
+    width = (high - low) / BINS or 1.0
+    place = np.clip(np.nan_to_num((A - low) / width), 0, BINS - 1).astype(np.int64)
+    counts = np.bincount((place + np.arange(len(A))[:, None] * BINS).ravel(), minlength=len(A) * BINS)
+    return {"low": float(low), "high": float(high), "counts": counts.reshape(len(A), BINS).astype(np.int32)}
+
+
+def parameters(run: Run, gradients: bool = False) -> dict[str, Any]:
+    """W[l] and b[l], or dW[l] and db[l]; None where a layer has too many to be drawn. Lists begin with layer 1."""
+    if gradients:
+        seen = run.working(None if run.m <= MOST_CELLS else MOST_CELLS)
+        W, b = seen.dW, seen.db
+    else:
+        W, b = run.network.W, run.network.b
+    return {
+        "W": [w.astype(np.float32) if w.size <= MOST_CELLS else None for w in W[1:]],
+        "b": [v[:, 0].astype(np.float32) for v in b[1:]],
+    }
+
+
+def letters(run: Run) -> dict[str, Any]:
+    """Of every array of the mini-batch that comes next its shape and size: {"Z": [null, {shape, low, …}, …], …}."""
+    seen = run.working(None if run.m <= MOST_CELLS else MOST_CELLS)
+    found: dict[str, Any] = {"J": seen.J, "m": len(seen.rows)}
+    for letter in LETTERS[2:]:
+        found[letter] = [_size(seen.array(letter, l)) for l in range(run.network.L + 1)]
+    found["Y"] = [_size(seen.Y)]
+    return found
+
+
+def _size(A: Any) -> dict[str, Any] | None:
+    if A is None:
+        return None
+    A = dense(A)
+    with np.errstate(all="ignore"):
+        return {
+            "shape": list(A.shape),
+            "low": float(A.min()),
+            "mean": float(A.mean()),
+            "high": float(A.max()),
+            "norm": float(np.linalg.norm(A)),
+        }
+
+
+def array(
+    run: Run, letter: str, l: int, rows: tuple[int, int] = (0, 40), columns: tuple[int, int] = (0, 40), bins: int = 40
+) -> dict[str, Any]:
+    """An array of the mini-batch that comes next: a window of its numbers, its histogram, and all of it as a picture.
+
+    "values" (float64) begin at "row" and "column"; "picture" (float32) holds means where the array is larger than 160
+    in a direction; "examples" are those of its columns, where columns are examples.
+    """
+    seen = run.working(None if run.m <= MOST_CELLS else MOST_CELLS)
+    A = seen.array(letter, l)
+    if A is None:
+        return {"letter": letter, "l": l, "shape": None}
+    A = dense(A)
+    window = A[slice(*_window(rows, A.shape[0])), slice(*_window(columns, A.shape[1]))]
+    finite = A[np.isfinite(A)]
+    counts, edges = np.histogram(finite, bins) if finite.size else (np.zeros(bins, int), np.linspace(0, 1, bins + 1))
+    per_example = letter not in ("W", "b", "dW", "db")
+    return {
+        "letter": letter,
+        "l": l,
+        **(_size(A) or {}),
+        "row": _window(rows, A.shape[0])[0],
+        "column": _window(columns, A.shape[1])[0],
+        "values": window.astype(np.float64),
+        "counts": counts.astype(np.int32),
+        "edges": edges,
+        "picture": _shrunk(A, 160).astype(np.float32),
+        "examples": seen.rows.astype(np.int32)[slice(*_window(columns, A.shape[1]))] if per_example else None,
+    }
+
+
+def _window(window: tuple[int, int], size: int) -> tuple[int, int]:
+    first, last = (int(edge) for edge in window)
+    first = min(max(0, first), max(0, size - 1))
+    return first, min(max(first + 1, last), first + 200, size)
+
+
+def _shrunk(A: Array, most: int) -> Array:
+    """The means of equal parts where an array is larger."""
+    for axis in (0, 1):
+        if A.shape[axis] > most:
+            A = np.add.reduceat(A, np.arange(most) * A.shape[axis] // most, axis=axis) * (most / A.shape[axis])
+    return A
+
+
+def example(run: Run, index: int = 0, part: str = "train", unit: tuple[int, int] | None = None) -> dict[str, Any]:
+    """One example through the network: columns of Z, A, slope, dA, dZ (lists by layer, from 0) and its 𝓛.
+
+    unit: (l, i); then also all that its sums are made of: "w" and "b", and of a hidden unit "w_out" (column i of
+    W[l+1]).
+    """
+    seen = run.example(part, index)
+    found: dict[str, Any] = {"index": index, "part": part, "J": seen.J, "y": seen.Y[:, 0]}
+    for letter in ("Z", "A", "slope", "dA", "dZ"):
+        found[letter] = [None if A is None else dense(A)[:, 0] for A in getattr(seen, letter)]
+    if part == "train" and run.examples.cells is not None and index + 1 < len(run.examples.cells):
+        found["cells"] = [list(run.examples.cells[0]), list(run.examples.cells[index + 1])]
+    found["x"] = run.part(part)[0][:, index]
+    if unit is not None:
+        l, i = (int(n) for n in unit)
+        net = run.network
+        if not (1 <= l <= net.L and 0 <= i < net.sizes[l]):
+            raise ValueError(f"unit {i} of layer {l}: there is none")
+        found["unit"] = [l, i]
+        found["w"], found["b"] = net.W[l][i], float(net.b[l][i, 0])
+        found["w_out"] = net.W[l + 1][:, i] if l < net.L else None
+        found["dw"] = seen.dW[l][i]
+    return found
+
+
+def examples(run: Run, most: int = 2000) -> dict[str, Any]:
+    """The data: inputs (at most the first two) and targets of both parts, and what the network says of them."""
+    found = {}
+    for part in ("train", "validation"):
+        X, Y = run.part(part)
+        A, Y = run.answers(part, most)
+        found[part] = {"x": X[:2, :most].astype(np.float32), "y": _said(run, Y), "answer": _said(run, A)}
+    return found
+
+
+def _said(run: Run, Y: Array) -> Array:
+    """Which class, or which number: (k,)."""
+    if run.examples.task == "regression":
+        return Y[0].astype(np.float32)
+    if len(Y) == 1:
+        return (Y[0] > 0.5).astype(np.int32)
+    return Y.argmax(axis=0).astype(np.int32)
+
+
+def confusion(run: Run, part: str = "train") -> dict[str, Any]:
+    """How many examples of each class (a row) the network takes for which (a column)."""
+    A, Y = run.answers(part)
+    k = max(2, len(Y))
+    if run.examples.task == "regression":
+        return {"counts": None}
+    counts = np.bincount(_said(run, Y) * k + _said(run, A), minlength=k * k).reshape(k, k)
+    return {"counts": counts.astype(np.int32), "part": part}
+
+
+def pictures(run: Run, first: int = 0, count: int = 60) -> dict[str, Any]:
+    """Examples that are images, as bytes from 0 to 255 (k, height, width, channels), with class and answer."""
+    shape = run.examples.image
+    if shape is None:
+        raise ValueError("the examples are no images")
+    X = run.examples.X[:, first : first + count]
+    low, high = float(run.examples.X.min()), float(run.examples.X.max())
+    images = ((X.T - low) * (255 / ((high - low) or 1))).astype(np.uint8).reshape(-1, *shape)
+    A = run.network.forward(X)
+    return {
+        "first": first,
+        "images": images,
+        "y": _said(run, run.examples.Y[:, first : first + count]),
+        "answer": _said(run, A),
+    }
+
+
+def cells(run: Run, first: int = 0, count: int = 50) -> dict[str, Any]:
+    """Rows of the table as they are, the target, and the answer."""
+    rows = run.examples.cells or ()
+    last = min(first + count, run.m)
+    X, Y = run.examples.X[:, first:last], run.examples.Y[:, first:last]
+    return {
+        "first": first,
+        "header": list(rows[0]) if rows else list(run.examples.inputs),
+        "rows": [list(row) for row in rows[first + 1 : last + 1]]
+        if rows
+        else [[f"{x:.4g}" for x in column] for column in X.T],
+        "y": _said(run, Y),
+        "answer": _said(run, run.network.forward(X)),
+    }
+
+
+def _range(run: Run) -> list[list[float]]:
+    """From where to where the plane, or the line, is shown."""
+    found = []
+    for row in run.examples.X[:2]:
+        low, high = float(row.min()), float(row.max())
+        margin = ((high - low) or 1.0) * _MARGIN
+        found.append([low - margin, high + margin])
+    return found
+
+
+def _grid(run: Run, side: int) -> Array:
+    """The points (n[0], k) of the line or the plane."""
+    if len(run.examples.X) > 2:
+        raise ValueError(f"there are {len(run.examples.X)} inputs: a plane shows one or two")
+    axes = [np.linspace(low, high, min(int(side), 400)) for low, high in _range(run)]
+    if len(axes) == 1:
+        return axes[0][None]
+    x2, x1 = np.meshgrid(axes[1], axes[0], indexing="ij")
+    return np.stack([x1.ravel(), x2.ravel()])
+
+
+def _over(A: Array, run: Run, side: int) -> Array:
+    side = min(int(side), 400)
+    return A if len(run.examples.X) == 1 else A.reshape(len(A), side, side)
+
+
+VIEWS: dict[str, View] = {
+    view.__name__: view
+    for view in (
+        *(curve, marks, plane, units, parameters, letters, array, example, examples, confusion, pictures, cells),
+    )
+}
+
+
+def look(run: Run, view: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a view shows of a run."""
+    if view not in VIEWS:
+        raise ValueError(f"there is no view {view!r}; wanted one of {', '.join(VIEWS)}")
+    return VIEWS[view](run, **given)

@@ -1,0 +1,115 @@
+"""A lab that is served, and a real browser that looks at it."""
+
+import asyncio
+import os
+import shutil
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chainrule.lab import server
+from chainrule.lab.design import Design
+from chainrule.lab.session import Lab
+
+FLOWER = {"data": {"kind": "bundled", "name": "flower"}, "hidden": [8, 4], "activations": ["tanh", "tanh"], "seed": 1}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@dataclass
+class Served:
+    """A lab, and where it is served."""
+
+    lab: Lab
+    port: int
+    token: str = "the-token"
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def key(self) -> str:
+        """The address that lets a browser in."""
+        return f"{self.address}?token={self.token}"
+
+
+@contextmanager
+def served(design=None, **options):
+    """A lab of this design (JSON), served on a port of its own until the end."""
+    import uvicorn
+
+    lab = Lab(Design.of({**FLOWER, **(design or {})}), **options)
+    listening = socket.create_server(("127.0.0.1", 0))
+    found = Served(lab, listening.getsockname()[1])
+    running = uvicorn.Server(server.config(server.application(lab, found.token)))
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve([listening])), daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        running.should_exit = running.force_exit = True
+        thread.join(10)
+        listening.close()
+        lab.close()
+
+
+def browser_path() -> str:
+    found = os.environ.get("CHAINRULE_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("no Chromium: install your system's (Debian: apt install chromium), or set CHAINRULE_BROWSER")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    path = browser_path()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_lab(browser):
+    """A function that opens the page of a lab of this design; it fails a test in which the page has an error."""
+    errors: list[str] = []
+    ends: list[Any] = []
+
+    def opened(design=None, *, width=1280, height=860, dark=False, at=None, **options):
+        if at is None:
+            context = served(design, **options)
+            at = context.__enter__()
+            ends.append(lambda: context.__exit__(None, None, None))
+        looking = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
+            reduced_motion="reduce", accept_downloads=True,
+        )  # fmt: skip
+        ends.append(looking.close)
+        page = looking.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        page.goto(at.key)
+        page.locator(".summary").filter(has_text="parameters").wait_for()
+        page.at = at
+        page.errors = errors
+        return page
+
+    yield opened
+    for end in reversed(ends):
+        end()
+    assert not errors
+
+
+def settled(page, script: str, *, timeout: float = 15.0):
+    """Wait until a JavaScript expression is true on the page (``lab`` is its store)."""
+    page.wait_for_function(script, timeout=1000 * timeout)
