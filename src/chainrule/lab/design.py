@@ -1,6 +1,6 @@
 """What a run of the lab is made from: data, network, options. As JSON it stands in files, links and messages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from typing import Any, Self
@@ -42,7 +42,8 @@ class Examples:
     empty for a regression. image: (height, width, channels) where an input is a pixel. cells: of the examples as they
     are in the table, header first and then a row for each of the first training examples; None where X shows it all.
     remarks: one line each. plan: what each column of a table is taken for. code: lines of Python that make X, Y,
-    X_val and Y_val of NumPy as np and chainrule as cr, to the bit.
+    X_val and Y_val of NumPy as np and chainrule as cr, to the bit. points, points_val (1 or 2, m): where the examples
+    lie on a line or a plane, where `features` makes more inputs, (n[0], k), of points (2, k), such as x1 · x2.
     """
 
     name: str
@@ -59,6 +60,14 @@ class Examples:
     remarks: tuple[str, ...] = ()
     plan: tuple[Mapping[str, Any], ...] = ()
     code: tuple[str, ...] = ()
+    points: Array | None = None
+    points_val: Array | None = None
+    features: Callable[[Array], Array] | None = None
+
+    def coordinates(self, part: str) -> Array | None:
+        """Where the examples of part "train" or "validation" lie on a line or a plane; None for more inputs."""
+        X, points = (self.X, self.points) if part == "train" else (self.X_val, self.points_val)
+        return X if len(X) <= 2 and points is None else points
 
 
 @dataclass(frozen=True)

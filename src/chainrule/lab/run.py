@@ -72,7 +72,7 @@ class Run:
         """What a page knows of it that does not change from step to step."""
         net, examples, changes = self.network, self.examples, self.line.changes
         l2, data = self.line.options.l2, self.design.data
-        plane = examples.X[:2] if len(examples.X) <= 2 else examples.X[:0]
+        places = examples.coordinates("train")
         return {
             "id": self.id,
             "name": self.name,
@@ -90,7 +90,7 @@ class Run:
                 "image": examples.image,
                 "m": self.m,
                 "m_val": examples.Y_val.shape[1],
-                "range": [[float(row.min()), float(row.max())] for row in plane],
+                "range": [] if places is None else [[float(row.min()), float(row.max())] for row in places],
                 "target_range": [float(examples.Y.min()), float(examples.Y.max())],
                 "remarks": list(examples.remarks),
                 "plan": [dict(column) for column in examples.plan],

@@ -64,7 +64,7 @@ def units(run: Run, side: int = SMALL) -> dict[str, Any]:
     """
     net = run.network
     few = [n <= MOST_UNITS for n in net.sizes[1:]]
-    if len(run.examples.X) <= 2:
+    if run.examples.coordinates("train") is not None:
         A = net.layers(_grid(run, side))[1]
         layers = [_over(A[l], run, side).astype(np.float32) if few[l - 1] else None for l in range(1, net.L + 1)]
         return {"kind": "plane", "layers": layers}
@@ -192,12 +192,13 @@ def example(run: Run, index: int = 0, part: str = "train", unit: tuple[int, int]
 
 
 def examples(run: Run, most: int = 2000) -> dict[str, Any]:
-    """The data: inputs (at most the first two) and targets of both parts, and what the network says of them."""
+    """The data of both parts: where they lie on a line or a plane (else None), targets, what the network says of them."""
     found = {}
     for part in ("train", "validation"):
-        X, Y = run.part(part)
+        places = run.examples.coordinates(part)
         A, Y = run.answers(part, most)
-        found[part] = {"x": X[:2, :most].astype(np.float32), "y": _said(run, Y), "answer": _said(run, A)}
+        x = None if places is None else places[:, :most].astype(np.float32)
+        found[part] = {"x": x, "y": _said(run, Y), "answer": _said(run, A)}
     return found
 
 
@@ -253,10 +254,17 @@ def cells(run: Run, first: int = 0, count: int = 50) -> dict[str, Any]:
     }
 
 
+def _places(run: Run) -> Array:
+    places = run.examples.coordinates("train")
+    if places is None:
+        raise ValueError(f"there are {len(run.examples.X)} inputs: a plane shows one or two")
+    return places
+
+
 def _range(run: Run) -> list[list[float]]:
     """From where to where the plane, or the line, is shown."""
     found = []
-    for row in run.examples.X[:2]:
+    for row in _places(run):
         low, high = float(row.min()), float(row.max())
         margin = ((high - low) or 1.0) * _MARGIN
         found.append([low - margin, high + margin])
@@ -264,19 +272,19 @@ def _range(run: Run) -> list[list[float]]:
 
 
 def _grid(run: Run, side: int) -> Array:
-    """The points (n[0], k) of the line or the plane."""
-    if len(run.examples.X) > 2:
-        raise ValueError(f"there are {len(run.examples.X)} inputs: a plane shows one or two")
+    """The inputs (n[0], k) at the points of the line or the plane."""
     axes = [np.linspace(low, high, min(int(side), 400)) for low, high in _range(run)]
-    if len(axes) == 1:
-        return axes[0][None]
-    x2, x1 = np.meshgrid(axes[1], axes[0], indexing="ij")
-    return np.stack([x1.ravel(), x2.ravel()])
+    points = axes[0][None]
+    if len(axes) == 2:
+        x2, x1 = np.meshgrid(axes[1], axes[0], indexing="ij")
+        points = np.stack([x1.ravel(), x2.ravel()])
+    features = run.examples.features
+    return points if features is None else features(points)
 
 
 def _over(A: Array, run: Run, side: int) -> Array:
     side = min(int(side), 400)
-    return A if len(run.examples.X) == 1 else A.reshape(len(A), side, side)
+    return A if len(_places(run)) == 1 else A.reshape(len(A), side, side)
 
 
 VIEWS: dict[str, View] = {
