@@ -192,7 +192,7 @@ def example(run: Run, index: int = 0, part: str = "train", unit: tuple[int, int]
 
 
 def examples(run: Run, most: int = 2000) -> dict[str, Any]:
-    """The data of both parts: where they lie on a line or a plane (else None), targets, what the network says of them."""
+    """The data of both parts: where they lie on a line or plane (else None), targets, and what the network says."""
     found = {}
     for part in ("train", "validation"):
         places = run.examples.coordinates(part)
