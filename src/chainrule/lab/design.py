@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from chainrule import activations, engines, initializers, losses, optimizers
+from chainrule import activations, engines, initializers, losses, normalization, optimizers
 from chainrule._types import Array
 from chainrule.checks import check_number, check_whole
 from chainrule.engines.state import EpochOrder
@@ -202,11 +202,21 @@ def options_json(given: Options, m: int) -> dict[str, Any]:
     }
 
 
+def _outputs(task: str) -> dict[str, list[str]]:
+    """The output activations of a task, its own first, and of each the losses; softmax needs several units."""
+    found: dict[str, list[str]] = {TASKS[task]: []}
+    for loss, output in losses.LOSSES:
+        if output != "softmax" or task == "classes":
+            found.setdefault(output, []).append(loss)
+    return found
+
+
 def choices() -> dict[str, Any]:
     """What one can choose from: names, and the numbers of each optimizer with what they are unless given."""
     return {
         "activations": [name for name in activations.ACTIVATIONS if name not in activations.OUTPUT_ONLY],
-        "outputs": {task: sorted({row.output for row in losses.LOSSES.values()}) for task in TASKS},
+        "outputs": {task: _outputs(task) for task in TASKS},
+        "normalize": list(normalization.METHODS),
         "initializers": ["auto", *initializers.INITIALIZERS],
         "optimizers": {name: as_json(rule(0.01)) for name, rule in RULES.items()},  # type: ignore[arg-type]
     }

@@ -1,7 +1,7 @@
 """One training of the lab: its design, its data, its time line, and what was measured on the way."""
 
 from collections.abc import Mapping
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,14 @@ FLAT = 0.01  # of the steepest slope: below it, on the mean of the examples, a u
 class Run:
     """A training that a page looks at. id: its number. name: what a person calls it.
 
-    `stopped` says why it can go no further, where it cannot.
+    `stopped` says why it can go no further, where it cannot. `goal`: the step that a play ends at.
     """
 
     def __init__(self, id: int, name: str, design: Design, examples: Examples) -> None:
         self.id, self.name, self.design, self.examples = id, name, design, examples
         self.revision = 0  # counts what changes other than by steps
         self.stopped = ""
+        self.goal = inf
         self.line: Timeline = design.timeline(examples)
         self.marks: dict[int, dict[str, Any]] = {}
         self._working: tuple[Any, Working] | None = None
@@ -118,6 +119,19 @@ class Run:
         except FloatingPointError as error:
             self.stopped = f"{error}: training cannot go on from here. Go back, and take a lower learning rate"
 
+    @property
+    def done(self) -> bool:
+        """Whether a play has come to its end."""
+        return bool(self.stopped) or self.line.step >= self.goal
+
+    def again(self) -> None:
+        """Begin anew from the seed, with the same changes of options at the same steps."""
+        changes = self.line.changes
+        self.line = self.design.timeline(self.examples)
+        self.line.changes = changes
+        self.marks, self.stopped = {}, ""
+        self.revision += 1
+
     def epoch_end(self, epochs: int) -> int:
         """The step at the end of so many epochs from here; of none, that where this one began."""
         left = -(-(self.m - self.line.state.example) // self.line.options.batch_size)
@@ -127,7 +141,7 @@ class Run:
         """Go on with other options from here."""
         given = {**options_json(self.line.options, self.m), **changes}
         self.line.change(options(given, len(self.design.hidden), self.m))
-        self.marks = {step: mark for step, mark in self.marks.items() if step <= self.line.step}
+        self.marks = {step: mark for step, mark in self.marks.items() if step < self.line.step}
         self.revision += 1
         self.stopped = ""
 
@@ -163,6 +177,14 @@ class Run:
         """Ŷ and Y of the first examples of a part, (n[L], k) each."""
         X, Y = self.part(part)
         return self.network.forward(X[:, :most]), Y[:, :most]
+
+    def said(self, Y: Array) -> Array:
+        """Of targets or outputs (n[L], k) the class, or the number: (k,)."""
+        if self.examples.task == "regression":
+            return Y[0].astype(np.float32)
+        if len(Y) == 1:
+            return (Y[0] > 0.5).astype(np.int32)
+        return Y.argmax(axis=0).astype(np.int32)
 
     def measure(self) -> dict[str, Any]:
         """Costs and scores here, the length of each dW[l], and the share of each layer's units that are flat."""

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -151,15 +152,14 @@ class Lab:
                 return
         start = time.perf_counter()
         for run in self.runs.values():
-            if not run.stopped:
-                run.go(run.line.step + steps)
+            if not run.done:
+                run.go(int(min(run.line.step + steps, run.goal)))
         taken = time.perf_counter() - start
         self._began = began, done + steps
         if taken > 2 * SLICE or taken < SLICE / 2:
             self._steps = max(1, min(10_000, int(steps * SLICE / max(taken, 1e-6))))
-        if all(run.stopped for run in self.runs.values()):
-            self.playing = False
-            self.push()
+        if all(run.done for run in self.runs.values()):
+            self.pause()
 
     def _show(self) -> None:
         """Answer the looks that wait and have something new to see."""
@@ -233,17 +233,37 @@ class Lab:
         self.push()
 
     def change_options(self, change: Mapping[str, Any], run: int | None = None) -> None:
-        """Go on with other options from this step on."""
-        self.run(run).change(change)
-        self.push()
+        """Go on with other options from this step on; before the first step that is another design."""
+        changed = self.run(run)
+        if changed.line.step == 0:
+            self.change_design(change, run)
+        else:
+            changed.change(change)
+            self.push()
 
-    def play(self, speed: float | None = None) -> None:
-        """Train on, all runs together, by so many steps a second; None for as many as there can be."""
+    def play(self, speed: float | None = None, until: int | None = None) -> None:
+        """Train on, all runs together, by so many steps a second or as many as there can be, perhaps to a step."""
         if speed is not None and not 0 < float(speed) < 1e9:
             raise ValueError(f"speed: got {speed}, wanted steps a second, above 0")
         self.playing, self.speed = True, None if speed is None else float(speed)
         self._began = time.perf_counter(), 0
+        for run in self.runs.values():
+            run.goal = inf if until is None else int(until)
         self.push()
+
+    def again(self) -> dict[str, Any]:
+        """Begin every run anew from its seed and play to where it was: its step, and the digest to compare with."""
+        before = {str(run.id): views.look(run, "digest", {}) for run in self.runs.values()}
+        for run in self.runs.values():
+            run.again()
+        self.play()
+        for run in self.runs.values():
+            run.goal = before[str(run.id)]["step"]
+        return before
+
+    def see(self, view: str, run: int | None = None, **given: Any) -> dict[str, Any]:
+        """A view at once, outside of looks."""
+        return views.look(self.run(run), view, given)
 
     def pause(self) -> None:
         """Train no further."""
@@ -251,8 +271,11 @@ class Lab:
             self.playing = False
             self.push()
 
-    def go(self, step: int | None = None, by: int = 1, unit: str = "step", run: int | None = None) -> None:
-        """Go to a step, or by so many steps or epochs, forwards or (by below 0) backwards; all runs unless given."""
+    def go(self, step: int | None = None, by: int = 1, unit: str = "step", run: int | None = None) -> dict[str, Any]:
+        """Go to a step, or by so many steps or epochs, forwards or (by below 0) backwards; all runs unless given.
+
+        Gives the place on the time line of the run that is shown.
+        """
         self.pause()
         for each in self.runs.values() if run is None else [self.run(run)]:
             if step is not None:
@@ -263,6 +286,7 @@ class Lab:
                 each.go(each.line.step - max(1, each.per_epoch) * -int(by))
             else:
                 each.go(each.line.step + int(by))
+        return self.run(run).at()
 
     def add(self, change: Mapping[str, Any], name: str | None = None, run: int | None = None) -> int:
         """A run beside this one, with some of its design otherwise, at the same step."""
@@ -335,6 +359,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "options": Lab.change_options,
     "play": Lab.play,
     "pause": Lab.pause,
+    "again": Lab.again,
+    "see": Lab.see,
     "go": Lab.go,
     "add": Lab.add,
     "remove": Lab.remove,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.lab.curves import confusion, curve, digest, find, marks
 from chainrule.lab.run import Run
 from chainrule.lab.working import LETTERS
 from chainrule.working.rows import dense
@@ -17,37 +18,6 @@ BINS = 24
 MOST_CELLS = 4096  # of an array that is shown number by number, and of weights that are drawn as lines
 MOST_UNITS = 64  # of a layer that are drawn one by one
 _MARGIN = 0.1  # of the range of an input, beyond the outermost examples
-
-
-def curve(run: Run, points: int = 600) -> dict[str, Any]:
-    """J of each mini-batch: of as many in a row as share a point, the lowest, the last and the highest."""
-    costs = np.frombuffer(run.line.costs, np.float64) if run.line.costs else np.empty(0)
-    every = max(1, -(-len(costs) // points))
-    whole = len(costs) // every * every
-    groups = costs[:whole].reshape(-1, every)
-    rest = costs[whole:][None] if whole < len(costs) else None
-    low, last, high = groups.min(axis=1), groups[:, -1].copy(), groups.max(axis=1)
-    if rest is not None:
-        low, last, high = np.append(low, rest.min()), np.append(last, rest[0, -1]), np.append(high, rest.max())
-    steps = np.minimum((np.arange(len(last)) + 1) * every, len(costs))
-    return {"steps": steps.astype(np.int32), "low": low, "J": last, "high": high}
-
-
-def marks(run: Run) -> dict[str, Any]:
-    """All that was measured on the way: costs and scores, the length of each dW[l], the share of flat units."""
-    run.measure()
-    kept = [run.marks[step] for step in sorted(run.marks)]
-    return {
-        "steps": np.array([mark["step"] for mark in kept], np.int32),
-        "train": _table([mark["train"] for mark in kept], 2),  # (k, 2): J, score
-        "validation": _table([mark["validation"] for mark in kept], 2),
-        "dW": _table([mark["dW"] for mark in kept], run.network.L),  # (k, L)
-        "flat": _table([mark["flat"] for mark in kept], run.network.L - 1),  # (k, L − 1)
-    }
-
-
-def _table(rows: list[Any], columns: int) -> Array:
-    return np.array(rows, np.float64).reshape(len(rows), columns)
 
 
 def plane(run: Run, side: int = GRID) -> dict[str, Any]:
@@ -198,27 +168,8 @@ def examples(run: Run, most: int = 2000) -> dict[str, Any]:
         places = run.examples.coordinates(part)
         A, Y = run.answers(part, most)
         x = None if places is None else places[:, :most].astype(np.float32)
-        found[part] = {"x": x, "y": _said(run, Y), "answer": _said(run, A)}
+        found[part] = {"x": x, "y": run.said(Y), "answer": run.said(A)}
     return found
-
-
-def _said(run: Run, Y: Array) -> Array:
-    """Which class, or which number: (k,)."""
-    if run.examples.task == "regression":
-        return Y[0].astype(np.float32)
-    if len(Y) == 1:
-        return (Y[0] > 0.5).astype(np.int32)
-    return Y.argmax(axis=0).astype(np.int32)
-
-
-def confusion(run: Run, part: str = "train") -> dict[str, Any]:
-    """How many examples of each class (a row) the network takes for which (a column)."""
-    A, Y = run.answers(part)
-    k = max(2, len(Y))
-    if run.examples.task == "regression":
-        return {"counts": None}
-    counts = np.bincount(_said(run, Y) * k + _said(run, A), minlength=k * k).reshape(k, k)
-    return {"counts": counts.astype(np.int32), "part": part}
 
 
 def pictures(run: Run, first: int = 0, count: int = 60) -> dict[str, Any]:
@@ -233,8 +184,8 @@ def pictures(run: Run, first: int = 0, count: int = 60) -> dict[str, Any]:
     return {
         "first": first,
         "images": images,
-        "y": _said(run, run.examples.Y[:, first : first + count]),
-        "answer": _said(run, A),
+        "y": run.said(run.examples.Y[:, first : first + count]),
+        "answer": run.said(A),
     }
 
 
@@ -249,8 +200,8 @@ def cells(run: Run, first: int = 0, count: int = 50) -> dict[str, Any]:
         "rows": [list(row) for row in rows[first + 1 : last + 1]]
         if rows
         else [[f"{x:.4g}" for x in column] for column in X.T],
-        "y": _said(run, Y),
-        "answer": _said(run, run.network.forward(X)),
+        "y": run.said(Y),
+        "answer": run.said(run.network.forward(X)),
     }
 
 
@@ -290,7 +241,8 @@ def _over(A: Array, run: Run, side: int) -> Array:
 VIEWS: dict[str, View] = {
     view.__name__: view
     for view in (
-        *(curve, marks, plane, units, parameters, letters, array, example, examples, confusion, pictures, cells),
+        *(curve, marks, confusion, find, digest),
+        *(plane, units, parameters, letters, array, example, examples, pictures, cells),
     )
 }
 

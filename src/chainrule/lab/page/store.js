@@ -20,6 +20,30 @@ import { VERSION, pack, unpack } from "./protocol.js";
  * @property {string} tab                                what stands on the right
  */
 
+/**
+ * An act that may be asked for more often than it can be done, as by a slider: while one is on its way, of those that
+ * come meanwhile only the newest is done after it.
+ * @param {(...given: any[]) => Promise<any>} act
+ * @returns {(...given: any[]) => Promise<void>}
+ */
+export function paced(act) {
+  let busy = false, waiting = null;
+  return async (...given) => {
+    waiting = given;
+    if (busy) return;
+    busy = true;
+    try {
+      while (waiting) {
+        const next = waiting;
+        waiting = null;
+        await act(...next);
+      }
+    } finally {
+      busy = false;
+    }
+  };
+}
+
 export class Store extends EventTarget {
   /** @param {import("./link.js").Link} link */
   constructor(link) {
@@ -35,6 +59,7 @@ export class Store extends EventTarget {
       layer: 1, unit: null, example: null, hover: null, phase: null, done: [], paint: null, gradients: false, tab: "equations",
     };
     this.frames = 0;
+    this.columns = [];
     this._wanted = new Map();
     this._asked = new Map();
     this._number = 0;
@@ -106,6 +131,15 @@ export class Store extends EventTarget {
   }
 
   /**
+   * Say where the layers 0 … L stand, so that what belongs to a layer lines up with it.
+   * @param {number[]} columns CSS pixels from the left of what is in the panel
+   */
+  lay(columns) {
+    this.columns = columns;
+    this.dispatchEvent(new CustomEvent("layout", { detail: columns }));
+  }
+
+  /**
    * Change what the person looks at.
    * @param {Partial<Selection>} change
    */
@@ -116,7 +150,7 @@ export class Store extends EventTarget {
   }
 
   /**
-   * @param {"lab" | "frame" | "select" | "link" | "say"} event
+   * @param {"lab" | "frame" | "select" | "link" | "say" | "layout"} event
    * @param {(detail: any) => void} act
    */
   on(event, act) {
