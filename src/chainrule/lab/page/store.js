@@ -13,6 +13,7 @@ import { VERSION, pack, unpack } from "./protocol.js";
  * @property {[number, number] | null} unit              [l, i]: the unit that is chosen
  * @property {{ part: string, index: number } | null} example  the example that is walked through
  * @property {{ letter: string, layer: number } | null} hover  the array that lights up
+ * @property {{ letter: string, layer: number } | null} inspect  the array that is seen whole; set it from anywhere
  * @property {string | null} phase                       "forward", "cost", "backward", "update", or null
  * @property {{ letter: string, layer: number }[]} done   arrays that are computed so far, within a phase
  * @property {number | null} paint                       the class that a click on the plane paints
@@ -56,7 +57,7 @@ export class Store extends EventTarget {
     this.open = false;
     /** @type {Selection} */
     this.selection = {
-      layer: 1, unit: null, example: null, hover: null, phase: null, done: [], paint: null, gradients: false, tab: "equations",
+      layer: 1, unit: null, example: null, hover: null, inspect: null, phase: null, done: [], paint: null, gradients: false, tab: "equations",
     };
     this.frames = 0;
     this.columns = [];
