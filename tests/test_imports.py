@@ -24,7 +24,8 @@ ORDER = [
     {"plots", "working"},
     {"claims", "estimators", "quiz"},
     {"tabular"},
-    {"exporting", "lab"},
+    {"exporting"},
+    {"lab"},
     {"cli"},
     {"__main__"},
 ]
@@ -42,7 +43,8 @@ ARROWS = {
     "exporting": "_types _version activations errors estimators files network tabular text",
     "files": "_types _version checks engines errors text",
     "initializers": "_types activations text",
-    "lab": "engines optimizers",
+    "lab": "_types _version activations checks datasets engines equations errors exporting files initializers layout "
+    "losses network normalization optimizers tabular text training working",
     "layout": "_types checks",
     "losses": "activations text",
     "network": "_types activations checks elsewhere engines equations initializers layout losses normalization "
@@ -53,7 +55,7 @@ ARROWS = {
     "quiz": "errors",
     "readers": "datasets errors text",
     "schedules": "checks",
-    "tabular": "_types activations checks errors estimators files optimizers readers schedules text working",
+    "tabular": "_types activations checks errors estimators files network optimizers readers schedules text working",
     "text": "elsewhere",
     "training": "_types checks engines errors files optimizers schedules",
     "working": "_types activations checks engines equations losses network optimizers text",

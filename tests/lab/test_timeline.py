@@ -7,8 +7,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.engines import ENGINES
-from chainrule.engines.state import EpochOrder
-from chainrule.lab.timeline import Options, Timeline
+from chainrule.lab.timeline import Timeline
+from chainrule.lab.working import next_rows
+from chainrule.training.options import Options
 from chainrule.training.train import prepare
 
 rng = np.random.default_rng(0)
@@ -23,11 +24,10 @@ def timeline(engine="numpy", batch_size=8, optimizer=None, memory=64 << 20, **op
         optimizer or cr.Adam(0.01),
         batch_size=batch_size,
         seed=1,
-        shuffle=False,
+        resumable=True,
         **options,
     )
-    order = EpochOrder(np.random.default_rng(2), 50, resumable=True)
-    return Timeline(state, ENGINES[engine], order, memory)
+    return Timeline(state, ENGINES[engine], memory)
 
 
 def kept(line):
@@ -141,3 +141,16 @@ def test_what_is_not_finite_ends_it_at_the_last_finite_step(engine, batch_size):
     line.go(0)
     line.change(replace(line.options, optimizer=cr.GradientDescent(0.1)))
     line.go(20)
+
+
+def test_what_looks_ahead_at_an_order_changes_nothing():
+    line, other = timeline(), timeline()
+    for each in (line, other):
+        each.go(14)  # two epochs
+        if each is line:
+            next_rows(line)
+        each.change(replace(each.options, batch_size=50))
+        each.go(16)
+        each.change(replace(each.options, batch_size=8))
+        each.go(20)
+    assert_same(kept(line), kept(other))

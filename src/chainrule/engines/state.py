@@ -66,12 +66,17 @@ class State:
     example: int = 0
     total: float = 0.0
     seen: float = 0.0
-    constant_rate: bool = False  # whether the learning rate of all epochs is the same
+    schedule: Callable[[int], float] | None = None  # epoch → factor of the learning rate
+    shuffled: "EpochOrder | None" = None  # the order of epochs of several mini-batches, where it is drawn
     _order: Array | None = None  # that `order` gave for this epoch
+
+    def rate_in_force(self, epoch: int) -> float:
+        """The learning rate of an epoch, by what the state has now."""
+        return self.learning_rate(epoch)
 
     def learning_rates(self, count: int) -> list[float]:
         """Those of the next epochs."""
-        if self.constant_rate:  # thousands of epochs may take 2 µs each, a call of a function 0.05
+        if self.schedule is None:  # thousands of epochs may take 2 µs each, a call of a function 0.05
             return [self.learning_rate(self.epoch)] * count
         return list(map(self.learning_rate, range(self.epoch, self.epoch + count)))
 
@@ -165,6 +170,11 @@ class EpochOrder:
             if done:
                 self._draw(self.first, done, False)
             self._draw(epoch, 1, self.resumable)
+
+    def forget(self, epoch: int) -> None:
+        """As if the order of an epoch that has not begun had not been drawn, for somebody who looks ahead."""
+        if self.before is not None and self.first == epoch:
+            self.load_state_dict(self.state_dict(epoch))
 
     def state_dict(self, epoch: int) -> dict[str, Any]:
         """The last order and the random state, as they were before the order of `epoch` was drawn."""

@@ -1,23 +1,22 @@
 """What a run of the lab is made from: data, network, options. As JSON it stands in files, links and messages."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, Self
-
-import numpy as np
 
 from chainrule import activations, engines, initializers, losses, normalization, optimizers
 from chainrule._types import Array
 from chainrule.checks import check_number, check_whole
-from chainrule.engines.state import EpochOrder
-from chainrule.lab.timeline import Options, Timeline
+from chainrule.lab.timeline import Timeline
 from chainrule.layout import check_sizes
 from chainrule.network import Network
 from chainrule.text import meant, unknown
+from chainrule.training.options import Options
 from chainrule.training.train import prepare
 
 MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
+MOST_LAYERS = 100  # hidden ones; chosen
 TASKS = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}
 RULES = {
     rule.__name__: rule
@@ -43,7 +42,9 @@ class Examples:
     are in the table, header first and then a row for each of the first training examples; None where X shows it all.
     remarks: one line each. plan: what each column of a table is taken for. code: lines of Python that make X, Y,
     X_val and Y_val of NumPy as np and chainrule as cr, to the bit. points, points_val (1 or 2, m): where the examples
-    lie on a line or a plane, where `features` makes more inputs, (n[0], k), of points (2, k), such as x1 · x2.
+    lie on a line or a plane, where `features` makes more inputs, (n[0], k), of points (2, k), such as x1 · x2. table:
+    of a table its plan and the fitted steps that make Xᵀ of its rows (None of pixels), for the model that one takes
+    along. scale: Y is (target − scale[0]) / scale[1].
     """
 
     name: str
@@ -63,6 +64,8 @@ class Examples:
     points: Array | None = None
     points_val: Array | None = None
     features: Callable[[Array], Array] | None = None
+    table: tuple[Any, Any] | None = None
+    scale: tuple[float, float] | None = None
 
     def coordinates(self, part: str) -> Array | None:
         """Where the examples of part "train" or "validation" lie on a line or a plane; None for more inputs."""
@@ -107,6 +110,10 @@ class Design:
         made = cls(**{**given, **lists})
         if len(made.activations) != len(made.hidden):
             raise ValueError(f"activations: got {len(made.activations)} for {len(made.hidden)} hidden layers")
+        if len(made.hidden) > MOST_LAYERS:
+            raise ValueError(
+                f"{len(made.hidden):,} hidden layers are more than the {MOST_LAYERS} that a page may ask for"
+            )
         if made.hidden:
             check_sizes([1, *made.hidden])
         check_whole(seed=made.seed + 1)
@@ -147,17 +154,20 @@ class Design:
             net.normalize(examples.X, self.normalize)
         return net
 
-    def timeline(self, examples: Examples) -> Timeline:
-        """The run at its beginning: what ``net.train(X, Y, …, seed=seed)`` would train."""
-        net, options = self.network(examples), self.options(examples.Y.shape[1])
-        rng = np.random.default_rng(self.seed)
+    def timeline(self, examples: Examples, engine: str = "auto") -> Timeline:
+        """The training of the design at its beginning, to the bit that of `net.train(…, seed=self.seed)`.
+
+        From the seed there come first the key of the dropout masks, whether there are any, and then the order of each
+        epoch that has more than one mini-batch, when it begins; a full batch takes the examples as they are.
+        """
+        net, m = self.network(examples), examples.X.shape[1]
+        options = self.options(m)
         state = prepare(
-            net, net.check_examples(examples.X, examples.Y), options.optimizer, batch_size=options.batch_size,
-            l2=self.l2, dropout=options.dropout or 0.0, shuffle=False, seed=rng, clip_norm=self.clip_norm,
+            net, net.check_examples(examples.X, examples.Y), options.optimizer,
+            batch_size=None if options.batch_size == m else options.batch_size, l2=options.l2,
+            dropout=options.dropout or 0.0, clip_norm=options.clip_norm, seed=self.seed, resumable=True,
         )  # fmt: skip
-        return Timeline(
-            state, engines.get("auto", net, options.optimizer, None), EpochOrder(rng, examples.Y.shape[1], True)
-        )
+        return Timeline(state, engines.get(engine, net, options.optimizer))
 
 
 def optimizer(given: Mapping[str, Any]) -> optimizers.Optimizer:
@@ -175,20 +185,11 @@ def as_json(rule: optimizers.Optimizer) -> dict[str, Any]:
 
 def options(given: Mapping[str, Any], hidden: int, m: int | None = None) -> Options:
     """The options of a training that JSON describes, for m examples and so many hidden layers."""
-    batch_size, l2, clip_norm = given.get("batch_size"), given.get("l2", 0.0), given.get("clip_norm")
-    shares = given.get("dropout") or ()
-    shares = tuple(map(float, shares)) if isinstance(shares, list | tuple) else (float(shares),) * hidden
-    if shares and (len(shares) != hidden or not all(0 <= share < 1 for share in shares)):
-        raise ValueError(f"dropout: got {shares}, wanted a share from 0 up to 1 (not included), {hidden} of them")
-    check_whole(batch_size=batch_size)
-    check_number("l2", l2, "a number of 0 or more", lambda value: value >= 0)
-    if clip_norm is not None:
-        check_number("clip_norm", clip_norm, "a number above 0, or None", lambda norm: norm > 0)
-    most = m or 1 << 62
-    return Options(
-        optimizer(given["optimizer"]), min(batch_size or most, most), float(l2),
-        shares if any(shares) else (), None if clip_norm is None else float(clip_norm),
+    chosen = Options.checked(
+        optimizer(given["optimizer"]), given.get("batch_size"), given.get("l2", 0.0), given.get("dropout") or 0.0,
+        given.get("clip_norm"), hidden=hidden, m=m or 1 << 62,
     )  # fmt: skip
+    return chosen if any(chosen.dropout) else replace(chosen, dropout=())
 
 
 def options_json(given: Options, m: int) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from math import inf
 from queue import Empty, SimpleQueue
 from typing import Any
 
+import numpy as np
+
 from chainrule._version import __version__
 from chainrule.datasets import NAMES
 from chainrule.errors import ChainruleError
-from chainrule.lab import protocol, views
+from chainrule.lab import protocol, take, views
 from chainrule.lab.data import load
 from chainrule.lab.design import Design, Examples, choices
 from chainrule.lab.run import Run
@@ -319,6 +321,21 @@ class Lab:
             self.active = next(iter(self.runs))
         self.push()
 
+    def take(self, what: str, run: int | None = None) -> dict[str, Any]:
+        """A file to take along: its name, and what is in it."""
+        name, content = take.take(self, what, run)
+        return {"name": name, "bytes": np.frombuffer(content, np.uint8)}
+
+    def put(self, runs: list[Run], active: int, speed: float | None) -> None:
+        """Let these be all runs there are, one of them active."""
+        self.playing, self.speed, self.lesson = False, speed, None
+        self.runs.clear()
+        for run in runs:
+            self._last = run.id = self._last + 1
+            self.runs[run.id] = run
+        self.active = runs[active].id
+        self.push()
+
     def activate(self, run: int) -> None:
         """Let the page show this one."""
         self.active = self.run(run).id
@@ -364,6 +381,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "go": Lab.go,
     "add": Lab.add,
     "remove": Lab.remove,
+    "take": Lab.take,
+    "restore": take.restore,
     "activate": Lab.activate,
     "rename": Lab.rename,
 }

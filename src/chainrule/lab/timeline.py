@@ -6,43 +6,18 @@ between two of them is computed again, to the same bits.
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, fields
 from math import isfinite
 
 import numpy as np
 
 from chainrule.engines.contract import Engine
-from chainrule.engines.state import EpochOrder, OptimizerState, State
-from chainrule.optimizers import Optimizer
+from chainrule.engines.state import State
+from chainrule.training.options import Options
 
 _APART = 64  # steps between two snapshots at first; chosen, no measurement is recorded
 _BYTES = 64 << 20  # of all snapshots: beyond it every other one is dropped, and they lie twice as far apart
-
-
-@dataclass(frozen=True)
-class Options:
-    """What may change while a network trains, from one step to the next.
-
-    optimizer: with its learning rate; one of another class begins anew. batch_size: from the next mini-batch on. l2: λ.
-    dropout: a share for each hidden layer, or () for none. clip_norm: the longest gradient, or None.
-    """
-
-    optimizer: Optimizer
-    batch_size: int
-    l2: float = 0.0
-    dropout: tuple[float, ...] = ()
-    clip_norm: float | None = None
-
-    @classmethod
-    def of(cls, state: State) -> "Options":
-        """Those that a state has."""
-        return cls(**{field.name: getattr(state, field.name) for field in fields(cls)})
-
-    def put_into(self, state: State) -> None:
-        """Let a state have these."""
-        for field in fields(self):
-            setattr(state, field.name, getattr(self, field.name))
 
 
 class Timeline:
@@ -51,16 +26,15 @@ class Timeline:
     A step is a mini-batch; `step` counts those that are done. The state is advanced, and set back, in place. Where
     options change in the past, the future is another one, and what was there is forgotten.
 
-    state: where it begins. order: of the examples in the epochs that have more than one mini-batch; resumable. memory:
-    bytes of all snapshots.
+    state: where it begins, as `prepare` makes it, resumable. memory: bytes of all snapshots.
     """
 
-    def __init__(self, state: State, engine: Engine, order: EpochOrder, memory: int = _BYTES) -> None:
-        self.state, self.engine, self.order, self.memory = state, engine, order, memory
+    def __init__(self, state: State, engine: Engine, memory: int = _BYTES) -> None:
+        self.state, self.engine, self.memory = state, engine, memory
         self.changes = [(0, Options.of(state))]  # from which step on which options
         self.costs = array("d")  # J of each mini-batch, before its update
         self._apart = _APART
-        self._snapshots = [_Snapshot(state, order)]
+        self._snapshots = [_Snapshot(state)]
         self._held = self._snapshots[0].bytes
 
     @property
@@ -78,6 +52,10 @@ class Timeline:
         """Those that the next step is made with."""
         return [options for at, options in self.changes if at <= self.step][-1]
 
+    def begin(self, changes: Mapping[int, Options]) -> None:
+        """Expect these changes, the options of step 0 among them, before the first step is made."""
+        self.changes = sorted(changes.items(), key=lambda change: change[0])
+
     def change(self, options: Options) -> None:
         """Go on with other options. The future is forgotten."""
         step = self.step
@@ -92,14 +70,15 @@ class Timeline:
         """
         nearest = self._snapshots[bisect_right(self._snapshots, step, key=lambda snapshot: snapshot.step) - 1]
         if not nearest.step <= self.step <= step:
-            nearest.restore(self.state, self.order)
+            nearest.restore(self.state)
         while self.step < step:
             self._advance(step)
 
     def _advance(self, last: int) -> None:
         """Towards a step, but no further than to the next snapshot, change of options, or end of an epoch."""
         step, due, state = self.step, self._snapshots[-1].step + self._apart, self.state
-        self._apply(self.options)
+        options = self.options
+        options.put_into(state, state.shuffled if options.batch_size < state.Y.shape[1] else None)
         stops = [last, *(at for at, _ in self.changes if at > step), *([due] if due > step else [])]
         whole = state.example == 0 and state.batch_size >= state.Y.shape[1]  # then an epoch is a step
         Js = (self.engine.run if whole else self.engine.steps)(state, min(stops) - step)
@@ -107,7 +86,7 @@ class Timeline:
         if not isfinite(Js[-1]):
             raise FloatingPointError(f"step {self.step + 1}: the cost is {Js[-1]}")
         if self.step == due:
-            self._snapshots.append(_Snapshot(state, self.order))
+            self._snapshots.append(_Snapshot(state))
             self._held += self._snapshots[-1].bytes
             while len(self._snapshots) > 1 and self._held > self.memory:
                 self._keep(self._snapshots[::2])
@@ -116,34 +95,25 @@ class Timeline:
     def _keep(self, snapshots: list["_Snapshot"]) -> None:
         self._snapshots, self._held = snapshots, sum(snapshot.bytes for snapshot in snapshots)
 
-    def _apply(self, options: Options) -> None:
-        state = self.state
-        if type(state.optimizer) is not type(options.optimizer):
-            slots = OptimizerState(options.optimizer, state.network.parameters).slots
-            state.memory.load(slots, state.memory.batches)
-        options.put_into(state)
-        state.learning_rate = lambda epoch: options.optimizer.learning_rate
-        if state.example == 0:  # else the order of the epoch at hand stays
-            state.order = self.order if state.batch_size < state.Y.shape[1] else None
-
 
 class _Snapshot:
     """A copy of all that a state is at one step."""
 
-    def __init__(self, state: State, order: EpochOrder) -> None:
-        self.options, self.shuffled = Options.of(state), state.order is not None
+    def __init__(self, state: State) -> None:
+        self.options, self.shuffles = Options.of(state), state.order is not None
         self.parameters = state.network.parameters.copy()
         self.slots = deepcopy(state.memory.slots)
         self.step, self.epoch = state.memory.batches, state.epoch
         self.place = state.example, state.total, state.seen
-        self.order = deepcopy(order.state_dict(state.epoch))
+        self.order = {} if state.shuffled is None else deepcopy(state.shuffled.state_dict(state.epoch))
         vectors = (self.parameters, *self.slots, *self.order.values())
         self.bytes = 3000 + sum(vector.nbytes for vector in vectors if isinstance(vector, np.ndarray))
 
-    def restore(self, state: State, order: EpochOrder) -> None:
-        self.options.put_into(state)
+    def restore(self, state: State) -> None:
+        self.options.put_into(state, None)
         state.network.parameters[...] = self.parameters
         state.memory.load(deepcopy(self.slots), self.step)
         state.epoch, (state.example, state.total, state.seen) = self.epoch, self.place
-        order.load_state_dict(self.order)
-        state.order = order if self.shuffled else None
+        if state.shuffled is not None:
+            state.shuffled.load_state_dict(self.order)
+        state.order = state.shuffled if self.shuffles else None

@@ -69,8 +69,8 @@ def next_rows(line: Timeline) -> Array:
     order = None
     if state.example:
         order = state.order_now()
-    elif options.batch_size < m:
-        order = line.order(state.epoch)
+    elif options.batch_size < m and state.shuffled is not None:
+        order = state.shuffled(state.epoch)
     every = np.arange(m) if order is None else order
     return every[state.example : state.example + options.batch_size]
 

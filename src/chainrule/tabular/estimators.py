@@ -1,5 +1,6 @@
 """TabularClassifier and TabularRegressor: scikit-learn estimators that take a whole table as it is."""
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from numbers import Real
@@ -7,11 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from chainrule._types import Array
 from chainrule.checks import helpful
+from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.estimators._sklearn import Interval, StrOptions
+from chainrule.network import Network
 from chainrule.tabular import given
 from chainrule.tabular.base import BaseTabular
 from chainrule.tabular.calibration import with_temperature
@@ -303,3 +307,33 @@ def from_pipeline(pipeline: Pipeline, about: Mapping[str, Any]) -> "TabularClass
     kind = TabularRegressor if about["classes"] is None else TabularClassifier
     model = kind(random_state=network.random_state)
     return model._take(plan, pipeline[:-1] if len(pipeline) > 1 else None, [network])
+
+
+def from_network(
+    network: Network, plan: Plan, preparation: Pipeline | None, scale: tuple[float, float] | None = None
+) -> "TabularClassifier | TabularRegressor":
+    """A model of one network that was trained elsewhere, on what fitted steps make of the rows of a plan.
+
+    scale: the network answers (y − scale[0]) / scale[1]. Its classes are those of the plan, sorted.
+    """
+    arguments: dict[str, Any] = {
+        "hidden_layer_sizes": network.sizes[1:-1],
+        "activation": [g.spec for g in network.g[1:-1]],
+        "max_iter": 1,
+        "random_state": 0,
+    }
+    classes = None if plan.classes is None else np.array(list(plan.classes))
+    rows = np.zeros((2 if classes is None else len(classes), network.sizes[0]), network.dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the fit is for all that is not the network
+        if classes is None:
+            numbers = MLPRegressor(**arguments, scale_target=False).fit(rows, [0.0, 1.0])
+            if scale is not None:
+                numbers.target_mean_, numbers.target_scale_ = np.array(scale[:1]), np.array(scale[1:])
+            inside: MLPClassifier | MLPRegressor = numbers
+        else:
+            inside = MLPClassifier(**arguments).fit(rows, classes)
+    inside.network_ = network
+    inside._expose()
+    kind = TabularRegressor if classes is None else TabularClassifier
+    return kind(random_state=0)._take(plan, preparation, [inside])

@@ -2,16 +2,20 @@
 
 import warnings
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import isfinite
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self
 
-from chainrule.checks import check_whole
-from chainrule.engines import interrupts
+from chainrule._types import Array
+from chainrule.checks import check_whole, helpful
+from chainrule.engines import interrupts, native
 from chainrule.engines.state import State
+from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.training.loop import Examples, Loop
+from chainrule.training.options import Options
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -111,6 +115,7 @@ class StepRecorder:
         self.reported: list[Step] = []
         self._due = False  # whether the last step is one that `every` asks for
         self._part: tuple[int | None, tuple[float, ...]] = None, ()  # `batch` and `costs` of the next step
+        self._counted = 0, 0  # examples and mini-batches of the epoch at hand before another batch size
 
     def epochs_until_report(self, first: int) -> int:
         """Up to and including 0, every, 2·every, …; one where something is to be done after every epoch."""
@@ -136,13 +141,21 @@ class StepRecorder:
 
     def record_batches(self, state: State, Js: list[float]) -> None:
         """Make the step of a part of an epoch; that of the last part is made by `record`. Js: J of each mini-batch."""
-        self._part = -(-(state.example or state.Y.shape[1]) // state.batch_size), tuple(Js)
-        if state.example:
+        example, batch = self._counted
+        batch += -(-((state.example or state.Y.shape[1]) - example) // state.batch_size)
+        self._part = batch, tuple(Js)
+        if not state.example:
+            self._counted = 0, 0
+        else:
             validation_cost = None if self.watched is None else self.network.evaluate(*self.watched)[0]
             self.last = self._step(state.epoch, state.cost, validation_cost)
             self.reported = [self.last]
             if self.keep_steps:
                 self.steps += self.reported
+
+    def change_batch_size(self, state: State) -> None:
+        """From here on the mini-batches of the epoch at hand are counted by another size."""
+        self._counted = state.example, (self._part[0] or 0) if state.example else 0
 
     def _step(self, epoch: int, cost: float, validation_cost: float | None) -> Step:
         rate = None if self.learning_rate is None else self.learning_rate(epoch)
@@ -214,6 +227,7 @@ class Training(Iterator[Step]):
         parts: tuple[Loop, State] | None = None,
     ) -> None:
         self._steps, self._kept, self._recorder, self._parts = steps, kept, recorder, parts
+        self._change: tuple[Options, Callable[[int], Array] | None] | None = None  # and the order of the examples
         if kept:  # also when the program ends, while there still is a program to write a checkpoint with
             weakref.finalize(self, _leave, steps)
         self._network, self._normalizer = network, network.normalizer
@@ -225,6 +239,8 @@ class Training(Iterator[Step]):
             if self._network.normalizer is not self._normalizer:
                 raise ValueError("the network was normalized after net.train(…) took its examples; normalize it before")
             self._started = True
+        if self._change is not None:
+            self._put(*self._change)
         if not self._kept:
             return next(self._steps)
         with interrupts.Deferral():
@@ -240,6 +256,75 @@ class Training(Iterator[Step]):
         """
         with interrupts.Deferral() if self._kept else nullcontext():
             return list(self.ahead())
+
+    @helpful
+    def change(
+        self,
+        *,
+        optimizer: Optimizer | EllipsisType = ...,
+        batch_size: int | EllipsisType | None = ...,
+        l2: float | EllipsisType = ...,
+        dropout: float | Sequence[float] | EllipsisType = ...,
+        clip_norm: float | EllipsisType | None = ...,
+    ) -> None:
+        """Go on with other options from the next mini-batch on, between two steps of a loop over the training.
+
+        Parameters
+        ----------
+        optimizer : Adam, GradientDescent, …, optional
+            With its learning rate, which a schedule goes on to multiply. One of the same class goes on with what it
+            remembers; one of another class begins anew.
+        batch_size : int or None, optional
+            None takes all examples in one update, in their order. Within an epoch its order stays: the examples that
+            are left are taken in batches of this size.
+        l2, dropout, clip_norm : optional
+            As in `Network.train`. What is not given stays as it is.
+
+        Raises
+        ------
+        ValueError
+            For what does not fit, and for a training that cannot change: by LBFGS, with a checkpoint, after `ahead`,
+            while it computes, or when it is over.
+        """
+        given = {name: value for name, value in locals().items() if name != "self" and value is not ...}
+        state = self._changeable()
+        options, order = self._change or (Options.of(state), state.order)
+        if optimizer is not ...:
+            check_optimizer(optimizer)
+            if isinstance(optimizer, LBFGS):
+                raise ValueError("optimizer: LBFGS chooses its own steps. Begin another training with it")
+            if self._recorder.engine == "native" and not native.knows(optimizer):
+                raise ValueError(
+                    f"optimizer: this training runs on the engine 'native', which has no {type(optimizer).__name__}. "
+                    "Begin it with engine='numpy'"
+                )
+        if batch_size is not ... and state.shuffled is not None:
+            order = None if batch_size is None else state.shuffled
+        known = {field.name: getattr(options, field.name) for field in fields(options)}
+        m, hidden = state.Y.shape[1], self._network.L - 1
+        self._change = Options.checked(**{**known, **given}, m=m, hidden=hidden), order
+
+    def _changeable(self) -> State:
+        """The state of a training whose options may change here. ValueError says why they may not."""
+        why = None
+        if self._parts is None:
+            why = "LBFGS chooses its own steps, over all examples. Begin another training"
+        elif self._kept:
+            why = "its checkpoint would not know of it. Begin another training, of the same network"
+        elif self._steps.gi_frame is None:
+            why = "it is over. Begin another one: it goes on from the network as it is"
+        elif self._steps.gi_running or self._recorder.ahead:
+            why = "it may be epochs further by now. Change it in a loop over its steps: for step in training"
+        if self._parts is None or why is not None:
+            raise ValueError(f"the training of {self._description} cannot change: {why}")
+        return self._parts[1]
+
+    def _put(self, options: Options, order: Callable[[int], Array] | None) -> None:
+        assert self._parts is not None
+        state = self._parts[1]
+        if options.batch_size != state.batch_size:
+            self._recorder.change_batch_size(state)
+        options.put_into(state, order)
 
     def ahead(self) -> Self:
         """Itself, for one who does not look at the network between two steps: their epochs may be done before.

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule import engines
 from chainrule._types import Array
-from chainrule.checks import check_function, check_l2, check_number, check_whole, generator, helpful
+from chainrule.checks import check_function, check_l2, check_whole, generator, helpful
 from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
 from chainrule.errors import DivergenceError
@@ -18,6 +18,7 @@ from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.schedules import Schedule, knows_ahead
 from chainrule.training import lbfgs
 from chainrule.training.loop import Examples, Loop, Patience
+from chainrule.training.options import Options, learning_rate
 from chainrule.training.steps import Batches, Step, StepRecorder, Training
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def train(
     Returns
     -------
     Training
-        Iterate over it, or call its `run`. It warns if it is dropped before it has begun.
+        Iterate over it, or call its `run`; `change` gives it other options on the way. It warns if it is dropped before
+        it has begun.
 
     Raises
     ------
@@ -171,9 +173,9 @@ def train(
         shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,
         precision=precision,
     )  # fmt: skip
-    recorder.learning_rate, recorder.asked = state.learning_rate, not knows_ahead(schedule)
+    recorder.learning_rate, recorder.asked = state.rate_in_force, not knows_ahead(schedule)
     batches = None if within is None else (within.count, recorder.record_batches)
-    loop = Loop(network, epochs, recorder, rule, state.learning_rate, batches)
+    loop = Loop(network, epochs, recorder, rule, state.rate_in_force, batches)
     writer = None
     if settings is not None:
         writer = _writer(settings, state, recorder, rule, chosen, watched, schedule, order, seeded, every)
@@ -255,41 +257,25 @@ def prepare(
 
     draws: whether anything is drawn from `seed`; to make a generator takes 40 µs.
     """
-    check_l2(l2)
-    if clip_norm is not None:
-        check_number("clip_norm", clip_norm, "a number above 0, or None", lambda norm: norm > 0)
     check_function("schedule", schedule, "a function epoch → factor, such as chainrule.schedules.Cosine(100)")
     check_function("order", order, "a function epoch → permutation of the examples")
-    hidden = network.L - 1
-    shares = np.ravel(dropout).tolist() * (hidden if np.ndim(dropout) == 0 else 1)
-    if len(shares) != hidden or not all(isinstance(share, (int, float)) and 0 <= share < 1 for share in shares):
-        raise ValueError(
-            f"dropout: got {dropout!r}, wanted a share from 0 up to 1 (not included), one or {hidden} of them"
-        )
     X, Y, w = examples
     m = Y.shape[1]
+    options = Options.checked(optimizer, batch_size, l2, dropout, clip_norm, hidden=network.L - 1, m=m)
     rng = generator(seed) if draws else None
     mask_key = 0 if rng is None else int(rng.integers(2**63))
+    shuffled = None
     if order is not None:
         order = partial(_checked_order, order, m)
-    elif shuffle and batch_size is not None:
-        order = EpochOrder(rng, m, resumable)
+    elif shuffle and rng is not None:
+        shuffled = EpochOrder(rng, m, resumable)
+        order = None if batch_size is None else shuffled
     memory = memory or OptimizerState(optimizer, network.parameters)
     return State(
-        network, X, Y, w, optimizer, memory, min(batch_size or m, m), partial(_rate, optimizer, schedule), order,
-        float(l2), tuple(map(float, shares)), clip_norm, precision or network.dtype.name, mask_key,
-        constant_rate=schedule is None,
+        network, X, Y, w, optimizer, memory, options.batch_size, partial(learning_rate, optimizer, schedule), order,
+        options.l2, options.dropout, options.clip_norm, precision or network.dtype.name, mask_key,
+        schedule=schedule, shuffled=shuffled,
     )  # fmt: skip
-
-
-def _rate(optimizer: Optimizer, schedule: Schedule | None, epoch: int) -> float:
-    """α · schedule(epoch): the learning rate of an epoch. ValueError if it is below 0."""
-    if schedule is None:
-        return optimizer.learning_rate
-    rate = float(optimizer.learning_rate * schedule(epoch))
-    if not 0 <= rate < np.inf:
-        raise ValueError(f"schedule({epoch}): learning_rate: got {rate!r}, wanted a number of 0 or more")
-    return rate
 
 
 def _check_validation(network: "Network", given: tuple[Any, ...]) -> Examples:

@@ -1,5 +1,154 @@
+import { count, element } from "./draw.js";
+import { asPNG, asSVG } from "./picture.js";
+
+const FRAGMENT = "#lab=";
+const WORDS = /(?<text>"""[\s\S]*?"""|"[^"\n]*")|(?<comment>#[^\n]*)|(?<keyword>\b(?:import|as|for|in|if|break|True|False|None)\b)|(?<number>\b\d[\d_]*\.?\d*(?:e[-+]?\d+)?\b)|(?<call>\b[A-Za-z_]\w*(?=\())/g;
+
 /**
+ * What one takes along: the model, its program, the lab, pictures; and the lab that comes back from a link or a file.
  * @param {HTMLElement} place
  * @param {import("./store.js").Store} store
  */
-export function mountTake(place, store) {}
+export function mountTake(place, store) {
+  const code = element("pre.program", { tabindex: 0, "aria-label": "program" });
+  const program = element("div.shown", { hidden: true }, code,
+    element("div.buttons", {},
+      button("Copy", () => copy(code.textContent, "the program")),
+      button("Save as a file", () => save("code"))));
+  const address = element("input", { readonly: true, "aria-label": "link", class: "address", hidden: true, focus: () => address.select() });
+  const file = element("input", { type: "file", accept: ".json,application/json", hidden: true, "aria-label": "lab file", change: open });
+  const pictures = element("ul.pictures", {});
+  const standing = element("p.standing", {});
+  const dialog = element("dialog.take-along", { "aria-labelledby": "take-along" },
+    element("h2", { id: "take-along" }, "Take it along"), standing,
+    part("The trained model", "Its parameters as they are at this step. Of a table it is the whole way from the columns to the answer.",
+      button("Save as .chainrule", () => save("model")), button("Save as ONNX", () => save("onnx"))),
+    part("The program", "Python that trains this very network again, to the last bit.", button("Show it", show)),
+    program,
+    part("The lab", "All runs, with every change on their way. It comes back at the same steps, with the same bits.",
+      button("Copy a link", link), button("Save a lab file", () => save("lab")), button("Open a lab file", () => file.click())),
+    address, file,
+    part("Pictures", "A panel as it looks now: SVG stays sharp at any size, PNG goes anywhere."), pictures,
+    element("div.buttons", {}, button("Close", () => dialog.close())));
+  place.append(element("button", { type: "button", "aria-haspopup": "dialog", click: begin }, "Take along"), dialog);
+
+  function begin() {
+    program.hidden = address.hidden = true;
+    standing.textContent = `${store.run.name}, step ${count(store.here.step)}, data: ${store.run.data.name}`;
+    const panels = [...place.closest(".lab").querySelectorAll(".panel")].filter((panel) => panel.offsetHeight);
+    pictures.replaceChildren(...panels.map((panel) => picture(panel)));
+    dialog.showModal();
+  }
+
+  function picture(panel) {
+    const name = panel.getAttribute("aria-label");
+    const tab = panel.querySelector("[role=tab][aria-selected=true]");
+    const title = tab?.textContent ?? name;
+    const stem = `${store.run.data.name}-${title}`.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-");
+    return element("li", {}, element("span", {}, title),
+      button("SVG", () => keep(`${stem}.svg`, new Blob([asSVG(panel)], { type: "image/svg+xml" })), `${title} as SVG`),
+      button("PNG", async () => keep(`${stem}.png`, await asPNG(panel)), `${title} as PNG`));
+  }
+
+  /** What the lab gives for this, as a name and bytes. */
+  const taken = (what) => store.ask("take", { what, run: store.run.id });
+
+  async function save(what) {
+    const { name, bytes } = await taken(what);
+    keep(name, new Blob([bytes.data]));
+  }
+
+  async function show() {
+    const { bytes } = await taken("code");
+    code.replaceChildren(...highlighted(new TextDecoder().decode(bytes.data)));
+    program.hidden = false;
+    code.focus();
+  }
+
+  async function link() {
+    const { bytes } = await taken("link");
+    address.value = `${location.origin}/${FRAGMENT}${new TextDecoder().decode(bytes.data)}`;
+    address.hidden = false;
+    await copy(address.value, "the link");
+  }
+
+  async function copy(text, what) {
+    try {
+      await navigator.clipboard.writeText(text);
+      store.say(`Copied ${what}.`);
+    } catch {
+      store.say(`The browser does not let a page copy: mark ${what} and copy it yourself.`);
+    }
+  }
+
+  async function open() {
+    const [chosen] = file.files;
+    file.value = "";
+    if (chosen && (await restore(await chosen.text()))) dialog.close();
+  }
+
+  async function restore(content) {
+    try {
+      const said = await store.ask("restore", { given: content });
+      store.say(said || "The lab is back.");
+      return true;
+    } catch (error) {
+      store.say(error.message, "error");
+      return false;
+    }
+  }
+
+  /** A link that leads to this page brings its lab, once. */
+  async function arrive() {
+    if (!location.hash.startsWith(FRAGMENT)) return;
+    const content = location.hash.slice(FRAGMENT.length);
+    history.replaceState(null, "", location.pathname + location.search);
+    await restore(decodeURIComponent(content));
+  }
+
+  function button(label, act, title) {
+    return element("button", { type: "button", "aria-label": title, click: async () => {
+      try {
+        await act();
+      } catch (error) {
+        store.say(error.message, "error");
+      }
+    } }, label);
+  }
+
+  let arrived = false;
+  store.on("lab", () => {
+    if (arrived) return;
+    arrived = true;
+    arrive();
+  });
+  addEventListener("hashchange", arrive);
+}
+
+function part(title, sentence, ...buttons) {
+  return element("div.part", {}, element("div", {}, element("h3", {}, title), element("p", {}, sentence)), element("div.buttons", {}, ...buttons));
+}
+
+/** Let the browser keep a file. */
+function keep(name, blob) {
+  const address = URL.createObjectURL(blob);
+  const anchor = element("a", { href: address, download: name });
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/**
+ * A program of Python in pieces, some of them with the class of what they are.
+ * @param {string} program
+ * @returns {(string | HTMLElement)[]}
+ */
+export function highlighted(program) {
+  const pieces = [];
+  let from = 0;
+  for (const found of program.matchAll(WORDS)) {
+    const [kind] = Object.entries(found.groups).find(([, text]) => text !== undefined);
+    pieces.push(program.slice(from, found.index), element(`span.py-${kind}`, {}, found[0]));
+    from = found.index + found[0].length;
+  }
+  return [...pieces, program.slice(from)];
+}

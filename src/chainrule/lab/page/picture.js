@@ -1,0 +1,118 @@
+/** A panel of the page as a picture: every canvas, line, frame and word where it stands, as SVG that other programs open. */
+
+const SVG = "http://www.w3.org/2000/svg";
+const SHAPED = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "opacity", "font-family", "font-size", "font-weight", "font-style", "text-anchor", "dominant-baseline"];
+const LEFT_OUT = "button, select, input, textarea, dialog, summary, .hidden, [hidden], [data-picture=none]";
+
+/**
+ * @param {HTMLElement} panel
+ * @returns {string} an SVG file
+ */
+export function asSVG(panel) {
+  const frame = panel.getBoundingClientRect();
+  const whole = make("svg", { xmlns: SVG, width: frame.width, height: frame.height, viewBox: `0 0 ${frame.width} ${frame.height}` });
+  whole.append(make("title", {}, panel.getAttribute("aria-label") ?? "chainrule lab"));
+  whole.append(make("rect", { width: frame.width, height: frame.height, fill: getComputedStyle(panel).backgroundColor }));
+  draw(panel, whole, frame);
+  return new XMLSerializer().serializeToString(whole);
+}
+
+/**
+ * @param {HTMLElement} panel
+ * @param {number} [scale] pixels of the picture for each of the page
+ * @returns {Promise<Blob>} a PNG file
+ */
+export async function asPNG(panel, scale = 2) {
+  const { width, height } = panel.getBoundingClientRect();
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(asSVG(panel))}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [Math.ceil(width * scale), Math.ceil(height * scale)];
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))), "image/png"));
+}
+
+function make(name, attributes, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  made.append(...children);
+  return made;
+}
+
+/** Draw what is in a node, from its corner of the frame on. */
+function draw(node, into, frame) {
+  for (const child of node.childNodes) {
+    if (child.nodeType === Node.TEXT_NODE) words(child, into, frame);
+    if (child.nodeType !== Node.ELEMENT_NODE || child.matches(LEFT_OUT)) continue;
+    const box = child.getBoundingClientRect();
+    const style = getComputedStyle(child);
+    if (style.visibility === "hidden" || style.display === "none" || !(box.width && box.height)) continue;
+    const place = { x: box.x - frame.x, y: box.y - frame.y, width: box.width, height: box.height };
+    if (child instanceof HTMLCanvasElement) into.append(make("image", { ...place, href: child.toDataURL() }));
+    else if (child instanceof SVGSVGElement) into.append(inlined(child, place));
+    else {
+      ground(style, place, into);
+      if (child.localName === "mfrac") bar(child, style, into, frame);
+      draw(child, into, frame);
+    }
+  }
+}
+
+/** The ground and the border of an element, where it has them. */
+function ground(style, place, into) {
+  const color = style.backgroundColor;
+  const width = parseFloat(style.borderTopWidth);
+  const filled = color !== "transparent" && !/, 0\)$|\/ 0\)$/.test(color);
+  if (filled) into.append(make("rect", { ...place, fill: color, rx: parseFloat(style.borderTopLeftRadius) || 0 }));
+  for (const [side, x1, y1, x2, y2] of [["Top", 0, 0, 1, 0], ["Bottom", 0, 1, 1, 1], ["Left", 0, 0, 0, 1], ["Right", 1, 0, 1, 1]]) {
+    if (!parseFloat(style[`border${side}Width`]) || style[`border${side}Style`] === "none") continue;
+    into.append(make("line", {
+      x1: place.x + x1 * place.width, y1: place.y + y1 * place.height, x2: place.x + x2 * place.width, y2: place.y + y2 * place.height,
+      stroke: style[`border${side}Color`], "stroke-width": width || 1,
+    }));
+  }
+}
+
+/** The bar of a fraction, which is no element of its own. */
+function bar(fraction, style, into, frame) {
+  const [above, below] = [...fraction.children].map((child) => child.getBoundingClientRect());
+  const box = fraction.getBoundingClientRect();
+  const y = (above.bottom + below.top) / 2 - frame.y;
+  into.append(make("line", { x1: box.left - frame.x, x2: box.right - frame.x, y1: y, y2: y, stroke: style.color, "stroke-width": 1 }));
+}
+
+/** The words of a text, each where the page has it. */
+function words(text, into, frame) {
+  const style = getComputedStyle(text.parentElement);
+  const range = document.createRange();
+  for (const { 0: word, index } of text.data.matchAll(/\S+/g)) {
+    range.setStart(text, index);
+    range.setEnd(text, index + word.length);
+    const box = range.getBoundingClientRect();
+    if (!box.width || style.visibility === "hidden" || style.color === "rgba(0, 0, 0, 0)") continue;
+    into.append(make("text", {
+      x: box.x - frame.x, y: box.y - frame.y + box.height / 2, "dominant-baseline": "central", textLength: box.width, lengthAdjust: "spacingAndGlyphs",
+      fill: style.color, "font-family": style.fontFamily, "font-size": style.fontSize, "font-weight": style.fontWeight, "font-style": style.fontStyle,
+    }, word));
+  }
+}
+
+/** A drawing of the page at its place, with what the style sheet says of it. */
+function inlined(drawing, place) {
+  const copy = /** @type {SVGSVGElement} */ (drawing.cloneNode(true));
+  for (const [name, value] of Object.entries(place)) copy.setAttribute(name, String(value));
+  if (!copy.hasAttribute("viewBox")) copy.setAttribute("viewBox", `0 0 ${place.width} ${place.height}`);
+  const before = [drawing, ...drawing.querySelectorAll("*")];
+  [copy, ...copy.querySelectorAll("*")].forEach((made, i) => {
+    const style = getComputedStyle(before[i]);
+    for (const name of SHAPED) {
+      const value = style.getPropertyValue(name);
+      if (value) made.setAttribute(name, value);
+    }
+    if (style.display === "none" || style.visibility === "hidden") made.setAttribute("visibility", "hidden");
+    made.removeAttribute("style");
+    made.removeAttribute("class");
+  });
+  return copy;
+}

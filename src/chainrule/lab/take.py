@@ -1,0 +1,217 @@
+"""What one takes along from the lab: a model, a program, and the lab itself as a file or link that brings it back."""
+
+import json
+import tempfile
+import time
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NoBase64
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chainrule._version import __version__
+from chainrule.lab.code import program, stem
+from chainrule.lab.data import load
+from chainrule.lab.design import Design, options, options_json
+from chainrule.lab.run import Run
+
+if TYPE_CHECKING:
+    from chainrule.lab.session import Lab
+
+VERSION = 1  # of the lab as JSON
+LINK = 8000  # letters of a link at most: what browsers, mail programs and chats let pass
+MOST_BYTES = 8 << 20  # of a lab file
+MOST_CHANGES = 10_000  # of the options, in one run
+MOST_STEPS = 1 << 40
+PATIENCE = 10.0  # seconds to train as far as the lab was; what is missing comes when it plays
+
+
+def take(lab: "Lab", what: str, run: int | None = None) -> tuple[str, bytes]:
+    """A name for a file, and what is in it: "model", "onnx" or "code" of a run, "lab" or "link" of all of them.
+
+    A model of a table takes the table as it is: `chainrule predict` opens it, as `chainrule.load` does.
+    """
+    ways: dict[str, Callable[[], tuple[str, bytes]]] = {
+        "model": lambda: _model(lab.run(run)),
+        "onnx": lambda: _onnx(lab.run(run)),
+        "code": lambda: _code(lab.run(run)),
+        "lab": lambda: ("lab.json", json.dumps(as_json(lab), indent=1, ensure_ascii=False).encode()),
+        "link": lambda: ("link", link(as_json(lab)).encode()),
+    }
+    if what not in ways:
+        raise ValueError(f"take: got {what!r}, wanted one of {', '.join(ways)}")
+    return ways[what]()
+
+
+def restore(lab: "Lab", given: str) -> str:
+    """Let a lab be what `take` gave as a file or a link; what it says about that, empty if there is nothing to say.
+
+    Nothing changes where it cannot be. The time line has the same changes, and the network comes to the same bits.
+    """
+    runs, active, speed, late = _runs(parsed(given), lab.uploads)
+    lab.put(runs, active, speed)
+    return late
+
+
+# -- of a run ----------------------------------------------------------------------------------------------------------
+
+
+def trained(run: Run) -> Any:
+    """The model of a run as it is at this step: of a table with the preparation of its columns, else the network."""
+    network, examples = deepcopy(run.network), run.examples
+    if examples.table is None:
+        return network
+    from chainrule.tabular.estimators import from_network
+
+    plan, preparation = examples.table
+    return from_network(network, plan, preparation, examples.scale)
+
+
+def _model(run: Run) -> tuple[str, bytes]:
+    from chainrule.files.model import save
+
+    return f"{stem(run.examples.name)}.chainrule", _written(lambda path: save(trained(run), path))
+
+
+def _onnx(run: Run) -> tuple[str, bytes]:
+    from chainrule.exporting import export_onnx
+
+    about = {"target": run.examples.target}
+    try:
+        return f"{stem(run.examples.name)}.onnx", _written(lambda path: export_onnx(trained(run), path, about=about))
+    except ImportError as error:
+        raise ValueError(str(error)) from None
+
+
+def _code(run: Run) -> tuple[str, bytes]:
+    text = program(run.design, run.examples, run.line.changes, run.line.step)
+    return f"{stem(run.examples.name)}.py", text.encode()
+
+
+def _written(write: Callable[[Path], Any]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
+        path = Path(folder) / "taken"
+        write(path)
+        return path.read_bytes()
+
+
+# -- of the lab --------------------------------------------------------------------------------------------------------
+
+
+def as_json(lab: "Lab") -> dict[str, Any]:
+    """All that a lab is, but for the numbers that follow from it; of a table only where it is."""
+    return {
+        "format": "chainrule lab",
+        "version": VERSION,
+        "chainrule": __version__,
+        "runs": [
+            {
+                "name": run.name,
+                "design": run.design.json(),
+                "changes": [[at, options_json(each, run.m)] for at, each in run.line.changes],
+                "step": run.line.step,
+            }
+            for run in lab.runs.values()
+        ],
+        "active": list(lab.runs).index(lab.active),
+        "speed": lab.speed,
+    }
+
+
+def link(content: Mapping[str, Any]) -> str:
+    """The lab as letters for an address. ValueError if they are too many."""
+    packed = zlib.compress(json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode(), 9)
+    letters = f"{VERSION}.{urlsafe_b64encode(packed).decode().rstrip('=')}"
+    if len(letters) > LINK:
+        raise ValueError(
+            f"link: this lab takes {len(letters):,} letters, and addresses of more than {LINK:,} are cut off on their "
+            "way. Take it along as a lab file"
+        )
+    return letters
+
+
+def parsed(given: str) -> Mapping[str, Any]:
+    """The content of a lab file or a link. ValueError for what is none."""
+    text = given.strip()
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"lab file: got {len(text):,} letters, wanted {MOST_BYTES:,} at most")
+    try:
+        if not text.startswith("{"):
+            _, _, letters = text.partition(".")
+            packing = zlib.decompressobj()
+            content = packing.decompress(urlsafe_b64decode(letters + "=" * (-len(letters) % 4)), MOST_BYTES)
+            if not packing.eof:
+                raise ValueError("it is cut off, or too long")
+            text = content.decode()
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, zlib.error, NoBase64, RecursionError) as error:
+        raise ValueError(f"lab file or link: it cannot be read: {error}") from None
+    if not isinstance(found, dict) or found.get("format") != "chainrule lab":
+        raise ValueError("lab file or link: it is none of chainrule lab")
+    if found.get("version") != VERSION:
+        raise ValueError(
+            f"lab file or link: it is of version {found.get('version')!r}, this chainrule ({__version__}) knows "
+            f"{VERSION}; it was written by chainrule {found.get('chainrule')!r}"
+        )
+    return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _runs(content: Mapping[str, Any], uploads: Mapping[str, Any]) -> tuple[list[Run], int, float | None, str]:
+    """The runs, which of them is active, the speed, and what is missing yet. ValueError says what is wrong where."""
+    from chainrule.lab.session import MOST_RUNS
+
+    given = content.get("runs")
+    if not isinstance(given, list) or not 1 <= len(given) <= MOST_RUNS:
+        raise ValueError(f"lab file: runs: wanted a list of 1 to {MOST_RUNS}")
+    until, runs, late = time.monotonic() + PATIENCE, list[Run](), ""
+    loaded: list[tuple[Mapping[str, Any], Any]] = []
+    for i, one in enumerate(given):
+        try:
+            run = _run(i, one, uploads, loaded)
+            step = _whole("step", one.get("step"), MOST_STEPS)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"lab file: run {i + 1}: {error}") from None
+        while run.line.step < step and not run.stopped and time.monotonic() < until:
+            run.go(min(step, run.line.step + 64))
+        if run.line.step < step:
+            late = f"{run.name} stands at step {run.line.step:,} of {step:,}: play, and it comes to the same bits there"
+        runs.append(run)
+    active, speed = content.get("active"), content.get("speed")
+    return runs, _whole("active", active, len(runs) - 1), None if speed is None else _positive("speed", speed), late
+
+
+def _run(i: int, one: Mapping[str, Any], uploads: Mapping[str, Any], loaded: list[tuple[Any, Any]]) -> Run:
+    """A run at its beginning, with the changes that it is to come to. loaded: data that runs before it have."""
+    if not isinstance(one.get("design"), dict):
+        raise ValueError(f"design: got {one.get('design')!r:.60}, wanted an object")
+    design = Design.of(one["design"])
+    examples = next((known for data, known in loaded if data == design.data), None)
+    if examples is None:
+        examples = load(design.data, uploads)
+        loaded.append((design.data, examples))
+    run = Run(i + 1, str(one.get("name"))[:60], design, examples)
+    changes = one.get("changes", [])
+    if not isinstance(changes, list) or len(changes) > MOST_CHANGES:
+        raise ValueError(f"changes: wanted a list of {MOST_CHANGES:,} at most")
+    hidden = len(design.hidden)
+    made = {_whole("changes", at, MOST_STEPS): options(each, hidden, run.m) for at, each in changes}
+    run.line.begin({0: run.line.options, **made})
+    return run
+
+
+def _whole(name: str, value: Any, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ValueError(f"{name}: got {value!r:.60}, wanted a whole number from 0 to {most:,}")
+    return value
+
+
+def _positive(name: str, value: Any) -> float:
+    if not isinstance(value, (int, float)) or not 0 < value < 1e9:
+        raise ValueError(f"{name}: got {value!r:.60}, wanted a number above 0")
+    return float(value)
