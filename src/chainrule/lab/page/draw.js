@@ -8,14 +8,17 @@ const SHAPES = ["square", "circle", "triangle", "diamond", "cross", "star", "squ
 
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
-/** Whether the page is dark. */
-export const dark = () => {
-  const theme = document.documentElement.dataset.theme;
-  return theme ? theme === "dark" : darkness.matches;
-};
+/** The element of the lab, which has the colors: the body of a page, or a place in a notebook. */
+let root = document.documentElement;
+
+/** @param {HTMLElement} lab the element that has the colors from now on */
+export const takeColors = (lab) => { root = lab; };
+
+/** Whether the lab is dark. */
+export const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : darkness.matches);
 
 /** @param {string} name of a color in style.css, such as "--ink" @returns {string} */
-export const color = (name) => getComputedStyle(document.querySelector(".lab") ?? document.documentElement).getPropertyValue(name).trim();
+export const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
 /** @param {number} k @returns {string} the color of a class */
 export const classColor = (k) => CLASSES[k % CLASSES.length];

@@ -1,12 +1,11 @@
 import { mountCurves } from "./curves.js";
 import { mountData } from "./data.js";
 import { mountDiagram } from "./diagram.js";
-import { count, dark, element } from "./draw.js";
+import { count, dark, element, takeColors } from "./draw.js";
 import { mountEquations } from "./equations.js";
 import { mountFindings } from "./findings.js";
 import { mountInspector } from "./inspect.js";
 import { mountLessons } from "./lessons.js";
-import { overSocket } from "./link.js";
 import { mountNetwork } from "./network.js";
 import { mountPlane } from "./plane.js";
 import { mountRuns } from "./runs.js";
@@ -25,7 +24,9 @@ const TABS = [["equations", "Equations", mountEquations], ["walk", "One example"
  */
 export function mount(place, link) {
   const store = new Store(link);
+  store.root = place;
   place.classList.add("lab");
+  takeColors(place);
   const said = element("div.said", { role: "status", "aria-live": "polite" });
   const summary = element("span.summary");
   const data = element("div.data-choice");
@@ -67,7 +68,7 @@ export function mount(place, link) {
   });
 
   function turn() {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
+    place.dataset.theme = dark() ? "light" : "dark";
     store.refresh();
   }
   return store;
@@ -103,12 +104,4 @@ function tabs(store) {
   store.on("select", show);
   show();
   return place;
-}
-
-const place = document.getElementById("lab");
-if (place) {
-  const address = new URL("socket", location.href);
-  address.protocol = address.protocol.replace("http", "ws");
-  address.search = address.hash = "";
-  globalThis.lab = mount(place, overSocket(address.href));
 }

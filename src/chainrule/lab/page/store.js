@@ -49,6 +49,8 @@ export class Store extends EventTarget {
   /** @param {import("./link.js").Link} link */
   constructor(link) {
     super();
+    /** @type {HTMLElement | null} the lab on the page; around it may be a notebook */
+    this.root = null;
     this.lab = null;
     this.choices = null;
     this.datasets = [];
