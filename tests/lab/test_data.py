@@ -98,7 +98,7 @@ def test_bundled_tables_have_the_names_of_their_columns():
 
 def test_a_scaled_target_has_mean_0_and_deviation_1():
     made = reproduced(load({"kind": "bundled", "name": "diabetes", "scale_target": True}))
-    center, scale = made.target_scale
+    center, scale = made.scale
     assert abs(made.Y.mean()) < 1e-12
     assert made.Y.std() == pytest.approx(1)
     plain = load({"kind": "bundled", "name": "diabetes"})
@@ -141,6 +141,7 @@ def test_what_is_said_of_a_table_is_done(here):
     assert made.inputs[0].startswith("age = ") or made.inputs[0].startswith("city = ")
     assert any("40 of 60 rows" in remark for remark in made.remarks)
     assert "drop=['id', 'note']" in "\n".join(made.code)
+    assert made.table[0].target == "member"  # for a model that is taken along
 
 
 def test_a_regression_is_scaled_unless_it_is_not_to_be(here):
@@ -148,8 +149,8 @@ def test_a_regression_is_scaled_unless_it_is_not_to_be(here):
     assert (made.task, made.classes, made.X_val.shape[1]) == ("regression", (), 0)
     assert made.Y.std() == pytest.approx(1)
     plain = reproduced(load({**PEOPLE, "target": "age", "validation": 0, "scale_target": False}))
-    assert plain.target_scale == (0, 1)
-    assert np.allclose(made.Y * made.target_scale[1] + made.target_scale[0], plain.Y)
+    assert plain.scale is None
+    assert np.allclose(made.Y * made.scale[1] + made.scale[0], plain.Y)
     assert "5 rows without age are left out" in plain.remarks
 
 
@@ -278,7 +279,7 @@ def test_an_upload_is_called_by_its_name(here):
 
 def test_points_painted_by_hand():
     points = [[0.1 * i, -(i**0.5), i % 2] for i in range(30)]
-    made = reproduced(load({"kind": "points", "points": points, "validation": 0}))
+    made = reproduced(load({"kind": "points", "points": points, "validation": 0, "range": [[-1, 4], [-6, 1]]}))
     assert (made.task, made.inputs, made.X.shape) == ("binary", ("x1", "x2"), (2, 30))
     assert np.array_equal(made.X, np.array(points).T[:2])
     assert np.array_equal(made.Y, np.array(points).T[2:])
@@ -306,6 +307,30 @@ def test_arrays_of_a_program():
     assert load({"kind": "arrays", "key": "k", "validation": 0.5}, {"k": apart}) is apart
     assert arrays("r", X, X[0]).task == "regression"
     assert arrays("c", X, cr.datasets.one_hot(Y[0], 3)).task == "classes"
+
+
+def test_inputs_that_are_made_of_the_two_of_a_plane():
+    spec = {"kind": "bundled", "name": "moons", "features": ["x1", "x2", "x1*x2", "sin(x1)", "x1 > 0"]}
+    made = reproduced(load(spec))
+    assert made.inputs == ("x1", "x2", "x1*x2", "sin(x1)", "x1 > 0")
+    assert np.array_equal(made.points, load({"kind": "bundled", "name": "moons"}).X)
+    assert made.points_val.shape == (2, 40)
+    assert np.array_equal(made.X[2], made.points[0] * made.points[1])
+    assert np.array_equal(made.features(made.points), made.X)
+    powers = reproduced(
+        load({"kind": "formula", "formula": "sin(x)", "features": ["x", "x²", "x**3"], "scale_target": True})
+    )
+    assert powers.X.shape == (3, 160)
+    for features, message in [
+        (["x1", "log(x1)"], r"features|log\(x1\).* not finite"),
+        (["x"], "wanted formulas of x1 and x2"),
+        (["x1"] * 21, "wanted at most 20"),
+        (["x1.T"], "not understood"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load({**spec, "features": features})
+    with pytest.raises(ValueError, match="got 1 of 4 inputs"):
+        load({"kind": "bundled", "name": "iris", "features": ["x1"]})
 
 
 # -- formulas ----------------------------------------------------------------------------------------------------------
@@ -417,6 +442,10 @@ def test_no_formula_is_more_than_a_formula(text):
         ({"kind": "points", "points": [[1, 2, 2]]}, "points: got class 2 at 0, wanted a whole number from 0 to 1"),
         ({"kind": "points", "points": [[1, float("nan"), 0]]}, "three finite numbers"),
         ({"kind": "points", "points": [[1, 2, 0]] * 2001}, "points: got 2,001, wanted at most 2,000"),
+        (
+            {"kind": "points", "points": [[1, 2, 0]], "range": [[1, 0], [0, 1]]},
+            r"wanted \[\[low, high\], \[low, high\]\]",
+        ),
         ({"kind": "formula", "formula": "x", "low": 1, "high": 1}, "low, high: got 1 and 1"),
         ({"kind": "file"}, "wanted either its path or an upload"),
         ({"kind": "file", "path": "-"}, "path: got '-'"),

@@ -30,8 +30,9 @@ def load(spec: Mapping[str, Any], uploads: Mapping[str, Any] | None = None) -> E
     """The examples that a spec describes; docs of each kind are at its function. ValueError for what cannot be.
 
     Every spec has "kind", and may have "validation", the share of the examples that is held out, "split_seed", of the
-    order in which these are drawn, and "scale_target", whether the target of a regression is standardized (of tables it
-    is, unless this is false). uploads: of each id the path of what was uploaded, or the `arrays` of a program.
+    order in which these are drawn, "scale_target", whether the target of a regression is standardized (of tables it is,
+    unless this is false), and, of one or two inputs that are no table, "features": formulas of them to have instead.
+    uploads: of each id the path of what was uploaded, or the `arrays` of a program.
     """
     return _of_kind(spec)(spec, uploads or {})
 
@@ -102,7 +103,7 @@ def _bundled(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
         raise unknown("bundled data set", name, datasets.NAMES)
     make = datasets.NAMES[name]
     parameters = inspect.signature(make).parameters
-    given = Given(spec, ("name", *parameters))
+    given = Given(spec, ("name", "features", *parameters))
     limits = {"m": (1, MOST_ROWS), "seed": (0, 2**32 - 1), "classes": (2, MOST_CLASSES), "bits": (1, 16)}
     arguments: dict[str, Any] = {}
     for key in parameters:
@@ -135,14 +136,18 @@ def _named(name: str, Y: Array, task: str) -> dict[str, Any]:
 
 
 def _points(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
-    """{"kind": "points", "points": [[x1, x2, class], …], "classes": 2}: painted by hand."""
-    given = Given(spec, ("points", "classes"))
+    """{"kind": "points", "points": [[x1, x2, class], …], "classes": 2}: painted by hand.
+
+    "range", [[low, high], [low, high]], is what the page shows of the plane.
+    """
+    given = Given(spec, ("points", "classes", "range", "features"))
     k = given.whole("classes", 2, 2, MOST_CLASSES)
     points = given.get("points", [])
     if not isinstance(points, list | tuple | np.ndarray) or not len(points):
         raise ValueError(f"points: got {points!r:.40}, wanted at least one, each [x1, x2, class]")
     if len(points) > MOST_POINTS:
         raise ValueError(f"points: got {len(points):,}, wanted at most {MOST_POINTS:,}")
+    _check_range(given.get("range"))
     columns: list[list[float]] = [[], [], []]
     for i, point in enumerate(points):
         values = np.asarray(point).tolist() if isinstance(point, np.ndarray) else point
@@ -162,6 +167,16 @@ def _points(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
     return examples(given, "painted", X, Y, code, task=task, target="class", classes=classes)
 
 
+def _check_range(shown: Any) -> None:
+    """ValueError for what is neither None nor a low and a high end for x1 and for x2."""
+    if shown is None:
+        return
+    sides = shown if isinstance(shown, list | tuple) and len(shown) == 2 else [None]
+    for side in sides:
+        if not (isinstance(side, list | tuple) and len(side) == 2 and all(map(finite, side)) and side[0] < side[1]):
+            raise ValueError(f"range: got {shown!r:.80}, wanted [[low, high], [low, high]] of x1 and x2")
+
+
 def _literal(name: str, values: Sequence[float]) -> list[str]:
     """The lines of a list of numbers."""
     text = f"{name} = [{', '.join(map(repr, values))}]"
@@ -174,7 +189,7 @@ def _formula(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
     Of one input x or two, x1 and x2, drawn evenly from low to high. A comparison tells two classes apart; then noise
     moves the points after they have their class, else it is added to y.
     """
-    given = Given(spec, ("formula", "low", "high", "m", "noise", "seed"))
+    given = Given(spec, ("formula", "low", "high", "m", "noise", "seed", "features"))
     f = formula.parse(given.get("formula"))
     low, high = given.number("low", -2, -1e6, 1e6), given.number("high", 2, -1e6, 1e6)
     if not low < high:

@@ -61,7 +61,6 @@ class Examples:
     remarks: tuple[str, ...] = ()
     plan: tuple[Mapping[str, Any], ...] = ()
     code: tuple[str, ...] = ()
-    target_scale: tuple[float, float] = (0.0, 1.0)
     points: Array | None = None
     points_val: Array | None = None
     features: Callable[[Array], Array] | None = None

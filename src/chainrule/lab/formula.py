@@ -44,21 +44,26 @@ class Formula:
     code: str
     compares: bool
 
-    def __call__(self, *variables: Array) -> Array:
-        """The values (m,) for variables (m,), as floats. ValueError where one is not finite."""
-        names = dict(zip(self.variables, variables, strict=True))
+    def values(self, *variables: Array) -> Array:
+        """The values (m,) for variables (m,), as floats, finite or not."""
         try:
             with np.errstate(all="ignore"):
-                values = _run(self.code, names)
-                values = np.asarray(values, dtype=complex if np.iscomplexobj(values) else float)
+                found = _run(self.code, dict(zip(self.variables, variables, strict=True)))
+                found = np.asarray(found, dtype=complex if np.iscomplexobj(found) else float)
         except (ArithmeticError, TypeError) as error:
             raise ValueError(f"formula {self.text!r}: a part of it without x cannot be computed ({error})") from None
-        if np.iscomplexobj(values):
+        if np.iscomplexobj(found):
             raise ValueError(f"formula {self.text!r}: a part of it, the root of a number below 0, is no real number")
+        return found
+
+    def __call__(self, *variables: Array) -> Array:
+        """The values (m,) for variables (m,). ValueError where one is not finite."""
+        values = self.values(*variables)
         wrong = ~np.isfinite(values)
         if wrong.any():
             i = int(np.argmax(wrong))
-            where = ", ".join(f"{name} = {values[i]:.4g}" for name, values in names.items())
+            places = zip(self.variables, variables, strict=True)
+            where = ", ".join(f"{name} = {given[i]:.4g}" for name, given in places)
             raise ValueError(
                 f"formula {self.text!r}: it is {values[i]:g} at {where}, and not finite at {int(wrong.sum()):,} of "
                 f"{len(values):,} points; choose another range"

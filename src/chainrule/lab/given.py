@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.lab import formula
 from chainrule.lab.design import Examples
 from chainrule.text import meant, unknown
 
+MOST_FEATURES = 20  # inputs that are made of one or two; chosen
 MOST_ROWS, MOST_BYTES = 200_000, 200_000_000  # examples, and bytes of X, that a page may ask for; chosen
 VALIDATION, MOST_VALIDATION = 0.2, 0.5  # the share of the examples that is held out
 
@@ -121,7 +123,40 @@ def examples(
         code.append("X_val, Y_val = X[:, :0], Y[:, :0]")
     rest.setdefault("target", "y")
     made = Examples(name, X, Y, X_val, Y_val, task, tuple(inputs) or input_names(n), code=tuple(code), **rest)
+    if names := given.names("features"):
+        made = featured(made, names)
     return scaled(made) if given.flag("scale_target") else made
+
+
+def featured(made: Examples, names: Sequence[str]) -> Examples:
+    """The examples with inputs that are made of the one or two that there are, as x1*x2, and not these."""
+    n = len(made.X)
+    if n > 2 or len(names) > MOST_FEATURES:
+        raise ValueError(
+            f"features: got {len(names)} of {n} inputs, wanted at most {MOST_FEATURES}, of data of one or two inputs"
+        )
+    formulas, variables = [formula.parse(name) for name in names], input_names(n)
+    for one in formulas:
+        if one.variables != variables:
+            raise ValueError(f"features: got {one.text!r}, wanted formulas of {' and '.join(variables)}")
+        one(*made.X)  # which says where it is not finite
+        one(*made.X_val)
+
+    def features(points: Array) -> Array:
+        return np.array([one.values(*points) for one in formulas], float)
+
+    each = ", ".join(one.code for one in formulas)
+    places = f"{', '.join(variables)}," if n == 1 else ", ".join(variables)
+    return replace(
+        made,
+        X=features(made.X),
+        X_val=features(made.X_val),
+        inputs=tuple(names),
+        points=made.X,
+        points_val=made.X_val,
+        features=features,
+        code=(*made.code, f"X, X_val = (np.array([{each}], float) for {places} in (X, X_val))"),
+    )
 
 
 def scaled(made: Examples) -> Examples:
@@ -133,7 +168,7 @@ def scaled(made: Examples) -> Examples:
         made,
         Y=(made.Y - center) / scale,
         Y_val=(made.Y_val - center) / scale,
-        target_scale=(float(center), float(scale)),
+        scale=(float(center), float(scale)),
         remarks=(*made.remarks, f"Y is ({made.target} − {center:.6g}) / {scale:.6g}: its mean is 0, its deviation 1"),
         code=(
             *made.code,

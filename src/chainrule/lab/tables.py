@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,14 @@ MOST_CELLS = 500  # rows of which a page shows the cells
 MOST_COLUMNS = 500  # columns that are described
 PICTURES = 24  # that are shown before they are taken
 SAMPLES = 3  # values of a column that are shown
-ENCODINGS = ("plain", "recipe")
+# Of each encoding the unfitted steps for a plan and so many rows, and the code of them.
+ENCODINGS: dict[str, tuple[Callable[[Plan, int], Any], str]] = {
+    "plain": (tabular.plain_inputs, "tabular.plain_inputs(plan, len(train))"),
+    "recipe": (
+        lambda plan, rows: tabular.make_pipeline(plan, rows)[:-1],
+        "tabular.make_pipeline(plan, len(train))[:-1]",
+    ),
+}
 _TARGET = re.compile(
     r"(^|[\W_])(target|label|class|y|outcome|response|survived|species|diagnosis|churn(ed)?|default(ed)?|returned|result|"
     r"quality|price|value|score|rating|income|sales)$",
@@ -55,61 +62,65 @@ def load(given: Given, uploads: Mapping[str, Any]) -> Examples:
 
 def _taken(given: Given, table: Table, plan: Plan, rows: Any, y: Array, source: list[str]) -> Examples:
     """As many of the rows as a page can hold, a part of them held out, their columns worked on."""
-    encoding = given.one_of("encoding", "plain", ENCODINGS)
-    if plan.image_shape is not None:
-        encoding = "plain"
-    total = len(y)
-    width = max(1, plan.features or len(plan.used))
+    train, val, X, X_val, preparation, code = _inputs(given, plan, rows, y)
+    Y, line = _targets(plan, y)
+    remarks = _remarks(plan)
+    if (count := len(train) + len(val)) < len(y):
+        remarks.append(f"{count:,} of {len(y):,} rows, drawn by chance")
+    remarks += [found.text for found in giveaways(plan, rows, y)]
+    return Examples(
+        table.name, X, Y[:, train], X_val, Y[:, val], plan.task, tuple(tabular.input_names(plan, preparation)),
+        plan.target, tuple(map(str, plan.classes or ())), plan.image_shape, _cells(table, rows, train), tuple(remarks),
+        tuple(described(plan, table)), (*source, *code, line, "Y, Y_val = Y[:, train], Y[:, val]"),
+        table=(plan, preparation),
+    )  # fmt: skip
+
+
+def _inputs(given: Given, plan: Plan, rows: Any, y: Array) -> tuple[Array, Array, Array, Array, Any, list[str]]:
+    """Which rows to train on and which are held out, X and X_val of them, the steps that make them, and the code."""
+    step = given.one_of("encoding", "plain", tuple(ENCODINGS))
+    total, width = len(y), plan.features or len(plan.used)
     most = min(total, given.whole("m", MOST_ROWS, 2, 10**9), MOST_ROWS, max(2, MOST_BYTES // (8 * width)))
     while True:
         order = np.random.default_rng(given.split_seed).permutation(total)[:most]
         held = given.held_out(most)
         val, train = order[:held], order[held:]
-        if encoding == "plain":
-            preparation, step = tabular.plain_inputs(plan, len(train)), "tabular.plain_inputs(plan, len(train))"
-        else:
-            preparation, step = (
-                tabular.make_pipeline(plan, len(train))[:-1],
-                "tabular.make_pipeline(plan, len(train))[:-1]",
-            )
+        if plan.image_shape is not None:
+            preparation, X = None, rows[train].astype(float).T
+            break
+        preparation = ENCODINGS[step][0](plan, len(train))
         X = preparation.fit_transform(taken(rows, train), y[train]).astype(float).T
         if (fits := MOST_BYTES // (8 * len(X))) >= most:
             break
         most = max(2, fits)
-    take = "rows.iloc[{}]" if plan.columns else "rows[{}]"
     code = [
-        *source,
         "rows, y = plan.examples(table)",
-        f"order = np.random.default_rng({given.split_seed}).permutation({total})"
-        + (f"[:{most}]" if most < total else ""),
+        f"order = np.random.default_rng({given.split_seed}).permutation({total}){f'[:{most}]' if most < total else ''}",
         f"val, train = order[:{held}], order[{held}:]",
-        f"preparation = {step}",
-        f"X = preparation.fit_transform({take.format('train')}, y[train]).astype(float).T",
     ]
-    if held:
-        X_val = preparation.transform(taken(rows, val)).astype(float).T
-        code.append(f"X_val = preparation.transform({take.format('val')}).astype(float).T")
+    some = "rows.iloc[{}]" if plan.columns else "rows[{}]"
+    making, made = "{}", taken(rows, val)
+    if preparation is not None:
+        code.append(f"preparation = {ENCODINGS[step][1]}")
+        code.append(f"X = preparation.fit_transform({some.format('train')}, y[train]).astype(float).T")
+        making = "preparation.transform({})"
+        made = preparation.transform(made) if held else None
     else:
-        X_val = X[:, :0]
-        code.append("X_val = X[:, :0]")
-    classes = () if plan.classes is None else tuple(plan.classes)
+        code.append(f"X = {some.format('train')}.astype(float).T")
+    X_val = made.astype(float).T if held else X[:, :0]
+    code.append(f"X_val = {making.format(some.format('val'))}.astype(float).T" if held else "X_val = X[:, :0]")
+    return train, val, X, X_val, preparation, code
+
+
+def _targets(plan: Plan, y: Array) -> tuple[Array, str]:
+    """Y of all rows, and the line that makes it."""
     if plan.classes is None:
-        Y, line = y[None].astype(float), "Y = y[None].astype(float)"
-    elif len(classes) == 2:
-        Y = np.searchsorted([*classes], y)[None].astype(float)
-        line = "Y = np.searchsorted([*plan.classes], y)[None].astype(float)"
-    else:
-        Y = datasets.one_hot(np.searchsorted([*classes], y), len(classes))
-        line = "Y = cr.datasets.one_hot(np.searchsorted([*plan.classes], y), len(plan.classes))"
-    remarks = _remarks(plan)
-    if most < total:
-        remarks.append(f"{most:,} of {total:,} rows, drawn by chance")
-    remarks += [found.text for found in giveaways(plan, rows, y)]
-    return Examples(
-        table.name, X, Y[:, train], X_val, Y[:, val], plan.task, tuple(tabular.input_names(plan, preparation)),
-        plan.target, tuple(map(str, classes)), plan.image_shape, _cells(table, rows, train), tuple(remarks),
-        tuple(described(plan, table)), (*code, line, "Y, Y_val = Y[:, train], Y[:, val]"),
-    )  # fmt: skip
+        return y[None].astype(float), "Y = y[None].astype(float)"
+    classes, labels = [*plan.classes], "np.searchsorted([*plan.classes], y)"
+    if len(classes) == 2:
+        return np.searchsorted(classes, y)[None].astype(float), f"Y = {labels}[None].astype(float)"
+    Y = datasets.one_hot(np.searchsorted(classes, y), len(classes))
+    return Y, f"Y = cr.datasets.one_hot({labels}, len(plan.classes))"
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

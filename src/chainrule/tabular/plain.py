@@ -23,11 +23,9 @@ def plain_inputs(plan: Plan, rows: int) -> Pipeline:
 
     That of `make_pipeline` has more, from which a network learns better: bins of numbers, statistics of categories.
 
-    rows: how many it will be fitted to. Pixels stay as they are. `input_names` says what each input is.
+    rows: how many it will be fitted to. `input_names` says what each input is. Not for pixels, which stay as they are.
     """
     filled = SimpleImputer(strategy="median", keep_empty_features=True)
-    if plan.image_shape is not None:
-        return Pipeline([("inputs", "passthrough")])
     if not plan.columns:
         return Pipeline([("filled", filled), ("inputs", StandardScaler())])
 
