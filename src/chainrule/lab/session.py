@@ -18,7 +18,7 @@ from chainrule._version import __version__
 from chainrule.datasets import NAMES
 from chainrule.errors import ChainruleError
 from chainrule.lab import protocol, take, views
-from chainrule.lab.data import load
+from chainrule.lab.data import load, understand
 from chainrule.lab.design import Design, Examples, choices
 from chainrule.lab.run import Run
 
@@ -341,6 +341,10 @@ class Lab:
         self.active = self.run(run).id
         self.push()
 
+    def understand(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """What a source of data holds and how it would be read, without taking it."""
+        return understand(spec, self.uploads)
+
     def rename(self, name: str, run: int | None = None) -> None:
         """Call a run otherwise."""
         self.run(run).name = str(name)[:60]
@@ -385,4 +389,5 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "restore": take.restore,
     "activate": Lab.activate,
     "rename": Lab.rename,
+    "understand": Lab.understand,
 }
