@@ -42,7 +42,7 @@ def test_the_program_is_shown_with_its_colors_and_copied(open_lab):
     assert "import" in program.locator(".py-keyword").all_text_contents()
     assert any(text.startswith("# The network") for text in program.locator(".py-comment").all_text_contents())
     dialog.get_by_role("button", name="Copy", exact=True).click()
-    page.get_by_role("status").filter(has_text="Copied the program").wait_for()
+    dialog.get_by_role("status").filter(has_text="Copied the program").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == program.text_content()
     assert saved(page, dialog.get_by_role("button", name="Save as a file").click).suggested_filename == "flower.py"
 
@@ -72,10 +72,10 @@ def test_a_lab_file_brings_the_lab_back_and_a_wrong_one_says_so(open_lab, tmp_pa
     wanted = page.at.lab.run().network.parameters.copy()
     (tmp_path / "wrong.json").write_text("{}")
     dialog.get_by_label("lab file").set_input_files(tmp_path / "wrong.json")
-    page.get_by_role("status").filter(has_text="it is none of chainrule lab").wait_for()
+    dialog.get_by_role("status").filter(has_text="it is none of chainrule lab").wait_for()
     page.evaluate("lab.ask('go', { step: 0 })")
     dialog.get_by_label("lab file").set_input_files(tmp_path / "lab.json")
-    page.get_by_role("status").filter(has_text="The lab is back.").wait_for()
+    page.locator(".said p").filter(has_text="The lab is back.").wait_for()
     assert not dialog.is_visible()
     np.testing.assert_array_equal(page.at.lab.run().network.parameters, wanted)
 
