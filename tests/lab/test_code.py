@@ -122,7 +122,7 @@ def test_a_simple_run_looks_simple():
         == f'''"""flower: a network of the lab of chainrule {cr.__version__}, the same to the last bit."""
 import chainrule as cr
 
-# The data. Each column of X (n[0], m) is an example; the same column of Y (n[L], m) is its target.
+# The data: each column of X (n[0], m) is an example, that of Y (n[L], m) its target.
 X, Y = cr.datasets.flower(37)
 X_val, Y_val = X[:, :0], Y[:, :0]
 

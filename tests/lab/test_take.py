@@ -38,13 +38,13 @@ def table(regression=False):
     plan = tabular.make_plan(Table("people", X, y, "fate"))
     preparation = tabular.make_pipeline(plan, 60)[:-1]
     inputs = np.asarray(preparation.fit(X, y).transform(X)).T
-    scale = (float(y.mean()), float(y.std())) if regression else None
+    scale = (float(y.mean()), float(y.std())) if regression else (0.0, 1.0)
     Y = (y[None] - scale[0]) / scale[1] if regression else (y == "lived")[None] * 1.0
     task, classes = ("regression", ()) if regression else ("binary", ("died", "lived"))
     names = tuple(f"x{i}" for i in range(len(inputs)))
     examples = Examples(
         "people.csv", inputs, Y, inputs[:, :0], Y[:, :0], task, names, "fate", classes, table=(plan, preparation),
-        scale=scale,
+        target_scale=scale,
     )  # fmt: skip
     return examples, X, y
 
@@ -73,7 +73,7 @@ def test_a_model_of_a_table_takes_the_table_as_it_is(tmp_path, regression):
     model = cr.load(tmp_path / "m")
     answers = lab.run().network(examples.X)
     if regression:
-        mean, deviation = examples.scale
+        mean, deviation = examples.target_scale
         np.testing.assert_allclose(model.predict(X), mean + deviation * answers[0])
         assert model.score(X, y) > 0.9
     else:

@@ -11,7 +11,7 @@ from chainrule.lab.design import TASKS, Design, Examples
 from chainrule.optimizers import Optimizer
 from chainrule.training.options import Options
 
-_WIDTH = 88  # of a line; what is longer gets a line for each argument
+_WIDTH = 80  # of a line; what is longer gets a line for each argument
 
 Changes = Sequence[tuple[int, Options]]
 
@@ -40,7 +40,7 @@ def program(design: Design, examples: Examples, changes: Changes, step: int, eng
         f'"""{plain(examples.name)}: a network of the lab of chainrule {__version__}, the same to the last bit."""\n',
         "import numpy as np\n" if any("np." in line for line in examples.code) else "",
         "import chainrule as cr\n",
-        "\n# The data. Each column of X (n[0], m) is an example; the same column of Y (n[L], m) is its target.\n",
+        "\n# The data: each column of X (n[0], m) is an example, that of Y (n[L], m) its target.\n",
         "".join(f"{line}\n" for line in examples.code),
         *_network(design, examples),
         *_training(design, first, later, step, m, engine),

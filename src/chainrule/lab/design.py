@@ -44,7 +44,7 @@ class Examples:
     X_val and Y_val of NumPy as np and chainrule as cr, to the bit. points, points_val (1 or 2, m): where the examples
     lie on a line or a plane, where `features` makes more inputs, (n[0], k), of points (2, k), such as x1 · x2. table:
     of a table its plan and the fitted steps that make Xᵀ of its rows (None of pixels), for the model that one takes
-    along. scale: Y is (target − scale[0]) / scale[1].
+    along. target_scale: Y is (target − its first) / its second number.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Examples:
     points_val: Array | None = None
     features: Callable[[Array], Array] | None = None
     table: tuple[Any, Any] | None = None
-    scale: tuple[float, float] | None = None
+    target_scale: tuple[float, float] = (0.0, 1.0)
 
     def coordinates(self, part: str) -> Array | None:
         """Where the examples of part "train" or "validation" lie on a line or a plane; None for more inputs."""
@@ -175,7 +175,7 @@ def optimizer(given: Mapping[str, Any]) -> optimizers.Optimizer:
     name = given.get("name")
     if name not in RULES:
         raise unknown("optimizer", name, list(RULES))
-    return RULES[name](**{key: value for key, value in given.items() if key != "name"})  # type: ignore[return-value]
+    return RULES[name](**{key: value for key, value in given.items() if key != "name"})
 
 
 def as_json(rule: optimizers.Optimizer) -> dict[str, Any]:
@@ -219,5 +219,5 @@ def choices() -> dict[str, Any]:
         "outputs": {task: _outputs(task) for task in TASKS},
         "normalize": list(normalization.METHODS),
         "initializers": ["auto", *initializers.INITIALIZERS],
-        "optimizers": {name: as_json(rule(0.01)) for name, rule in RULES.items()},  # type: ignore[arg-type]
+        "optimizers": {name: as_json(rule(0.01)) for name, rule in RULES.items()},
     }

@@ -66,7 +66,7 @@ def trained(run: Run) -> Any:
     from chainrule.tabular.estimators import from_network
 
     plan, preparation = examples.table
-    return from_network(network, plan, preparation, examples.scale)
+    return from_network(network, plan, preparation, examples.target_scale)
 
 
 def _model(run: Run) -> tuple[str, bytes]:

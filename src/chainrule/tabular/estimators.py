@@ -310,11 +310,11 @@ def from_pipeline(pipeline: Pipeline, about: Mapping[str, Any]) -> "TabularClass
 
 
 def from_network(
-    network: Network, plan: Plan, preparation: Pipeline | None, scale: tuple[float, float] | None = None
+    network: Network, plan: Plan, preparation: Pipeline | None, target_scale: tuple[float, float] = (0.0, 1.0)
 ) -> "TabularClassifier | TabularRegressor":
     """A model of one network that was trained elsewhere, on what fitted steps make of the rows of a plan.
 
-    scale: the network answers (y − scale[0]) / scale[1]. Its classes are those of the plan, sorted.
+    target_scale: the network answers (y − its first) / its second number. Its classes are those of the plan, sorted.
     """
     arguments: dict[str, Any] = {
         "hidden_layer_sizes": network.sizes[1:-1],
@@ -328,8 +328,7 @@ def from_network(
         warnings.simplefilter("ignore", ConvergenceWarning)  # the fit is for all that is not the network
         if classes is None:
             numbers = MLPRegressor(**arguments, scale_target=False).fit(rows, [0.0, 1.0])
-            if scale is not None:
-                numbers.target_mean_, numbers.target_scale_ = np.array(scale[:1]), np.array(scale[1:])
+            numbers.target_mean_, numbers.target_scale_ = np.array(target_scale[:1]), np.array(target_scale[1:])
             inside: MLPClassifier | MLPRegressor = numbers
         else:
             inside = MLPClassifier(**arguments).fit(rows, classes)

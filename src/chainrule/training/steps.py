@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
+from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
 from math import isfinite
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self
@@ -311,9 +312,9 @@ class Training(Iterator[Step]):
             why = "LBFGS chooses its own steps, over all examples. Begin another training"
         elif self._kept:
             why = "its checkpoint would not know of it. Begin another training, of the same network"
-        elif self._steps.gi_frame is None:
+        elif (now := getgeneratorstate(self._steps)) == GEN_CLOSED:
             why = "it is over. Begin another one: it goes on from the network as it is"
-        elif self._steps.gi_running or self._recorder.ahead:
+        elif now == GEN_RUNNING or self._recorder.ahead:
             why = "it may be epochs further by now. Change it in a loop over its steps: for step in training"
         if self._parts is None or why is not None:
             raise ValueError(f"the training of {self._description} cannot change: {why}")

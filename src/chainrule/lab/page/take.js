@@ -10,6 +10,7 @@ const WORDS = /(?<text>"""[\s\S]*?"""|"[^"\n]*")|(?<comment>#[^\n]*)|(?<keyword>
  * @param {import("./store.js").Store} store
  */
 export function mountTake(place, store) {
+  const alone = store.root === document.body; // in a notebook the address is that of the notebook
   const code = element("pre.program", { tabindex: 0, "aria-label": "program" });
   const program = element("div.shown", { hidden: true }, code,
     element("div.buttons", {},
@@ -19,23 +20,26 @@ export function mountTake(place, store) {
   const file = element("input", { type: "file", accept: ".json,application/json", hidden: true, "aria-label": "lab file", change: open });
   const pictures = element("ul.pictures", {});
   const standing = element("p.standing", {});
+  const answer = element("p.answer", { role: "status" });
   const dialog = element("dialog.take-along", { "aria-labelledby": "take-along" },
-    element("h2", { id: "take-along" }, "Take it along"), standing,
+    element("div.top", {}, element("h2", { id: "take-along" }, "Take it along"), answer,
+      element("button.quiet", { type: "button", "aria-label": "close", click: () => dialog.close() }, "×")),
+    standing,
     part("The trained model", "Its parameters as they are at this step. Of a table it is the whole way from the columns to the answer.",
       button("Save as .chainrule", () => save("model")), button("Save as ONNX", () => save("onnx"))),
     part("The program", "Python that trains this very network again, to the last bit.", button("Show it", show)),
     program,
     part("The lab", "All runs, with every change on their way. It comes back at the same steps, with the same bits.",
-      button("Copy a link", link), button("Save a lab file", () => save("lab")), button("Open a lab file", () => file.click())),
+      alone && button("Copy a link", link), button("Save a lab file", () => save("lab")), button("Open a lab file", () => file.click())),
     address, file,
-    part("Pictures", "A panel as it looks now: SVG stays sharp at any size, PNG goes anywhere."), pictures,
-    element("div.buttons", {}, button("Close", () => dialog.close())));
+    part("Pictures", "A panel as it looks now: SVG stays sharp at any size, PNG goes anywhere."), pictures);
   place.append(element("button", { type: "button", "aria-haspopup": "dialog", click: begin }, "Take along"), dialog);
 
   function begin() {
     program.hidden = address.hidden = true;
+    answer.textContent = "";
     standing.textContent = `${store.run.name}, step ${count(store.here.step)}, data: ${store.run.data.name}`;
-    const panels = [...place.closest(".lab").querySelectorAll(".panel")].filter((panel) => panel.offsetHeight);
+    const panels = [...store.root.querySelectorAll(".panel")].filter((panel) => panel.offsetHeight);
     pictures.replaceChildren(...panels.map((panel) => picture(panel)));
     dialog.showModal();
   }
@@ -75,26 +79,25 @@ export function mountTake(place, store) {
   async function copy(text, what) {
     try {
       await navigator.clipboard.writeText(text);
-      store.say(`Copied ${what}.`);
+      say(`Copied ${what}.`);
     } catch {
-      store.say(`The browser does not let a page copy: mark ${what} and copy it yourself.`);
+      say(`The browser does not let a page copy: mark ${what} and copy it yourself.`);
     }
   }
 
   async function open() {
     const [chosen] = file.files;
     file.value = "";
-    if (chosen && (await restore(await chosen.text()))) dialog.close();
+    if (chosen) await restore(await chosen.text());
   }
 
   async function restore(content) {
     try {
       const said = await store.ask("restore", { given: content });
-      store.say(said || "The lab is back.");
-      return true;
+      dialog.close();
+      say(said || "The lab is back.");
     } catch (error) {
-      store.say(error.message, "error");
-      return false;
+      say(error.message, "error");
     }
   }
 
@@ -111,18 +114,25 @@ export function mountTake(place, store) {
       try {
         await act();
       } catch (error) {
-        store.say(error.message, "error");
+        say(error.message, "error");
       }
     } }, label);
   }
 
+  /** Beside the dialog nothing is seen or heard while it is open. */
+  function say(text, kind = "note") {
+    if (!dialog.open) return store.say(text, kind);
+    answer.textContent = text;
+    answer.classList.toggle("error", kind === "error");
+  }
+
   let arrived = false;
   store.on("lab", () => {
-    if (arrived) return;
+    if (arrived || !alone) return;
     arrived = true;
+    addEventListener("hashchange", arrive);
     arrive();
   });
-  addEventListener("hashchange", arrive);
 }
 
 function part(title, sentence, ...buttons) {
