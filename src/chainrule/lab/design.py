@@ -170,6 +170,18 @@ class Design:
         return Timeline(state, engines.get(engine, net, options.optimizer))
 
 
+def fitted(design: Design, change: Mapping[str, Any]) -> Design:
+    """The design with a change; activations and shares of dropout are as many as there are hidden layers."""
+    change = dict(change)
+    hidden = list(change.get("hidden", design.hidden))
+    if "activations" not in change:
+        last = design.activations[-1:] or ("tanh",)
+        change["activations"] = (list(design.activations) + list(last) * len(hidden))[: len(hidden)]
+    if "dropout" not in change and design.dropout:
+        change["dropout"] = (list(design.dropout) + [0.0] * len(hidden))[: len(hidden)]
+    return design.but(**change)
+
+
 def optimizer(given: Mapping[str, Any]) -> optimizers.Optimizer:
     """The optimizer that JSON describes: its name and its numbers."""
     name = given.get("name")

@@ -106,6 +106,7 @@ def array(
     A = dense(A)
     window = A[slice(*_window(rows, A.shape[0])), slice(*_window(columns, A.shape[1]))]
     finite = A[np.isfinite(A)]
+    bins = min(max(1, int(bins)), 400)
     counts, edges = np.histogram(finite, bins) if finite.size else (np.zeros(bins, int), np.linspace(0, 1, bins + 1))
     per_example = letter not in ("W", "b", "dW", "db")
     return {
