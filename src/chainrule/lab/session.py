@@ -238,7 +238,8 @@ class Lab:
         until, play = time.perf_counter() + AT_ONCE, {run: run.goal for run in self.runs.values()}
         for run in play:
             run.goal = goals.get(run.id, run.line.step)
-            run.go(int(min(run.goal, run.line.end)))
+            if run.id in goals:
+                run.go(int(min(run.goal, run.line.end)))
         playing, self.playing, speed, self.speed = self.playing, False, self.speed, None
         while not all(run.done for run in play) and time.perf_counter() < until:
             self._train()
