@@ -18,6 +18,7 @@ from chainrule.training.train import prepare
 MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
 MOST_LAYERS = 100  # hidden ones; chosen
 TASKS = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}
+OPTIONS = ("optimizer", "batch_size", "l2", "dropout", "clip_norm")  # what may change while a network trains
 RULES = {
     rule.__name__: rule
     for rule in (
@@ -134,7 +135,7 @@ class Design:
     def options(self, m: int | None = None) -> Options:
         """Those that training begins with, of m examples."""
         return options(
-            {name: getattr(self, name) for name in ("optimizer", "batch_size", "l2", "dropout", "clip_norm")},
+            {name: getattr(self, name) for name in OPTIONS},
             len(self.hidden), m,
         )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """One training of the lab: its design, its data, its time line, and what was measured on the way."""
 
+import time
 from collections.abc import Mapping
 from math import inf, isfinite
 from typing import Any
@@ -14,6 +15,7 @@ from chainrule.network import Network
 from chainrule.working.trace import written, written_cost
 
 MEASURED = 2000  # examples that costs and scores are measured on, at most; chosen
+MEASURING = 0.04  # of the time of a play, at most, for measurements on the way; chosen
 SAMPLED = 256  # examples whose arrays are looked at while it plays, at most; chosen
 _MARKS = 1000  # places on the time line whose measurements are kept; beyond, every other one goes
 FLAT = 0.01  # of the steepest slope: below it, on the mean of the examples, a unit is saturated (as in `diagnose`)
@@ -30,6 +32,7 @@ class Run:
         self.revision = 0  # counts what changes other than by steps
         self.stopped = ""
         self.goal = inf
+        self._due = 0.0
         self.line: Timeline = design.timeline(examples)
         self.marks: dict[int, dict[str, Any]] = {}
         self._working: tuple[Any, Working] | None = None
@@ -185,6 +188,15 @@ class Run:
         if len(Y) == 1:
             return (Y[0] > 0.5).astype(np.int32)
         return Y.argmax(axis=0).astype(np.int32)
+
+    def measure_now_and_then(self) -> None:
+        """Measure while it plays, as often as that takes a small share of the time."""
+        now = time.perf_counter()
+        if now < self._due:
+            return
+        self.measure()
+        cost = time.perf_counter() - now
+        self._due = now + cost / MEASURING
 
     def measure(self) -> dict[str, Any]:
         """Costs and scores here, the length of each dW[l], and the share of each layer's units that are flat."""

@@ -15,7 +15,7 @@ from chainrule._version import __version__
 from chainrule.datasets import NAMES
 from chainrule.lab import protocol, take, views
 from chainrule.lab.data import load
-from chainrule.lab.design import Design, Examples, choices, fitted
+from chainrule.lab.design import OPTIONS, Design, Examples, choices, fitted
 from chainrule.lab.pages import Page, Pages, Send, Views, sentence
 from chainrule.lab.run import Run
 from chainrule.lab.uploads import Uploads
@@ -105,12 +105,15 @@ class Lab:
             steps = min(steps, int((time.perf_counter() - began) * self.speed) - done)
             if steps < 1:
                 return
+        going = [run for run in self.runs.values() if not run.done]
+        steps = min(steps, 1 + min((run.line.step for run in going), default=0) // 8)  # the beginning is seen, too
         start = time.perf_counter()
-        for run in self.runs.values():
-            if not run.done:
-                self._to(run, int(min(run.line.step + steps, run.goal)))
+        for run in going:
+            self._to(run, int(min(run.line.step + steps, run.goal)))
         taken = time.perf_counter() - start
         self._began = began, done + steps
+        for run in going:
+            run.measure_now_and_then()
         if taken > 2 * SLICE or taken < SLICE / 2:
             self._steps = max(1, min(10_000, int(steps * SLICE / max(taken, 1e-6))))
         if all(run.done for run in self.runs.values()):
@@ -261,6 +264,8 @@ class Lab:
         design = fitted(before.design, change)
         examples = before.examples if design.data == before.design.data else None
         made = self._add(design, examples, name)
+        if not {*change} & {"data", "hidden", *OPTIONS}:
+            made.line.changes = list(before.line.changes)
         self.active = made.id
         self.push()
         self._set_out({made.id: before.line.step})

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.lab.curves import confusion, curve, digest, find, marks
+from chainrule.lab.curves import confusion, curve, digest, find, mark, marks
 from chainrule.lab.run import Run
 from chainrule.lab.working import LETTERS
 from chainrule.working.rows import dense
@@ -242,7 +242,7 @@ def _over(A: Array, run: Run, side: int) -> Array:
 VIEWS: dict[str, View] = {
     view.__name__: view
     for view in (
-        *(curve, marks, confusion, find, digest),
+        *(curve, marks, mark, confusion, find, digest),
         *(plane, units, parameters, letters, array, example, examples, pictures, cells),
     )
 }
