@@ -113,7 +113,7 @@ class Lab:
         taken = time.perf_counter() - start
         self._began = began, done + steps
         for run in going:
-            run.measure_now_and_then()
+            run.measure_on_the_way()
         if taken > 2 * SLICE or taken < SLICE / 2:
             self._steps = max(1, min(10_000, int(steps * SLICE / max(taken, 1e-6))))
         if all(run.done for run in self.runs.values()):
