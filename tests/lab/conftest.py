@@ -1,10 +1,7 @@
 """A lab that is served, and a real browser that looks at it."""
 
-import asyncio
 import os
 import shutil
-import socket
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +10,7 @@ import pytest
 
 from chainrule.lab import server
 from chainrule.lab.design import Design
+from chainrule.lab.door import Door
 from chainrule.lab.session import Lab
 
 FLOWER = {"data": {"kind": "bundled", "name": "flower"}, "hidden": [8, 4], "activations": ["tanh", "tanh"], "seed": 1}
@@ -24,8 +22,11 @@ class Served:
     """A lab, and where it is served."""
 
     lab: Lab
-    port: int
-    token: str = "the-token"
+    door: Door
+
+    @property
+    def port(self) -> int:
+        return self.door.port
 
     @property
     def address(self) -> str:
@@ -34,26 +35,24 @@ class Served:
     @property
     def key(self) -> str:
         """The address that lets a browser in."""
-        return f"{self.address}?token={self.token}"
+        return f"{self.address}?token={self.door.token}"
+
+    @property
+    def cookie(self) -> str:
+        """What the token is exchanged for."""
+        return "=".join(self.door.cookie)
 
 
 @contextmanager
-def served(design=None, **options):
+def served(design=None, port=0, **options):
     """A lab of this design (JSON), served on a port of its own until the end."""
-    import uvicorn
-
     lab = Lab(Design.of({**FLOWER, **(design or {})}), **options)
-    listening = socket.create_server(("127.0.0.1", 0))
-    found = Served(lab, listening.getsockname()[1])
-    running = uvicorn.Server(server.config(server.application(lab, found.token)))
-    thread = threading.Thread(target=lambda: asyncio.run(running.serve([listening])), daemon=True)
-    thread.start()
     try:
-        yield found
+        listening = server.listen(port=port)
+        door = Door(listening.getsockname()[1], "the-token")
+        with server.serving(lab, door, listening):
+            yield Served(lab, door)
     finally:
-        running.should_exit = running.force_exit = True
-        thread.join(10)
-        listening.close()
         lab.close()
 
 

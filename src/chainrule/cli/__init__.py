@@ -1,4 +1,4 @@
-"""The command line: train, predict, evaluate, explain, inspect, trace, diagnose, claims, quiz, export.
+"""The command line: train, predict, evaluate, explain, inspect, trace, diagnose, claims, quiz, lab, export.
 
 Errors are one line, exit code 2.
 """
@@ -16,6 +16,7 @@ from chainrule.cli.claims import claims
 from chainrule.cli.common import Stopped
 from chainrule.cli.explain import explain
 from chainrule.cli.export import export
+from chainrule.cli.lab import lab
 from chainrule.cli.output import OutputError, complain, notes, show, streams
 from chainrule.cli.predictions import predict
 from chainrule.cli.quiz import quiz
@@ -26,7 +27,7 @@ from chainrule.cli.working import diagnose, trace
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-for _command in (train, predict, evaluate, explain, inspect, trace, diagnose, claims, quiz, export):
+for _command in (train, predict, evaluate, explain, inspect, trace, diagnose, claims, quiz, lab, export):
     app.command()(_command)
 
 

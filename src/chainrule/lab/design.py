@@ -18,6 +18,7 @@ from chainrule.training.train import prepare
 MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
 MOST_LAYERS = 100  # hidden ones; chosen
 TASKS = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}
+OPTIONS = ("optimizer", "batch_size", "l2", "dropout", "clip_norm")  # what may change while a network trains
 RULES = {
     rule.__name__: rule
     for rule in (
@@ -134,7 +135,7 @@ class Design:
     def options(self, m: int | None = None) -> Options:
         """Those that training begins with, of m examples."""
         return options(
-            {name: getattr(self, name) for name in ("optimizer", "batch_size", "l2", "dropout", "clip_norm")},
+            {name: getattr(self, name) for name in OPTIONS},
             len(self.hidden), m,
         )  # fmt: skip
 
@@ -168,6 +169,18 @@ class Design:
             dropout=options.dropout or 0.0, clip_norm=options.clip_norm, seed=self.seed, resumable=True,
         )  # fmt: skip
         return Timeline(state, engines.get(engine, net, options.optimizer))
+
+
+def fitted(design: Design, change: Mapping[str, Any]) -> Design:
+    """The design with a change; activations and shares of dropout are as many as there are hidden layers."""
+    change = dict(change)
+    hidden = list(change.get("hidden", design.hidden))
+    if "activations" not in change:
+        last = design.activations[-1:] or ("tanh",)
+        change["activations"] = (list(design.activations) + list(last) * len(hidden))[: len(hidden)]
+    if "dropout" not in change and design.dropout:
+        change["dropout"] = (list(design.dropout) + [0.0] * len(hidden))[: len(hidden)]
+    return design.but(**change)
 
 
 def optimizer(given: Mapping[str, Any]) -> optimizers.Optimizer:

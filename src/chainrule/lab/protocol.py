@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 VERSION = 1
+MOST_TEXT = 16 << 20  # bytes: parsed, it takes many times as much
 DTYPES = {"f4": np.float32, "f8": np.float64, "i4": np.int32, "u1": np.uint8}
 _NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 
@@ -55,6 +56,8 @@ def unpack(frame: bytes) -> Any:
     size = int.from_bytes(frame[:4], "little")
     if len(frame) < 4 or size > len(frame) - 4:
         raise ValueError("a message that ends before its text does")
+    if size > MOST_TEXT:
+        raise ValueError(f"a message with {size:,} bytes of text, wanted at most {MOST_TEXT:,}")
     start = 4 + size + -(4 + size) % 8
 
     def whole(value: dict[str, Any]) -> Any:

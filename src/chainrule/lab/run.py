@@ -1,5 +1,6 @@
 """One training of the lab: its design, its data, its time line, and what was measured on the way."""
 
+import time
 from collections.abc import Mapping
 from math import inf, isfinite
 from typing import Any
@@ -14,6 +15,9 @@ from chainrule.network import Network
 from chainrule.working.trace import written, written_cost
 
 MEASURED = 2000  # examples that costs and scores are measured on, at most; chosen
+MEASURING = 0.03  # of the time, at most, for measurements on the way, …
+AT_FIRST = 0.15  # … but for so many seconds, so that a short training has a curve …
+APART = 0.03  # … and so far from the last one, of its step; all chosen
 SAMPLED = 256  # examples whose arrays are looked at while it plays, at most; chosen
 _MARKS = 1000  # places on the time line whose measurements are kept; beyond, every other one goes
 FLAT = 0.01  # of the steepest slope: below it, on the mean of the examples, a unit is saturated (as in `diagnose`)
@@ -30,6 +34,7 @@ class Run:
         self.revision = 0  # counts what changes other than by steps
         self.stopped = ""
         self.goal = inf
+        self._budget, self._looked, self._measured = AT_FIRST, time.perf_counter(), 0
         self.line: Timeline = design.timeline(examples)
         self.marks: dict[int, dict[str, Any]] = {}
         self._working: tuple[Any, Working] | None = None
@@ -130,6 +135,7 @@ class Run:
         self.line = self.design.timeline(self.examples)
         self.line.changes = changes
         self.marks, self.stopped = {}, ""
+        self._budget, self._looked, self._measured = AT_FIRST, time.perf_counter(), 0
         self.revision += 1
 
     def epoch_end(self, epochs: int) -> int:
@@ -185,6 +191,17 @@ class Run:
         if len(Y) == 1:
             return (Y[0] > 0.5).astype(np.int32)
         return Y.argmax(axis=0).astype(np.int32)
+
+    def measure_on_the_way(self) -> None:
+        """Measure between two pieces of training, while that takes a small share of the time."""
+        start, before = time.perf_counter(), self._looked
+        self._budget = min(AT_FIRST, self._budget + MEASURING * (start - before))
+        self._looked = start
+        if self._budget < 0 or abs(self.line.step - self._measured) <= APART * self._measured:
+            return
+        self.measure()
+        self._budget -= time.perf_counter() - start
+        self._measured = self.line.step
 
     def measure(self) -> dict[str, Any]:
         """Costs and scores here, the length of each dW[l], and the share of each layer's units that are flat."""

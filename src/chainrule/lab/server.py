@@ -1,28 +1,33 @@
 """The lab as a page of a local server: one address, one socket, and the files of page/."""
 
 import asyncio
-import contextlib
-import ipaddress
-import mimetypes
-import secrets
-from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chainrule.lab.door import Door
 from chainrule.lab.session import Lab
 
 if TYPE_CHECKING:
-    import uvicorn
     from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.websockets import WebSocket
 
 PAGE = Path(__file__).parent / "page"
-COOKIE = "chainrule-lab"
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 MOST_BYTES = 64 << 20  # of one message
+MOST_ASKED = 8  # messages of a page that wait for the lab; chosen
+MOST_WAITING = 256, 256 << 20  # frames, and bytes, that wait for a page to read them; chosen
+MOST_PAGES = 100
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -30,111 +35,165 @@ HEADERS = {
 }
 
 
-def application(lab: Lab, token: str, hosts: frozenset[str] = frozenset()) -> "Starlette":
-    """The application that serves a lab to those who know the token.
-
-    hosts: names by which it may be called, beside those of this machine's loopback.
-    """
+def application(lab: Lab, door: Door) -> "Starlette":
+    """The application that serves a lab to those whom the door lets in."""
     from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import FileResponse, RedirectResponse, Response
+    from starlette.exceptions import HTTPException
+    from starlette.responses import Response
     from starlette.routing import Route, WebSocketRoute
-    from starlette.websockets import WebSocket, WebSocketDisconnect
+    from starlette.websockets import WebSocketState
 
-    cookie = secrets.token_urlsafe(32)
+    # Their names are known from now on, so that no name that is asked for becomes a path.
+    files = {file.name: file for file in PAGE.iterdir() if file.suffix in KINDS and not file.is_symlink()}
+    files["favicon.ico"] = files["icon.svg"]
+    pages: set[WebSocket] = set()
 
-    def known(headers: Mapping[str, str]) -> bool:
-        return secrets.compare_digest(_cookie(headers.get("cookie", "")), cookie)
+    def text(content: str, status: int = 200, **headers: str) -> Response:
+        return Response(f"{content}\n", status, {**HEADERS, **headers}, "text/plain")
 
-    async def page(request: Request) -> Response:
-        if not called_by(request.headers.get("host", ""), hosts):
-            return Response("the lab is not called by this name\n", 403, headers=HEADERS)
-        if secrets.compare_digest(request.query_params.get("token", ""), token):
-            answer: Response = RedirectResponse("/", 303, headers=HEADERS)
-            answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
+    async def page(request: "Request") -> Response:
+        if not door.called(request.headers.getlist("host")):
+            return text(f"the lab is at port {door.port} of this machine, and not called by this name and port", 403)
+        if "token" in request.query_params:
+            if not door.opens(request.query_params["token"]):
+                return text("this token is not, or no longer, that of the lab: open the address in the terminal", 403)
+            # No redirect: one that began on another site would go on without the cookie, which is strict.
+            answer = text("come in", Refresh="0; url=/")
+            answer.set_cookie(*door.cookie, httponly=True, samesite="strict", path="/")
             return answer
-        if not known(request.headers):
-            return Response("open the address that the terminal shows, with its token\n", 403, headers=HEADERS)
-        name = request.path_params.get("name", "index.html")
-        file = PAGE / name
-        if "/" in name or name.startswith(".") or not file.is_file():
-            return Response("not found\n", 404, headers=HEADERS)
-        kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
-        return FileResponse(file, media_type=kind, headers=HEADERS)
+        if not door.knows(request.headers.getlist("cookie")):
+            return text("open the address that the terminal shows, with its token", 403)
+        file = files.get(request.path_params["name"] or "index.html")
+        if file is None:
+            return text("not found", 404)
+        return Response(file.read_bytes(), 200, HEADERS, KINDS[file.suffix])
 
-    async def socket(websocket: WebSocket) -> None:
+    async def connect(websocket: "WebSocket") -> None:
         headers = websocket.headers
-        if not (
-            called_by(headers.get("host", ""), hosts)
-            and from_here(headers.get("origin", ""), headers.get("host", ""))
-            and known(headers)
+        if (
+            not door.from_here(headers.getlist("origin"), headers.getlist("host"))
+            or not door.knows(headers.getlist("cookie"))
+            or len(pages) >= MOST_PAGES
         ):
-            await websocket.close(1008)
+            await websocket.close()
             return
         await websocket.accept()
-        loop, outbox = asyncio.get_running_loop(), asyncio.Queue[bytes]()
-
-        def send(frame: bytes) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(outbox.put_nowait, frame)
-
-        async def write() -> None:
-            while True:
-                await websocket.send_bytes(await outbox.get())
-
-        looking = lab.join(send)
-        writer = asyncio.create_task(write())
+        pages.add(websocket)
         try:
-            while True:
-                lab.receive(looking, await websocket.receive_bytes())
-        except (WebSocketDisconnect, RuntimeError, KeyError):
-            pass
+            await _talk(lab, websocket)
         finally:
-            writer.cancel()
-            lab.leave(looking)
+            pages.discard(websocket)
+        if websocket.application_state is WebSocketState.CONNECTED:
+            with suppress(RuntimeError):
+                await asyncio.wait_for(websocket.close(1013), 1)
+
+    async def refused(request: "Request", error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return text("not found" if status == 404 else "not possible", status)
 
     return Starlette(
-        routes=[Route("/", page), WebSocketRoute("/socket", socket), Route("/{name}", page)],
+        routes=[WebSocketRoute("/socket", connect), Route("/{name:path}", page)],
+        exception_handlers={HTTPException: refused, 500: refused},
     )
 
 
-def called_by(host: str, hosts: frozenset[str]) -> bool:
-    """Whether a Host header names this machine's loopback, or one of the hosts: else another site's name leads here."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    name = name.strip("[]").lower()
-    if name == "localhost" or name in hosts:
-        return True
+class _Outbox:
+    """Frames that wait for a page to read them; `full` where it reads too slowly. Of one event loop, but for `send`."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._frames: deque[bytes] = deque()
+        self._bytes = 0
+        self._new = asyncio.Event()
+        self.full = asyncio.Event()
+
+    def send(self, frame: bytes) -> None:
+        """Put a frame in, from any thread."""
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._put, frame)
+
+    def _put(self, frame: bytes) -> None:
+        frames, size = MOST_WAITING
+        if self._frames and (len(self._frames) >= frames or self._bytes + len(frame) > size):
+            self.full.set()
+        if not self.full.is_set():
+            self._frames.append(frame)
+            self._bytes += len(frame)
+            self._new.set()
+
+    async def next(self) -> bytes:
+        """The oldest frame, as soon as there is one."""
+        while not self._frames:
+            self._new.clear()
+            await self._new.wait()
+        frame = self._frames.popleft()
+        self._bytes -= len(frame)
+        return frame
+
+
+async def _talk(lab: Lab, websocket: "WebSocket") -> None:
+    """Take frames from a page to the lab and back, until either goes, or the page does not read what it is sent."""
+    from starlette.websockets import WebSocketDisconnect
+
+    loop, outbox, room = asyncio.get_running_loop(), _Outbox(), asyncio.Semaphore(MOST_ASKED)
+    looking = lab.join(outbox.send)
+
+    def heard() -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(room.release)
+
+    async def read() -> None:
+        while True:
+            message = await websocket.receive()
+            if message["type"] != "websocket.receive":
+                return
+            await room.acquire()
+            lab.receive(looking, message.get("bytes") or (message.get("text") or "").encode(), heard)
+
+    async def write() -> None:
+        while True:
+            await websocket.send_bytes(await outbox.next())
+
+    tasks = [loop.create_task(work) for work in (read(), write(), outbox.full.wait())]
     try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        lab.leave(looking)
+        for task in tasks:
+            task.cancel()
+        for error in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect | RuntimeError):
+                raise error
 
 
-def from_here(origin: str, host: str) -> bool:
-    """Whether an Origin header is that of the page itself."""
-    return origin in (f"http://{host}", f"https://{host}")
+def listen(host: str = "127.0.0.1", port: int = 0, others: int = 0) -> socket.socket:
+    """A socket that listens at a port, or at the first free one of so many others behind it. OSError if none is."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, min(port + others, 65535) + 1):
+        try:
+            return socket.create_server((host, candidate), family=family)
+        except OSError:
+            if candidate == min(port + others, 65535):
+                raise
+    raise AssertionError
 
 
-def _cookie(header: str) -> str:
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found is not None else ""
-
-
-def config(application: "Starlette", host: str = "127.0.0.1", port: int = 0) -> "uvicorn.Config":
-    """How uvicorn is to serve the application."""
+@contextmanager
+def serving(lab: Lab, door: Door, listening: socket.socket) -> Iterator[threading.Thread]:
+    """Serve a lab at a socket that listens, from a thread of its own, until the end."""
     import uvicorn
 
-    return uvicorn.Config(
-        application, host=host, port=port, log_level="warning", ws="websockets-sansio", ws_max_size=MOST_BYTES,
-        ws_per_message_deflate=False, lifespan="off", server_header=False,
+    config = uvicorn.Config(
+        application(lab, door), http="h11", ws="websockets-sansio", loop="asyncio", lifespan="off",
+        ws_max_size=MOST_BYTES, ws_per_message_deflate=False, timeout_graceful_shutdown=1,
+        log_config=None, log_level="error", access_log=False, server_header=False, proxy_headers=False,
     )  # fmt: skip
-
-
-def serve(lab: Lab, token: str, host: str = "127.0.0.1", port: int = 8765) -> None:
-    """Serve until Ctrl-C."""
-    import uvicorn
-
-    uvicorn.Server(config(application(lab, token), host, port)).run()
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: server.run([listening]), name="lab server", daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()

@@ -3,140 +3,93 @@
 One thread owns everything: it trains in short slices, and between two of them does what pages ask for.
 """
 
-import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
-from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
 
 from chainrule._version import __version__
 from chainrule.datasets import NAMES
-from chainrule.errors import ChainruleError
 from chainrule.lab import protocol, take, views
 from chainrule.lab.data import load, understand
-from chainrule.lab.design import Design, Examples, choices
+from chainrule.lab.design import OPTIONS, Design, Examples, choices, fitted
+from chainrule.lab.pages import Page, Pages, Send, Views, sentence
 from chainrule.lab.run import Run
+from chainrule.lab.uploads import Uploads
+from chainrule.lab.worker import Worker
 
 SLICE = 0.008  # seconds of training between two looks at what pages ask for; chosen: half of a picture of 60 a second
-CHEAP = 0.004  # seconds: a look that takes no longer is answered at once
-SHARE = 0.08  # of the time, at most, for looks that take longer
 MOST_RUNS = 6  # side by side; chosen
-
-Send = Callable[[bytes], None]
-
-
-class Page:
-    """One that looks: a tab of a browser, or a cell of a notebook."""
-
-    def __init__(self, send: Send) -> None:
-        self.send = send
-        self.look: dict[str, Any] | None = None  # the one that waits
-        self.again = 0.0  # when the next may be answered, while it plays
+AT_ONCE = 0.2  # seconds of training that a page waits for; what takes longer goes on as a play
 
 
 class Lab:
     """Runs, one of them active, that play together."""
 
     def __init__(self, design: Design, examples: Examples | None = None) -> None:
-        self.uploads: dict[str, Any] = {}
+        self.uploads = Uploads()
         self.runs: dict[int, Run] = {}
         self._last = 0
         self.active = self._add(design, examples).id
         self.playing = False
         self.speed: float | None = None  # steps a second; None for as many as there can be
         self.lesson: dict[str, Any] | None = None
-        self.pages: list[Page] = []
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._pages = Pages({name: partial(act, self) for name, act in COMMANDS.items()}, self._look, self._stamp)
         self._steps = 1  # in a slice, as many as take SLICE
         self._began = (0.0, 0)  # when the play began, and the steps since then
-        self._thread = threading.Thread(target=self._work, name="lab", daemon=True)
-        self._thread.start()
+        self._worker = Worker(self._between, self._rest)
 
     # -- pages -------------------------------------------------------------------------------------------------------
 
     def join(self, send: Send) -> Page:
         """A page begins to look; `send`, called from the lab's thread, takes frames to it."""
         page = Page(send)
-        self._jobs.put(lambda: self.pages.append(page))
+        self._worker.put(lambda: self._pages.all.append(page))
         return page
 
     def leave(self, page: Page) -> None:
         """It looks no longer."""
-        self._jobs.put(lambda: self.pages.remove(page))
+        self._worker.put(lambda: self._pages.all.remove(page))
 
-    def receive(self, page: Page, frame: bytes) -> None:
-        """Do what the page asks for in this frame, and answer."""
-        self._jobs.put(lambda: self._answer(page, frame))
-
-    def call(self, work: Callable[[], Any]) -> Any:
-        """What `work` gives, done in the lab's thread."""
-        done: SimpleQueue[Any] = SimpleQueue()
+    def receive(self, page: Page, frame: bytes, heard: Callable[[], None] | None = None) -> None:
+        """Do what the page asks for in this frame, and answer; then `heard` is called, from the lab's thread."""
 
         def job() -> None:
             try:
-                done.put((work(), None))
-            except Exception as error:
-                done.put((None, error))
+                self._pages.answer(page, frame)
+            finally:
+                if heard is not None:
+                    heard()
 
-        self._jobs.put(job)
-        result, error = done.get()
-        if error is not None:
-            raise error
-        return result
+        self._worker.put(job)
+
+    def call(self, work: Callable[[], Any]) -> Any:
+        """What `work` gives, done in the lab's thread."""
+        return self._worker.call(work)
 
     def close(self) -> None:
-        """End the thread."""
-        self._jobs.put(None)
-        self._thread.join()
-
-    def _answer(self, page: Page, frame: bytes) -> None:
-        number = None
-        try:
-            message = protocol.unpack(frame)
-            if not isinstance(message, dict) or message.get("do") not in COMMANDS:
-                raise ValueError(f"there is no command {message.get('do') if isinstance(message, dict) else message!r}")
-            number, name = message.pop("id", None), message.pop("do")
-            if name == "look":
-                page.look = {"id": number, "stamp": message.get("stamp"), "views": message.get("views") or {}}
-                return
-            answer = {"id": number, "ok": COMMANDS[name](self, **message)}
-        except (ValueError, TypeError, LookupError, ArithmeticError, OSError, MemoryError, ChainruleError) as error:
-            answer = {"id": number, "error": _sentence(error)}
-        self._send(page, answer)
-
-    def _send(self, page: Page, message: Any) -> None:
-        page.send(protocol.pack(message))
+        """End the thread, and remove what was uploaded."""
+        self._worker.close()
+        self.uploads.close()
 
     def push(self) -> None:
         """Tell every page what runs there are, and how they stand."""
-        frame = protocol.pack({"push": "lab", "lab": self.about()})
-        for page in self.pages:
-            page.send(frame)
+        self._pages.push({"push": "lab", "lab": self.about()})
 
     # -- the thread --------------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        while True:
-            try:
-                job = self._jobs.get(timeout=self._pause())
-            except Empty:
-                job = _nothing
-            if job is None:
-                return
-            try:
-                job()
-                if self.playing and self._jobs.empty():
-                    self._train()
-                self._show()
-            except Exception:  # a bug of ours; the runs are whole, for they change between two jobs only
-                traceback.print_exc(file=sys.stderr)
+    def _between(self, free: bool) -> None:
+        """Between two jobs, or where there is none: train a little, show what is new."""
+        try:
+            if self.playing and free:
+                self._train()
+        finally:
+            self._pages.show(sparing=self.playing)
 
-    def _pause(self) -> float | None:
+    def _rest(self) -> float | None:
         """How long the thread may wait for the next job: not at all while it plays."""
         if not self.playing:
             return None
@@ -152,46 +105,37 @@ class Lab:
             steps = min(steps, int((time.perf_counter() - began) * self.speed) - done)
             if steps < 1:
                 return
+        going = [run for run in self.runs.values() if not run.done]
+        steps = min(steps, 1 + min((run.line.step for run in going), default=0) // 8)  # the beginning is seen, too
         start = time.perf_counter()
-        for run in self.runs.values():
-            if not run.done:
-                run.go(int(min(run.line.step + steps, run.goal)))
+        for run in going:
+            self._to(run, int(min(run.line.step + steps, run.goal)))
         taken = time.perf_counter() - start
         self._began = began, done + steps
+        for run in going:
+            run.measure_on_the_way()
         if taken > 2 * SLICE or taken < SLICE / 2:
             self._steps = max(1, min(10_000, int(steps * SLICE / max(taken, 1e-6))))
         if all(run.done for run in self.runs.values()):
             self.pause()
 
-    def _show(self) -> None:
-        """Answer the looks that wait and have something new to see."""
-        for page in self.pages:
-            if page.look is None or page.look["stamp"] == self._stamp():
-                continue
-            now = time.perf_counter()
-            if self.playing and now < page.again:
-                continue
-            look, page.look = page.look, None
-            answer: dict[str, Any] = {"id": look["id"]}
-            try:
-                answer["ok"] = self._look(look["views"])
-            except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, ChainruleError) as error:
-                answer["error"] = _sentence(error)
-            self._send(page, answer)
-            cost = time.perf_counter() - now
-            page.again = now + cost + (cost / SHARE if cost > CHEAP else 0.0)
+    def _to(self, run: Run, step: int) -> None:
+        try:
+            run.go(step)
+        except Exception as error:  # a bug, or too little memory: a play without an end would come back to it at once
+            run.stopped = f"training failed: {sentence(error)}"
 
     def _stamp(self) -> list[Any]:
         return [run.stamp for run in self.runs.values()]
 
-    def _look(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    def _look(self, wanted: Views) -> dict[str, Any]:
         found = {}
         for name, given in wanted.items():
             rest = {key: value for key, value in given.items() if key not in ("view", "run")}
             try:
                 found[name] = views.look(self.run(given.get("run")), given["view"], rest)
-            except (ValueError, TypeError, LookupError) as error:  # of one view; the others are shown
-                found[name] = {"error": _sentence(error)}
+            except Exception as error:  # of one view; the others are shown
+                found[name] = {"error": sentence(error)}
         return {"stamp": self._stamp(), "at": {str(run.id): run.at() for run in self.runs.values()}, "views": found}
 
     # -- what pages ask for ------------------------------------------------------------------------------------------
@@ -278,17 +222,39 @@ class Lab:
 
         Gives the place on the time line of the run that is shown.
         """
-        self.pause()
+        goals = {}
         for each in self.runs.values() if run is None else [self.run(run)]:
             if step is not None:
-                each.go(int(step))
+                goals[each.id] = int(step)
             elif unit == "epoch" and by > 0:
-                each.go(each.epoch_end(int(by)))
+                goals[each.id] = each.epoch_end(int(by))
             elif unit == "epoch":
-                each.go(each.line.step - max(1, each.per_epoch) * -int(by))
+                goals[each.id] = each.line.step - max(1, each.per_epoch) * -int(by)
             else:
-                each.go(each.line.step + int(by))
+                goals[each.id] = each.line.step + int(by)
+        self.pause()
+        self._set_out(goals)
         return self.run(run).at()
+
+    def _set_out(self, goals: dict[int, int]) -> None:
+        """Take runs to steps: into the past at once; into the future as far as AT_ONCE allows, and on as a play."""
+        until, play = time.perf_counter() + AT_ONCE, {run: run.goal for run in self.runs.values()}
+        for run in play:
+            run.goal = goals.get(run.id, run.line.step)
+            if run.id in goals:
+                run.go(int(min(run.goal, run.line.end)))
+        playing, self.playing, speed, self.speed = self.playing, False, self.speed, None
+        while not all(run.done for run in play) and time.perf_counter() < until:
+            self._train()
+        if not all(run.done for run in play):
+            self.playing = True
+            self.push()
+        elif playing:  # on, as before
+            self.playing, self.speed, self._began = True, speed, (time.perf_counter(), 0)
+            for run, goal in play.items():
+                run.goal = goal
+        else:
+            self.speed = speed
 
     def add(self, change: Mapping[str, Any], name: str | None = None, run: int | None = None) -> int:
         """A run beside this one, with some of its design otherwise, at the same step."""
@@ -298,16 +264,18 @@ class Lab:
         design = fitted(before.design, change)
         examples = before.examples if design.data == before.design.data else None
         made = self._add(design, examples, name)
-        made.go(before.line.step)
+        if not {*change} & {"data", "hidden", *OPTIONS}:
+            made.line.changes = list(before.line.changes)
         self.active = made.id
         self.push()
+        self._set_out({made.id: before.line.step})
         return made.id
 
     def _add(self, design: Design, examples: Examples | None, name: str | None = None) -> Run:
-        self._last += 1
         if examples is None:
             examples = load(design.data, self.uploads)
-        made = Run(self._last, name or f"run {self._last}", design, examples)
+        made = Run(self._last + 1, str(name or f"run {self._last + 1}")[:60], design, examples)
+        self._last = made.id
         self.runs[made.id] = made
         return made
 
@@ -345,37 +313,19 @@ class Lab:
         """What a source of data holds and how it would be read, without taking it."""
         return understand(spec, self.uploads)
 
+    def upload(self, name: str, bytes: Any, upload: str | None = None, more: bool = False) -> dict[str, str]:
+        """Keep a file that a page brings along; see `Uploads.take`."""
+        needed = [run.design.data.get("upload") for run in self.runs.values()]
+        return {"upload": self.uploads.take(name, bytes, upload, bool(more), needed)}
+
     def rename(self, name: str, run: int | None = None) -> None:
         """Call a run otherwise."""
         self.run(run).name = str(name)[:60]
         self.push()
 
 
-def fitted(design: Design, change: Mapping[str, Any]) -> Design:
-    """The design with a change; activations and shares of dropout are as many as there are hidden layers."""
-    change = dict(change)
-    hidden = list(change.get("hidden", design.hidden))
-    if "activations" not in change:
-        last = design.activations[-1:] or ("tanh",)
-        change["activations"] = (list(design.activations) + list(last) * len(hidden))[: len(hidden)]
-    if "dropout" not in change and design.dropout:
-        change["dropout"] = (list(design.dropout) + [0.0] * len(hidden))[: len(hidden)]
-    return design.but(**change)
-
-
-def _sentence(error: BaseException) -> str:
-    """What an error says, as one sentence."""
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return text or type(error).__name__
-
-
-def _nothing() -> None:
-    pass
-
-
 COMMANDS: dict[str, Callable[..., Any]] = {
     "hello": Lab.hello,
-    "look": Lab._look,
     "design": Lab.change_design,
     "options": Lab.change_options,
     "play": Lab.play,
@@ -390,4 +340,5 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "activate": Lab.activate,
     "rename": Lab.rename,
     "understand": Lab.understand,
+    "upload": Lab.upload,
 }

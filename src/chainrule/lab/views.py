@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.lab.curves import confusion, curve, digest, find, marks
+from chainrule.lab.curves import confusion, curve, digest, find, mark, marks
 from chainrule.lab.run import Run
 from chainrule.lab.working import LETTERS
 from chainrule.working.rows import dense
@@ -106,6 +106,7 @@ def array(
     A = dense(A)
     window = A[slice(*_window(rows, A.shape[0])), slice(*_window(columns, A.shape[1]))]
     finite = A[np.isfinite(A)]
+    bins = min(max(1, int(bins)), 400)
     counts, edges = np.histogram(finite, bins) if finite.size else (np.zeros(bins, int), np.linspace(0, 1, bins + 1))
     per_example = letter not in ("W", "b", "dW", "db")
     return {
@@ -241,7 +242,7 @@ def _over(A: Array, run: Run, side: int) -> Array:
 VIEWS: dict[str, View] = {
     view.__name__: view
     for view in (
-        *(curve, marks, confusion, find, digest),
+        *(curve, marks, mark, confusion, find, digest),
         *(plane, units, parameters, letters, array, example, examples, pictures, cells),
     )
 }

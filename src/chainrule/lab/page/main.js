@@ -1,3 +1,4 @@
+import { mountCompare } from "./compare.js";
 import { mountCurves } from "./curves.js";
 import { mountData } from "./data.js";
 import { mountDiagram } from "./diagram.js";
@@ -48,6 +49,7 @@ export function mount(place, link) {
     element("header", {}, element("h1", {}, "chainrule ", element("span", {}, "lab")), data, summary, runs, take, theme),
     time,
     element("main", {},
+      panel("compare", "comparison", mountCompare),
       panel("plane", "data", mountPlane), panel("network", "network", (made, shared) => { mountNetwork(made, shared); mountDiagram(made, shared); }),
       tabs(store), panel("curves", "curves", mountCurves)),
     said);

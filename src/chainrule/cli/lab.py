@@ -1,0 +1,185 @@
+"""chainrule lab: a page where a network trains in the open."""
+
+import ipaddress
+import os
+import shlex
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chainrule.cli.common import CommandError, Stopped
+from chainrule.cli.output import complain, show
+
+if TYPE_CHECKING:
+    from chainrule.lab.kept import Kept
+    from chainrule.lab.session import Lab
+
+PORT, OTHERS = 8765, 100  # the first that is tried, and how many behind it
+
+
+def lab(
+    data: Annotated[
+        str,
+        typer.Argument(metavar="[DATA]", help="A bundled data set, a file, a folder of images, or a lab (*.lab.json)."),
+    ] = "flower",
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="What is to be learned of a table.")] = None,
+    hidden: Annotated[
+        str | None, typer.Option(metavar="UNITS", help="Of each hidden layer, as 16,8; 0 for no hidden layer.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the initial weights and the order of examples.")] = None,
+    browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it is served; the next free one if taken.")] = PORT,
+    host: Annotated[str, typer.Option(help="The address of this machine that it is served at.")] = "127.0.0.1",
+    token: Annotated[str | None, typer.Option(help="What lets a browser in; a new one unless given.")] = None,
+) -> None:
+    """Watch a network train on a page in the browser, with every number and equation: on your data, in any step."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError:
+        raise CommandError('the lab needs an extra: pip install "chainrule[lab]"') from None
+    from chainrule.lab.door import Door
+    from chainrule.lab.server import listen, serving
+
+    with ExitStack() as ends:
+        made, kept = _lab(data, target, hidden, seed)
+        ends.callback(made.close)
+        try:
+            listening = listen(host, port, OTHERS)
+        except OSError as error:
+            raise CommandError(f"--host {host} --port {port}: {error.strerror or error}") from None
+        ends.callback(listening.close)
+        local, at = _is_local(host), listening.getsockname()[1]
+        names = () if local else (host, socket.gethostname(), socket.getfqdn())
+        try:
+            door = Door(at, token, names, anywhere=not local)
+        except ValueError as error:
+            raise CommandError(f"--token: {error}") from None
+        if not local and token is None:
+            complain(
+                "warning",
+                f"--host {host}: whoever reaches this machine and sees the address below, which travels unencrypted, "
+                "can use the lab and read your files with it; --token says that you know",
+            )
+        address = f"http://{_shown(host)}:{at}/?token="
+        taken = f"Port {port} is taken. " if at != port else ""
+        show(f"{taken}The lab is at {address}{door.token} (Ctrl-C ends and saves it)")
+        sys.stdout.flush()
+        thread = ends.enter_context(serving(made, door, listening))
+        if browser:
+            threading.Thread(target=_open, args=(address + door.once(),), daemon=True).start()
+        try:
+            while thread.is_alive():
+                thread.join(1.0)
+        except KeyboardInterrupt:
+            raise Stopped(130, _saved(kept)) from None
+        except Stopped as stopped:
+            raise Stopped(stopped.code, _saved(kept)) from None
+        raise CommandError(f"the server has ended by itself; {_saved(kept)}")
+
+
+def _lab(data: str, target: str | None, hidden: str | None, seed: int | None) -> "tuple[Lab, Kept]":
+    """The lab of these arguments, and what will keep it."""
+    from chainrule.lab.design import Design, fitted
+    from chainrule.lab.kept import ENDING, Kept, bring_back
+    from chainrule.lab.session import Lab
+
+    file = Path(data)
+    if data.endswith(ENDING):
+        if (target, hidden, seed) != (None, None, None):
+            raise CommandError(f"{data}: a lab that is saved has its own network and data; leave the options away")
+        made = Lab(Design({"kind": "bundled", "name": "flower"}))
+        try:
+            said = bring_back(made, file)
+        except BaseException:
+            made.close()
+            raise
+        if said:
+            complain("note", said)
+        return made, Kept(made, file)
+    change: dict[str, Any] = {} if seed is None else {"seed": seed}
+    if hidden is not None:
+        change["hidden"] = _units(hidden)
+    made = Lab(fitted(Design(_source(data, target)), change))
+    return made, Kept(made)
+
+
+def _source(data: str, target: str | None) -> Mapping[str, Any]:
+    """What the lab is to load."""
+    from chainrule.datasets import NAMES
+    from chainrule.text import did_you_mean
+
+    said = {} if target is None else {"target": target}
+    if os.path.isdir(data):
+        return {"kind": "images", "path": data, **said}
+    if os.path.exists(data):
+        return {"kind": "file", "path": data, **said}
+    if data in NAMES:
+        return {"kind": "bundled", "name": data, **said}
+    hint = did_you_mean(data, NAMES, 3)
+    raise CommandError(f"{data!r}: no such file, and not a bundled data set ({', '.join(NAMES)}).{hint}")
+
+
+def _units(text: str) -> list[int]:
+    """The units of each hidden layer."""
+    try:
+        units = [int(each) for each in text.split(",")]
+    except ValueError:
+        units = [-1]
+    if units == [0]:
+        return []
+    if min(units) < 1:
+        raise CommandError(f"--hidden: got {text!r}, wanted the units of each hidden layer, as 16,8, or 0 for none")
+    return units
+
+
+def _is_local(host: str) -> bool:
+    """Whether only this machine reaches what is served there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _shown(host: str) -> str:
+    """The host as it stands in an address."""
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def _open(address: str) -> None:
+    """Open a browser that has a window; one in the terminal would hide what is said there."""
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if type(found) is not webbrowser.GenericBrowser:
+        found.open(address)
+
+
+def _saved(kept: "Kept") -> str:
+    """Save the lab, and what to say about that. Signals wait."""
+    from chainrule.engines.interrupts import Deferral
+
+    with Deferral():
+        problem = ""
+        for folder in (Path.cwd(), Path.home()):
+            try:
+                file = kept.write(folder)
+            except OSError as error:
+                problem = problem or f"the lab could not be saved: {error}"
+                continue
+            if file is None:
+                return "stopped: the lab is as it was, and nothing had to be saved"
+            shown = file.name if folder == Path.cwd() and kept.file is None else str(file)
+            return f"stopped: the lab is saved; go on with: chainrule lab {shlex.quote(shown)}"
+        return f"stopped: {problem}"

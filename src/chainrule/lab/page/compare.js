@@ -1,0 +1,89 @@
+import { against, differences } from "./changes.js";
+import { onScreen, unhurried } from "./curves.js";
+import { classColor, count, dark, element, number, paint } from "./draw.js";
+import { swatch } from "./runs.js";
+
+const SIDE = 56; // points along a side of the small pictures
+
+/**
+ * Two or more runs side by side: a picture of each, how far it is, and what differs.
+ * @param {HTMLElement} place
+ * @param {import("./store.js").Store} store
+ */
+export function mountCompare(place, store) {
+  const head = element("h2");
+  const cards = element("div.cards");
+  place.append(head, cards);
+  place.hidden = true;
+  const visible = onScreen(place, () => store.refresh());
+  const due = unhurried(store);
+  const wanted = new Set();
+  let made = new Map(), drawn = "";
+
+  store.on("lab", (lab) => {
+    place.hidden = lab.runs.length < 2;
+    for (const { id } of lab.runs) {
+      if (wanted.has(id)) continue;
+      wanted.add(id);
+      const there = () => visible() && store.lab.runs.length > 1 && store.lab.runs.find((run) => run.id === id);
+      store.want(`small:${id}`, () => (there() && plane(there()) && due() ? { view: "plane", run: id, side: SIDE } : null));
+      store.want(`mark:${id}`, () => (there() && due() ? { view: "mark", run: id } : null));
+    }
+    const now = JSON.stringify([lab.active, lab.runs.map((run) => [run.id, run.name, run.revision])]);
+    if (place.hidden || now === drawn) return;
+    drawn = now;
+    const [first, ...others] = lab.runs;
+    head.textContent = others.length === 1 ? against(first, others[0]) : `${lab.runs.length} runs, compared with ${first.name}`;
+    made = new Map(lab.runs.map((run) => [run.id, card(run, first)]));
+    cards.replaceChildren(...[...made.values()].map((each) => each.element));
+  });
+  store.on("frame", () => place.hidden || !visible() || store.lab.runs.forEach((run) => fill(run, made.get(run.id))));
+
+  const plane = (run) => run.data.range.length === 2;
+
+  function card(run, first) {
+    const canvas = plane(run) ? element("canvas", { role: "img", "aria-label": `what ${run.name} answers over the plane` }) : null;
+    const figures = element("dl");
+    const differs = run === first ? [] : differences(first, run);
+    const on = run.id === store.lab.active;
+    const made = element(`article.card${on ? ".on" : ""}`, {}, canvas,
+      element("div", {}, element("button.quiet", { type: "button", "aria-pressed": String(on), title: "show this run", click: () => store.tell("activate", { run: run.id }) }, swatch(run.id), run.name),
+        figures, element("p", {}, differs.length && store.lab.runs.length > 2 ? `${differs.join(", ")}` : "")));
+    return { element: made, canvas, figures, view: null };
+  }
+
+  function fill(run, made) {
+    if (!made) return;
+    const at = store.at[run.id], mark = store.shown[`mark:${run.id}`], view = store.shown[`small:${run.id}`];
+    if (at && mark?.train) {
+      const score = run.data.task === "regression" ? "R²" : "accuracy";
+      const both = (k) => number(mark.train[k], 3) + (run.data.m_val ? ` · ${number(mark.validation[k], 3)} validation` : "");
+      const rows = [["step", count(at.step)], ["cost", both(0)], [score, both(1)], ...(at.stopped ? [["stopped", at.stopped]] : [])];
+      made.figures.replaceChildren(...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+    }
+    if (made.canvas && view?.A && (view !== made.view || made.dark !== dark())) {
+      [made.view, made.dark] = [view, dark()];
+      picture(made.canvas, run, view.A);
+    }
+  }
+
+  /** What a run answers over the plane. */
+  function picture(canvas, run, { shape: [classes], data }) {
+    if (run.data.task === "classes") return areas(canvas, classes, data);
+    const [low, high] = run.data.task === "binary" ? [0, 1] : run.data.target_range;
+    paint(canvas, data, SIDE, SIDE, { middle: (low + high) / 2, reach: (high - low) / 2 || 1, flip: true });
+  }
+
+  /** Where each class is the answer. */
+  function areas(canvas, classes, data) {
+    [canvas.width, canvas.height] = [SIDE, SIDE];
+    const pen = canvas.getContext("2d"), size = SIDE * SIDE;
+    for (let p = 0; p < size; p++) {
+      let best = 0;
+      for (let k = 1; k < classes; k++) if (data[k * size + p] > data[best * size + p]) best = k;
+      pen.globalAlpha = 0.25 + 0.6 * Math.max(0, Math.min(1, data[best * size + p]));
+      pen.fillStyle = classColor(best);
+      pen.fillRect(p % SIDE, SIDE - 1 - Math.floor(p / SIDE), 1, 1);
+    }
+  }
+}
