@@ -98,7 +98,7 @@ def test_bundled_tables_have_the_names_of_their_columns():
 
 def test_a_scaled_target_has_mean_0_and_deviation_1():
     made = reproduced(load({"kind": "bundled", "name": "diabetes", "scale_target": True}))
-    center, scale = made.scale
+    center, scale = made.target_scale
     assert abs(made.Y.mean()) < 1e-12
     assert made.Y.std() == pytest.approx(1)
     plain = load({"kind": "bundled", "name": "diabetes"})
@@ -149,8 +149,8 @@ def test_a_regression_is_scaled_unless_it_is_not_to_be(here):
     assert (made.task, made.classes, made.X_val.shape[1]) == ("regression", (), 0)
     assert made.Y.std() == pytest.approx(1)
     plain = reproduced(load({**PEOPLE, "target": "age", "validation": 0, "scale_target": False}))
-    assert plain.scale is None
-    assert np.allclose(made.Y * made.scale[1] + made.scale[0], plain.Y)
+    assert plain.target_scale == (0.0, 1.0)
+    assert np.allclose(made.Y * made.target_scale[1] + made.target_scale[0], plain.Y)
     assert "5 rows without age are left out" in plain.remarks
 
 

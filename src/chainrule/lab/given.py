@@ -168,7 +168,7 @@ def scaled(made: Examples) -> Examples:
         made,
         Y=(made.Y - center) / scale,
         Y_val=(made.Y_val - center) / scale,
-        scale=(float(center), float(scale)),
+        target_scale=(float(center), float(scale)),
         remarks=(*made.remarks, f"Y is ({made.target} − {center:.6g}) / {scale:.6g}: its mean is 0, its deviation 1"),
         code=(
             *made.code,
