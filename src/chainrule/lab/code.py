@@ -1,7 +1,7 @@
 """A run of the lab as a program: the same data, network, options and changes, to the last bit."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from chainrule.training.options import Options
 _WIDTH = 80  # of a line; what is longer gets a line for each argument
 
 Changes = Sequence[tuple[int, Options]]
+Edits = Sequence[Sequence[Any]]
 
 
 class Place(NamedTuple):
@@ -23,18 +24,24 @@ class Place(NamedTuple):
     example: int
 
 
-def program(design: Design, examples: Examples, changes: Changes, step: int, engine: str = "auto") -> str:
+def program(
+    design: Design, examples: Examples, changes: Changes, step: int, engine: str = "auto", edits: Edits = ()
+) -> str:
     """A program in Python that trains the network of a run up to a step, to the last bit, and prints its cost.
 
-    changes: from which step on there were which options; before them, and without them, those of the design.
+    changes: from which step on there were which options; before them, and without them, those of the design. edits:
+    what was set by hand, as `Run.edits` gives it.
     """
     m = examples.Y.shape[1]
     given = {at: _tidy(each) for at, each in changes}  # of two at one step the later one counts
     first = given.pop(0, design.options(m))
-    later, now = [], first
-    for at in sorted(given):
-        if at < step and given[at] != now:
-            now = given[at]
+    by_hand: dict[int, list[str]] = {}  # step → what is set
+    for at, letter, l, i, j, value in edits:
+        by_hand.setdefault(at, []).append(f"(net.{letter}[{l}], ({i}, {j}), {value!r})")
+    later, now = [], first  # from which step on there is something else
+    for at in sorted({*given, *by_hand} - {0}):
+        if (at < step and given.get(at, now) != now) or (at <= step and at in by_hand):
+            now = given.get(at, now) if at < step else now
             later.append((at, now))
     parts = [
         f'"""{plain(examples.name)}: a network of the lab of chainrule {__version__}, the same to the last bit."""\n',
@@ -43,7 +50,8 @@ def program(design: Design, examples: Examples, changes: Changes, step: int, eng
         "\n# The data: each column of X (n[0], m) is an example, that of Y (n[L], m) its target.\n",
         "".join(f"{line}\n" for line in examples.code),
         *_network(design, examples),
-        *_training(design, first, later, step, m, engine),
+        *(f"net.{letter}[{l}][{i}, {j}] = {value!r}  # by hand\n" for at, letter, l, i, j, value in edits if at == 0),
+        *_training(design, first, later, by_hand, step, m, engine),
         "\n# What has come of it: J = (1/m) Σ 𝓛(ŷ, y).\n",
         'print("J of the training examples:", net.cost(X, Y))\n',
         'print("J of the validation examples:", net.cost(X_val, Y_val))\n' if examples.Y_val.shape[1] else "",
@@ -91,7 +99,9 @@ def _network(design: Design, examples: Examples) -> list[str]:
     return lines
 
 
-def _training(design: Design, first: Options, later: Changes, step: int, m: int, engine: str) -> Iterable[str]:
+def _training(
+    design: Design, first: Options, later: Changes, by_hand: Mapping[int, list[str]], step: int, m: int, engine: str
+) -> Iterable[str]:
     """The lines that train it."""
     if step == 0:
         yield "\n# It is not trained yet.\n"
@@ -118,27 +128,46 @@ def _training(design: Design, first: Options, later: Changes, step: int, m: int,
         yield f"    if step.epoch == {end.epoch}:  # of this one, counted from 0, only {_batches(done)}\n"
         yield "        break\n"
     else:
-        yield from _changing(arguments, first, later, places, step, m)
+        yield from _changing(arguments, first, later, by_hand, places, step, m)
 
 
 def _changing(
-    arguments: list[str], first: Options, later: Changes, places: list[Place], step: int, m: int
+    arguments: list[str],
+    first: Options,
+    later: Changes,
+    by_hand: Mapping[int, list[str]],
+    places: list[Place],
+    step: int,
+    m: int,
 ) -> Iterable[str]:
     """The lines of a training whose options change."""
     by_epochs = not any(place.example for place in places)
     what = "epochs" if by_epochs else "mini-batches"
     at = [place.epoch for place in places] if by_epochs else [*(at for at, _ in later), step]
-    yield f"changes = {{  # {what} that are done: what changes then\n"
-    for done, before, (_, after) in zip(at, [first, *(each for _, each in later)], later, strict=False):
+    changes, edits = {}, {}
+    for done, before, (at_step, after) in zip(at, [first, *(each for _, each in later)], later, strict=False):
         if changed := _changed(before, after, m):
-            texts = ", ".join(f'"{name}": {text}' for name, text in changed.items())
-            yield f"    {done}: {{{texts}}},\n"
-    yield "}\n"
+            changes[done] = "{" + ", ".join(f'"{name}": {text}' for name, text in changed.items()) + "}"
+        if at_step in by_hand:
+            edits[done] = f"[{', '.join(by_hand[at_step])}]"
+    yield from _table("changes", f"{what} that are done: what changes then", changes)
+    yield from _table("edits", f"{what} that are done: which numbers are then set by hand", edits)
     yield _call("training = net.train", arguments if by_epochs else [*arguments, "every=cr.Batches(1)"])
     yield "for done, step in enumerate(training, start=1):\n"
-    yield "    training.change(**changes.get(done, {}))\n"
+    if changes:
+        yield "    training.change(**changes.get(done, {}))\n"
+    if edits:
+        yield "    for array, place, value in edits.get(done, []):\n        array[place] = value\n"
     if places[-1].example:
         yield f"    if done == {step}:\n        break\n"
+
+
+def _table(name: str, words: str, rows: Mapping[int, str]) -> Iterable[str]:
+    """The lines of a dict, none if it is empty."""
+    if rows:
+        yield f"{name} = {{  # {words}\n"
+        yield from (f"    {done}: {text},\n" for done, text in rows.items())
+        yield "}\n"
 
 
 def _places(first: Options, later: Changes, step: int, m: int) -> Iterable[Place]:

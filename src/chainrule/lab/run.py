@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.checks import check_number
 from chainrule.lab.design import Design, Examples, options, options_json
 from chainrule.lab.timeline import Timeline
 from chainrule.lab.working import Working, next_working, working
@@ -86,6 +87,7 @@ class Run:
             "design": self.design.json(),
             "options": options_json(self.line.options, self.m),
             "changes": [[step, options_json(each, self.m)] for step, each in changes[1:]],
+            "edits": self.edits(),
             "data": {
                 "spec": dict(data),
                 "name": examples.name,
@@ -131,9 +133,8 @@ class Run:
 
     def again(self) -> None:
         """Begin anew from the seed, with the same changes of options at the same steps."""
-        changes = self.line.changes
-        self.line = self.design.timeline(self.examples)
-        self.line.changes = changes
+        before, self.line = self.line, self.design.timeline(self.examples)
+        self.line.begin(dict(before.changes), before.edits)
         self.marks, self.stopped = {}, ""
         self._budget, self._looked, self._measured = AT_FIRST, time.perf_counter(), 0
         self.revision += 1
@@ -150,6 +151,30 @@ class Run:
         self.marks = {step: mark for step, mark in self.marks.items() if step < self.line.step}
         self.revision += 1
         self.stopped = ""
+
+    def edit(self, letter: str, l: int, i: int, j: int, value: float) -> None:
+        """Set W[l][i, j] or b[l][i] by hand, and go on from here."""
+        array = {"W": self.network.W, "b": self.network.b}.get(letter)
+        if array is None or not 1 <= l <= self.network.L:
+            raise ValueError(f"{letter}[{l}]: wanted W or b of a layer from 1 to {self.network.L}")
+        rows, columns = array[l].shape
+        if not (0 <= i < rows and 0 <= j < columns):
+            raise ValueError(f"{letter}[{l}] ({rows}, {columns}) has no number at ({i}, {j})")
+        check_number("value", value, "a finite number", isfinite)
+        self.line.edit(_offset(self.network, letter, l) + i * columns + j, float(value))
+        self.marks = {step: mark for step, mark in self.marks.items() if step < self.line.step}
+        self.revision += 1
+        self.stopped = ""
+
+    def edits(self) -> list[list[Any]]:
+        """What was set by hand: [step, letter, l, i, j, value] each."""
+        found = []
+        for step, edited in sorted(self.line.edits.items()):
+            for place, value in edited.items():
+                letter, l, start = next(reversed([each for each in _offsets(self.network) if each[2] <= place]))
+                columns = self.network.sizes[l - 1] if letter == "W" else 1
+                found.append([step, letter, l, *divmod(place - start, columns), value])
+        return found
 
     # -- what there is to see ----------------------------------------------------------------------------------------
 
@@ -246,3 +271,17 @@ def score(task: str, A: Array, Y: Array) -> float | None:
     if len(Y) == 1:
         return float(((A > 0.5) == (Y > 0.5)).mean())
     return float((A.argmax(axis=0) == Y.argmax(axis=0)).mean())
+
+
+def _offsets(network: Network) -> list[tuple[str, int, int]]:
+    """Where each W[l] and b[l] begins in the vector of parameters: (letter, l, place), from the first to the last."""
+    found, start = [], 0
+    for l in range(1, network.L + 1):
+        for letter, array in (("W", network.W[l]), ("b", network.b[l])):
+            found.append((letter, l, start))
+            start += array.size
+    return found
+
+
+def _offset(network: Network, letter: str, l: int) -> int:
+    return next(place for *name, place in _offsets(network) if name == [letter, l])

@@ -187,6 +187,12 @@ class Lab:
             changed.change(change)
             self.push()
 
+    def edit(self, letter: str, l: int, i: int, value: float, j: int = 0, run: int | None = None) -> None:
+        """Set W[l][i, j] or b[l][i] by hand, and go on from here."""
+        self.pause()
+        self.run(run).edit(letter, int(l), int(i), int(j), value)
+        self.push()
+
     def play(self, speed: float | None = None, until: int | None = None) -> None:
         """Train on, all runs together, by so many steps a second or as many as there can be, perhaps to a step."""
         if speed is not None and not 0 < float(speed) < 1e9:
@@ -328,6 +334,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "hello": Lab.hello,
     "design": Lab.change_design,
     "options": Lab.change_options,
+    "edit": Lab.edit,
     "play": Lab.play,
     "pause": Lab.pause,
     "again": Lab.again,

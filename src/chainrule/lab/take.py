@@ -8,10 +8,12 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule._version import __version__
+from chainrule.checks import check_number
 from chainrule.lab.code import program, stem
 from chainrule.lab.data import load
 from chainrule.lab.design import Design, options, options_json
@@ -86,7 +88,7 @@ def _onnx(run: Run) -> tuple[str, bytes]:
 
 
 def _code(run: Run) -> tuple[str, bytes]:
-    text = program(run.design, run.examples, run.line.changes, run.line.step)
+    text = program(run.design, run.examples, run.line.changes, run.line.step, edits=run.edits())
     return f"{stem(run.examples.name)}.py", text.encode()
 
 
@@ -111,6 +113,7 @@ def as_json(lab: "Lab") -> dict[str, Any]:
                 "name": run.name,
                 "design": run.design.json(),
                 "changes": [[at, options_json(each, run.m)] for at, each in run.line.changes],
+                "edits": [[at, list(edited.items())] for at, edited in run.line.edits.items()],
                 "step": run.line.step,
             }
             for run in lab.runs.values()
@@ -201,8 +204,21 @@ def _run(i: int, one: Mapping[str, Any], uploads: Mapping[str, Any], loaded: lis
         raise ValueError(f"changes: wanted a list of {MOST_CHANGES:,} at most")
     hidden = len(design.hidden)
     made = {_whole("changes", at, MOST_STEPS): options(each, hidden, run.m) for at, each in changes}
-    run.line.begin({0: run.line.options, **made})
+    run.line.begin({0: run.line.options, **made}, _edits(one.get("edits", []), run.network.parameters.size))
     return run
+
+
+def _edits(given: Any, size: int) -> dict[int, dict[int, float]]:
+    """What was set by hand, at which step: place in the vector of `size` parameters → value."""
+    if not isinstance(given, list) or sum(len(edited) for _, edited in given) > MOST_CHANGES:
+        raise ValueError(f"edits: wanted a list, of {MOST_CHANGES:,} numbers at most")
+    return {
+        _whole("edits", at, MOST_STEPS): {
+            _whole("edits", place, size - 1): check_number("edits", value, "a finite number", isfinite)
+            for place, value in edited
+        }
+        for at, edited in given
+    }
 
 
 def _whole(name: str, value: Any, most: int) -> int:

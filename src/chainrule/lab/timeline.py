@@ -32,6 +32,7 @@ class Timeline:
     def __init__(self, state: State, engine: Engine, memory: int = _BYTES) -> None:
         self.state, self.engine, self.memory = state, engine, memory
         self.changes = [(0, Options.of(state))]  # from which step on which options
+        self.edits: dict[int, dict[int, float]] = {}  # at which step which parameters are set to what, by a person
         self.costs = array("d")  # J of each mini-batch, before its update
         self._apart = _APART
         self._snapshots = [_Snapshot(state)]
@@ -52,14 +53,32 @@ class Timeline:
         """Those that the next step is made with."""
         return [options for at, options in self.changes if at <= self.step][-1]
 
-    def begin(self, changes: Mapping[int, Options]) -> None:
-        """Expect these changes, the options of step 0 among them, before the first step is made."""
+    def begin(self, changes: Mapping[int, Options], edits: Mapping[int, Mapping[int, float]]) -> None:
+        """Expect these changes, the options of step 0 among them, and edits, before the first step is made."""
         self.changes = sorted(changes.items(), key=lambda change: change[0])
+        self.edits = {at: dict(edited) for at, edited in edits.items()}
+        self._edit()
 
     def change(self, options: Options) -> None:
         """Go on with other options. The future is forgotten."""
+        self._forget()
+        self.changes = [(at, before) for at, before in self.changes if at < self.step] + [(self.step, options)]
+
+    def edit(self, place: int, value: float) -> None:
+        """Go on with another value at a place of the vector of parameters. The future is forgotten."""
+        self._forget()
+        self.edits.setdefault(self.step, {})[place] = value
+        self._edit()
+
+    def _edit(self) -> None:
+        """Set what was set at this step."""
+        for place, value in self.edits.get(self.step, {}).items():
+            self.state.network.parameters[place] = value
+
+    def _forget(self) -> None:
         step = self.step
-        self.changes = [(at, before) for at, before in self.changes if at < step] + [(step, options)]
+        self.changes = [(at, options) for at, options in self.changes if at <= step]
+        self.edits = {at: set_then for at, set_then in self.edits.items() if at <= step}
         self._keep([snapshot for snapshot in self._snapshots if snapshot.step <= step])
         del self.costs[step:]
 
@@ -71,15 +90,17 @@ class Timeline:
         nearest = self._snapshots[bisect_right(self._snapshots, step, key=lambda snapshot: snapshot.step) - 1]
         if not nearest.step <= self.step <= step:
             nearest.restore(self.state)
+            self._edit()
         while self.step < step:
             self._advance(step)
+            self._edit()
 
     def _advance(self, last: int) -> None:
-        """Towards a step, but no further than to the next snapshot, change of options, or end of an epoch."""
+        """Towards a step, but no further than to the next snapshot, change, or end of an epoch."""
         step, due, state = self.step, self._snapshots[-1].step + self._apart, self.state
         options = self.options
         options.put_into(state, state.shuffled if options.batch_size < state.Y.shape[1] else None)
-        stops = [last, *(at for at, _ in self.changes if at > step), *([due] if due > step else [])]
+        stops = [last, *(at for at in (*dict(self.changes), *self.edits, due) if at > step)]
         whole = state.example == 0 and state.batch_size >= state.Y.shape[1]  # then an epoch is a step
         Js = (self.engine.run if whole else self.engine.steps)(state, min(stops) - step)
         self.costs.extend(Js[self.end - step : self.step - step])

@@ -1,0 +1,91 @@
+"""Weights and biases that a person sets: the time line, the code and the lab file know of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from chainrule.lab import take
+from chainrule.lab.code import program
+from chainrule.lab.data import load
+from chainrule.lab.design import Design
+from chainrule.lab.run import Run
+from chainrule.lab.session import Lab
+
+DESIGN = Design.of(
+    {"data": {"kind": "bundled", "name": "flower", "m": 60}, "hidden": [3], "activations": ["tanh"], "batch_size": 20}
+)
+
+
+def run():
+    return Run(1, "run", DESIGN, load(DESIGN.data))
+
+
+def trained_by(text):
+    names = {}
+    exec(compile(text, "program", "exec"), names)
+    return names["net"]
+
+
+def test_a_number_set_by_hand_stands_and_the_past_has_the_old_one():
+    made = run()
+    made.go(10)
+    before = made.network.parameters.copy()
+    made.edit("W", 1, 2, 0, 4.5)
+    made.edit("b", 2, 0, 0, -1.0)
+    assert (made.network.W[1][2, 0], made.network.b[2][0, 0]) == (4.5, -1.0)
+    assert made.edits() == [[10, "W", 1, 2, 0, 4.5], [10, "b", 2, 0, 0, -1.0]]
+    made.go(200)
+    far = made.network.parameters.copy()
+    made.go(9)
+    made.line.go(10)
+    assert made.network.W[1][2, 0] == 4.5  # at this step it is what it was set to
+    made.go(200)
+    np.testing.assert_array_equal(made.network.parameters, far)
+    made.go(3)
+    made.edit("W", 2, 0, 1, 0.25)  # the later ones are of a future that is forgotten
+    assert made.edits() == [[3, "W", 2, 0, 1, 0.25]]
+    assert not np.array_equal(before, far)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_program_and_the_lab_file_come_to_the_same_bits(seed):
+    rng, lab = np.random.default_rng(seed), Lab(DESIGN)
+    try:
+        made = lab.run()
+        for _ in range(int(rng.integers(1, 4))):
+            made.go(made.line.step + int(rng.choice([0, 1, 3, 8])))
+            letter, l = str(rng.choice(["W", "b"])), int(rng.integers(1, 3))
+            rows, columns = (made.network.W if letter == "W" else made.network.b)[l].shape
+            made.edit(letter, l, int(rng.integers(rows)), int(rng.integers(columns)), float(rng.normal()))
+            if rng.random() < 0.4:
+                made.change({"l2": float(rng.random()), "batch_size": int(rng.choice([7, 20, 48]))})
+        made.go(made.line.step + int(rng.choice([0, 2, 6])))
+        text = program(made.design, made.examples, made.line.changes, made.line.step, edits=made.edits())
+        np.testing.assert_array_equal(trained_by(text).parameters, made.network.parameters, err_msg=text)
+        bits, content = made.network.parameters.copy(), json.dumps(take.as_json(lab))
+        lab.call(lambda: take.restore(lab, content))
+        np.testing.assert_array_equal(lab.run().network.parameters, bits)
+        lab.run().again()
+        lab.run().go(json.loads(content)["runs"][0]["step"])
+        np.testing.assert_array_equal(lab.run().network.parameters, bits)
+    finally:
+        lab.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("A", 1, 0, 0, 1.0), "wanted W or b"),
+        (("W", 3, 0, 0, 1.0), "of a layer from 1 to 2"),
+        (("W", 1, 3, 0, 1.0), r"W\[1\] \(3, 2\) has no number at \(3, 0\)"),
+        (("b", 1, 0, 1, 1.0), r"has no number at \(0, 1\)"),
+        (("W", 1, 0, 0, float("nan")), "value: got nan, wanted a finite number"),
+        (("W", 1, 0, 0, "x"), "value: got 'x', wanted a finite number"),
+    ],
+)
+def test_what_cannot_be_set_says_why(given, message):
+    made = run()
+    with pytest.raises(ValueError, match=message):
+        made.edit(*given)
+    assert made.edits() == []
