@@ -36,12 +36,15 @@ def program(design: Design, examples: Examples, changes: Changes, step: int, eng
         if at < step and given[at] != now:
             now = given[at]
             later.append((at, now))
+    imports = [line for line in examples.code if line.startswith(("import ", "from "))]
+    lines = [line for line in examples.code if line not in imports]
     parts = [
         f'"""{plain(examples.name)}: a network of the lab of chainrule {__version__}, the same to the last bit."""\n',
-        "import numpy as np\n" if any("np." in line for line in examples.code) else "",
+        "import numpy as np\n\n" if any("np." in line for line in lines) else "",
         "import chainrule as cr\n",
+        *(f"{line}\n" for line in imports),
         "\n# The data: each column of X (n[0], m) is an example, that of Y (n[L], m) its target.\n",
-        "".join(f"{line}\n" for line in examples.code),
+        *(f"{line}\n" for line in lines),
         *_network(design, examples),
         *_training(design, first, later, step, m, engine),
         "\n# What has come of it: J = (1/m) Σ 𝓛(ŷ, y).\n",
