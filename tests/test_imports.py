@@ -35,7 +35,8 @@ ARROWS = {
     "activations": "text",
     "checks": "_native _types elsewhere text",
     "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
-    "cli": "_version activations claims datasets engines errors exporting files plots quiz readers tabular text working",
+    "cli": "_version activations claims datasets engines errors exporting files lab plots quiz readers tabular text "
+    "working",
     "datasets": "checks text",
     "engines": "_native _types activations equations errors losses optimizers text",
     "estimators": "_types activations checks engines equations errors files network normalization optimizers plots "

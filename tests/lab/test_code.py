@@ -175,3 +175,27 @@ def test_names_of_strangers_stay_names():
     text = program(Design.of({"data": {}}), made(name=nasty), [], 0)
     assert text.splitlines()[0].count('"""') == 2
     assert "import os: a network" in text
+
+
+SPECS = [
+    *({"kind": "bundled", "name": name} for name in ("moons", "digits", "iris", "xor", "sine")),
+    {"kind": "bundled", "name": "spirals", "validation": 0.3, "split_seed": 4, "features": ["x1", "x2", "x1*x2"]},
+    {"kind": "points", "points": [[0.5, 1, 0], [-1, 2, 1], [0.1, -0.25, 2], [0, 0, 1]], "classes": 3},
+    {"kind": "formula", "formula": "sin(3*x)", "m": 30, "noise": 0.1, "scale_target": True},
+    {"kind": "formula", "formula": "x1*x2 > 0.2", "m": 40},
+    {"kind": "file", "path": "people.csv", "target": "fate"},
+    {"kind": "file", "path": "people.csv", "target": "age", "encoding": "recipe"},
+]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.get("name") or spec["kind"])
+def test_a_program_has_the_data_of_every_kind(spec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{20 + i % 50},{'abc'[i % 3]},{'lived' if i % 7 < 3 else 'died'}" for i in range(60)]
+    (tmp_path / "people.csv").write_text("age,ship,fate\n" + "\n".join(rows))
+    design = Design.of({"data": spec, "batch_size": 16, "dtype": "float32"})
+    examples = load(spec)
+    line = design.timeline(examples)
+    line.go(5)
+    text = program(design, examples, line.changes, 5)
+    np.testing.assert_array_equal(trained_by(text).parameters, line.state.network.parameters, err_msg=text)

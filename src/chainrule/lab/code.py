@@ -43,12 +43,15 @@ def program(
         if (at < step and given.get(at, now) != now) or (at <= step and at in by_hand):
             now = given.get(at, now) if at < step else now
             later.append((at, now))
+    imports = [line for line in examples.code if line.startswith(("import ", "from "))]
+    lines = [line for line in examples.code if line not in imports]
     parts = [
         f'"""{plain(examples.name)}: a network of the lab of chainrule {__version__}, the same to the last bit."""\n',
-        "import numpy as np\n" if any("np." in line for line in examples.code) else "",
+        "import numpy as np\n\n" if any("np." in line for line in lines) else "",
         "import chainrule as cr\n",
+        *(f"{line}\n" for line in imports),
         "\n# The data: each column of X (n[0], m) is an example, that of Y (n[L], m) its target.\n",
-        "".join(f"{line}\n" for line in examples.code),
+        *(f"{line}\n" for line in lines),
         *_network(design, examples),
         *(f"net.{letter}[{l}][{i}, {j}] = {value!r}  # by hand\n" for at, letter, l, i, j, value in edits if at == 0),
         *_training(design, first, later, by_hand, step, m, engine),

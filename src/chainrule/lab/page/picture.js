@@ -2,7 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const SHAPED = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "opacity", "font-family", "font-size", "font-weight", "font-style", "text-anchor", "dominant-baseline"];
-const LEFT_OUT = "button, select, input, textarea, dialog, summary, .hidden, [hidden], [data-picture=none]";
+const LEFT_OUT = "button:not(table button), input[type=range], input[type=file], dialog, .hidden";
+const FIELDS = "input, select, textarea";
 
 /**
  * @param {HTMLElement} panel
@@ -46,15 +47,16 @@ function draw(node, into, frame) {
     if (child.nodeType === Node.TEXT_NODE) words(child, into, frame);
     if (child.nodeType !== Node.ELEMENT_NODE || child.matches(LEFT_OUT)) continue;
     const box = child.getBoundingClientRect();
+    if (!box.width || !box.height || !child.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
     const style = getComputedStyle(child);
-    if (style.visibility === "hidden" || style.display === "none" || !(box.width && box.height)) continue;
     const place = { x: box.x - frame.x, y: box.y - frame.y, width: box.width, height: box.height };
     if (child instanceof HTMLCanvasElement) into.append(make("image", { ...place, href: child.toDataURL() }));
     else if (child instanceof SVGSVGElement) into.append(inlined(child, place));
     else {
       ground(style, place, into);
       if (child.localName === "mfrac") bar(child, style, into, frame);
-      draw(child, into, frame);
+      if (child.matches(FIELDS)) field(child, style, place, into);
+      else draw(child, into, frame);
     }
   }
 }
@@ -82,19 +84,29 @@ function bar(fraction, style, into, frame) {
   into.append(make("line", { x1: box.left - frame.x, x2: box.right - frame.x, y1: y, y2: y, stroke: style.color, "stroke-width": 1 }));
 }
 
+/** What a field holds: its value, the chosen words, or whether it is ticked. */
+function field(input, style, place, into) {
+  const ticked = input.checked ? "☑" : "☐";
+  const text = input.type === "checkbox" || input.type === "radio" ? ticked : input.selectedOptions?.[0]?.textContent ?? input.value;
+  into.append(make("svg", place, word(text, style, parseFloat(style.paddingLeft), place.height / 2))); // as wide as it is
+}
+
+const word = (text, style, x, y, more = {}) => make("text", {
+  x, y, "dominant-baseline": "central", fill: style.color, "font-family": style.fontFamily, "font-size": style.fontSize,
+  "font-weight": style.fontWeight, "font-style": style.fontStyle, ...more,
+}, text);
+
 /** The words of a text, each where the page has it. */
 function words(text, into, frame) {
   const style = getComputedStyle(text.parentElement);
   const range = document.createRange();
-  for (const { 0: word, index } of text.data.matchAll(/\S+/g)) {
+  for (const { 0: found, index } of text.data.matchAll(/\S+/g)) {
     range.setStart(text, index);
-    range.setEnd(text, index + word.length);
+    range.setEnd(text, index + found.length);
     const box = range.getBoundingClientRect();
-    if (!box.width || style.visibility === "hidden" || style.color === "rgba(0, 0, 0, 0)") continue;
-    into.append(make("text", {
-      x: box.x - frame.x, y: box.y - frame.y + box.height / 2, "dominant-baseline": "central", textLength: box.width, lengthAdjust: "spacingAndGlyphs",
-      fill: style.color, "font-family": style.fontFamily, "font-size": style.fontSize, "font-weight": style.fontWeight, "font-style": style.fontStyle,
-    }, word));
+    if (!box.width) continue;
+    const fitted = { textLength: box.width, lengthAdjust: "spacingAndGlyphs" };
+    into.append(word(found, style, box.x - frame.x, box.y - frame.y + box.height / 2, fitted));
   }
 }
 
