@@ -30,7 +30,8 @@ def units(run: Run, side: int = SMALL, most: int = MOST_UNITS) -> dict[str, Any]
     """What the first `most` units of each layer compute: "layers"[l - 1] of layer l, "inputs" of layer 0.
 
     With one or two inputs: A[l] over the line or the plane, (n[l], side) or (n[l], side, side). Else how A[l] is spread
-    over the examples: "counts" (n[l], bins) between "low" and "high"; with images also "images", the rows of W[1].
+    over the examples: "counts" (n[l], bins) between "low" and "high" (n[l]), which are those of the layer, but of each
+    input its own; with images also "images", the rows of W[1].
     """
     net, most = run.network, int(most)
     if run.examples.coordinates("train") is not None:
@@ -42,25 +43,30 @@ def units(run: Run, side: int = SMALL, most: int = MOST_UNITS) -> dict[str, Any]
     image = run.examples.image is not None
     return {
         "kind": "histogram",
-        "inputs": None if image else _histogram(dense(seen[0][:most])),
+        "inputs": None if image else _histogram(dense(seen[0][:most]), each=True),
         "layers": [_histogram(A[:most]) for A in seen[1:]],
         "images": net.W[1][:most].astype(np.float32) if image else None,
     }
 
 
-def _histogram(A: Array) -> dict[str, Any]:
-    low, high = np.nanmin(A, initial=0.0), np.nanmax(A, initial=1e-12)
-    width = (high - low) / BINS or 1.0
-    place = np.clip(np.nan_to_num((A - low) / width), 0, BINS - 1).astype(np.int64)
+def _histogram(A: Array, each: bool = False) -> dict[str, Any]:
+    """How each row is spread, between the extremes of all and 0, or between its own."""
+    A = np.where(np.isfinite(A), A, 0)
+    low, high = A.min(axis=1, keepdims=True), A.max(axis=1, keepdims=True)
+    if not each:
+        low, high = np.full_like(low, low.min(initial=0)), np.full_like(high, high.max(initial=0))
+    high = np.where(high > low, high, low + 1e-9)
+    width = (high - low) / BINS
+    place = np.clip((A - low) / width, 0, BINS - 1).astype(np.int64)
     counts = np.bincount((place + np.arange(len(A))[:, None] * BINS).ravel(), minlength=len(A) * BINS)
-    return {"low": float(low), "high": float(high), "counts": counts.reshape(len(A), BINS).astype(np.int32)}
+    return {"low": low[:, 0], "high": high[:, 0], "counts": counts.reshape(len(A), BINS).astype(np.int32)}
 
 
 def parameters(run: Run, gradients: bool = False, most: int = MOST_UNITS) -> dict[str, Any]:
     """W[l] and b[l], or dW[l] and db[l], of the first `most` units of each layer. Lists begin with layer 1.
 
-    "blocks" has, where that is not all of W[l], all of it as a picture (means of parts), and its histogram from -"reach"
-    to "reach"; else None.
+    "blocks" has, where that is not all of W[l], all of it as a picture (means of parts), and its histogram from
+    -"reach" to "reach"; else None.
     """
     if gradients:
         seen = run.working(None if run.m <= MOST_CELLS else MOST_CELLS)

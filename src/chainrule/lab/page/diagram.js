@@ -102,7 +102,7 @@ export function mountDiagram(place, store) {
     const lit = /^d?[Wb]$/.test(selection.hover?.letter ?? "");
     const strength = W.map((_, at) => {
       const state = light(letter, at + 1);
-      return state === "glow" || (!lit && state === "") ? 1 : PALE;
+      return state === "glow" ? 2 : !lit && state === "" ? 1 : PALE;
     });
     const chosen = hovered?.unit ? [hovered.unit.l, hovered.unit.i] : selection.unit;
     const now = [...levels.map(({ level }) => level.join()), strength, chosen, full, letter, color("--ink"), devicePixelRatio].join("|");
@@ -110,7 +110,7 @@ export function mountDiagram(place, store) {
     drawn = now;
     wires(under, layout.columns, levels, strength, chosen);
     legend.replaceChildren(
-      element("span.sign.above"), ` ${letter} above 0`, element("span.sign.below"), ` below 0`, element("span.wide"), ` ${number(full)} or more`);
+      element("span", {}, element("i.sign.above"), `${letter} > 0`), element("span", {}, element("i.sign.below"), `${letter} < 0`), element("span", {}, element("i.wide"), `${number(full)} or more`));
   }
 
   // -- pointer and keys ------------------------------------------------------------------------------------------------
@@ -131,6 +131,12 @@ export function mountDiagram(place, store) {
     if (same) return;
     store.refresh();
     draw();
+  }
+
+  /** Into sight, where the network is wider than its place. */
+  function follow([l]) {
+    const { x } = layout.columns[l];
+    if (x < frame.scrollLeft + 50 || x > frame.scrollLeft + frame.clientWidth - 50) frame.scrollLeft = x - frame.clientWidth / 2;
   }
 
   function moveCard({ x, y, side }) {
@@ -177,6 +183,7 @@ export function mountDiagram(place, store) {
     if (moves) {
       cursor = neighbor(layout.columns, cursor, event.key) ?? cursor;
       unsaid = true;
+      follow(cursor);
       store.refresh();
       draw();
     } else if (event.key === "Enter") choose(cursor);

@@ -9,7 +9,7 @@ import { classColor, color, dark, shade, shadesNow } from "./draw.js";
  * @property {HTMLCanvasElement} [atlas]  of fields, one beside the other
  * @property {number} [wide] @property {number} [high]  of each field, in its own pixels
  * @property {Float32Array | Int32Array} [data] @property {number} [count]  numbers of each curve or each row of bars
- * @property {number} [low] @property {number} [top]    the range of a curve or of bars
+ * @property {any} [low] @property {any} [top]  the range of curves; of bars, of each unit
  */
 
 /** The value that is white, and how far from it the full color is: of an output as on the plane, of hidden units 0. */
@@ -86,12 +86,12 @@ export function looks(view, run, before) {
     if (view.images && l === 1) {
       const [high, wide, channels] = run.data.image;
       const data = gray(view.images.data, channels);
-      const reach = data.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
+      const reach = 0.6 * data.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
       return fields(old, data, [view.images.shape[0], high, wide], () => ({ middle: 0, reach }), false);
     }
     if (view.kind !== "plane") {
       const [, count] = layer.counts.shape;
-      return { kind: "bars", data: layer.counts.data, count, low: layer.low, top: layer.high };
+      return { kind: "bars", data: layer.counts.data, count, low: layer.low.data, top: layer.high.data };
     }
     const { data, shape } = layer;
     const targets = run.data.task === "regression" ? run.data.target_range : null;
@@ -146,12 +146,14 @@ function curve(context, { data, count, low, top: high }, i, left, top, side) {
   context.stroke();
 }
 
-function bars(context, { data, count, low, top: high }, i, left, top, side, height = side) {
+function bars(context, { data, count, low: lows, top: highs }, i, x, top, side, height = side) {
+  const [low, high] = [lows[i], highs[i]];
+  const [left, room] = [x + 2, side - 4];
   let most = 1;
   for (let k = 0; k < count; k++) most = Math.max(most, data[i * count + k]);
-  const width = side / count;
+  const width = room / count;
   for (let k = 0; k < count; k++) {
-    const tall = (data[i * count + k] / most) * (height - 3);
+    const tall = Math.sqrt(data[i * count + k] / most) * (height - 3); // few are seen, too
     if (!tall) continue;
     const middle = low + ((k + 0.5) * (high - low)) / count;
     context.fillStyle = shade(middle < 0 ? -0.85 : 0.85);
@@ -159,7 +161,7 @@ function bars(context, { data, count, low, top: high }, i, left, top, side, heig
   }
   if (low < 0 && high > 0) {
     context.fillStyle = color("--soft");
-    context.fillRect(left + (-low / (high - low)) * side - 0.5, top, 1, height);
+    context.fillRect(left + (-low / (high - low)) * room - 0.5, top, 1, height);
   }
 }
 
@@ -177,6 +179,6 @@ export function block(context, { x, y, side }, found, before) {
   const half = side * 0.62;
   context.imageSmoothingEnabled = false;
   context.drawImage(look.atlas, x - side / 2, y - side / 2, side, half);
-  bars(context, { kind: "bars", data: counts.data, count: counts.data.length, low: -reach, top: reach }, 0, x - side / 2, y - side / 2 + half + 2, side, side - half - 2);
+  bars(context, { kind: "bars", data: counts.data, count: counts.data.length, low: [-reach], top: [reach] }, 0, x - side / 2, y - side / 2 + half + 2, side, side - half - 2);
   return look;
 }

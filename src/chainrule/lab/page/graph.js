@@ -3,7 +3,7 @@
 export const MOST = 16; // units of a layer that are drawn; of a larger one the first FIRST
 const FIRST = 12;
 const HEAD = 30; // above the units: what a layer is
-const FOOT = 14;
+const FOOT = 34; // below them: the cost
 const NARROWEST = 66; // from one layer to the next
 
 /**

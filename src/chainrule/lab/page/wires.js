@@ -33,7 +33,7 @@ export function levelsOf(W, full) {
  * @param {HTMLCanvasElement} canvas
  * @param {import("./graph.js").Column[]} columns
  * @param {{ level: Int8Array, across: number }[]} levels  of W[1], W[2], …
- * @param {number[]} strength     of each layer's lines, up to 1
+ * @param {number[]} strength     of each layer's lines, up to 1; above 1 they light up
  * @param {[number, number] | null} chosen  the unit whose lines stand out
  */
 export function wires(canvas, columns, levels, strength, chosen) {
@@ -41,17 +41,31 @@ export function wires(canvas, columns, levels, strength, chosen) {
   levels.forEach((each, at) => {
     const [from, to] = [columns[at].units, columns[at + 1].units];
     if (!from.length) return fan(context, columns[at].picture, to);
+    if (strength[at] > 1) band(context, columns[at], columns[at + 1]);
+    const widest = WIDEST * Math.min(1, Math.max(0.5, Math.sqrt(40 / (from.length * to.length)))); // many lines are thinner
     for (const [bucket, path] of buckets(each, at + 1, from, to, chosen)) {
       const [k, mine] = bucket.split(",").map(Number);
       const size = Math.abs(k) / LEVELS;
-      const width = 0.5 + (WIDEST - 0.5) * size;
+      const width = 0.5 + (widest - 0.5) * size;
       context.strokeStyle = color(k === 0 ? "--soft" : k < 0 ? "--below" : "--above");
-      context.globalAlpha = strength[at] * (mine ? 0.3 + 0.65 * size : 0.08 + 0.14 * size);
+      context.globalAlpha = Math.min(1, strength[at]) * (mine ? 0.3 + 0.65 * size : 0.08 + 0.14 * size);
       context.lineWidth = width;
       context.setLineDash(k < 0 ? [3 + width, 2 + width * 0.8] : []);
       context.stroke(path);
     }
   });
+}
+
+/** What lies behind lines that light up. */
+function band(context, from, to) {
+  const [left, right] = [from.x + from.units[0].side / 2 + 4, to.x - to.units[0].side / 2 - 4];
+  const rows = [...from.units, ...to.units].map(({ y }) => y);
+  const [top, bottom] = [Math.min(...rows) - 16, Math.max(...rows) + 16];
+  context.fillStyle = color("--glow");
+  context.globalAlpha = 0.4;
+  context.beginPath();
+  context.roundRect(left, top, right - left, bottom - top, 10);
+  context.fill();
 }
 
 /** Lines of the same looks share a path: many strokes are slow. */
