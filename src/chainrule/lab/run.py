@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.activations import Activation
 from chainrule.checks import check_number
 from chainrule.lab.design import Design, Examples, options, options_json
 from chainrule.lab.timeline import Timeline
@@ -240,7 +241,9 @@ class Run:
                 mark[part] = [J, score]
             seen = self.working(SAMPLED)
             mark["dW"] = [float(np.linalg.norm(dW)) for dW in seen.dW[1:]]
-            mark["flat"] = [self._flat(seen, l) for l in range(1, self.network.L)]
+            mark["flat"] = [
+                float(flat(self.network.g[l], abs(seen.slope[l]).mean(axis=1)).mean()) for l in range(1, self.network.L)
+            ]  # units that are dead or saturated
         if len(self.marks) >= _MARKS:
             self.marks = {at: kept for i, (at, kept) in enumerate(sorted(self.marks.items())) if i % 2 == 0}
         self.marks[step] = mark
@@ -256,11 +259,11 @@ class Run:
         J, A = net.evaluate(*checked)
         return (J if isfinite(J) else None), score(self.examples.task, A, Y[:, :MEASURED])
 
-    def _flat(self, seen: Working, l: int) -> float:
-        """The share of the units of layer l whose slope is, on the mean, next to 0: dead or saturated."""
-        g = self.network.g[l]
-        steepest = float(abs(g.slope(np.linspace(-3, 3, 61)[:, None])).max()) or 1.0
-        return float((abs(seen.slope[l]).mean(axis=1) < FLAT * steepest).mean())
+
+def flat(g: Activation, slope: Array) -> Array:
+    """Where slopes of g are next to 0, measured by its steepest."""
+    steepest = float(abs(g.slope(np.linspace(-3, 3, 61)[:, None])).max()) or 1.0
+    return np.asarray(abs(slope) < FLAT * steepest)
 
 
 def score(task: str, A: Array, Y: Array) -> float | None:

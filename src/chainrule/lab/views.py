@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.lab.curves import confusion, curve, digest, find, mark, marks
-from chainrule.lab.run import Run
+from chainrule.lab.run import MEASURED, SAMPLED, Run, flat
 from chainrule.lab.working import LETTERS
 from chainrule.working.rows import dense
 
@@ -15,7 +15,7 @@ View = Callable[..., dict[str, Any]]
 
 GRID, SMALL = 100, 28  # points along a side of the plane, for the output and for each unit
 BINS = 24
-MOST_CELLS = 4096  # of an array that is shown number by number, and of weights that are drawn as lines
+MOST_CELLS = 4096  # of an array that is shown number by number
 MOST_UNITS = 64  # of a layer that are drawn one by one
 _MARGIN = 0.1  # of the range of an input, beyond the outermost examples
 
@@ -26,44 +26,98 @@ def plane(run: Run, side: int = GRID) -> dict[str, Any]:
     return {"A": _over(A, run, side).astype(np.float32), "range": _range(run)}
 
 
-def units(run: Run, side: int = SMALL) -> dict[str, Any]:
-    """What each unit computes, of layers of at most 64 units: "layers"[l - 1], None for others.
+def units(run: Run, side: int = SMALL, most: int = MOST_UNITS) -> dict[str, Any]:
+    """What the first `most` units of each layer compute: "layers"[l - 1] of layer l, "inputs" of layer 0.
 
     With one or two inputs: A[l] over the line or the plane, (n[l], side) or (n[l], side, side). Else how A[l] is spread
-    over the examples: "counts" (n[l], bins) between "low" and "high"; with images also "images", the rows of W[1].
+    over the examples: "counts" (n[l], bins) between "low" and "high" (n[l]), which are those of the layer, but of each
+    input its own; with images also "images", the rows of W[1].
     """
-    net = run.network
-    few = [n <= MOST_UNITS for n in net.sizes[1:]]
+    net, most = run.network, int(most)
     if run.examples.coordinates("train") is not None:
-        A = net.layers(_grid(run, side))[1]
-        layers = [_over(A[l], run, side).astype(np.float32) if few[l - 1] else None for l in range(1, net.L + 1)]
-        return {"kind": "plane", "layers": layers}
+        points = _grid(run, side)
+        A = [points, *net.layers(points)[1][1:]]
+        layers = [_over(np.ascontiguousarray(each[:most]), run, side).astype(np.float32) for each in A]
+        return {"kind": "plane", "inputs": layers[0], "layers": layers[1:]}
     seen = run.sampled()
-    layers = [_histogram(seen[l]) if few[l - 1] else None for l in range(1, net.L + 1)]
-    images = None
-    if run.examples.image is not None and few[0]:
-        images = net.W[1].astype(np.float32)
-    return {"kind": "histogram", "layers": layers, "images": images}
+    image = run.examples.image is not None
+    return {
+        "kind": "histogram",
+        "inputs": None if image else _histogram(dense(seen[0][:most]), each=True),
+        "layers": [_histogram(A[:most]) for A in seen[1:]],
+        "images": net.W[1][:most].astype(np.float32) if image else None,
+    }
 
 
-def _histogram(A: Array) -> dict[str, Any]:
-    low, high = np.nanmin(A, initial=0.0), np.nanmax(A, initial=1e-12)
-    width = (high - low) / BINS or 1.0
-    place = np.clip(np.nan_to_num((A - low) / width), 0, BINS - 1).astype(np.int64)
+def _histogram(A: Array, each: bool = False) -> dict[str, Any]:
+    """How each row is spread, between the extremes of all and 0, or between its own."""
+    A = np.where(np.isfinite(A), A, 0)
+    low, high = A.min(axis=1, keepdims=True), A.max(axis=1, keepdims=True)
+    if not each:
+        low, high = np.full_like(low, low.min(initial=0)), np.full_like(high, high.max(initial=0))
+    high = np.where(high > low, high, low + 1e-9)
+    width = (high - low) / BINS
+    place = np.clip((A - low) / width, 0, BINS - 1).astype(np.int64)
     counts = np.bincount((place + np.arange(len(A))[:, None] * BINS).ravel(), minlength=len(A) * BINS)
-    return {"low": float(low), "high": float(high), "counts": counts.reshape(len(A), BINS).astype(np.int32)}
+    return {"low": low[:, 0], "high": high[:, 0], "counts": counts.reshape(len(A), BINS).astype(np.int32)}
 
 
-def parameters(run: Run, gradients: bool = False) -> dict[str, Any]:
-    """W[l] and b[l], or dW[l] and db[l]; None where a layer has too many to be drawn. Lists begin with layer 1."""
+def parameters(run: Run, gradients: bool = False, most: int = MOST_UNITS) -> dict[str, Any]:
+    """W[l] and b[l], or dW[l] and db[l], of the first `most` units of each layer. Lists begin with layer 1.
+
+    "blocks" has, where that is not all of W[l], all of it as a picture (means of parts), and its histogram from
+    -"reach" to "reach"; else None.
+    """
     if gradients:
         seen = run.working(None if run.m <= MOST_CELLS else MOST_CELLS)
         W, b = seen.dW, seen.db
     else:
         W, b = run.network.W, run.network.b
+    most = int(most)
     return {
-        "W": [w.astype(np.float32) if w.size <= MOST_CELLS else None for w in W[1:]],
-        "b": [v[:, 0].astype(np.float32) for v in b[1:]],
+        "W": [np.asarray(dense(w[:most, :most]), np.float32) for w in W[1:]],
+        "b": [v[:most, 0].astype(np.float32) for v in b[1:]],
+        "blocks": [_block(w) if max(w.shape) > most else None for w in W[1:]],
+    }
+
+
+def _block(W: Any) -> dict[str, Any]:
+    W = dense(W)
+    some = W.ravel()[:: max(1, W.size // 20_000)]
+    reach = float(np.nanmax(np.abs(some), initial=1e-12))
+    counts = np.histogram(some[np.isfinite(some)], BINS, (-reach, reach))[0] if np.isfinite(reach) else np.zeros(BINS)
+    return {
+        "shape": list(W.shape),
+        "picture": _shrunk(W, 40).astype(np.float32),
+        "counts": counts.astype(np.int32),
+        "reach": reach,
+    }
+
+
+def layer(run: Run, l: int) -> dict[str, Any]:
+    """Of the first units of layer l, over the first examples: the range of z, and the share where g is flat.
+
+    "strongest": which unit or input of the layer before has the largest weight. "flat": the share of the examples on
+    which the slope of g is next to 0; None of the output layer.
+    """
+    net, l = run.network, int(l)
+    if not 1 <= l <= net.L:
+        raise ValueError(f"layer {l}: there are layers 1 to {net.L}")
+    W = net.W[l][:MOST_UNITS]
+    with np.errstate(all="ignore"):
+        Z = net.layers(run.examples.X[:, :SAMPLED])[0][l][:MOST_UNITS]
+    strongest = np.abs(W).argmax(axis=1)
+    return {
+        "l": l,
+        "n": net.sizes[l],
+        "b": net.b[l][:MOST_UNITS, 0],
+        "strongest": strongest,
+        "weight": W[np.arange(len(W)), strongest],
+        "low": Z.min(axis=1),
+        "mean": Z.mean(axis=1),
+        "high": Z.max(axis=1),
+        "flat": flat(net.g[l], net.g[l].slope(Z)).mean(axis=1) if l < net.L else None,
+        "examples": Z.shape[1],
     }
 
 
@@ -173,37 +227,47 @@ def examples(run: Run, most: int = 2000) -> dict[str, Any]:
     return found
 
 
-def pictures(run: Run, first: int = 0, count: int = 60) -> dict[str, Any]:
-    """Examples that are images, as bytes from 0 to 255 (k, height, width, channels), with class and answer."""
+def pictures(
+    run: Run, first: int = 0, count: int = 60, part: str = "train", wrong: bool = False, images: bool = True
+) -> dict[str, Any]:
+    """Examples that are images, as bytes from 0 to 255 (k, height, width, channels), with class and answer.
+
+    wrong: of those only that the network gets wrong. images: False where the page has them already.
+    """
     shape = run.examples.image
     if shape is None:
         raise ValueError("the examples are no images")
-    X = run.examples.X[:, first : first + count]
-    low, high = float(run.examples.X.min()), float(run.examples.X.max())
-    images = ((X.T - low) * (255 / ((high - low) or 1))).astype(np.uint8).reshape(-1, *shape)
-    A = run.network.forward(X)
-    return {
-        "first": first,
-        "images": images,
-        "y": run.said(run.examples.Y[:, first : first + count]),
-        "answer": run.said(A),
-    }
+    found = _rows(run, first, count, part, wrong)
+    pixels = None
+    if images:
+        X, every = run.part(part)[0][:, found["index"]], run.examples.X
+        low, high = float(every.min()), float(every.max())
+        pixels = ((X.T - low) * (255 / ((high - low) or 1))).clip(0, 255).astype(np.uint8).reshape(-1, *shape)
+    return {**found, "images": pixels}
 
 
-def cells(run: Run, first: int = 0, count: int = 50) -> dict[str, Any]:
-    """Rows of the table as they are, the target, and the answer."""
-    rows = run.examples.cells or ()
-    last = min(first + count, run.m)
-    X, Y = run.examples.X[:, first:last], run.examples.Y[:, first:last]
-    return {
-        "first": first,
-        "header": list(rows[0]) if rows else list(run.examples.inputs),
-        "rows": [list(row) for row in rows[first + 1 : last + 1]]
-        if rows
-        else [[f"{x:.4g}" for x in column] for column in X.T],
-        "y": run.said(Y),
-        "answer": run.said(run.network.forward(X)),
-    }
+def cells(run: Run, first: int = 0, count: int = 50, part: str = "train", wrong: bool = False) -> dict[str, Any]:
+    """Rows of the table as they are, the target, and the answer; wrong: only those that the network gets wrong."""
+    found = _rows(run, first, count, part, wrong)
+    rows = run.examples.cells if part == "train" else None
+    if rows is None:
+        shown = [[f"{x:.4g}" for x in column] for column in dense(run.part(part)[0][:, found["index"]]).T]
+    else:
+        shown = [list(rows[i + 1]) if i + 1 < len(rows) else [] for i in found["index"]]
+    return {**found, "header": list(rows[0] if rows else run.examples.inputs), "rows": shown}
+
+
+def _rows(run: Run, first: int, count: int, part: str, wrong: bool) -> dict[str, Any]:
+    """Which examples a page of them shows, their classes or targets, and what the network says; "of": all there are."""
+    X, Y = run.part(part)
+    index, of = np.arange(Y.shape[1]), Y.shape[1]
+    if wrong and run.examples.task != "regression":
+        index = np.flatnonzero(run.said(Y[:, :MEASURED]) != run.said(run.answers(part)[0]))
+        of = len(index)
+    first = max(0, min(int(first), of - 1))
+    index = index[first : first + int(count)]
+    answer = run.said(run.network.forward(X[:, index])) if len(index) else np.zeros(0)
+    return {"first": first, "of": of, "part": part, "index": index, "y": run.said(Y[:, index]), "answer": answer}
 
 
 def _places(run: Run) -> Array:
@@ -214,9 +278,12 @@ def _places(run: Run) -> Array:
 
 
 def _range(run: Run) -> list[list[float]]:
-    """From where to where the plane, or the line, is shown."""
+    """From where to where the plane, or the line, is shown: as painted, or somewhat beyond the outermost examples."""
+    places, painted = _places(run), run.design.data.get("range")
+    if painted is not None and len(painted) == len(places):
+        return [[float(low), float(high)] for low, high in painted]
     found = []
-    for row in _places(run):
+    for row in places:
         low, high = float(row.min()), float(row.max())
         margin = ((high - low) or 1.0) * _MARGIN
         found.append([low - margin, high + margin])

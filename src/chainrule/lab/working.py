@@ -51,7 +51,7 @@ def working(network: Network, X: Array, Y: Array, rows: Array, l2: float = 0.0, 
     """The pass of these examples X (n[0], m), Y (n[L], m), as the equations have it."""
     L = network.L
     g = network.g
-    slopes = [None, *(row.slope for row in g[1:])]
+    slopes = [None, *(row.slope for row in g[1:L]), None]  # an output such as softmax has none of its own
     with np.errstate(all="ignore"):  # a network that diverges is shown, too
         Z, A = equations.forward(X, network.W, network.b, g, D)
         J, dZ_L, m = equations.cost(Z, Y, network.W, network.loss, l2)

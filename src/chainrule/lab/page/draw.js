@@ -8,17 +8,23 @@ const SHAPES = ["square", "circle", "triangle", "diamond", "cross", "star", "squ
 
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
+const colors = new Map();
+
 /** The element of the lab, which has the colors: the body of a page, or a place in a notebook. */
 let root = document.documentElement;
 
 /** @param {HTMLElement} lab the element that has the colors from now on */
-export const takeColors = (lab) => { root = lab; };
+export const takeColors = (lab) => { root = lab; colors.clear(); };
 
 /** Whether the lab is dark. */
 export const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : darkness.matches);
 
 /** @param {string} name of a color in style.css, such as "--ink" @returns {string} */
-export const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+export function color(name) {
+  const key = name + dark(); // reading a style takes longer than drawing a line
+  if (!colors.get(key)) colors.set(key, getComputedStyle(root).getPropertyValue(name).trim());
+  return colors.get(key);
+}
 
 /** @param {number} k @returns {string} the color of a class */
 export const classColor = (k) => CLASSES[k % CLASSES.length];
@@ -167,4 +173,41 @@ export function element(name, properties = {}, ...children) {
   }
   made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return made;
+}
+
+/**
+ * Whether a person can see an element.
+ * @param {Element} place
+ * @param {() => void} [act] called when it comes into sight
+ * @returns {() => boolean}
+ */
+export function sight(place, act = () => {}) {
+  let on = false;
+  new IntersectionObserver((entries) => {
+    on = entries[entries.length - 1].isIntersecting;
+    if (on) act();
+  }).observe(place);
+  return () => on;
+}
+
+/**
+ * Round numbers of a range, about so many.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} [about]
+ * @returns {number[]}
+ */
+export function ticks(low, high, about = 5) {
+  const rough = (high - low) / about || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((each) => each * power >= 0.75 * rough) * power;
+  const found = [];
+  for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(Number((k * step).toPrecision(12)));
+  return found;
+}
+
+/** The next of 1, 2, 5, 10, … times a power of ten from a number above 0 on. @param {number} value @returns {number} */
+export function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].find((each) => each * power >= value * 0.999999) * power;
 }

@@ -189,8 +189,10 @@ export class Store extends EventTarget {
   }
 
   _push(lab) {
+    const before = this.run;
     this.lab = lab;
     const run = this.run;
+    if (run?.id !== before?.id || run?.revision !== before?.revision) this.shown = {}; // of another network
     if (run && this.selection.layer >= run.sizes.length) this.selection.layer = 1;
     const [l, i] = this.selection.unit ?? [0, 0];
     if (l >= run.sizes.length || i >= run.sizes[l]) this.selection.unit = null;
@@ -214,7 +216,7 @@ export class Store extends EventTarget {
   _see({ stamp, at, views }) {
     this._stamp = stamp;
     this.at = at;
-    Object.assign(this.shown, views);
+    this.shown = views;
     if (this._drawing) return;
     this._drawing = true;
     requestAnimationFrame(() => {
