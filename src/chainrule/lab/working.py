@@ -51,14 +51,14 @@ def working(network: Network, X: Array, Y: Array, rows: Array, l2: float = 0.0, 
     """The pass of these examples X (n[0], m), Y (n[L], m), as the equations have it."""
     L = network.L
     g = network.g
-    slopes = [None, *(row.slope for row in g[1:])]
+    slopes = [None, *(row.slope for row in g[1:-1]), None]
     with np.errstate(all="ignore"):  # a network that diverges is shown, too
         Z, A = equations.forward(X, network.W, network.b, g, D)
         J, dZ_L, m = equations.cost(Z, Y, network.W, network.loss, l2)
         dA, dZ, dW, db = ([None] * (L + 1) for _ in range(4))
         for l, *derivatives in equations.backward_layers(dZ_L, Z, A, network.W, slopes, m, l2, D):
             dA[l], dZ[l], dW[l], db[l] = derivatives
-        slope = [None, *(slopes[l](Z[l]) if l < L else None for l in range(1, L + 1))]
+        slope = [None if of_layer is None else of_layer(z) for of_layer, z in zip(slopes, Z, strict=True)]
     masks = [None] * (L + 1) if D is None else D
     return Working(rows, float(J), Y, list(network.W), list(network.b), Z, A, masks, slope, dA, dZ, dW, db)
 
