@@ -143,7 +143,7 @@ export function number(value, digits = 4) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   const text = size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1).replace(/\.?0+e/, "e") : Number(value.toPrecision(digits)).toString();
-  return text.replace("-", "−").replace("e−", "e−").replace("e+", "e");
+  return text.replaceAll("-", "−").replace("e+", "e");
 }
 
 /** @param {number} value a whole number @returns {string} with commas */

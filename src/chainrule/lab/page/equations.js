@@ -169,7 +169,7 @@ export function mountEquations(place, store) {
     const nodes = parse(line.shown);
     const pieces = [[]];
     for (const node of nodes) {
-      if (node.kind === "operator" && "=+−∗".includes(node.text) && pieces.at(-1).length) pieces.push([]);
+      if (node.kind === "operator" && /^(:?=|[+−∗])$/.test(node.text) && pieces.at(-1).length) pieces.push([]);
       pieces.at(-1).push(node);
     }
     const leaf = (node) => {

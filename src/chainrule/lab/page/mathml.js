@@ -43,12 +43,12 @@ function tokens(text) {
     else if (g.name) found.push({ kind: "name", text: g.name, below: `${g.of}[${g.at}]`, tight });
     else if (g.number) found.push({ kind: "number", text: g.number, tight });
     else if (g.word) found.push({ kind: "text", text: g.word, tight });
-    else if (g.call) found.push({ kind: "call", text: g.call, tight });
+    else if (g.call) found.push({ kind: /^d[azw]$/.test(g.call) ? "name" : "call", text: g.call, tight });
     else if (all in ABOVE || all in BELOW) {
       const last = found.at(-1);
       if (all in ABOVE) last.above = (last.above ?? "") + ABOVE[all];
       else last.below = (last.below ?? "") + BELOW[all];
-    } else if (g.sign) found.push({ kind: g.sign === "Σ" ? "operator" : "name", text: g.sign, tight });
+    } else if (g.sign) found.push({ kind: g.sign === "Σ" ? "operator" : "name", text: g.sign.replace("′", ""), above: g.sign.endsWith("′") ? "′" : undefined, tight });
     else found.push({ kind: all === "½" ? "half" : "operator", text: all, tight });
     tight = true;
   }
@@ -137,7 +137,7 @@ export function draw(node, leaf = () => null) {
     case "half": return math("mfrac", math("mn", "1"), math("mn", "2"));
     case "text": return math("mtext", `\u00a0${node.text}\u00a0`);
     case "call": return spaced(math("mo", node.text), "0.17em", "0.1em");
-    case "name": return raised(leaf(node) ?? math("mi", node.text));
+    case "name": return raised(leaf(node) ?? letters(node.text));
     case "row": return math("mrow", ...inside());
     case "power": return math("mrow", ...inside());
     case "raised": return math("msup", ...inside());
@@ -165,9 +165,12 @@ function spaced(operator, before, after) {
   return operator;
 }
 
+/** A letter, or the derivative by it: d and the letter, both slanted. */
+const letters = (name) => (/^d[a-zA-Z]$/.test(name) ? math("mrow", math("mi", "d"), math("mi", name[1])) : math("mi", name));
+
 /** A letter with its layer above it and its unit below. */
 function array({ letter, layer, below, above }) {
-  const base = letter.length > 1 ? math("mrow", math("mi", "d"), math("mi", letter[1])) : math("mi", letter), over = math("mrow", ...layerSigns(layer), ...(above ? [math("mo", above)] : []));
+  const base = letters(letter), over = math("mrow", ...layerSigns(layer), ...(above ? [math("mo", above)] : []));
   return below ? math("msubsup", base, index(below), over) : math("msup", base, over);
 }
 
@@ -179,7 +182,7 @@ function layerSigns(layer) {
 function index(text) {
   const [, of, at] = text.match(/^(d[Wb])\[(.+)\]$/) ?? [];
   if (of) return array({ letter: of, layer: at });
-  return math("mrow", ...[...text].map((sign) => math(/\d/.test(sign) ? "mn" : sign === "−" ? "mo" : "mi", sign)));
+  return math("mrow", ...[...text].map((sign) => math(/\d/.test(sign) ? "mn" : /[−′⊤]/.test(sign) ? "mo" : "mi", sign)));
 }
 
 /**

@@ -175,11 +175,11 @@ function softmax(run, seen, l, i) {
   const rows = order.map((k) => [unitName(run, l, k), number(Z[k]), write(e[k]), share(A[k])]);
   const rest = e.reduce((sum, value, k) => sum + (order.includes(k) ? 0 : value), 0);
   return [
-    formula(`a${below(run, l, i)} = ${moved ? "e^{z − c} / Σ e^{z − c}" : "eᶻ / Σ eᶻ"}`),
+    formula(`a${below(run, l, i)}[${l}] = ${moved ? "e^{z − c} / Σ e^{z − c}" : "eᶻ / Σ eᶻ"}`),
     ...(moved ? [said(`c = ${number(most)}, the largest z, is taken off first: nothing overflows, and the quotient is the same.`)] : []),
     table("softmax, unit by unit", ["output", "z", moved ? "e to the z − c" : "e to the z", "a"], rows, [
       ...(rest ? [[`${count(Z.length - order.length)} others together`, write(rest)]] : []), ["Σ of the powers of e", write(total)]]),
-    formula(`a${below(run, l, i)} = ${write(e[i])} / ${write(total)} = ${number(A[i], 5)}`),
+    formula(`a${below(run, l, i)}[${l}] = ${write(e[i])} / ${write(total)} = ${number(A[i], 5)}`),
   ];
 }
 

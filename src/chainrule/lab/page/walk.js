@@ -27,7 +27,7 @@ export function mountWalk(place, store) {
   next.classList.add("primary");
   place.append(
     element("div.controls", {}, element("label", {}, "example ", field), parts, button("‹", "the example before", () => choose(example().index - 1)), button("›", "the next example", () => choose(example().index + 1)), wrong),
-    verdict, without, element("div.controls", {}, back, next), walked);
+    verdict, without, element("div.controls.pace", {}, back, next), walked);
 
   const example = () => store.selection.example ?? { part: "train", index: 0 };
   const here = () => store.selection.tab === "walk" && store.run;
