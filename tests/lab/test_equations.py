@@ -77,8 +77,8 @@ def test_an_array_is_seen_whole_live_and_follows_the_example(open_lab):
 
 def test_numbers_in_the_equations_are_those_of_a_trace(open_lab):
     page = open_lab({"l2": 0.5, "optimizer": {"name": "GradientDescent", "learning_rate": 0.5}})
-    page.get_by_role("button", name="numbers").click()
-    page.get_by_label("layer", exact=True).select_option("2")
+    page.get_by_role("button", name="numbers", exact=True).click()
+    page.locator(".controls").get_by_label("layer").select_option("2")
     row = page.locator('[data-target="dW2"]')
     row.locator(".matrix").nth(3).wait_for()
     t = traced(page)
@@ -111,13 +111,18 @@ def test_terms_stand_in_the_equations_while_they_are_in_force():
     net = cr.Network([2, 4, 3, 1], hidden="relu", seed=0)
     given = {"optimizer": {"name": "Adam", "learning_rate": 0.1}, "l2": 2.0, "dropout": [0.5, 0.0], "clip_norm": 1.0}
     found = equations(net, options(given, 2, 10))
-    assert found["forward"][0][1] == "A[1] = g[1](Z[1]) ∗ D[1]" and found["forward"][1][1] == "A[2] = g[2](Z[2])"
-    assert found["backward"][0][0] == "dA[1] = W[2]ᵀ dZ[2] ∗ D[1]" and found["backward"][2][0] is None
+    assert found["forward"][0][1] == "A[1] = g[1](Z[1]) ∗ D[1]"
+    assert found["forward"][1][1] == "A[2] = g[2](Z[2])"
+    assert found["backward"][0][0] == "dA[1] = W[2]ᵀ dZ[2] ∗ D[1]"
+    assert found["backward"][2][0] is None
     assert found["backward"][2][1:3] == ["dZ[3] = A[3] − Y", "dW[3] = (1/m) dZ[3] A[2]ᵀ + (λ/m) W[3]"]
-    assert found["cost"].endswith("(λ/2m) Σ ‖W‖²") and found["update"][0] == "g = g min(1, c / ‖g‖)"
+    assert found["cost"].endswith("(λ/2m) Σ ‖W‖²")
+    assert found["update"][0] == "g = g min(1, c / ‖g‖)"
     assert found["constants"] == {"α": 0.1, "β₁": 0.9, "β₂": 0.999, "ε": 1e-8, "c": 1.0}
     plain = equations(net, options({**given, "l2": 0.0, "dropout": [], "clip_norm": None}, 2, 10))
-    assert "D[" not in str(plain) and "λ" not in str(plain) and len(plain["update"]) == 5
+    assert "D[" not in str(plain)
+    assert "λ" not in str(plain)
+    assert len(plain["update"]) == 5
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -150,10 +155,12 @@ def python(formula):
 def test_letters_and_arrays_say_what_they_show():
     run = Run(1, "run", *designed({"hidden": [5], "activations": ["tanh"], "batch_size": 50}))
     found = views.look(run, "letters", {"corner": 4})
-    assert (
-        found["m"] == found["of"] == 50 and found["Z"][0] is None and found["dA"][2] is None and found["D"][1] is None
-    )
-    assert found["dZ"][1]["shape"] == [5, 50] and found["dZ"][1]["corner"].shape == (4, 4)
+    assert found["m"] == found["of"] == 50
+    assert found["Z"][0] is None
+    assert found["dA"][2] is None
+    assert found["D"][1] is None
+    assert found["dZ"][1]["shape"] == [5, 50]
+    assert found["dZ"][1]["corner"].shape == (4, 4)
     assert found["dZ"][1]["counts"].sum() == 250
     seen = run.working()
     t = cr.trace(run.network, run.examples.X[:, seen.rows], run.examples.Y[:, seen.rows])
