@@ -189,7 +189,7 @@ def _terms(net: Network, seen: Working) -> Array:
     Z, Y = seen.Z[-1], seen.Y
     if net.g[-1].name == "softmax":
         S = Z - Z.max()
-        return np.asarray(Y * (np.log(np.exp(S).sum()) - S))[:, 0]
+        return np.ravel(Y * (np.log(np.exp(S).sum()) - S))
     return np.array([net.loss(Z[[k]], Y[[k]])[0].item() for k in range(len(Y))])
 
 
