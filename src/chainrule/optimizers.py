@@ -22,7 +22,8 @@ State = tuple[Any, ...]
 class Rule(Checked):
     """The base of the optimizers: what they have in common.
 
-    `remembers` names what the state holds: vectors like w, and t, the number of steps so far.
+    `remembers` names what the state holds: vectors like w, and t, the number of steps so far. `equations` are those of
+    a step as the notes write them, in the order in which they are computed.
 
     Parameters
     ----------
@@ -30,6 +31,7 @@ class Rule(Checked):
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
+    equations: ClassVar[tuple[str, ...]] = ()
     learning_rate: float = 0.01
 
     def init(self, params: Array) -> State:
@@ -71,6 +73,8 @@ class GradientDescent(Rule):
     learning_rate : float, α, 0 or more
     """
 
+    equations = ("w = w − α g",)
+
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
         return params - self.learning_rate * grads, ()
 
@@ -86,6 +90,7 @@ class Momentum(Rule):
     """
 
     remembers = ("v",)
+    equations = ("v = β v + (1 − β) g", "w = w − α v")
     beta: float = bounded(0.9, below=1)
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
@@ -110,6 +115,7 @@ class HeavyBall(Rule):
     """
 
     remembers = ("v",)
+    equations = ("v = μ v − α g", "w = w + v")
     momentum: float = 0.9
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
@@ -133,6 +139,7 @@ class Nesterov(Rule):
     """
 
     remembers = ("v",)
+    equations = ("v = μ v − α g", "w = w + μ v − α g")
     momentum: float = 0.9
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
@@ -153,6 +160,7 @@ class RMSProp(Rule):
     """
 
     remembers = ("s",)
+    equations = ("s = β s + (1 − β) g²", "w = w − α g / (√s + ε)")
     learning_rate: float = 0.001
     beta: float = bounded(0.9, below=1)
     epsilon: float = bounded(1e-8, above=0)
@@ -181,6 +189,13 @@ class Adam(Rule):
     """
 
     remembers = ("v", "s", "t")
+    equations: ClassVar[tuple[str, ...]] = (
+        "v = β₁ v + (1 − β₁) g",
+        "s = β₂ s + (1 − β₂) g²",
+        "v̂ = v / (1 − β₁ᵗ)",
+        "ŝ = s / (1 − β₂ᵗ)",
+        "w = w − α v̂ / (√ŝ + ε)",
+    )
     learning_rate: float = 0.001
     beta1: float = bounded(0.9, below=1)
     beta2: float = bounded(0.999, below=1)
@@ -212,6 +227,7 @@ class AdamW(Adam):
     weight_decay : float, λ, 0 or more
     """
 
+    equations = ("w = (1 − α λ) w", *Adam.equations)
     weight_decay: float = 0.01
 
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:

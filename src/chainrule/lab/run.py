@@ -13,8 +13,8 @@ from chainrule.checks import check_number
 from chainrule.lab.design import Design, Examples, options, options_json
 from chainrule.lab.timeline import Timeline
 from chainrule.lab.working import Working, next_working, working
+from chainrule.lab.written import equations
 from chainrule.network import Network
-from chainrule.working.trace import written, written_cost
 
 MEASURED = 2000  # examples that costs and scores are measured on, at most; chosen
 MEASURING = 0.03  # of the time, at most, for measurements on the way, …
@@ -79,7 +79,7 @@ class Run:
     def about(self) -> dict[str, Any]:
         """What a page knows of it that does not change from step to step."""
         net, examples, changes = self.network, self.examples, self.line.changes
-        l2, data = self.line.options.l2, self.design.data
+        data = self.design.data
         places = examples.coordinates("train")
         return {
             "id": self.id,
@@ -110,10 +110,8 @@ class Run:
             "g": [row.spec for row in net.g[1:]],
             "formulas": {row.spec: [row.formula, row.slope_formula] for row in net.g[1:]},
             "loss": net.loss.spec,
-            "equations": {
-                "cost": written_cost(l2, None),
-                "backward": [list(written(net, l, l2, None)) for l in range(1, net.L + 1)],
-            },
+            "normalized": None if net.normalizer is None else self.design.normalize,
+            "equations": equations(net, self.line.options),
         }
 
     # -- going on ----------------------------------------------------------------------------------------------------

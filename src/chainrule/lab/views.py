@@ -8,7 +8,8 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.lab.curves import confusion, curve, digest, find, mark, marks
 from chainrule.lab.run import MEASURED, SAMPLED, Run, flat
-from chainrule.lab.working import LETTERS
+from chainrule.lab.working import LETTERS, Working, next_rows
+from chainrule.network import Network
 from chainrule.working.rows import dense
 
 View = Callable[..., dict[str, Any]]
@@ -16,6 +17,7 @@ View = Callable[..., dict[str, Any]]
 GRID, SMALL = 100, 28  # points along a side of the plane, for the output and for each unit
 BINS = 24
 MOST_CELLS = 4096  # of an array that is shown number by number
+SPREAD = 5000  # numbers of an array that its small histogram is made of, about; chosen
 MOST_UNITS = 64  # of a layer that are drawn one by one
 _MARGIN = 0.1  # of the range of an input, beyond the outermost examples
 
@@ -121,13 +123,31 @@ def layer(run: Run, l: int) -> dict[str, Any]:
     }
 
 
-def letters(run: Run) -> dict[str, Any]:
-    """Of every array of the mini-batch that comes next its shape and size: {"Z": [null, {shape, low, …}, …], …}."""
+def letters(run: Run, corner: int = 0) -> dict[str, Any]:
+    """Of every array of the mini-batch that comes next its shape and size: {"Z": [null, {shape, low, …}, …], …}.
+
+    "m" of the "of" examples in the mini-batch are looked at. corner: so many rows and columns of each come along.
+    """
     seen = run.working(None if run.m <= MOST_CELLS else MOST_CELLS)
-    found: dict[str, Any] = {"J": seen.J, "m": len(seen.rows)}
+    found: dict[str, Any] = {"J": seen.J, "m": len(seen.rows), "of": len(next_rows(run.line))}
     for letter in LETTERS[2:]:
-        found[letter] = [_size(seen.array(letter, l)) for l in range(run.network.L + 1)]
-    found["Y"] = [_size(seen.Y)]
+        found[letter] = [_sketch(seen.array(letter, l), corner) for l in range(run.network.L + 1)]
+    found["Y"] = [_sketch(seen.Y, corner)]
+    return found
+
+
+def _sketch(A: Any, corner: int) -> dict[str, Any] | None:
+    """The size of an array, how some of its numbers are spread, and its corner."""
+    if A is None:
+        return None
+    found = _size(A) or {}
+    some = A.ravel()[:: max(1, A.size // SPREAD)]
+    some = some[np.isfinite(some)]
+    reach = float(abs(some).max(initial=0)) or 1.0
+    found["counts"] = np.histogram(some / reach, BINS, (-1, 1))[0].astype(np.int32)  # from −reach to reach
+    found["reach"] = reach
+    if corner:
+        found["corner"] = A[:corner, :corner].astype(np.float64)
     return found
 
 
@@ -194,19 +214,21 @@ def _shrunk(A: Array, most: int) -> Array:
 def example(run: Run, index: int = 0, part: str = "train", unit: tuple[int, int] | None = None) -> dict[str, Any]:
     """One example through the network: columns of Z, A, slope, dA, dZ (lists by layer, from 0) and its 𝓛.
 
-    unit: (l, i); then also all that its sums are made of: "w" and "b", and of a hidden unit "w_out" (column i of
-    W[l+1]).
+    "terms" are those of 𝓛, one for each output. unit: (l, i); then also all that its sums are made of: "w" and "b", of
+    a hidden unit "w_out" (column i of W[l+1]), and of the example's share in dW and db "dw".
     """
     seen = run.example(part, index)
-    found: dict[str, Any] = {"index": index, "part": part, "J": seen.J, "y": seen.Y[:, 0]}
+    net = run.network
+    found: dict[str, Any] = {"index": index, "part": part, "J": seen.J, "y": seen.Y[:, 0], "terms": _terms(net, seen)}
     for letter in ("Z", "A", "slope", "dA", "dZ"):
         found[letter] = [None if A is None else dense(A)[:, 0] for A in getattr(seen, letter)]
+    if net.g[-1].derivative is not None:
+        found["slope"][-1] = net.g[-1].slope(seen.Z[-1])[:, 0]
     if part == "train" and run.examples.cells is not None and index + 1 < len(run.examples.cells):
         found["cells"] = [list(run.examples.cells[0]), list(run.examples.cells[index + 1])]
     found["x"] = run.part(part)[0][:, index]
     if unit is not None:
         l, i = (int(n) for n in unit)
-        net = run.network
         if not (1 <= l <= net.L and 0 <= i < net.sizes[l]):
             raise ValueError(f"unit {i} of layer {l}: there is none")
         found["unit"] = [l, i]
@@ -214,6 +236,30 @@ def example(run: Run, index: int = 0, part: str = "train", unit: tuple[int, int]
         found["w_out"] = net.W[l + 1][:, i] if l < net.L else None
         found["dw"] = seen.dW[l][i]
     return found
+
+
+def _terms(net: Network, seen: Working) -> Array:
+    """What 𝓛 of one example is the sum of, (n[L],): stable where a is 0, as the loss itself is."""
+    Z, Y = seen.Z[-1], seen.Y
+    if net.g[-1].name == "softmax":
+        S = Z - Z.max()
+        return np.ravel(Y * (np.log(np.exp(S).sum()) - S))
+    return np.array([net.loss(Z[[k]], Y[[k]])[0].item() for k in range(len(Y))])
+
+
+def hardest(run: Run, part: str = "train", most: int = 100) -> dict[str, Any]:
+    """The examples that the network gets wrong, the one with the largest 𝓛 first; of a regression the worst ones.
+
+    Looked for among the first ones of a part.
+    """
+    X, Y = run.part(part)
+    Y = Y[:, :MEASURED]  # (n[L], k)
+    Z, A = run.network.layers(X[:, :MEASURED])
+    losses = run.network.loss(Z[-1], Y)[0][0]  # (k,)
+    order = np.argsort(-losses, kind="stable")
+    if run.examples.task != "regression":
+        order = order[run.said(A[-1])[order] != run.said(Y)[order]]
+    return {"part": part, "rows": order[:most].astype(np.int32), "all": len(order)}
 
 
 def examples(run: Run, most: int = 2000) -> dict[str, Any]:
@@ -310,7 +356,7 @@ VIEWS: dict[str, View] = {
     view.__name__: view
     for view in (
         *(curve, marks, mark, confusion, find, digest),
-        *(plane, units, parameters, letters, array, example, examples, pictures, cells),
+        *(plane, units, parameters, letters, array, example, hardest, examples, pictures, cells),
     )
 }
 

@@ -58,7 +58,7 @@ def working(network: Network, X: Array, Y: Array, rows: Array, l2: float = 0.0, 
         dA, dZ, dW, db = ([None] * (L + 1) for _ in range(4))
         for l, *derivatives in equations.backward_layers(dZ_L, Z, A, network.W, slopes, m, l2, D):
             dA[l], dZ[l], dW[l], db[l] = derivatives
-        slope = [None, *(slopes[l](Z[l]) if l < L else None for l in range(1, L + 1))]
+        slope = [None if of_layer is None else of_layer(z) for of_layer, z in zip(slopes, Z, strict=True)]
     masks = [None] * (L + 1) if D is None else D
     return Working(rows, float(J), Y, list(network.W), list(network.b), Z, A, masks, slope, dA, dZ, dW, db)
 

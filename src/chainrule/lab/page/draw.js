@@ -148,8 +148,8 @@ export function number(value, digits = 4) {
   if (!Number.isFinite(value)) return value < 0 ? "−∞" : "∞";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const text = size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1) : Number(value.toPrecision(digits)).toString();
-  return text.replace("-", "−").replace("e−", "e−").replace("e+", "e");
+  const text = size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1).replace(/\.?0+e/, "e") : Number(value.toPrecision(digits)).toString();
+  return text.replaceAll("-", "−").replace("e+", "e");
 }
 
 /** @param {number} value a whole number @returns {string} with commas */
