@@ -18,14 +18,14 @@ def _overfits(small: Run, large: Run) -> tuple[bool, str]:
 
 
 _OVERFIT = Design(
-    data("moons", m=300, noise=0.4, validation=0.7), (64,), ("tanh",), init="glorot", optimizer=adam(0.02)
+    data("moons", m=200, noise=0.4, validation=0.5), (64,), ("tanh",), init="glorot", optimizer=adam(0.02)
 )
 overfitting = Lesson(
     name="overfitting",
     title="Learned by heart",
     statement="More parameters fit the training set better, and overfit.",
     text=(
-        "Two moons that overlap: no border can be right about all of them. 90 examples to learn from, 210 held out.",
+        "Two moons that overlap: no border can be right about all of them. 100 examples to learn from, 100 held out.",
         "Watch both curves, training and held out. At first they fall together. Then the large network begins to fence "
         "in single points: the cost of what it has seen falls on, that of what it has not seen rises.",
     ),
