@@ -7,19 +7,22 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule._version import __version__
 from chainrule.datasets import NAMES
-from chainrule.lab import protocol, take, views
+from chainrule.lab import learning, protocol, take, views
 from chainrule.lab.data import load, understand
 from chainrule.lab.design import OPTIONS, Design, Examples, choices, fitted
 from chainrule.lab.pages import Page, Pages, Send, Views, sentence
 from chainrule.lab.run import Run
 from chainrule.lab.uploads import Uploads
 from chainrule.lab.worker import Worker
+
+if TYPE_CHECKING:
+    from chainrule.lab.quizzes import Quizzes
 
 SLICE = 0.008  # seconds of training between two looks at what pages ask for; chosen: half of a picture of 60 a second
 MOST_RUNS = 6  # side by side; chosen
@@ -37,6 +40,7 @@ class Lab:
         self.playing = False
         self.speed: float | None = None  # steps a second; None for as many as there can be
         self.lesson: dict[str, Any] | None = None
+        self.quizzes: Quizzes | None = None  # made when a page asks a question
         self._pages = Pages({name: partial(act, self) for name, act in COMMANDS.items()}, self._look, self._stamp)
         self._steps = 1  # in a slice, as many as take SLICE
         self._began = (0.0, 0)  # when the play began, and the steps since then
@@ -71,9 +75,11 @@ class Lab:
         return self._worker.call(work)
 
     def close(self) -> None:
-        """End the thread, and remove what was uploaded."""
+        """End the thread, remove what was uploaded, and begin no experiment."""
         self._worker.close()
         self.uploads.close()
+        if self.quizzes is not None:
+            self.quizzes.close()
 
     def push(self) -> None:
         """Tell every page what runs there are, and how they stand."""
@@ -348,4 +354,5 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rename": Lab.rename,
     "understand": Lab.understand,
     "upload": Lab.upload,
+    **learning.COMMANDS,
 }
