@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -111,4 +112,7 @@ def open_lab(browser):
 
 def settled(page, script: str, *, timeout: float = 15.0):
     """Wait until a JavaScript expression is true on the page (``lab`` is its store)."""
-    page.wait_for_function(script, timeout=1000 * timeout)
+    end = time.monotonic() + timeout
+    while not page.evaluate(script):  # wait_for_function would need the eval that the page's policy forbids
+        assert time.monotonic() < end, f"not so after {timeout:g} s: {script}"
+        page.wait_for_timeout(15)
