@@ -51,7 +51,7 @@ class Run:
     @property
     def m(self) -> int:
         """Training examples."""
-        return self.examples.Y.shape[1]
+        return int(self.examples.Y.shape[1])
 
     @property
     def stamp(self) -> list[int]:
@@ -211,10 +211,8 @@ class Run:
     def said(self, Y: Array) -> Array:
         """Of targets or outputs (n[L], k) the class, or the number: (k,)."""
         if self.examples.task == "regression":
-            return Y[0].astype(np.float32)
-        if len(Y) == 1:
-            return (Y[0] > 0.5).astype(np.int32)
-        return Y.argmax(axis=0).astype(np.int32)
+            return np.asarray(Y[0], np.float32)
+        return np.asarray(Y[0] > 0.5 if len(Y) == 1 else Y.argmax(axis=0), np.int32)
 
     def measure_on_the_way(self) -> None:
         """Measure between two pieces of training, while that takes a small share of the time."""

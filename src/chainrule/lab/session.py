@@ -42,6 +42,7 @@ class Lab:
         self.lesson: dict[str, Any] | None = None
         self.quizzes: Quizzes | None = None  # made when a page asks a question
         self._pages = Pages({name: partial(act, self) for name, act in COMMANDS.items()}, self._look, self._stamp)
+        self._told = self._options()  # that pages know of
         self._steps = 1  # in a slice, as many as take SLICE
         self._began = (0.0, 0)  # when the play began, and the steps since then
         self._worker = Worker(self._between, self._rest)
@@ -83,6 +84,7 @@ class Lab:
 
     def push(self) -> None:
         """Tell every page what runs there are, and how they stand."""
+        self._told = self._options()
         self._pages.push({"push": "lab", "lab": self.about()})
 
     # -- the thread --------------------------------------------------------------------------------------------------
@@ -92,8 +94,13 @@ class Lab:
         try:
             if self.playing and free:
                 self._train()
+            if self._options() != self._told:  # a play, or a step back, came across a change
+                self.push()
         finally:
             self._pages.show(sparing=self.playing)
+
+    def _options(self) -> list[Any]:
+        return [run.line.options for run in self.runs.values()]
 
     def _rest(self) -> float | None:
         """How long the thread may wait for the next job: not at all while it plays."""

@@ -17,7 +17,7 @@ export function mountAnswers(place, store, due) {
     draw();
   } }, "table");
   const body = element("div.answers-body");
-  const readout = element("output", { class: "readout" });
+  const readout = element("p.readout");
   place.append(element("figcaption", {}, title, part, list), body, readout);
   const canvas = element("canvas", { role: "img" });
   const regression = () => store.run.data.task === "regression";

@@ -29,7 +29,7 @@ export function mountCompare(place, store) {
       store.want(`small:${id}`, () => (there() && plane(there()) && due() ? { view: "plane", run: id, side: SIDE } : null));
       store.want(`mark:${id}`, () => (there() && due() ? { view: "mark", run: id } : null));
     }
-    const now = JSON.stringify([lab.active, lab.runs.map((run) => [run.id, run.name, run.revision])]);
+    const now = JSON.stringify([lab.active, lab.runs.map((run) => [run.id, run.name, run.revision, run.options])]);
     if (place.hidden || now === drawn) return;
     drawn = now;
     const [first, ...others] = lab.runs;

@@ -77,15 +77,21 @@ export class Field {
     this.element = element("div.field", {}, first, ...controls.slice(1), this.note, this.error);
   }
 
-  /** @param {string} text the sentence of the lab; empty where all is well */
-  wrong(text) {
+  /**
+   * @param {string} text the sentence of the lab; empty where all is well
+   * @param {HTMLElement[]} [controls] those that it concerns
+   */
+  wrong(text, controls = this.controls) {
     this.error.textContent = text;
     this.error.hidden = !text;
-    for (const control of this.controls.filter((each) => each.matches("input, select"))) {
-      control.toggleAttribute("aria-invalid", Boolean(text));
-      if (text) control.setAttribute("aria-invalid", "true");
-      if (text) control.setAttribute("aria-describedby", this.error.id);
-      else control.removeAttribute("aria-describedby");
+    for (const control of this.element.querySelectorAll("[aria-invalid]")) {
+      control.removeAttribute("aria-invalid");
+      control.removeAttribute("aria-describedby");
+    }
+    if (!text) return;
+    for (const control of controls.filter((each) => each.matches("input, select"))) {
+      control.setAttribute("aria-invalid", "true");
+      control.setAttribute("aria-describedby", this.error.id);
     }
   }
 

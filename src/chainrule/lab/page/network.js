@@ -35,10 +35,11 @@ export function mountNetwork(place, store) {
   // -- layers --------------------------------------------------------------------------------------------------------
 
   let draft = null; // hidden and activations, as they are clicked together
+  let held = false; // a button, that goes on
   const layers = () => draft ?? { hidden: store.run.design.hidden, activations: store.run.design.activations };
   const commit = later(async () => {
     const change = draft;
-    if (!change) return;
+    if (!change || held) return;
     await anew(structure, change);
     if (draft === change) draft = null;
     render();
@@ -66,11 +67,16 @@ export function mountNetwork(place, store) {
   /** A button that repeats while it is held. */
   function holding(text, label, act) {
     let timer = 0;
-    const stop = () => clearTimeout(timer);
+    const stop = () => {
+      clearTimeout(timer);
+      if (held) commit();
+      held = false;
+    };
     const again = () => { act(); timer = setTimeout(again, AGAIN); };
     const made = element("button.quiet", { type: "button", "aria-label": label, title: `${label} (hold to repeat)`, click: (event) => event.detail === 0 && act() }, text);
     made.addEventListener("pointerdown", (event) => {
       if (event.button) return;
+      held = true;
       act();
       timer = setTimeout(again, HELD);
     });
@@ -79,7 +85,7 @@ export function mountNetwork(place, store) {
   }
 
   function hiddenLayer(l) {
-    const field = entry(`units of layer ${l}`, (n) => (Number.isInteger(n) ? units(l, n) : structure.wrong(`layer ${l}: got ${n ?? "nothing"}, wanted a whole number of units, 1 or more`)), { inputmode: "numeric" });
+    const field = entry(`units of layer ${l}`, (n) => (Number.isInteger(n) ? units(l, n) : structure.wrong(`layer ${l}: got ${n ?? "nothing"}, wanted a whole number of units, 1 or more`, [field])), { inputmode: "numeric" });
     const activation = choice(`activation of layer ${l}`, store.choices.activations, (name) => edit({ activations: layers().activations.map((each, k) => (k === l - 1 ? name : each)) }));
     const made = element("div.layer", {}, element("div.layer-head", {}, `layer ${l}`, element("button.quiet.away", { type: "button", "aria-label": `remove layer ${l}`, title: `remove layer ${l}`, click: () => remove(l) }, "×")),
       element("div.units", {}, holding("−", `one unit less in layer ${l}`, () => units(l, layers().hidden[l - 1] - 1)), field, holding("+", `one unit more in layer ${l}`, () => units(l, layers().hidden[l - 1] + 1))),

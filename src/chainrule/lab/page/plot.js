@@ -63,7 +63,7 @@ export class Plot {
     /** @type {Seen} */
     this.seen = { lines: [], step: 0, end: 0, changes: [] };
     this.title = element("h3", { title: note }, title);
-    this.readout = element("output", { class: "readout" });
+    this.readout = element("p.readout");
     this.canvas = element("canvas", { tabindex: 0, role: "slider", "aria-valuemin": 0, "aria-orientation": "horizontal", keydown: (event) => this._key(event) });
     this.table = element("div.rows", { hidden: true, tabindex: 0, role: "region" });
     const scale = element("button.quiet", { type: "button", "aria-pressed": String(log), title: "logarithmic scale", click: () => {

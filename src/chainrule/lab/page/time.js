@@ -22,10 +22,10 @@ export function mountTime(place, store) {
   const drag = paced((step) => go({ step }));
   const slider = element("input", { type: "range", min: 0, max: 1, value: 0, step: 1, "aria-label": "step", class: "timeline", input: () => drag(Number(slider.value)) });
   const ticks = element("div.ticks", { role: "group", "aria-label": "changes of options" });
-  const field = element("input", { type: "number", min: 0, step: 1, class: "number", "aria-label": "go to step", title: "go to this step", placeholder: "step", change: jump });
+  const field = element("input", { type: "number", min: 0, step: 1, class: "goto", "aria-label": "go to step", title: "go to this step", placeholder: "step", change: jump });
   const speed = element("select", { "aria-label": "speed", title: "speed", change: () => store.lab.playing && play() },
     ...SPEEDS.map(([value, label]) => element("option", { value: value ?? "", selected: value === USUAL }, label)));
-  const where = element("output", { class: "where" });
+  const where = element("span.where.number");
   const stopped = element("p", { class: "stopped", role: "alert", hidden: true });
 
   place.append(
