@@ -55,10 +55,11 @@ function smoothed(values, beta) {
 
 /**
  * How the training goes: costs, scores, gradients, units, answers; of all runs in the same plots.
- * @param {HTMLElement} place
+ * @param {HTMLElement} first for the costs, which one looks at all the time
+ * @param {HTMLElement} place for all others
  * @param {import("./store.js").Store} store
  */
-export function mountCurves(place, store) {
+export function mountCurves(first, place, store) {
   const go = paced((step) => store.tell("go", { step }));
   const plots = {
     J: new Plot("J of each mini-batch", { go, note: "the cost of each mini-batch before its update, with its L2 term and dropout; the band is from the lowest to the highest where several share a point" }),
@@ -70,12 +71,15 @@ export function mountCurves(place, store) {
   const smooth = element("select", { "aria-label": "smoothing of J and of the gradients", title: "exponentially weighted mean of J and ‖dW‖", change: draw },
     ...SMOOTH.map(([beta, label]) => element("option", { value: beta }, label)));
   const answers = element("figure.plot.answers");
+  const { J, cost, ...others } = plots;
+  first.append(J.element, cost.element);
   place.append(element("div.head", {}, element("h2", {}, "How it trains"), element("label", {}, "smoothing ", smooth)),
-    element("div.plots", {}, ...Object.values(plots).map((plot) => plot.element), answers));
+    element("div.plots", {}, ...Object.values(others).map((plot) => plot.element), answers));
 
-  const visible = onScreen(place, () => store.refresh());
+  const below = onScreen(place, () => store.refresh()), above = onScreen(first, () => store.refresh());
+  const visible = () => below() || above();
   const due = unhurried(store);
-  mountAnswers(answers, store, () => visible() && due());
+  mountAnswers(answers, store, () => below() && due());
 
   const wanted = new Set();
   store.on("lab", (lab) => {
@@ -93,7 +97,7 @@ export function mountCurves(place, store) {
     drawn = now;
     draw();
   });
-  new ResizeObserver(() => store.lab && draw()).observe(place);
+  for (const each of [first, place]) new ResizeObserver(() => store.lab && draw()).observe(each);
 
   function draw() {
     const runs = store.lab.runs.map((run) => ({ run, ...style(run.id), curve: store.shown[`curve:${run.id}`], marks: store.shown[`marks:${run.id}`] }))
