@@ -10,7 +10,7 @@ from chainrule.errors import ChainruleError
 from chainrule.lab import protocol
 
 CHEAP = 0.004  # seconds: a look that takes no longer is answered at once
-SHARE = 0.08  # of the time, at most, for looks that take longer
+SHARE = 0.08  # of the time, at most, for what looks take beyond it
 
 _FORESEEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, MemoryError, ImportError, ChainruleError)
 Send = Callable[[bytes], None]
@@ -62,7 +62,7 @@ class Pages:
     def show(self, sparing: bool) -> None:
         """Answer the looks that wait and have something new to see. sparing: dear ones only now and then."""
         for page in self.all:
-            now = time.perf_counter()
+            now, spent = time.perf_counter(), time.thread_time()
             if page.look is None or _same(page.look["stamp"], self._stamp()) or (sparing and now < page.again):
                 continue
             look, page.look = page.look, None
@@ -71,8 +71,8 @@ class Pages:
             except Exception as error:
                 answer = protocol.pack({"id": look["id"], "error": sentence(error)})
             page.send(answer)
-            cost = time.perf_counter() - now
-            page.again = now + cost + (cost / SHARE if cost > CHEAP else 0.0)
+            spent = time.thread_time() - spent  # not what others took of the machine meanwhile
+            page.again = time.perf_counter() + max(0.0, spent - CHEAP) / SHARE
 
     def push(self, message: Any) -> None:
         """Tell something to every page, unasked."""

@@ -7,9 +7,9 @@ const AROUND = 12; // pixels around a point that choose it
  * What the network answers: the confusion matrix, or ŷ against y.
  * @param {HTMLElement} place a figure
  * @param {import("./store.js").Store} store
- * @param {() => boolean} due whether to look
+ * @param {() => boolean} visible
  */
-export function mountAnswers(place, store, due) {
+export function mountAnswers(place, store, visible) {
   const title = element("h3");
   const part = element("select", { "aria-label": "examples", change: () => store.refresh() }, element("option", { value: "train" }, "training"), element("option", { value: "validation" }, "validation"));
   const list = element("button.quiet", { type: "button", "aria-pressed": "false", title: "the largest errors as a table", click: () => {
@@ -22,7 +22,7 @@ export function mountAnswers(place, store, due) {
   const canvas = element("canvas", { role: "img" });
   const regression = () => store.run.data.task === "regression";
 
-  store.want("answers", () => (due() ? (regression() ? { view: "examples", most: 400 } : { view: "confusion", part: part.value }) : null));
+  store.want("answers", () => (visible() && store.due ? (regression() ? { view: "examples", most: 400 } : { view: "confusion", part: part.value }) : null));
   store.on("lab", () => {
     part.hidden = !store.run.data.m_val;
     if (part.hidden) part.value = "train";

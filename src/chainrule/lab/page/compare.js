@@ -1,6 +1,5 @@
 import { against, differences } from "./changes.js";
-import { onScreen, unhurried } from "./curves.js";
-import { classColor, count, dark, element, number, paint } from "./draw.js";
+import { classColor, count, dark, element, number, paint, sight } from "./draw.js";
 import { swatch } from "./runs.js";
 
 const SIDE = 56; // points along a side of the small pictures
@@ -15,8 +14,7 @@ export function mountCompare(place, store) {
   const cards = element("div.cards");
   place.append(head, cards);
   place.hidden = true;
-  const visible = onScreen(place, () => store.refresh());
-  const due = unhurried(store);
+  const visible = sight(place, () => store.refresh());
   const wanted = new Set();
   let made = new Map(), drawn = "";
 
@@ -26,8 +24,8 @@ export function mountCompare(place, store) {
       if (wanted.has(id)) continue;
       wanted.add(id);
       const there = () => visible() && store.lab.runs.length > 1 && store.lab.runs.find((run) => run.id === id);
-      store.want(`small:${id}`, () => (there() && plane(there()) && due() ? { view: "plane", run: id, side: SIDE } : null));
-      store.want(`mark:${id}`, () => (there() && due() ? { view: "mark", run: id } : null));
+      store.want(`small:${id}`, () => (there() && plane(there()) && store.due ? { view: "plane", run: id, side: SIDE } : null));
+      store.want(`mark:${id}`, () => (there() && store.due ? { view: "mark", run: id } : null));
     }
     const now = JSON.stringify([lab.active, lab.runs.map((run) => [run.id, run.name, run.revision, run.options])]);
     if (place.hidden || now === drawn) return;

@@ -1,43 +1,10 @@
 import { changesOf } from "./changes.js";
-import { element } from "./draw.js";
+import { element, sight } from "./draw.js";
 import { mountAnswers } from "./answers.js";
 import { Plot, dashes, style } from "./plot.js";
 import { paced } from "./store.js";
 
-const APART = 100; // milliseconds between two looks at curves while it trains fast
-const TOGETHER = 8; // those of one look are asked for within it
 const SMOOTH = [[0, "not smoothed"], [0.8, "β = 0.8"], [0.95, "β = 0.95"], [0.99, "β = 0.99"]];
-
-/**
- * A clock for views that need not be there at every frame: true every 100 ms while it trains fast, else always.
- * @param {import("./store.js").Store} store
- * @returns {() => boolean}
- */
-export function unhurried(store) {
-  let last = -APART;
-  return () => {
-    const { playing, speed } = store.lab;
-    if (!playing || (speed !== null && speed <= 20)) return true;
-    const now = performance.now();
-    if (now - last >= APART) last = now;
-    return now - last < TOGETHER;
-  };
-}
-
-/**
- * Whether an element is on the screen, or about to be.
- * @param {HTMLElement} place
- * @param {() => void} appeared
- * @returns {() => boolean}
- */
-export function onScreen(place, appeared) {
-  let there = false;
-  new IntersectionObserver(([entry]) => {
-    if (entry.isIntersecting && !there) setTimeout(appeared);
-    there = entry.isIntersecting;
-  }, { rootMargin: "80px" }).observe(place);
-  return () => there;
-}
 
 /** The k-th column of a table. */
 const column = ({ shape: [rows, columns], data }, k) => Array.from({ length: rows }, (_, row) => data[row * columns + k]);
@@ -55,10 +22,11 @@ function smoothed(values, beta) {
 
 /**
  * How the training goes: costs, scores, gradients, units, answers; of all runs in the same plots.
- * @param {HTMLElement} place
+ * @param {HTMLElement} first for the costs, which one looks at all the time
+ * @param {HTMLElement} place for all others
  * @param {import("./store.js").Store} store
  */
-export function mountCurves(place, store) {
+export function mountCurves(first, place, store) {
   const go = paced((step) => store.tell("go", { step }));
   const plots = {
     J: new Plot("J of each mini-batch", { go, note: "the cost of each mini-batch before its update, with its L2 term and dropout; the band is from the lowest to the highest where several share a point" }),
@@ -70,12 +38,14 @@ export function mountCurves(place, store) {
   const smooth = element("select", { "aria-label": "smoothing of J and of the gradients", title: "exponentially weighted mean of J and ‖dW‖", change: draw },
     ...SMOOTH.map(([beta, label]) => element("option", { value: beta }, label)));
   const answers = element("figure.plot.answers");
+  const { J, cost, ...others } = plots;
+  first.append(J.element, cost.element);
   place.append(element("div.head", {}, element("h2", {}, "How it trains"), element("label", {}, "smoothing ", smooth)),
-    element("div.plots", {}, ...Object.values(plots).map((plot) => plot.element), answers));
+    element("div.plots", {}, ...Object.values(others).map((plot) => plot.element), answers));
 
-  const visible = onScreen(place, () => store.refresh());
-  const due = unhurried(store);
-  mountAnswers(answers, store, () => visible() && due());
+  const below = sight(place, () => store.refresh()), above = sight(first, () => store.refresh());
+  const visible = () => below() || above();
+  mountAnswers(answers, store, below);
 
   const wanted = new Set();
   store.on("lab", (lab) => {
@@ -83,7 +53,7 @@ export function mountCurves(place, store) {
       if (wanted.has(id)) continue;
       wanted.add(id);
       for (const view of ["curve", "marks"])
-        store.want(`${view}:${id}`, () => (store.lab.runs.some((run) => run.id === id) && visible() && due() ? { view, run: id } : null));
+        store.want(`${view}:${id}`, () => (store.lab.runs.some((run) => run.id === id) && visible() && store.due ? { view, run: id } : null));
     }
   });
   let drawn = [];
@@ -93,7 +63,7 @@ export function mountCurves(place, store) {
     drawn = now;
     draw();
   });
-  new ResizeObserver(() => store.lab && draw()).observe(place);
+  for (const each of [first, place]) new ResizeObserver(() => store.lab && draw()).observe(each);
 
   function draw() {
     const runs = store.lab.runs.map((run) => ({ run, ...style(run.id), curve: store.shown[`curve:${run.id}`], marks: store.shown[`marks:${run.id}`] }))

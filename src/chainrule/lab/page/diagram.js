@@ -92,6 +92,7 @@ export function mountDiagram(place, store) {
     stack.style.width = `${made.width}px`;
     stack.style.height = `${made.height}px`;
     drawn = "";
+    store.lay(made.columns.map(({ x }) => x));
     if (!made.columns[cursor[0]]?.units[cursor[1]]) cursor = [1, 0];
     return made;
   }

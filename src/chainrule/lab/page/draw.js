@@ -152,8 +152,10 @@ export function number(value, digits = 4) {
   return text.replaceAll("-", "−").replace("e+", "e");
 }
 
+const grouped = new Intl.NumberFormat("en-US");
+
 /** @param {number} value a whole number @returns {string} with commas */
-export const count = (value) => Math.round(value).toLocaleString("en-US");
+export const count = (value) => grouped.format(Math.round(value));
 
 /**
  * An element, its properties, and what is in it.

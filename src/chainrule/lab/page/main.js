@@ -40,6 +40,9 @@ export function mount(place, link) {
     mountOn(made, store);
     return made;
   };
+  const costs = element("section.panel.costs", { "aria-label": "costs" });
+  const curves = element("section.panel.curves", { "aria-label": "curves" });
+  mountCurves(costs, curves, store);
   mountTime(time, store);
   mountRuns(runs, store);
   mountData(data, store);
@@ -49,9 +52,9 @@ export function mount(place, link) {
     element("header", {}, element("h1", {}, "chainrule ", element("span", {}, "lab")), data, summary, runs, take, theme),
     time,
     element("main", {},
-      panel("compare", "comparison", mountCompare),
-      panel("plane", "data", mountPlane), panel("network", "network", (made, shared) => { mountNetwork(made, shared); mountDiagram(made, shared); }),
-      tabs(store), panel("curves", "curves", mountCurves)),
+      panel("compare", "comparison", mountCompare), panel("plane", "data", mountPlane),
+      panel("network", "network", (made, shared) => { mountNetwork(made, shared); mountDiagram(made, shared); }),
+      tabs(store), costs, curves),
     said);
 
   store.on("lab", () => {

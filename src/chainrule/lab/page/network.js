@@ -20,7 +20,7 @@ export function mountNetwork(place, store) {
   const fields = {};
   const begin = element("details.more.begin", {}, summary, element("div.fields"));
   const training = element("div.training");
-  place.append(structure.element, begin, training);
+  place.append(training, begin, structure.element); // the layers next to those of the diagram
   mountOptions(training, store);
 
   let told = false;

@@ -47,7 +47,7 @@ export function mountOptions(place, store) {
   fields.dropout = new Field("dropout", shares);
   const summary = element("summary");
   const more = element("details.more", {}, summary, element("div.fields", {}, fields.l2.element, fields.dropout.element, fields.clip_norm.element, others));
-  place.append(element("div.fields", {}, fields.optimizer.element, fields.learning_rate.element, fields.batch_size.element), more);
+  place.append(element("div.fields", {}, fields.learning_rate.element, fields.optimizer.element, fields.batch_size.element), more);
 
   /** The numbers of the optimizer beside its learning rate. */
   function numbers(rule) {

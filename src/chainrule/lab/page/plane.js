@@ -45,7 +45,7 @@ export function mountPlane(place, store) {
 
   const drawing = () => kind !== "rows" && visible();
   store.want("plane.field", () => (drawing() && kind !== "scatter" ? { view: "plane", side: SIDE } : null));
-  store.want("plane.examples", () => (drawing() ? { view: "examples" } : null));
+  store.want("plane.examples", () => (drawing() && store.due ? { view: "examples" } : null));
   new ResizeObserver(draw).observe(figure);
   store.on("frame", draw);
   store.on("select", draw);

@@ -141,13 +141,18 @@ export class Plot {
   draw() {
     const { step, end } = this.seen;
     const here = Math.min(this.cursor ?? step, end);
+    if (this.table.hidden) this._paint(here); else this._list();
+    queueMicrotask(() => this._tell(here)); // after the other plots are painted: sizes are read before text changes them
+  }
+
+  _tell(here) {
+    const { end } = this.seen;
     const change = this.seen.changes.find((each) => this.cursor !== null && Math.abs(each.step - here) <= end / 100);
     const values = this._values(here).map(([name, value]) => `${name} ${number(Number.isFinite(value) ? value : null)}`).join(" · ");
     this.readout.textContent = `step ${count(here)}: ${values || "–"}${change ? ` · from step ${count(change.step)} on ${change.words}` : ""}`;
     this.canvas.setAttribute("aria-valuemax", String(end));
     this.canvas.setAttribute("aria-valuenow", String(here));
     this.canvas.setAttribute("aria-valuetext", this.readout.textContent);
-    if (this.table.hidden) this._paint(here); else this._list();
   }
 
   /** The lowest and the highest that is to be seen. */

@@ -1,5 +1,8 @@
 import { VERSION, pack, unpack } from "./protocol.js";
 
+const SLOW = 20; // steps a second that one can follow
+const APART = 100; // milliseconds between two looks at what need not be there at every frame
+
 /**
  * What the panels of the page share.
  *
@@ -62,6 +65,9 @@ export class Store extends EventTarget {
       layer: 1, unit: null, example: null, hover: null, inspect: null, phase: null, done: [], paint: null, gradients: false, tab: "equations",
     };
     this.frames = 0;
+    /** Whether views that need not be there at every frame are asked for: each 100 ms while it trains fast, else always. */
+    this.due = true;
+    this._dear = 0;
     this.columns = [];
     this._wanted = new Map();
     this._asked = new Map();
@@ -162,6 +168,9 @@ export class Store extends EventTarget {
 
   _look() {
     if (!this.lab) return;
+    const { playing, speed } = this.lab, now = performance.now();
+    this.due = !playing || (speed !== null && speed <= SLOW) || now - this._dear >= APART;
+    if (this.due) this._dear = now;
     const views = {};
     for (const [name, view] of this._wanted) {
       const wanted = view();
