@@ -3,58 +3,13 @@
 import os
 import shutil
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from chainrule.lab import server
-from chainrule.lab.design import Design
-from chainrule.lab.door import Door
-from chainrule.lab.session import Lab
+from support.lab import served
 
-FLOWER = {"data": {"kind": "bundled", "name": "flower"}, "hidden": [8, 4], "activations": ["tanh", "tanh"], "seed": 1}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-
-@dataclass
-class Served:
-    """A lab, and where it is served."""
-
-    lab: Lab
-    door: Door
-
-    @property
-    def port(self) -> int:
-        return self.door.port
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    @property
-    def key(self) -> str:
-        """The address that lets a browser in."""
-        return f"{self.address}?token={self.door.token}"
-
-    @property
-    def cookie(self) -> str:
-        """What the token is exchanged for."""
-        return "=".join(self.door.cookie)
-
-
-@contextmanager
-def served(design=None, port=0, **options):
-    """A lab of this design (JSON), served on a port of its own until the end."""
-    lab = Lab(Design.of({**FLOWER, **(design or {})}), **options)
-    try:
-        listening = server.listen(port=port)
-        door = Door(listening.getsockname()[1], "the-token")
-        with server.serving(lab, door, listening):
-            yield Served(lab, door)
-    finally:
-        lab.close()
 
 
 def browser_path() -> str:

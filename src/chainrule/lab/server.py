@@ -25,7 +25,8 @@ MOST_WAITING = 256, 256 << 20  # frames, and bytes, that wait for a page to read
 MOST_PAGES = 100
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -41,10 +42,11 @@ def application(lab: Lab, door: Door) -> "Starlette":
     from starlette.exceptions import HTTPException
     from starlette.responses import Response
     from starlette.routing import Route, WebSocketRoute
-    from starlette.websockets import WebSocketState
+    from starlette.websockets import WebSocketDisconnect
 
     # Their names are known from now on, so that no name that is asked for becomes a path.
-    files = {file.name: file for file in PAGE.iterdir() if file.suffix in KINDS and not file.is_symlink()}
+    there = (file for file in PAGE.iterdir() if file.is_file() and not file.is_symlink())
+    files = {file.name: file for file in there if file.suffix in KINDS and not file.name.startswith(".")}
     files["favicon.ico"] = files["icon.svg"]
     pages: set[WebSocket] = set()
 
@@ -83,9 +85,8 @@ def application(lab: Lab, door: Door) -> "Starlette":
             await _talk(lab, websocket)
         finally:
             pages.discard(websocket)
-        if websocket.application_state is WebSocketState.CONNECTED:
-            with suppress(RuntimeError):
-                await asyncio.wait_for(websocket.close(1013), 1)
+        with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):  # it has gone, or does not read that either
+            await asyncio.wait_for(websocket.close(1013), 1)
 
     async def refused(request: "Request", error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
