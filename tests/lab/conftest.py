@@ -50,7 +50,7 @@ def open_lab(browser):
         )  # fmt: skip
         ends.append(looking.close)
         page = looking.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
         page.goto(at.key)
@@ -65,7 +65,7 @@ def open_lab(browser):
     assert not errors
 
 
-def settled(page, script: str, *, timeout: float = 15.0):
+def settled(page, script: str, *, timeout: float = 30.0):
     """Wait until a JavaScript expression is true on the page (``lab`` is its store)."""
     end = time.monotonic() + timeout  # not wait_for_function: the page allows no eval
     while not page.evaluate(script):

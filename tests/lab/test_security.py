@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chainrule.lab import protocol, server, uploads
@@ -265,7 +266,7 @@ def test_without_the_token_nobody_comes_in(at):
 
 def test_the_token_is_exchanged_for_a_cookie_that_scripts_and_sites_do_not_get(at):
     status, headers, _ = get(at, f"/?token={at.door.token}")
-    assert (status, headers["refresh"]) == (200, "0; url=/")
+    assert status == 200
     name, *attributes = headers["set-cookie"].split("; ")
     assert name == at.cookie
     assert {attribute.lower() for attribute in attributes} == {"httponly", "path=/", "samesite=strict"}
@@ -368,13 +369,20 @@ def test_names_in_data_are_text_on_the_page(open_lab):
 
 def test_a_script_that_gets_into_the_page_is_not_run(open_lab):
     page = open_lab()
-    page.evaluate("""() => {
-      const script = document.createElement("script");
-      script.textContent = "window.bad = 1";
-      document.body.append(script);
-    }""")
+    ways = (
+        "document.body.append(Object.assign(document.createElement('script'), { src: 'data:,window.bad=1' }))",
+        "document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.bad=1' }))",
+        "document.body.innerHTML = '<img src=x onerror=window.bad=1>'",
+        "document.body.setAttribute('onclick', 'window.bad=1')",
+        "setTimeout('window.bad=1')",
+    )
+    for way in ways:
+        with suppress(PlaywrightError):
+            page.evaluate(f"() => {{ {way} }}")
+    page.locator("h1").click()
+    page.wait_for_timeout(100)
     assert page.evaluate("window.bad") is None
-    assert [error for error in page.errors if "Content Security Policy" in error]
+    assert page.errors
     page.errors.clear()
 
 

@@ -50,25 +50,22 @@ def application(lab: Lab, door: Door) -> "Starlette":
     files["favicon.ico"] = files["icon.svg"]
     pages: set[WebSocket] = set()
 
-    def text(content: str, status: int = 200, **headers: str) -> Response:
-        return Response(f"{content}\n", status, {**HEADERS, **headers}, "text/plain")
+    def text(content: str, status: int) -> Response:
+        return Response(f"{content}\n", status, HEADERS, "text/plain")
 
     async def page(request: "Request") -> Response:
         if not door.called(request.headers.getlist("host")):
             return text(f"the lab is at port {door.port} of this machine, and not called by this name and port", 403)
-        if "token" in request.query_params:
-            if not door.opens(request.query_params["token"]):
-                return text("this token is not, or no longer, that of the lab: open the address in the terminal", 403)
-            # No redirect: one that began on another site would go on without the cookie, which is strict.
-            answer = text("come in", Refresh="0; url=/")
-            answer.set_cookie(*door.cookie, httponly=True, samesite="strict", path="/")
-            return answer
-        if not door.knows(request.headers.getlist("cookie")):
+        opened = "token" in request.query_params and door.opens(request.query_params["token"])
+        if not opened and not door.knows(request.headers.getlist("cookie")):
             return text("open the address that the terminal shows, with its token", 403)
         file = files.get(request.path_params["name"] or "index.html")
         if file is None:
             return text("not found", 404)
-        return Response(file.read_bytes(), 200, HEADERS, KINDS[file.suffix])
+        answer = Response(file.read_bytes(), 200, HEADERS, KINDS[file.suffix])
+        if opened:  # no redirect: one that began on another site would go on without the cookie, which is strict
+            answer.set_cookie(*door.cookie, httponly=True, samesite="strict", path="/")
+        return answer
 
     async def connect(websocket: "WebSocket") -> None:
         headers = websocket.headers
