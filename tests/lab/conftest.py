@@ -2,12 +2,13 @@
 
 import os
 import shutil
-import time
 from typing import Any
 
 import pytest
 
-from support.lab import served
+from support.lab import served, settled
+
+__all__ = ["settled"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -63,11 +64,3 @@ def open_lab(browser):
     for end in reversed(ends):
         end()
     assert not errors
-
-
-def settled(page, script: str, *, timeout: float = 30.0):
-    """Wait until a JavaScript expression is true on the page (``lab`` is its store)."""
-    end = time.monotonic() + timeout  # not wait_for_function: the page allows no eval
-    while not page.evaluate(script):
-        assert time.monotonic() < end, f"after {timeout} seconds it is still not true that {script}"
-        page.wait_for_timeout(20)

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from chainrule.lab import protocol, server, uploads
 from chainrule.lab.door import Door
 from chainrule.lab.uploads import Uploads
-from support.lab import Talk, served
+from support.lab import Talk, served, settled
 
 FORBIDDEN = 403
 
@@ -362,7 +362,7 @@ def test_names_in_data_are_text_on_the_page(open_lab):
     page = open_lab()
     name = '<img src=x onerror="window.bad=1"><script>window.bad=1</script>'
     page.at.lab.call(lambda: page.at.lab.rename(name))
-    page.wait_for_function("lab.run.name.startsWith('<img')")
+    settled(page, "lab.run.name.startsWith('<img')")
     page.wait_for_timeout(100)
     assert page.evaluate("[window.bad, document.querySelectorAll('img[src=x], #lab script').length]") == [None, 0]
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import contextmanager
 
@@ -178,16 +179,12 @@ def test_a_second_port_is_taken_when_the_first_is_not_free(tmp_path):
 
 
 def test_the_browser_that_is_opened_gets_a_token_for_one_use(tmp_path):
-    seen = tmp_path / "seen"
-    opener = f"{sys.executable} -c \"import sys; open(r'{seen}.part', 'w').write(sys.argv[1]); import os; os.rename(r'{seen}.part', r'{seen}')\" %s"
-    with command(tmp_path, "--port", free_port(), BROWSER=opener) as running:
-        for _ in range(600):
-            if seen.exists():
-                break
-            running.process.poll()
-            import time
-
-            time.sleep(0.05)
+    seen, opener = tmp_path / "seen", tmp_path / "opener.py"
+    opener.write_text(f"import os, sys\nopen('part', 'w').write(sys.argv[1])\nos.rename('part', {str(seen)!r})\n")
+    with command(tmp_path, "--port", free_port(), BROWSER=f"{sys.executable} {opener} %s") as running:
+        until = time.monotonic() + 60
+        while not seen.exists() and time.monotonic() < until:
+            time.sleep(0.02)
         address = seen.read_text()
         assert address.startswith(running.address.partition("?")[0] + "?token=")
         assert running.at.door.token not in address

@@ -1,6 +1,7 @@
 """A lab that is served, and a page without a browser that talks to it."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,3 +98,11 @@ class Talk:
         if "error" in message:
             raise ValueError(message["error"])
         return message["ok"]
+
+
+def settled(page, script: str, *, timeout: float = 30.0) -> None:
+    """Wait until a JavaScript expression is true on the page (``lab`` is its store)."""
+    end = time.monotonic() + timeout  # not wait_for_function: the page allows no eval
+    while not page.evaluate(script):
+        assert time.monotonic() < end, f"after {timeout} seconds it is still not true that {script}"
+        page.wait_for_timeout(20)
