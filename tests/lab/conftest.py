@@ -2,59 +2,15 @@
 
 import os
 import shutil
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from chainrule.lab import server
-from chainrule.lab.design import Design
-from chainrule.lab.door import Door
-from chainrule.lab.session import Lab
+from support.lab import served, settled
 
-FLOWER = {"data": {"kind": "bundled", "name": "flower"}, "hidden": [8, 4], "activations": ["tanh", "tanh"], "seed": 1}
+__all__ = ["settled"]
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-
-@dataclass
-class Served:
-    """A lab, and where it is served."""
-
-    lab: Lab
-    door: Door
-
-    @property
-    def port(self) -> int:
-        return self.door.port
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    @property
-    def key(self) -> str:
-        """The address that lets a browser in."""
-        return f"{self.address}?token={self.door.token}"
-
-    @property
-    def cookie(self) -> str:
-        """What the token is exchanged for."""
-        return "=".join(self.door.cookie)
-
-
-@contextmanager
-def served(design=None, port=0, **options):
-    """A lab of this design (JSON), served on a port of its own until the end."""
-    lab = Lab(Design.of({**FLOWER, **(design or {})}), **options)
-    try:
-        listening = server.listen(port=port)
-        door = Door(listening.getsockname()[1], "the-token")
-        with server.serving(lab, door, listening):
-            yield Served(lab, door)
-    finally:
-        lab.close()
 
 
 def browser_path() -> str:
@@ -95,7 +51,7 @@ def open_lab(browser):
         )  # fmt: skip
         ends.append(looking.close)
         page = looking.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
         page.goto(at.key)
@@ -108,11 +64,3 @@ def open_lab(browser):
     for end in reversed(ends):
         end()
     assert not errors
-
-
-def settled(page, script: str, *, timeout: float = 15.0):
-    """Wait until a JavaScript expression is true on the page (``lab`` is its store)."""
-    end = time.monotonic() + timeout  # not wait_for_function: the page allows no eval
-    while not page.evaluate(script):
-        assert time.monotonic() < end, f"after {timeout} seconds it is still not true that {script}"
-        page.wait_for_timeout(20)

@@ -3,7 +3,7 @@
 import numpy as np
 from test_time import at, parameters, to
 
-from conftest import settled
+from support.lab import settled
 
 
 def plot(page, name):

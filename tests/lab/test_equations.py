@@ -10,7 +10,7 @@ from chainrule.lab import views
 from chainrule.lab.design import RULES, Design, options
 from chainrule.lab.run import Run
 from chainrule.lab.written import equations
-from lab.conftest import settled
+from support.lab import settled
 
 MINUS = str.maketrans("−", "-")
 

@@ -3,7 +3,7 @@
 import pytest
 from test_time import at, to
 
-from conftest import settled
+from support.lab import settled
 
 
 def design(page, run=1):

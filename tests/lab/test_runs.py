@@ -3,7 +3,7 @@
 from test_time import at, parameters, to
 
 import chainrule as cr
-from conftest import settled
+from support.lab import settled
 
 
 def test_two_runs_of_the_same_seed_differ_by_their_activation_only(open_lab):

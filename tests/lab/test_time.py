@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from conftest import settled
+from support.lab import settled
 
 
 def parameters(page, run=1):

@@ -157,12 +157,12 @@ def _shown(host: str) -> str:
 
 
 def _open(address: str) -> None:
-    """Open a browser that has a window; one in the terminal would hide what is said there."""
+    """Open the browser that a person has named, or one that has a window: one in the terminal would hide its text."""
     try:
         found = webbrowser.get()
     except webbrowser.Error:
         return
-    if type(found) is not webbrowser.GenericBrowser:
+    if type(found) is not webbrowser.GenericBrowser or "BROWSER" in os.environ:
         found.open(address)
 
 

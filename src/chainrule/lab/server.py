@@ -25,7 +25,8 @@ MOST_WAITING = 256, 256 << 20  # frames, and bytes, that wait for a page to read
 MOST_PAGES = 100
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -41,32 +42,30 @@ def application(lab: Lab, door: Door) -> "Starlette":
     from starlette.exceptions import HTTPException
     from starlette.responses import Response
     from starlette.routing import Route, WebSocketRoute
-    from starlette.websockets import WebSocketState
+    from starlette.websockets import WebSocketDisconnect
 
     # Their names are known from now on, so that no name that is asked for becomes a path.
-    files = {file.name: file for file in PAGE.iterdir() if file.suffix in KINDS and not file.is_symlink()}
+    there = (file for file in PAGE.iterdir() if file.is_file() and not file.is_symlink())
+    files = {file.name: file for file in there if file.suffix in KINDS and not file.name.startswith(".")}
     files["favicon.ico"] = files["icon.svg"]
     pages: set[WebSocket] = set()
 
-    def text(content: str, status: int = 200, **headers: str) -> Response:
-        return Response(f"{content}\n", status, {**HEADERS, **headers}, "text/plain")
+    def text(content: str, status: int) -> Response:
+        return Response(f"{content}\n", status, HEADERS, "text/plain")
 
     async def page(request: "Request") -> Response:
         if not door.called(request.headers.getlist("host")):
             return text(f"the lab is at port {door.port} of this machine, and not called by this name and port", 403)
-        if "token" in request.query_params:
-            if not door.opens(request.query_params["token"]):
-                return text("this token is not, or no longer, that of the lab: open the address in the terminal", 403)
-            # No redirect: one that began on another site would go on without the cookie, which is strict.
-            answer = text("come in", Refresh="0; url=/")
-            answer.set_cookie(*door.cookie, httponly=True, samesite="strict", path="/")
-            return answer
-        if not door.knows(request.headers.getlist("cookie")):
+        opened = "token" in request.query_params and door.opens(request.query_params["token"])
+        if not opened and not door.knows(request.headers.getlist("cookie")):
             return text("open the address that the terminal shows, with its token", 403)
         file = files.get(request.path_params["name"] or "index.html")
         if file is None:
             return text("not found", 404)
-        return Response(file.read_bytes(), 200, HEADERS, KINDS[file.suffix])
+        answer = Response(file.read_bytes(), 200, HEADERS, KINDS[file.suffix])
+        if opened:  # no redirect: one that began on another site would go on without the cookie, which is strict
+            answer.set_cookie(*door.cookie, httponly=True, samesite="strict", path="/")
+        return answer
 
     async def connect(websocket: "WebSocket") -> None:
         headers = websocket.headers
@@ -83,9 +82,8 @@ def application(lab: Lab, door: Door) -> "Starlette":
             await _talk(lab, websocket)
         finally:
             pages.discard(websocket)
-        if websocket.application_state is WebSocketState.CONNECTED:
-            with suppress(RuntimeError):
-                await asyncio.wait_for(websocket.close(1013), 1)
+        with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):  # it has gone, or does not read that either
+            await asyncio.wait_for(websocket.close(1013), 1)
 
     async def refused(request: "Request", error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

@@ -3,6 +3,9 @@
 import { overSocket } from "./link.js";
 import { mount } from "./main.js";
 
+// The token has done its part: it is not for bookmarks, histories and pictures of the screen.
+if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+
 const address = new URL("socket", location.href);
 address.protocol = address.protocol.replace("http", "ws");
 address.search = address.hash = "";
