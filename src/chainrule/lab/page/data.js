@@ -20,6 +20,7 @@ const FEATURES = {
 export function mountData(place, store) {
   const button = element("button.data", { type: "button", "aria-haspopup": "dialog", title: "choose, drop, paint or type data", click: () => open() }, "data");
   const [seen, judged, error] = [element("canvas", { "aria-hidden": "true" }), element("div.judged", { "aria-live": "polite" }), element("p.wrong", { role: "alert" })];
+  const aside = element("aside", { "aria-label": "the data" }, seen, judged, error);
   const inputs = element("fieldset.features", { hidden: true });
   const share = element("input", { type: "range", min: 0, max: 0.5, step: 0.05, value: 0.2, "aria-label": "share held out", input: changed });
   const held = element("output");
@@ -31,14 +32,14 @@ export function mountData(place, store) {
   const dialog = element("dialog.data", { "aria-labelledby": "data-title" },
     element("header", {}, element("h2", { id: "data-title" }, "What is the network to learn from?"), element("button.quiet", { type: "button", "aria-label": "close", click: () => dialog.close() }, "×")),
     list,
-    element("div.choice", {}, bodies, element("aside", { "aria-label": "the data" }, seen, judged, error)),
+    element("div.choice", {}, bodies, aside),
     inputs,
     element("footer", {},
-      element("label.field", {}, "held out ", share, held), element("label.field", {}, "seed ", seed),
+      element("label.field", {}, "held out ", share, held), element("label.field", {}, "drawn with seed ", seed),
       element("span.grow"), take));
   place.append(button, dialog);
 
-  let [source, found, timer, asked, features] = [sources[0], null, 0, 0, []];
+  let [source, found, timer, asked, features, kept] = [sources[0], null, 0, 0, [], "0.2"];
 
   for (const each of sources) {
     const id = `data-${each.name}`;
@@ -65,6 +66,8 @@ export function mountData(place, store) {
   }
 
   function choose(one) {
+    if (source.name !== "paint") kept = share.value;
+    share.value = one.name === "paint" && !one.kinds.includes(store.run.data.spec.kind) ? "0" : kept; // few points are painted
     source = one;
     for (const each of sources) {
       const on = each === one;
@@ -72,8 +75,9 @@ export function mountData(place, store) {
       each.tab.tabIndex = on ? 0 : -1;
       each.panel.hidden = !on;
     }
+    say();
+    look();
     one.shown?.();
-    changed();
   }
 
   /** What is chosen, with what is held out. */
@@ -82,14 +86,19 @@ export function mountData(place, store) {
     return chosen && { ...chosen, validation: Number(share.value), split_seed: Number(seed.value) };
   }
 
-  function changed() {
+  function say() {
     held.textContent = `${Math.round(100 * Number(share.value))} %`;
+  }
+
+  function changed() {
+    say();
     clearTimeout(timer);
     timer = setTimeout(look, PATIENCE);
   }
 
   function fail(message) {
     error.textContent = message;
+    aside.classList.add("old");
     take.disabled = true;
   }
 
@@ -97,12 +106,15 @@ export function mountData(place, store) {
   async function look() {
     const mine = ++asked;
     const given = spec();
+    clearTimeout(timer);
     take.disabled = true;
     error.textContent = "";
+    aside.classList.remove("old");
     if (!given) {
       found = null;
-      judged.replaceChildren();
-      return drawPreview(seen, null);
+      inputs.hidden = true;
+      seen.hidden = true;
+      return judged.replaceChildren();
     }
     try {
       const answer = await store.ask("understand", { spec: given });
@@ -122,7 +134,7 @@ export function mountData(place, store) {
     const most = Math.max(1, ...found.classes.map(({ rows }) => rows));
     const shown = found.classes.slice(0, 12);
     judged.replaceChildren(
-      element("p", {}, `${count(found.rows)} examples of ${count(found.features ?? found.inputs.length)} ${source.name === "table" && found.columns.length ? "columns" : "inputs"}; ${found.task === "regression" ? "a number" : `${found.classes.length} classes`} to learn${found.target ? `: ${found.target}` : ""}`),
+      element("p", {}, element("b", {}, found.name), `: ${summary()}`),
       element("ul.classes", {}, ...shown.map(({ name, rows }, k) => {
         const bar = element("span.bar");
         bar.style.inlineSize = `${(100 * rows) / most}%`;
@@ -131,6 +143,13 @@ export function mountData(place, store) {
       }), shown.length < found.classes.length && element("li", {}, `and ${found.classes.length - shown.length} more`)),
       ...found.remarks.map((remark) => element("p.remark", {}, remark)));
     showFeatures();
+  }
+
+  function summary() {
+    const many = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
+    const of = many(found.features ?? found.inputs.length, found.columns.length ? "column" : "input");
+    const what = found.task === "regression" ? "numbers" : `${count(found.classes.length)} classes`;
+    return `${many(found.rows, "example")} of ${of}; to learn: ${found.target}, ${what}`;
   }
 
   /** Which inputs are made of the one or two that there are. */

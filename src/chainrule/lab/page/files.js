@@ -107,7 +107,7 @@ export function table(store, changed, failed) {
     }
     for (const { name, role, note, missing, samples } of found.columns) {
       const { taken, note: cell, samples: last } = rows.get(name);
-      if (!words[name]) taken.options[0].textContent = `${role}`;
+      if (!words[name]) taken.options[0].textContent = `auto: ${role}`;
       taken.value = words[name] ?? "";
       taken.closest("tr").classList.toggle("out", role === "left out");
       cell.textContent = note + (missing ? `; missing in ${count(missing)} rows` : "");
