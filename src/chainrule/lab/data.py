@@ -86,9 +86,9 @@ def _labels(made: Examples) -> Array | None:
 
 def _preview(made: Examples, labels: Array | None) -> dict[str, Any]:
     """Some examples, from the first to the last: of pictures the pixels, else the first two inputs."""
-    m = made.X.shape[1]
+    m, places = made.X.shape[1], made.coordinates("train")
     some = np.unique(np.linspace(0, m - 1, _PICTURES if made.image else _PREVIEWED).astype(int))
-    x = made.X[: None if made.image else 2, some]
+    x = (made.X[: None if made.image else 2] if places is None else places)[:, some]
     y = (made.Y[0] if labels is None else labels)[some]
     return {"x": x.astype(np.float32), "y": y.astype(np.float32)}
 

@@ -19,9 +19,8 @@ CONSTANTS = ("pi", "e")
 VARIABLES = ("x", "x1", "x2")
 _SEVERAL = ("max", "min")
 _OPERATORS = {ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt, ast.GtE}
-_SIGNS = str.maketrans({"−": "-", "·": "*", "×": "*", "π": "pi", "²": "**2", "³": "**3", "≤": "<=", "≥": ">="})
+_SIGNS = str.maketrans({"−": "-", "·": "*", "×": "*", "π": "pi", "²": "**2", "³": "**3", "≤": "<=", "≥": ">=", "^": "**"})
 _HINTS = {
-    ast.BitXor: "a power is x**2",
     ast.FloorDiv: "a fraction is written with one /",
     ast.Mod: "a remainder is no function that this page knows",
     ast.Eq: "compare with < or >",
