@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import VarianceThreshold
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
@@ -434,6 +434,7 @@ def test_scalers(step, dtype):
         SimpleImputer(), SimpleImputer(strategy="median", add_indicator=True), SimpleImputer(keep_empty_features=True),
         SimpleImputer(strategy="constant", fill_value=-1.0),
         SimpleImputer(missing_values=0.0, strategy="most_frequent"),
+        MissingIndicator(), MissingIndicator(features="all", missing_values=0.0),
     ],
     ids=repr,
 )  # fmt: skip
@@ -545,6 +546,13 @@ def test_a_column_transformer_has_an_input_for_each_column_it_uses():
     same_classes(model, frame, of_frame(frame, "age", "city", "other"), bound=1e-12)
 
 
+def test_a_part_of_a_column_transformer_that_makes_no_columns_is_left_out():
+    frame = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
+    parts = [("a", StandardScaler(), ["a", "b"]), ("gone", MissingIndicator(), ["a", "b"])]
+    model = make_pipeline(ColumnTransformer(parts), MLPRegressor(**QUICK)).fit(frame, np.arange(40.0))
+    same_numbers(model, frame, of_frame(frame, "a", "b"), bound=1e-10)
+
+
 def test_a_column_transformer_with_a_remainder_and_without_names():
     X, y = load_diabetes(return_X_y=True)
     transformer = ColumnTransformer(
@@ -561,6 +569,7 @@ def test_words_are_counted_as_the_vectorizer_does_it():
         {},
         {"norm": "l1"},
         {"norm": None, "use_idf": False},
+        {"norm": None, "use_idf": False, "binary": True},
         {"token_pattern": r"\w+", "stop_words": ["red"]},
     ):
         vectorizer = TfidfVectorizer(**options)

@@ -104,6 +104,19 @@ def test_onnx_answers_as_the_network(lab, tmp_path):
     np.testing.assert_allclose(answers.T, lab.run().network(X), rtol=1e-6)
 
 
+def test_onnx_of_a_table_has_its_columns(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra export and onnxruntime")
+    rows = [f"{'' if i % 9 == 4 else 20 + i % 50},{'abc'[i % 3]},{'lived' if i % 7 < 3 else 'died'}" for i in range(60)]
+    (tmp_path / "people.csv").write_text("age,ship,fate\n" + "\n".join(rows))
+    lab = Lab(Design.of({"data": {"kind": "file", "path": str(tmp_path / "people.csv"), "target": "fate"}}))
+    saved(lab, tmp_path / "m", "onnx")
+    answers = onnxruntime.InferenceSession(tmp_path / "m").run(
+        ["label"], {"age": np.array([[30.0], [np.nan]]), "ship": np.array([["a"], [""]], object)}
+    )
+    assert set(answers[0]) <= {"lived", "died"}
+    lab.close()
+
+
 def test_without_onnx_the_error_names_the_extra(lab, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ValueError, match=r'pip install "chainrule\[export\]"'):

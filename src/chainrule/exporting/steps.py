@@ -14,7 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import VarianceThreshold
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -150,6 +150,9 @@ def _column_transformer(step: ColumnTransformer, given: Given) -> Value:
     names = getattr(step, "feature_names_in_", None)
     made = []
     for name, part, numbers in _parts(step):
+        columns = step.output_indices_[name]
+        if columns.start == columns.stop:
+            continue
         if isinstance(given, dict):
             assert names is not None
             some: Given = {names[k]: given[names[k]] for k in numbers}
@@ -178,15 +181,24 @@ def _imputer(step: SimpleImputer, x: Value) -> Value:
         fill = np.array(["" if pd.isna(value) else value for value in step.statistics_], dtype=object)
         made = x.graph.op("Where", missing, fill, x, dtype=TEXT)
     else:
-        missing = np.isnan(x) if pd.isna(step.missing_values) else x == step.missing_values
+        missing = _missing(step, x)
         made = np.where(missing, step.statistics_.astype(x.dtype), x)
     made = made[:, kept] if len(kept) < len(step.statistics_) else made
     if step.indicator_ is None or not len(step.indicator_.features_):
         return made
     if x.dtype == TEXT:
         raise _unsupported("SimpleImputer(add_indicator=True) of text")
-    there = missing[:, step.indicator_.features_].astype(x.dtype)
-    return np.concatenate([made, there], axis=1)
+    return np.concatenate([made, _indicator(step.indicator_, x)], axis=1)
+
+
+def _missing(step: SimpleImputer | MissingIndicator, x: Value) -> Value:
+    return np.isnan(x) if pd.isna(step.missing_values) else x == step.missing_values
+
+
+def _indicator(step: MissingIndicator, x: Value) -> Value:
+    if x.dtype == TEXT:
+        raise _unsupported("MissingIndicator of text")
+    return _missing(step, x)[:, step.features_].astype(x.dtype)
 
 
 def _standard(step: StandardScaler, x: Value) -> Value:
@@ -322,13 +334,14 @@ def _tfidf(step: TfidfVectorizer, x: Value) -> Value:
     ONNX has no operator that splits text at a pattern: the words are the input.
     """
     plain = TfidfVectorizer()
-    own = ["analyzer", "ngram_range", "lowercase", "strip_accents", "preprocessor", "tokenizer", "binary"]
+    own = ["analyzer", "ngram_range", "lowercase", "strip_accents", "preprocessor", "tokenizer"]
     if changed := [name for name in [*own, "sublinear_tf"] if getattr(step, name) != getattr(plain, name)]:
         raise _unsupported(f"TfidfVectorizer with {', '.join(changed)} of your own")
     words = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
     gram: dict[str, Any] = {"min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0, "ngram_counts": [0]}
     pool: dict[str, Any] = {"ngram_indexes": range(len(words)), "pool_strings": words}
     counts = x.graph.op("TfIdfVectorizer", x, dtype=np.dtype(np.float32), mode="TF", **gram, **pool).astype(DOUBLE)
+    counts = np.minimum(counts, 1) if step.binary else counts
     weights = counts * step.idf_ if step.use_idf else counts
     if step.norm is None:
         return weights
@@ -340,6 +353,7 @@ def _tfidf(step: TfidfVectorizer, x: Value) -> Value:
 
 _STEPS: dict[type, Callable[[Any, Value], Value]] = {
     SimpleImputer: _imputer,
+    MissingIndicator: _indicator,
     StandardScaler: _standard,
     MinMaxScaler: _min_max,
     MaxAbsScaler: _max_abs,
