@@ -23,9 +23,13 @@ def curve(run: Run, points: int = 600) -> dict[str, Any]:
     return {"steps": steps.astype(np.int32), "low": low, "J": last, "high": high}
 
 
-def marks(run: Run) -> dict[str, Any]:
-    """All that was measured on the way: costs and scores, the length of each dW[l], the share of flat units."""
-    run.measure()
+def marks(run: Run, here: bool = True) -> dict[str, Any]:
+    """All that was measured on the way: costs and scores, the length of each dW[l], the share of flat units.
+
+    here: whether it is measured at this step, too, or done without while it plays.
+    """
+    if here or not run.marks:
+        run.measure()
     kept = [run.marks[step] for step in sorted(run.marks)]
     return {
         "steps": np.array([mark["step"] for mark in kept], np.int32),
@@ -36,9 +40,11 @@ def marks(run: Run) -> dict[str, Any]:
     }
 
 
-def mark(run: Run) -> dict[str, Any]:
-    """What `marks` has of this step."""
-    return run.measure()
+def mark(run: Run, here: bool = True) -> dict[str, Any]:
+    """What `marks` has of this step, or of the nearest one before."""
+    if here or not run.marks:
+        return run.measure()
+    return run.marks[max((step for step in run.marks if step <= run.line.step), default=min(run.marks))]
 
 
 def _table(rows: list[Any], columns: int) -> Array:

@@ -4,13 +4,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from chainrule.errors import ChainruleError
 from chainrule.lab import protocol
 
 CHEAP = 0.004  # seconds: a look that takes no longer is answered at once
-SHARE = 0.08  # of the time, at most, for what looks take beyond it
+SHARE = 0.05  # of the time, at most, for what looks take beyond it
 
 _FORESEEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, MemoryError, ImportError, ChainruleError)
 Send = Callable[[bytes], None]
@@ -73,6 +74,10 @@ class Pages:
             page.send(answer)
             spent = time.thread_time() - spent  # not what others took of the machine meanwhile
             page.again = time.perf_counter() + max(0.0, spent - CHEAP) / SHARE
+
+    def due(self) -> float:
+        """When the next look that waits is to be answered, by `time.perf_counter`."""
+        return min((page.again for page in self.all if page.look is not None), default=inf)
 
     def push(self, message: Any) -> None:
         """Tell something to every page, unasked."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chainrule.lab.quizzes import Quizzes
 
 SLICE = 0.008  # seconds of training between two looks at what pages ask for; chosen: half of a picture of 60 a second
+LONGEST = 0.03  # … where no look is due any sooner: engines take a while to begin
 MOST_RUNS = 6  # side by side; chosen
 AT_ONCE = 0.2  # seconds of training that a page waits for; what takes longer goes on as a play
 
@@ -45,7 +46,7 @@ class Lab:
         self.quizzes: Quizzes | None = None  # made when a page asks a question
         self._pages = Pages({name: partial(act, self) for name, act in COMMANDS.items()}, self._look, self._stamp)
         self._told = self._options()  # that pages know of
-        self._steps = 1  # in a slice, as many as take SLICE
+        self._pace = SLICE  # seconds that a step of all runs takes
         self._began = (0.0, 0)  # when the play began, and the steps since then
         self._worker = Worker(self._between, self._rest)
 
@@ -115,7 +116,8 @@ class Lab:
 
     def _train(self) -> None:
         began, done = self._began
-        steps = self._steps
+        slice = min(max(self._pages.due() - time.perf_counter(), SLICE), LONGEST)
+        steps = max(1, min(10_000, int(slice / self._pace)))
         if self.speed is not None:
             steps = min(steps, int((time.perf_counter() - began) * self.speed) - done)
             if steps < 1:
@@ -129,8 +131,7 @@ class Lab:
         self._began = began, done + steps
         for run in going:
             run.measure_on_the_way()
-        if taken > 2 * SLICE or taken < SLICE / 2:
-            self._steps = max(1, min(10_000, int(steps * SLICE / max(taken, 1e-6))))
+        self._pace = max(taken / steps, 1e-7)
         if all(run.done for run in self.runs.values()):
             self.pause()
 

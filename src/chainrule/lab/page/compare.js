@@ -25,7 +25,7 @@ export function mountCompare(place, store) {
       wanted.add(id);
       const there = () => visible() && store.lab.runs.length > 1 && store.lab.runs.find((run) => run.id === id);
       store.want(`small:${id}`, () => (there() && plane(there()) && store.due ? { view: "plane", run: id, side: SIDE } : null));
-      store.want(`mark:${id}`, () => (there() && store.due ? { view: "mark", run: id } : null));
+      store.want(`mark:${id}`, () => (there() && store.due ? { view: "mark", run: id, here: !store.fast } : null));
     }
     const now = JSON.stringify([lab.active, lab.runs.map((run) => [run.id, run.name, run.revision, run.options])]);
     if (place.hidden || now === drawn) return;

@@ -53,7 +53,7 @@ export function mountCurves(first, place, store) {
       if (wanted.has(id)) continue;
       wanted.add(id);
       for (const view of ["curve", "marks"])
-        store.want(`${view}:${id}`, () => (store.lab.runs.some((run) => run.id === id) && visible() && store.due ? { view, run: id } : null));
+        store.want(`${view}:${id}`, () => (store.lab.runs.some((run) => run.id === id) && visible() && store.due ? { view, run: id, ...(view === "marks" && { here: !store.fast }) } : null));
     }
   });
   let drawn = [];

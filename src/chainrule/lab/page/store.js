@@ -88,6 +88,11 @@ export class Store extends EventTarget {
     return this.at[this.lab?.active] ?? { step: 0, end: 0, epoch: 0, example: 0, J: null, per_epoch: 1, stopped: "" };
   }
 
+  /** Whether it trains faster than one can follow. */
+  get fast() {
+    return this.lab.playing && (this.lab.speed === null || this.lab.speed > SLOW);
+  }
+
   /**
    * Ask the lab to do something.
    * @param {string} command
@@ -168,8 +173,8 @@ export class Store extends EventTarget {
 
   _look() {
     if (!this.lab) return;
-    const { playing, speed } = this.lab, now = performance.now();
-    this.due = !playing || (speed !== null && speed <= SLOW) || now - this._dear >= APART;
+    const now = performance.now();
+    this.due = !this.fast || now - this._dear >= APART;
     if (this.due) this._dear = now;
     const views = {};
     for (const [name, view] of this._wanted) {
