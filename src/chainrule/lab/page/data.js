@@ -32,7 +32,7 @@ export function mountData(place, store) {
   const dialog = element("dialog.data", { "aria-labelledby": "data-title" },
     element("header", {}, element("h2", { id: "data-title" }, "What is the network to learn from?"), element("button.quiet", { type: "button", "aria-label": "close", click: () => dialog.close() }, "×")),
     list,
-    element("div.choice", {}, bodies, aside),
+    element("div.halves", {}, bodies, aside),
     inputs,
     element("footer", {},
       element("label.field", {}, "held out ", share, held), element("label.field", {}, "drawn with seed ", seed),

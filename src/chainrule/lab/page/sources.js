@@ -43,7 +43,7 @@ export function numberField(label, value, act, bounds = {}) {
  * @returns {Source}
  */
 export function readyMade(store, changed) {
-  const cards = element("div.cards", { role: "group", "aria-label": "ready-made sets" });
+  const cards = element("div.sets", { role: "group", "aria-label": "ready-made sets" });
   const settings = element("div.settings");
   const about = element("p.about");
   const body = element("div", {}, cards, about, settings);
@@ -54,7 +54,7 @@ export function readyMade(store, changed) {
     loaded = true;
     for (const name of store.datasets) {
       const canvas = element("canvas", { "aria-hidden": "true" });
-      const card = element("button.card", { type: "button", "aria-pressed": String(name === chosen), click: () => choose(name) }, canvas, name.replace("_", " "));
+      const card = element("button.set", { type: "button", "aria-pressed": String(name === chosen), click: () => choose(name) }, canvas, name.replace("_", " "));
       card.dataset.name = name;
       cards.append(card);
     }
@@ -113,7 +113,7 @@ export function typed(store, changed) {
   };
   const body = element("div", {},
     element("label", { for: "formula" }, "y = a formula of x, or of x1 and x2; a comparison makes two classes"), field,
-    element("div.chips", { role: "group", "aria-label": "examples of formulas" }, ...FORMULAS.map((formula) =>
+    element("div.hints", { role: "group", "aria-label": "examples of formulas" }, ...FORMULAS.map((formula) =>
       element("button.quiet.code", { type: "button", click: () => { given.formula = formula; fill(); changed(); } }, formula))),
     settings,
     element("p.about", {}, "Numbers, + − * / and ** for powers, pi, e, and abs cos exp floor log max min sign sin sqrt tan tanh."));
