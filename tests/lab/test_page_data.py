@@ -163,6 +163,9 @@ def test_a_sheet_to_paint_on(choosing):
     _, examples = learn(page)
     assert examples.Y.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     page.wait_for_function("lab.selection.paint === 0")
+    page.get_by_role("button", name="data: painted points").click()
+    assert page.get_by_role("slider", name="share held out").input_value() == "0"
+    page.get_by_role("button", name="an empty sheet").wait_for()
 
 
 def test_the_dialog_by_keyboard_in_the_dark_and_for_those_who_do_not_see(choosing):
