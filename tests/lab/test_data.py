@@ -238,6 +238,9 @@ def test_more_than_a_page_can_hold_is_drawn(here, monkeypatch):
     monkeypatch.setattr(tables, "MOST_BYTES", 8 * 2000)
     made = reproduced(load(PEOPLE))
     assert 0 < made.X.size + made.X_val.size <= 2000
+    monkeypatch.setattr(tables, "MOST_COLUMNS", 5)
+    with pytest.raises(ValueError, match="6 columns are more than the 5 that a page can show"):
+        load(PEOPLE)
     monkeypatch.setattr(given, "MOST_ROWS", 100)
     with pytest.raises(ValueError, match="400 examples of 2 inputs are more than a page can hold, wanted at most 100"):
         load({"kind": "bundled", "name": "flower"})

@@ -50,11 +50,11 @@ def test_a_ready_made_set_with_other_settings_and_inputs(choosing):
 
 def test_every_ready_made_set_has_its_picture(choosing):
     page = choosing()
-    drawn = "[...document.querySelectorAll('.card')].every((card) => card.title) && "
-    drawn += "[...document.querySelectorAll('.card canvas')].every((canvas) => canvas.getContext('2d')"
+    drawn = "[...document.querySelectorAll('dialog.data .set')].every((card) => card.title) && "
+    drawn += "[...document.querySelectorAll('dialog.data .set canvas')].every((canvas) => canvas.getContext('2d')"
     drawn += ".getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value))"
     page.wait_for_function(f"() => {drawn}")
-    assert page.locator(".card").count() == 14
+    assert page.locator("dialog.data .set").count() == 14
     page.get_by_role("button", name="diabetes").click()
     page.get_by_text("442 examples of 10 inputs").wait_for()
     design, examples = learn(page)
@@ -163,6 +163,9 @@ def test_a_sheet_to_paint_on(choosing):
     _, examples = learn(page)
     assert examples.Y.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     page.wait_for_function("lab.selection.paint === 0")
+    page.get_by_role("button", name="data: painted points").click()
+    assert page.get_by_role("slider", name="share held out").input_value() == "0"
+    page.get_by_role("button", name="an empty sheet").wait_for()
 
 
 def test_the_dialog_by_keyboard_in_the_dark_and_for_those_who_do_not_see(choosing):

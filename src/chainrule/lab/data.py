@@ -164,7 +164,7 @@ def _points(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
     code = [*_literal("x1", x1), *_literal("x2", x2), *_literal("labels", whole), "X = np.array([x1, x2])"]
     code.append("Y = np.array([labels], float)" if k == 2 else f"Y = cr.datasets.one_hot(labels, {k})")
     task, classes = "binary" if k == 2 else "classes", tuple(map(str, range(k)))
-    return examples(given, "painted", X, Y, code, task=task, target="class", classes=classes)
+    return examples(given, "painted points", X, Y, code, task=task, target="class", classes=classes)
 
 
 def _check_range(shown: Any) -> None:

@@ -19,7 +19,7 @@ CONSTANTS = ("pi", "e")
 VARIABLES = ("x", "x1", "x2")
 _SEVERAL = ("max", "min")
 _OPERATORS = {ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt, ast.GtE}
-_SIGNS = str.maketrans({"−": "-", "·": "*", "×": "*", "π": "pi", "²": "**2", "³": "**3", "≤": "<=", "≥": ">=", "^": "**"})
+_SIGNS = {"−": "-", "·": "*", "×": "*", "π": "pi", "^": "**", "²": "**2", "³": "**3", "≤": "<=", "≥": ">="}  # as typed
 _HINTS = {
     ast.FloorDiv: "a fraction is written with one /",
     ast.Mod: "a remainder is no function that this page knows",
@@ -82,7 +82,7 @@ def parse(text: Any) -> Formula:
     text = text.strip()
     if len(text) > LONGEST:
         raise ValueError(f"formula: got {len(text):,} characters, wanted at most {LONGEST}")
-    plain = text.translate(_SIGNS).removeprefix("y =").removeprefix("y=").strip()
+    plain = text.translate(str.maketrans(_SIGNS)).removeprefix("y =").removeprefix("y=").strip()
     try:
         tree = ast.parse(plain, mode="eval").body
     except SyntaxError as error:

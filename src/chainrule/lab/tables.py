@@ -24,7 +24,7 @@ from chainrule.tabular.opened import taken
 from chainrule.text import first_few
 
 MOST_CELLS = 500  # rows of which a page shows the cells
-MOST_COLUMNS = 500  # columns that are described
+MOST_COLUMNS = 2000  # of a table; chosen
 PICTURES = 24  # that are shown before they are taken
 SAMPLES = 3  # values of a column that are shown
 # Of each encoding the unfitted steps for a plan and so many rows, and the code of them.
@@ -140,6 +140,10 @@ def _read(given: Given, uploads: Mapping[str, Any], **more: Any) -> tuple[Table,
         table = readers.read(path, **options)
     except ChainruleError as error:
         raise type(error)(str(error).replace(str(path), name)) from None
+    if table.image_shape is None and table.X.shape[1] > MOST_COLUMNS:
+        raise TableError(
+            f"{name}: {table.X.shape[1]:,} columns are more than the {MOST_COLUMNS:,} that a page can show"
+        )
     return table, ["from chainrule import readers, tabular", f"table = readers.read({name!r}{said})"]
 
 
@@ -260,7 +264,7 @@ def likely_targets(frame: pd.DataFrame) -> list[str]:
     """The columns that a person may want to learn, the likeliest first: by what they are called, hold, and where."""
     scores: dict[str, tuple[int, int]] = {}
     few = frame.head(10_000)
-    for i, name in enumerate(map(str, frame.columns[:MOST_COLUMNS])):
+    for i, name in enumerate(map(str, frame.columns)):
         known = few[name].dropna()
         different = known.nunique()
         numbers = pd.api.types.is_numeric_dtype(known)
@@ -281,7 +285,7 @@ def described(plan: Plan, table: Table) -> list[dict[str, Any]]:
 
     return [
         {"name": c.name, "role": c.role, "note": c.note, "missing": c.missing, "samples": values(c)}
-        for c in plan.columns[:MOST_COLUMNS]
+        for c in plan.columns
     ]
 
 
@@ -289,7 +293,7 @@ def _cells(table: Table, rows: Any, train: Array) -> tuple[tuple[str, ...], ...]
     """The header, and the first training rows as they are in the table, each with its number there."""
     if not isinstance(rows, pd.DataFrame):
         return None
-    some = rows.iloc[train[:MOST_CELLS], :MOST_COLUMNS]
+    some = rows.iloc[train[:MOST_CELLS]]
     y = pd.Series(table.y).loc[some.index]
     found = [("row", *map(str, some.columns), str(table.target))]
     for row, cells, target in zip(some.index, some.itertuples(index=False, name=None), y, strict=True):

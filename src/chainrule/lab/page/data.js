@@ -32,7 +32,7 @@ export function mountData(place, store) {
   const dialog = element("dialog.data", { "aria-labelledby": "data-title" },
     element("header", {}, element("h2", { id: "data-title" }, "What is the network to learn from?"), element("button.quiet", { type: "button", "aria-label": "close", click: () => dialog.close() }, "×")),
     list,
-    element("div.choice", {}, bodies, aside),
+    element("div.halves", {}, bodies, aside),
     inputs,
     element("footer", {},
       element("label.field", {}, "held out ", share, held), element("label.field", {}, "drawn with seed ", seed),
@@ -57,17 +57,19 @@ export function mountData(place, store) {
 
   function open(named) {
     const { spec } = store.run.data;
-    share.value = String(spec.validation ?? (spec.kind === "arrays" ? 0 : 0.2));
+    kept = share.value = String(spec.validation ?? (spec.kind === "arrays" ? 0 : 0.2));
     seed.value = String(spec.split_seed ?? 0);
     features = spec.features ?? [];
     dialog.showModal();
     for (const each of sources) each.open(spec);
+    source = null;
     choose(named ?? sources.find((each) => each.kinds.includes(spec.kind)) ?? sources[0]);
   }
 
   function choose(one) {
-    if (source.name !== "paint") kept = share.value;
-    share.value = one.name === "paint" && !one.kinds.includes(store.run.data.spec.kind) ? "0" : kept; // few points are painted
+    const anew = one.name === "paint" && !one.kinds.includes(store.run.data.spec.kind); // then there are few points
+    if (source && source.name !== "paint") kept = share.value;
+    share.value = anew ? "0" : kept;
     source = one;
     for (const each of sources) {
       const on = each === one;

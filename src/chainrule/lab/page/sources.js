@@ -22,6 +22,7 @@ import { drawPreview } from "./preview.js";
 const RAW = ["iris", "wine", "breast_cancer", "diabetes"]; // as they were measured, from tenths to thousands
 const FORMULAS = ["sin(3*x)", "abs(x) - x**2/2", "floor(2*x)", "x1*x2 > 0", "x1**2 + x2**2 < 1", "sin(3*x1) > x2"];
 const CORNERS = [[-1, -1], [1, 1], [-1, 1], [1, -1], [0, 1], [0, -1]];
+const SHEET = [[-1.5, 1.5], [-1.5, 1.5]];
 const LABELS = { m: "examples", noise: "noise", seed: "seed", classes: "classes", bits: "bits" };
 const FAR = 4; // beyond it, inputs are standardized
 
@@ -43,7 +44,7 @@ export function numberField(label, value, act, bounds = {}) {
  * @returns {Source}
  */
 export function readyMade(store, changed) {
-  const cards = element("div.cards", { role: "group", "aria-label": "ready-made sets" });
+  const cards = element("div.sets", { role: "group", "aria-label": "ready-made sets" });
   const settings = element("div.settings");
   const about = element("p.about");
   const body = element("div", {}, cards, about, settings);
@@ -54,7 +55,7 @@ export function readyMade(store, changed) {
     loaded = true;
     for (const name of store.datasets) {
       const canvas = element("canvas", { "aria-hidden": "true" });
-      const card = element("button.card", { type: "button", "aria-pressed": String(name === chosen), click: () => choose(name) }, canvas, name.replace("_", " "));
+      const card = element("button.set", { type: "button", "aria-pressed": String(name === chosen), click: () => choose(name) }, canvas, name.replace("_", " "));
       card.dataset.name = name;
       cards.append(card);
     }
@@ -113,7 +114,7 @@ export function typed(store, changed) {
   };
   const body = element("div", {},
     element("label", { for: "formula" }, "y = a formula of x, or of x1 and x2; a comparison makes two classes"), field,
-    element("div.chips", { role: "group", "aria-label": "examples of formulas" }, ...FORMULAS.map((formula) =>
+    element("div.hints", { role: "group", "aria-label": "examples of formulas" }, ...FORMULAS.map((formula) =>
       element("button.quiet.code", { type: "button", click: () => { given.formula = formula; fill(); changed(); } }, formula))),
     settings,
     element("p.about", {}, "Numbers, + − * / and ** for powers, pi, e, and abs cos exp floor log max min sign sin sqrt tan tanh."));
@@ -136,21 +137,28 @@ export function typed(store, changed) {
  * @returns {Source}
  */
 export function painted(store, changed) {
-  let [classes, kept] = [2, null];
-  const choice = element("select", { "aria-label": "classes", change: () => { [classes, kept] = [Number(choice.value), null]; changed(); } },
+  let [classes, kept, range] = [2, null, null];
+  const choice = element("select", { "aria-label": "classes", change: () => begin(Number(choice.value)) },
     ...CORNERS.slice(1).map((_, k) => element("option", { value: k + 2 }, `${k + 2} classes`)));
+  const empty = element("button", { type: "button", hidden: true, click: () => begin(classes) }, "an empty sheet");
   const body = element("div", {},
-    element("p", {}, "Begin with a sheet that has one point of each class. Then click or drag on the plane: each stroke paints points of the class that is chosen below it, and the network begins anew."),
-    element("p", {}, choice),
+    element("p", {}, "A sheet begins with one point of each class. Click or drag on the plane, then: each stroke paints points of the class that is chosen below it, and the network begins anew."),
+    element("div.settings", {}, choice, empty),
     element("p.about", {}, "Data of two inputs that is there already can be painted on as it is: choose a class below the plane. At the keyboard, arrow keys move a cross there, and Enter paints."));
+
+  function begin(k) {
+    [classes, kept, empty.hidden] = [k, null, true];
+    changed();
+  }
+
   return {
     name: "paint", label: "Paint", kinds: ["points"], body,
     open(spec) {
       if (spec.kind !== "points") return;
-      [classes, kept] = [spec.classes ?? 2, spec.points];
+      [classes, kept, range, empty.hidden] = [spec.classes ?? 2, spec.points, spec.range, false];
       choice.value = String(classes);
     },
-    spec: () => ({ kind: "points", points: kept ?? CORNERS.slice(0, classes).map(([x1, x2], k) => [x1, x2, k]), classes, validation: 0, ...(kept ? {} : { range: [[-1.5, 1.5], [-1.5, 1.5]] }) }),
+    spec: () => ({ kind: "points", points: kept ?? CORNERS.slice(0, classes).map(([x1, x2], k) => [x1, x2, k]), classes, range: kept ? range : SHEET }),
     taken: () => store.select({ paint: 0 }),
   };
 }
