@@ -7,7 +7,9 @@ NumPy costs.
 """
 
 import re
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from chainrule._version import __version__ as __version__
@@ -21,6 +23,17 @@ def _public_names() -> dict[str, str]:
 
 _MODULE_OF = _public_names()
 __all__ = list(_MODULE_OF)
+
+
+class _Facade(ModuleType):
+    """The package: the import of a room does not hide the public name that is spelled as it is, as `lab`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not isinstance(value, ModuleType) or _MODULE_OF.get(name, __name__) == __name__:
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Facade
 
 
 def __getattr__(name: str) -> Any:

@@ -27,6 +27,7 @@ from chainrule.exporting import export_onnx as export_onnx
 from chainrule.files.checkpoint import Checkpoint as Checkpoint
 from chainrule.files.model import load as load
 from chainrule.files.model import save as save
+from chainrule.lab.notebook import lab as lab
 from chainrule.network import Network as Network
 from chainrule.optimizers import LBFGS as LBFGS
 from chainrule.optimizers import Adam as Adam

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from chainrule._version import __version__
-from chainrule.lab.design import TASKS, Design, Examples
+from chainrule.lab.design import GIVEN, TASKS, Design, Examples, alike
 from chainrule.optimizers import Optimizer
 from chainrule.training.options import Options
 
@@ -88,18 +88,37 @@ def _network(design: Design, examples: Examples) -> list[str]:
         ("hidden", _one_or_list(design.activations) if design.hidden else None),
         ("output", None if output == "sigmoid" else _literal(output)),
         ("loss", None if design.loss is None else _literal(design.loss)),
-        ("init", None if design.init == "auto" else _literal(design.init)),
-        ("seed", repr(design.seed)),
+        ("init", None if design.init == "auto" else _literal("zeros" if design.init == GIVEN else design.init)),
+        ("seed", None if design.init == GIVEN else repr(design.seed)),
         ("dtype", None if design.dtype == "float64" else _literal(design.dtype)),
     )
     arguments = [str(sizes), *(f"{name}={text}" for name, text in named if text is not None)]
-    lines = [f"\n# The network: {shapes}.\n", _call("net = cr.Network", arguments)]
+    made = _call("net = cr.Network", arguments)
+    lines = [
+        f"\n# The network: {shapes}.\n",
+        *(_from_given(design, examples, made) if design.init == GIVEN else [made]),
+    ]
     if design.init_scale != 1:
         lines.append(f"net.parameters *= {design.init_scale!r}  # the initial weights\n")
-    if design.normalize is not None:
-        how = "" if design.normalize == "standard" else f", {_literal(design.normalize)}"
-        lines.append(f"net.normalize(X{how})  # from now on it normalizes its inputs, by these examples\n")
+    if design.normalize is not None and design.init != GIVEN:
+        lines.append(f"net.normalize(X{_method(design)})  # from now on it normalizes its inputs, by these examples\n")
     return lines
+
+
+def _from_given(design: Design, examples: Examples, made: str) -> Iterable[str]:
+    """The lines of a network that begins as the one that the lab was opened with."""
+    start, net = design.start(examples), design.network(examples)
+    yield "# net: the one that the lab was opened with, with the parameters that it had then\n"
+    if start is None or alike(start, net):
+        return
+    yield f"given = net\n{made}net.parameters = given.parameters\n"
+    same = net.normalizer is start.normalizer
+    yield "net.normalizer = given.normalizer\n" if same else f"net.normalize(X{_method(design)})\n"
+
+
+def _method(design: Design) -> str:
+    """How inputs are normalized, as the second argument of `Network.normalize`."""
+    return "" if design.normalize == "standard" else f", {_literal(design.normalize)}"
 
 
 def _training(

@@ -223,7 +223,7 @@ def _arrays(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
     if held.X_val.shape[1] or not given.share:
         return held
     rest = {name: getattr(held, name) for name in ("task", "inputs", "target", "classes", "image")}
-    return examples(given, held.name, held.X, held.Y, held.code[:1], **rest)
+    return replace(examples(given, held.name, held.X, held.Y, held.code[:1], **rest), network=held.network)
 
 
 def arrays(

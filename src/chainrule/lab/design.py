@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, Self
 
+import numpy as np
+
 from chainrule import activations, engines, initializers, losses, normalization, optimizers
 from chainrule._types import Array
 from chainrule.checks import check_number, check_whole
@@ -15,6 +17,7 @@ from chainrule.text import meant, unknown
 from chainrule.training.options import Options
 from chainrule.training.train import prepare
 
+GIVEN = "given"  # in place of an initializer: the parameters of the network that comes with the examples
 MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
 MOST_LAYERS = 100  # hidden ones; chosen
 TASKS = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}
@@ -46,6 +49,7 @@ class Examples:
     lie on a line or a plane, where `features` makes more inputs, (n[0], k), of points (2, k), such as x1 · x2. table:
     of a table its plan and the fitted steps that make Xᵀ of its rows (None of pixels), for the model that one takes
     along. target_scale: Y is (target − its first) / its second number.
+    network: the one that a notebook gave with them, as it was then; a design may begin from its parameters.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Examples:
     features: Callable[[Array], Array] | None = None
     table: tuple[Any, Any] | None = None
     target_scale: tuple[float, float] = (0.0, 1.0)
+    network: Network | None = None
 
     def coordinates(self, part: str) -> Array | None:
         """Where the examples of part "train" or "validation" lie on a line or a plane; None for more inputs."""
@@ -79,9 +84,9 @@ class Design:
     """All that a run is made from; the same design is the same run, to the bit.
 
     data: what `chainrule.lab.data.load` takes. hidden: units of each hidden layer. activations: one for each. output,
-    loss: None for those of the task. init: as for `Network`. init_scale: the initial weights are multiplied by it.
-    seed: of the initial weights, the order of the examples and the dropout masks. normalize: as for `net.normalize`.
-    optimizer: its name and its numbers. batch_size: None for all examples.
+    loss: None for those of the task. init: as for `Network`, or "given". init_scale: the initial weights are
+    multiplied by it. seed: of the initial weights, the order of the examples and the dropout masks. normalize: as for
+    `net.normalize`. optimizer: its name and its numbers. batch_size: None for all examples.
     """
 
     data: Mapping[str, Any]
@@ -119,7 +124,7 @@ class Design:
             check_sizes([1, *made.hidden])
         check_whole(seed=made.seed + 1)
         check_number("init_scale", made.init_scale, "a number of 0 or more", lambda scale: scale >= 0)
-        if isinstance(made.init, str) and made.init not in ("auto", *initializers.INITIALIZERS):
+        if isinstance(made.init, str) and made.init not in ("auto", GIVEN, *initializers.INITIALIZERS):
             raise unknown("initializer", made.init, ["auto", *initializers.INITIALIZERS])
         made.options()
         return made
@@ -145,24 +150,47 @@ class Design:
         count = sum(n * (before + 1) for before, n in pairwise(sizes))
         if count > MOST_PARAMETERS:
             raise ValueError(f"{count:,} parameters are more than the {MOST_PARAMETERS:,} that a page may ask for")
+        start = self.start(examples)
         net = Network(
             sizes, hidden=list(self.activations), output=self.output or TASKS[examples.task], loss=self.loss,
-            init=self.init, seed=self.seed, dtype=self.dtype,
+            init=self.init if start is None else "zeros", seed=self.seed, dtype=self.dtype,
         )  # fmt: skip
+        if start is not None:
+            net.parameters = start.parameters
         if self.init_scale != 1:
             net.parameters *= self.init_scale
-        if self.normalize is not None:
+        if start is not None and self.normalize == _method(start):
+            net.normalizer = start.normalizer
+        elif self.normalize is not None:
             net.normalize(examples.X, self.normalize)
         return net
 
-    def timeline(self, examples: Examples, engine: str = "auto") -> Timeline:
+    def start(self, examples: Examples) -> Network | None:
+        """The network that came with the examples, where this one begins from its parameters."""
+        if self.init != GIVEN:
+            return None
+        if not self.fits(examples):
+            raise ValueError('init: got "given", and no network of these layers came with the data')
+        return examples.network
+
+    def fits(self, examples: Examples) -> bool:
+        """Whether the network that came with the examples has as many units in each layer."""
+        sizes = [len(examples.X), *self.hidden, len(examples.Y)]
+        return examples.network is not None and examples.network.sizes == sizes
+
+    def timeline(self, examples: Examples, engine: str = "auto", trains: Network | None = None) -> Timeline:
         """The training of the design at its beginning, to the bit that of `net.train(…, seed=self.seed)`.
 
         From the seed there come first the key of the dropout masks, whether there are any, and then the order of each
         epoch that has more than one mini-batch, when it begins; a full batch takes the examples as they are.
+
+        trains: a network that is trained itself, from the same parameters, if it is made as this one is.
         """
         net, m = self.network(examples), examples.X.shape[1]
         options = self.options(m)
+        if trains is not None and alike(net, trains):
+            trains.parameters = net.parameters
+            net = trains
         state = prepare(
             net, net.check_examples(examples.X, examples.Y), options.optimizer,
             batch_size=None if options.batch_size == m else options.batch_size, l2=options.l2,
@@ -181,6 +209,22 @@ def fitted(design: Design, change: Mapping[str, Any]) -> Design:
     if "dropout" not in change and design.dropout:
         change["dropout"] = (list(design.dropout) + [0.0] * len(hidden))[: len(hidden)]
     return design.but(**change)
+
+
+def alike(one: Network, other: Network) -> bool:
+    """Whether two networks differ in their parameters only."""
+    first, second = one.__getstate__(), other.__getstate__()
+    same = all(first[name] == second[name] for name in ("sizes", "hidden", "output", "loss", "dtype"))
+    a, b = one.normalizer, other.normalizer
+    if a is None or b is None:
+        return same and a is b
+    return same and a.clip == b.clip and np.array_equal(a.center, b.center) and np.array_equal(a.scale, b.scale)
+
+
+def _method(network: Network) -> str | None:
+    """How a network normalizes, as `Network.normalize` calls it."""
+    found: str | None = network.describe()["normalize"]
+    return found
 
 
 def optimizer(given: Mapping[str, Any]) -> optimizers.Optimizer:
@@ -225,12 +269,15 @@ def _outputs(task: str) -> dict[str, list[str]]:
     return found
 
 
-def choices() -> dict[str, Any]:
-    """What one can choose from: names, and the numbers of each optimizer with what they are unless given."""
+def choices(given: bool = False) -> dict[str, Any]:
+    """What one can choose from: names, and the numbers of each optimizer with what they are unless given.
+
+    given: whether a network came with the data, whose parameters one can begin from.
+    """
     return {
         "activations": [name for name in activations.ACTIVATIONS if name not in activations.OUTPUT_ONLY],
         "outputs": {task: _outputs(task) for task in TASKS},
         "normalize": list(normalization.METHODS),
-        "initializers": ["auto", *initializers.INITIALIZERS],
+        "initializers": [*([GIVEN] if given else []), "auto", *initializers.INITIALIZERS],
         "optimizers": {name: as_json(rule(0.01)) for name, rule in RULES.items()},
     }

@@ -31,13 +31,13 @@ class Run:
     `stopped` says why it can go no further, where it cannot. `goal`: the step that a play ends at.
     """
 
-    def __init__(self, id: int, name: str, design: Design, examples: Examples) -> None:
+    def __init__(self, id: int, name: str, design: Design, examples: Examples, trains: Network | None = None) -> None:
         self.id, self.name, self.design, self.examples = id, name, design, examples
         self.revision = 0  # counts what changes other than by steps
         self.stopped = ""
         self.goal = inf
         self._budget, self._looked, self._measured = AT_FIRST, time.perf_counter(), 0
-        self.line: Timeline = design.timeline(examples)
+        self.line: Timeline = design.timeline(examples, trains=trains)
         self.marks: dict[int, dict[str, Any]] = {}
         self._working: tuple[Any, Working] | None = None
 
@@ -132,7 +132,7 @@ class Run:
 
     def again(self) -> None:
         """Begin anew from the seed, with the same changes of options at the same steps."""
-        before, self.line = self.line, self.design.timeline(self.examples)
+        before, self.line = self.line, self.design.timeline(self.examples, trains=self.network)
         self.line.begin(dict(before.changes), before.edits)
         self.marks, self.stopped = {}, ""
         self._budget, self._looked, self._measured = AT_FIRST, time.perf_counter(), 0

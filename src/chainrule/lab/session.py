@@ -15,11 +15,12 @@ from chainrule._version import __version__
 from chainrule.datasets import NAMES
 from chainrule.lab import learning, protocol, take, views
 from chainrule.lab.data import load, understand
-from chainrule.lab.design import OPTIONS, Design, Examples, choices, fitted
+from chainrule.lab.design import GIVEN, OPTIONS, Design, Examples, choices, fitted
 from chainrule.lab.pages import Page, Pages, Send, Views, sentence
 from chainrule.lab.run import Run
 from chainrule.lab.uploads import Uploads
 from chainrule.lab.worker import Worker
+from chainrule.network import Network
 
 if TYPE_CHECKING:
     from chainrule.lab.quizzes import Quizzes
@@ -30,9 +31,10 @@ AT_ONCE = 0.2  # seconds of training that a page waits for; what takes longer go
 
 
 class Lab:
-    """Runs, one of them active, that play together."""
+    """Runs, one of them active, that play together. network: a notebook's, which a run trains itself where it can."""
 
-    def __init__(self, design: Design, examples: Examples | None = None) -> None:
+    def __init__(self, design: Design, examples: Examples | None = None, network: Network | None = None) -> None:
+        self.network = network
         self.uploads = Uploads()
         self.runs: dict[int, Run] = {}
         self._last = 0
@@ -176,7 +178,7 @@ class Lab:
         """The first thing that a page says."""
         if version != protocol.VERSION:
             raise ValueError(f"the page speaks version {version} of the protocol, the lab {protocol.VERSION}: reload")
-        return {"lab": self.about(), "choices": choices(), "datasets": list(NAMES)}
+        return {"lab": self.about(), "choices": choices(self.network is not None), "datasets": list(NAMES)}
 
     def change_design(self, change: Mapping[str, Any], run: int | None = None) -> None:
         """Begin a run anew, with some of its design otherwise; None for `change` begins the same again."""
@@ -186,7 +188,7 @@ class Lab:
         self._replace(before, design, examples)
 
     def _replace(self, before: Run, design: Design, examples: Examples) -> None:
-        after = Run(before.id, before.name, design, examples)
+        after = self._made(before.id, before.name, design, examples)
         after.revision = before.revision + 1
         self.runs[before.id] = after
         self.push()
@@ -293,10 +295,17 @@ class Lab:
     def _add(self, design: Design, examples: Examples | None, name: str | None = None) -> Run:
         if examples is None:
             examples = load(design.data, self.uploads)
-        made = Run(self._last + 1, str(name or f"run {self._last + 1}")[:60], design, examples)
+        made = self._made(self._last + 1, str(name or f"run {self._last + 1}")[:60], design, examples)
         self._last = made.id
         self.runs[made.id] = made
         return made
+
+    def _made(self, id: int, name: str, design: Design, examples: Examples) -> Run:
+        """A run that trains the notebook's network itself, unless another does, or it has another form by now."""
+        if design.init == GIVEN and not design.fits(examples):
+            design = design.but(init="auto")
+        taken = any(run.network is self.network for run in self.runs.values() if run.id != id)
+        return Run(id, name, design, examples, None if taken else self.network)
 
     def remove(self, run: int) -> None:
         """Take a run away; the last one stays."""

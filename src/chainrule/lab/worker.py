@@ -27,7 +27,9 @@ class Worker:
         self._jobs.put(job)
 
     def call(self, work: Callable[[], Any]) -> Any:
-        """What `work` gives, done in this thread."""
+        """What `work` gives, done in this thread; once it has ended, in the caller's."""
+        if not self._thread.is_alive():
+            return work()
         done: SimpleQueue[Any] = SimpleQueue()
 
         def job() -> None:

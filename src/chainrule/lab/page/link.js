@@ -1,7 +1,7 @@
 /**
  * A way to the lab, for frames of protocol.js: over a WebSocket here; widget.js has that of a notebook.
  *
- * @typedef {{ send: (frame: Uint8Array) => void, listen: (hear: (frame: ArrayBuffer) => void, tell: (open: boolean) => void) => void }} Link
+ * @typedef {{ lost: string, send: (frame: Uint8Array) => void, listen: (hear: (frame: ArrayBuffer) => void, tell: (open: boolean) => void) => void }} Link
  */
 
 const PATIENCE = [0.3, 0.6, 1, 2, 4]; // seconds before each attempt to come back; the last one from then on
@@ -26,6 +26,7 @@ export function overSocket(address) {
   }
 
   return {
+    lost: "The lab does not answer. Trying again …",
     send: (frame) => { if (socket?.readyState === WebSocket.OPEN) socket.send(frame); },
     listen(onFrame, onState) { hear = onFrame; tell = onState; open(); },
   };

@@ -60,7 +60,7 @@ export function mount(place, link) {
   });
   store.on("link", (open) => {
     place.classList.toggle("lost", !open);
-    said.replaceChildren(...(open ? [] : [element("p.error", {}, "The lab does not answer. Trying again …")]));
+    said.replaceChildren(...(open ? [] : [element("p.error", {}, link.lost)]));
   });
   store.on("say", ({ text, kind }) => {
     const line = element(`p.${kind}`, {}, text, element("button.quiet", { type: "button", "aria-label": "close", click: () => line.remove() }, "×"));

@@ -33,8 +33,8 @@ export function mountRuns(place, store) {
   menu.addEventListener("focusout", (event) => {
     if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
   });
-  document.addEventListener("pointerdown", (event) => {
-    if (menu.open && !event.composedPath().includes(menu)) menu.open = false;
+  store.root.addEventListener("pointerdown", (event) => {
+    if (menu.open && !menu.contains(event.target)) menu.open = false;
   });
 
   /** What one may want to compare this run with. */

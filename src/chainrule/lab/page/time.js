@@ -120,10 +120,9 @@ export function mountTime(place, store) {
   }
 
   const keys = { " ": toggle, ArrowLeft: () => go({ by: -1 }), ArrowRight: () => go({ by: 1 }), Home: () => go({ step: 0 }), e: () => go({ by: 1, unit: "epoch" }), p: onePhase, r: again };
-  document.addEventListener("keydown", (event) => {
-    const target = /** @type {HTMLElement} */ (event.composedPath()[0]);
+  store.root.addEventListener("keydown", (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !keys[event.key] || !store.lab) return;
-    if (target !== document.body && !target.closest?.(".lab")) return;
     if (target.closest?.("input:not([type=range]), select, textarea, dialog, [contenteditable]")) return;
     if (event.key.length > 1 && target.closest?.("input, [role=tablist], [role=slider], [role=grid], [role=menu]")) return;
     if (event.key === " " && target.closest?.("button, summary, a")) return;
