@@ -67,7 +67,7 @@ def test_a_model_of_points_is_their_network(lab, tmp_path):
 def test_a_model_of_a_table_takes_the_table_as_it_is(tmp_path, regression):
     examples, X, y = table(regression)
     lab = Lab(Design.of({"data": {}, "hidden": [6], "activations": ["tanh"]}), examples)
-    lab.call(lambda: lab.go(step=400))
+    lab.call(lambda: lab.run().go(400))
     assert saved(lab, tmp_path / "m") == "people-csv.chainrule"
     lab.close()
     model = cr.load(tmp_path / "m")
