@@ -1,0 +1,122 @@
+import { element, number } from "./draw.js";
+
+/**
+ * Homework: equations to edit and results to paste, judged by check_gradients.
+ * @param {HTMLElement} place
+ * @param {import("./store.js").Store} store
+ * @returns {() => void} to be called when it is looked at
+ */
+export function mountHomework(place, store) {
+  const choice = element("select", { "aria-label": "homework", change: choose });
+  const task = element("div.task");
+  const about = element("ul.about");
+  const lines = element("div.lines", { role: "group", "aria-label": "backward equations" });
+  const result = element("div.result", { role: "status" });
+  const text = element("textarea", { rows: 5, spellcheck: "false", "aria-label": "your results", placeholder: "dW2 = [[…]]\ndb2 = [[…]]\n…" });
+  const code = element("pre.program", { tabindex: 0, "aria-label": "what is given, for NumPy" });
+  const start = element("details", {}, element("summary", {}, "What is given, to copy into a notebook"), code,
+    element("button", { type: "button", click: copy }, "Copy"));
+  const checks = [
+    element("button.primary", { type: "button", disabled: true, click: () => check({ lines: written() }) }, "Check the equations"),
+    element("button", { type: "button", disabled: true, click: () => fill(given.right) }, "Show them as they should be"),
+    element("button", { type: "button", disabled: true, click: () => check({ text: text.value }) }, "Check the results"),
+  ];
+  place.append(
+    element("p.lead", {}, "Your gradients against central differences of the cost. A mistake that many make is called by its name."),
+    choice, task, about,
+    element("h3", {}, "Edit the equations"), lines,
+    element("div.buttons", {}, checks[0], checks[1]),
+    element("h3", {}, "Or paste what your own function gives"), start, text,
+    element("div.buttons", {}, checks[2]),
+    result);
+
+  let exercises = [];
+  let given = null;
+  let loaded = false;
+
+  async function load() {
+    if (loaded || !store.lab) return;
+    loaded = true;
+    const small = await store.tell("homework", { small: true });
+    if (!small) {
+      loaded = false;
+      return;
+    }
+    exercises = small.exercises;
+    choice.replaceChildren(
+      element("optgroup", { label: "Find the mistake" }, ...exercises.map(({ name, title }, i) => element("option", { value: name }, `${i + 1}. ${title}`))),
+      element("optgroup", { label: "Your own" },
+        element("option", { value: "small" }, "a network of 2, 3 and 1 units"),
+        element("option", { value: "run" }, "the run at hand, its next mini-batch")));
+    await choose();
+  }
+
+  async function choose() {
+    const { value } = choice;
+    const exercise = exercises.find(({ name }) => name === value);
+    result.replaceChildren();
+    given = exercise ?? (await store.tell("homework", value === "small" ? { small: true } : {}));
+    if (!given) return;
+    task.replaceChildren(...(exercise ? [element("h2", {}, exercise.title), element("p", {}, exercise.text)]
+      : [element("p", {}, `${given.sizes.join(" – ")} units, ${given.m} examples. Change a term and see what it does to the gradient.`)]));
+    about.replaceChildren(...given.about.map((line) => element("li", {}, line)));
+    code.textContent = given.code;
+    for (const button of checks) button.disabled = false;
+    fill(given.lines);
+  }
+
+  /** A field for each line, and a place for its shape. */
+  function fill(some) {
+    lines.replaceChildren(...some.map((line, i) => {
+      const field = element("input", { type: "text", spellcheck: "false", "aria-label": `line ${i + 1}`, keydown: (event) => event.key === "Enter" && check({ lines: written() }) });
+      field.value = line;
+      return element("div.homework-line", {}, field, element("span.shape"));
+    }));
+  }
+
+  const written = () => [...lines.querySelectorAll("input")].map((field) => field.value);
+
+  async function check(what) {
+    const run = choice.value === "run";
+    try {
+      show(await store.ask("check", { given: run ? what : { ...what, exercise: choice.value } }), "lines" in what);
+    } catch (error) {
+      result.replaceChildren(element("p.no", {}, error.message));
+    }
+  }
+
+  function show(found, edited) {
+    if (edited) found.lines.forEach(shape);
+    const exercise = exercises.find(({ name }) => name === choice.value);
+    const rows = found.tensors.map(({ name, error, problem }) => element(`tr${problem ? ".no" : ""}`, {},
+      element("td", {}, name), element("td", {}, problem ? `✗ ${problem}` : "✓ right"), element("td.number", {}, number(error, 2))));
+    result.replaceChildren(...[
+      element(`p.${found.right ? "yes" : "no"}`, {}, found.right ? "✓ Every number is right." : found.error ? `✗ ${found.error}` : `✗ The first wrong one on the way back is ${found.first_wrong}.`),
+      found.note && element("p", {}, found.note),
+      found.right && exercise && edited && element("p", {}, exercise.why),
+      !found.right && found.equation && element("p", {}, `It should be ${found.equation}.`),
+      ...(found.told ?? []).map((line) => element("p.told", {}, line.trim())),
+      rows.length > 0 && element("table", {}, element("thead", {}, element("tr", {}, ...["", "", "relative error"].map((head) => element("th", {}, head)))), element("tbody", {}, ...rows)),
+    ].filter(Boolean));
+  }
+
+  function shape({ shape: got, wanted, error }, i) {
+    const row = lines.children[i];
+    if (!row) return;
+    const written = (size) => (size.length ? `(${size.join(", ")}${size.length === 1 ? "," : ""})` : "a number");
+    const off = Boolean(error) || (got && wanted && got.join() !== wanted.join());
+    row.classList.toggle("no", off);
+    row.lastChild.textContent = error ? "✗" : got ? `${written(got)}${off ? `, wanted ${written(wanted)}` : ""}` : "";
+  }
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      store.say("Copied.");
+    } catch {
+      store.say("The browser does not let the page copy: choose the text and copy it.", "error");
+    }
+  }
+
+  return load;
+}
