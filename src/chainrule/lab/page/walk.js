@@ -141,7 +141,7 @@ export function mountWalk(place, store) {
   }
 
   place.ownerDocument.addEventListener("keydown", (event) => {
-    if (!here() || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea, dialog")) return;
+    if (!here() || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input:not([type=number]), textarea, dialog")) return;
     const by = { n: 1, b: -1 }[event.key];
     if (!by) return;
     event.preventDefault();
