@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from lab.conftest import settled
 from lab.test_equations import numbers
+from support.lab import settled
 
 BINARY = {"l2": 0.1}
 CLASSES = {
@@ -173,6 +173,5 @@ def test_what_is_shown_follows_training(open_lab):
     page.locator(".steps > li").nth(7).locator("button").first.click()
     page.evaluate("lab.tell('go', { step: 40 })")
     settled(page, "lab.here.step === 40")
-    page.wait_for_timeout(50)
     loss(page.locator(".steps .current"), traced(page, 0), page.at.lab.runs[1].network, 3, 0)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,5 +1,5 @@
 import { color, count, element, fit, number } from "./draw.js";
-import { ARRAYS, meaning, written } from "./inspect.js";
+import { ARRAYS, meaning, written as nameOf } from "./inspect.js";
 import { draw as drawn, equation, math, matrix, parse, shapes } from "./mathml.js";
 
 /**
@@ -55,7 +55,7 @@ export function mountEquations(place, store) {
     const parts = sections(run, scope, Math.min(chosen(), L));
     lines = [];
     list.replaceChildren(...parts.map(([name, equations, after]) => element("section", {},
-      element("h3", {}, name), ...equations.map(make), ...after.map(note))));
+      element("h2", {}, name), ...equations.map(make), ...after.map(note))));
     const tokens = [...list.querySelectorAll(".letter")];
     const again = focused && tokens.find((token) => token.dataset.letter === focused.letter && token.dataset.layer === focused.layer);
     (again ?? tokens[0])?.setAttribute("tabindex", "0");
@@ -69,9 +69,12 @@ export function mountEquations(place, store) {
   /** The element of an equation. */
   function make(line) {
     const strip = element("canvas", { "aria-hidden": "true" });
-    const shown = element("div.formula", {}, equation(line.shown, (node) => token(line, node)));
+    const written = equation(line.shown, (node) => token(line, node));
+    written.setAttribute("role", "group"); // of math, readers would hide the letters' buttons
+    written.setAttribute("aria-label", line.shown);
+    const shown = element("div.formula", {}, written);
     const shape = element("p.shapes"), size = element("p.size"), filled = element("div.filled", { hidden: !withNumbers });
-    const made = element("div.equation", { "data-target": `${line.letter}${line.layer}` }, shown, strip, shape, size, ...line.notes.map(note), filled);
+    const made = element("div.equation", { "data-target": `${line.letter}${line.layer}` }, element("div.line", {}, shown, strip), element("div.line", {}, shape, size), ...line.notes.map(note), filled);
     lines.push({ line, made, strip, shape, size, filled });
     return made;
   }
@@ -86,7 +89,7 @@ export function mountEquations(place, store) {
     const made = math("mrow", sign);
     const act = (over) => store.select({ hover: over ? { letter, layer: at } : null });
     const open = () => store.select({ inspect: { letter, layer: at } });
-    for (const [name, value] of Object.entries({ class: "letter", role: "button", tabindex: "-1", "aria-label": `${written(letter, at)}: ${meaning(letter, at, L)}` })) made.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ class: "letter", role: "button", tabindex: "-1", "aria-label": `${nameOf(letter, at)}: ${meaning(letter, at, L)}` })) made.setAttribute(name, value);
     Object.assign(made.dataset, { letter, layer: at });
     made.addEventListener("mouseenter", () => act(true));
     made.addEventListener("mouseleave", () => act(false));
@@ -128,7 +131,7 @@ export function mountEquations(place, store) {
       each.classList.toggle("lit", hover !== null && each.dataset.letter === hover.letter && Number(each.dataset.layer) === hover.layer);
     }
     const L = store.run.sizes.length - 1;
-    of.textContent = hover && ARRAYS.has(hover.letter) ? `${written(hover.letter, hover.layer)}: ${meaning(hover.letter, hover.layer, L)}` : examples;
+    of.textContent = hover && ARRAYS.has(hover.letter) ? `${nameOf(hover.letter, hover.layer)}: ${meaning(hover.letter, hover.layer, L)}` : examples;
     const isDone = (line, one) => one.letter === line.letter && (line.general ? line.letter !== "dZ" || one.layer < L : one.layer === line.layer);
     const work = done.at(-1);
     for (const { line, made } of lines) {
@@ -247,7 +250,8 @@ function sections(run, scope, l) {
     : [...layers].reverse().flatMap((k) => [...errors(k), ...derivatives(k)]);
   const update = layers.flatMap((k) => updates(all.update, k).map(([text, letter, before]) => line(text, letter, k, { before })));
   const values = Object.entries(all.constants).map(([name, value]) => `${name} = ${number(value)}`).join(", ");
-  const steps = all.update.some((text) => text.includes("ᵗ")) ? "t counts the steps of this optimizer; " : "";
+  const steps = [["ᵗ", "t counts the steps of this optimizer; "], ["∇", "∇J is the gradient by all parameters; "]]
+    .map(([sign, words]) => (all.update.some((text) => text.includes(sign)) ? words : "")).join("");
   const everywhere = (which, head, keep) => (general ? [...new Set(g)].flatMap((spec) => {
     const of = g.flatMap((name, k) => (name === spec && keep(k + 1) ? [k + 1] : []));
     return of.length ? [[`${spec}, layer${of.length > 1 ? "s" : ""} ${ranged(of)}: `, `${head} = ${formulas[spec][which]}`]] : [];
@@ -270,8 +274,10 @@ const ranged = (of) => (of.length > 2 && of.at(-1) - of[0] === of.length - 1 ? `
 function updates(rule, k) {
   const forW = (text) => text.replace(/(?<![a-zA-Z])([vsŝ]\u0302?)(?![a-zA-Z])/gu, `$1_dW[${k}]`).replace(/(?<![a-zA-Z])w(?![a-zA-Z])/g, `W[${k}]`).replace(/(?<![a-zA-Z])g²/g, `(dW[${k}])²`).replace(/(?<![a-zA-Z])g(?![a-zA-Z])/g, `dW[${k}]`);
   const forB = (text) => forW(text).replaceAll("W[", "b[");
-  return rule.map((text) => text.replace(" = ", " := ")).flatMap((text) =>
-    (text.startsWith("w") ? [[forW(text), "W", false], [forB(text), "b", false]] : [[forW(text), "W", true]]));
+  return rule.map((text) => text.replace(" = ", " := ")).flatMap((text) => {
+    const own = text.startsWith("w");
+    return [[forW(text), "W", !own], ...(own || text.startsWith("g") ? [[forB(text), "b", !own]] : [])];
+  });
 }
 
 /** Bars of how many numbers lie where, from −reach to reach. */

@@ -76,7 +76,7 @@ export function mountInspector(place, store) {
   const space = element("div.space", {}, table);
   const scroll = element("div.window", { tabindex: 0, role: "region", "aria-label": "the numbers; arrow keys scroll", scroll: moved, keydown: (event) => event.stopPropagation() }, space);
   const sheet = element("dialog.inspect", { "aria-labelledby": "inspect-title" },
-    element("header", {}, title, words, layers, followed, close),
+    element("div.head", {}, title, words, layers, followed, close),
     element("div.whole", {},
       element("figure", {}, picture, scale),
       element("figure", {}, bars, numbers),
@@ -173,7 +173,7 @@ export function mountInspector(place, store) {
     const reach = Math.max(Math.abs(found.low), Math.abs(found.high)) || 1;
     paint(picture, found.picture.data, found.picture.shape[0], found.picture.shape[1], { reach });
     picture.setAttribute("aria-label", `heat map of ${rows} rows and ${columns} columns, from ${number(found.low)} to ${number(found.high)}`);
-    scale.textContent = `−${number(reach, 3)} orange · 0 white · ${number(reach, 3)} blue`;
+    scale.textContent = `−${number(reach, 3)} orange · 0 blank · ${number(reach, 3)} blue`;
     histogram(bars, found.counts.data, found.edges.data);
     bars.setAttribute("aria-label", `histogram: ${[...found.counts.data].map((n, k) => n && `${n} from ${number(found.edges.data[k], 3)}`).filter(Boolean).slice(0, 12).join(", ")}`);
     sizes(found);

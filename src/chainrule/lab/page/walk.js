@@ -89,7 +89,9 @@ export function mountWalk(place, store) {
     judge(seen);
     list.forEach((step, k) => {
       const value = result(seen, step, unit(step.l));
-      walked.children[k].querySelector("output").textContent = value === null ? "" : `= ${number(value)}`;
+      const shown = value === null ? "" : `= ${number(value)}`;
+      walked.children[k].querySelector("output").textContent = shown;
+      walked.children[k].firstChild.setAttribute("aria-label", `${headline(store.run, step, unit(step.l))} ${shown}`);
     });
     const step = list[at], i = unit(step.l), current = walked.children[at];
     chips(current.querySelector(".chips"), step, seen);
