@@ -15,7 +15,6 @@ import { draw as drawn, equation, math, matrix, parse, shapes } from "./mathml.j
  */
 
 const CORNER = 4; // rows and columns of a matrix that are written out
-const PATIENCE = 100; // milliseconds between two sets of numbers while it plays: nobody reads faster
 const SCOPES = [["general", "general", "for any layer l"], ["layer", "layer", "of the chosen layer"], ["all", "all", "of all layers"]];
 
 /**
@@ -24,7 +23,7 @@ const SCOPES = [["general", "general", "for any layer l"], ["layer", "layer", "o
  * @param {import("./store.js").Store} store
  */
 export function mountEquations(place, store) {
-  let scope = "layer", withNumbers = false, signature = "", lines = [], last = 0;
+  let scope = "layer", withNumbers = false, signature = "", lines = [], shown = null;
   const scopes = element("div.choice", { role: "group", "aria-label": "equations of" }, ...SCOPES.map(([name, label, title]) =>
     element("button", { type: "button", title, "aria-pressed": String(name === scope), click: () => { scope = name; build(); } }, label)));
   const layer = element("select", { "aria-label": "layer", change: () => store.select({ layer: Number(layer.value) }) });
@@ -145,7 +144,7 @@ export function mountEquations(place, store) {
   function draw() {
     const found = store.shown.letters;
     if (!found || found.error || place.hidden) return;
-    last = performance.now();
+    shown = found;
     const { data } = store.run;
     const before = examples;
     examples = found.of === data.m ? `of all ${count(data.m)} examples` : `of the mini-batch that comes next: ${count(found.of)} of ${count(data.m)} examples`;
@@ -198,8 +197,7 @@ export function mountEquations(place, store) {
   store.on("lab", () => { if (signed() !== signature) build(); });
   store.on("select", () => (signed() !== signature ? build() : light()));
   store.on("frame", () => {
-    if (store.selection.tab !== "equations") return;
-    if (!store.lab.playing || performance.now() - last > PATIENCE) draw();
+    if (store.selection.tab === "equations" && store.shown.letters !== shown) draw();
   });
 }
 
