@@ -117,7 +117,7 @@ def test_terms_stand_in_the_equations_while_they_are_in_force():
     assert found["backward"][2][0] is None
     assert found["backward"][2][1:3] == ["dZ[3] = A[3] − Y", "dW[3] = (1/m) dZ[3] A[2]ᵀ + (λ/m) W[3]"]
     assert found["cost"].endswith("(λ/2m) Σ ‖W‖²")
-    assert found["update"][0] == "g = g min(1, c / ‖g‖)"
+    assert found["update"][0] == "g = g min(1, c / ‖∇J‖)"
     assert found["constants"] == {"α": 0.1, "β₁": 0.9, "β₂": 0.999, "ε": 1e-8, "c": 1.0}
     plain = equations(net, options({**given, "l2": 0.0, "dropout": [], "clip_norm": None}, 2, 10))
     assert "D[" not in str(plain)

@@ -101,8 +101,9 @@ class Talk:
 
 
 def settled(page, script: str, *, timeout: float = 30.0) -> None:
-    """Wait until a JavaScript expression is true on the page (``lab`` is its store)."""
+    """Wait until a JavaScript expression is true on the page (``lab`` is its store), and that is drawn."""
     end = time.monotonic() + timeout  # not wait_for_function: the page allows no eval
     while not page.evaluate(script):
         assert time.monotonic() < end, f"after {timeout} seconds it is still not true that {script}"
         page.wait_for_timeout(20)
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")

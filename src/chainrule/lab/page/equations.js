@@ -1,5 +1,5 @@
 import { color, count, element, fit, number } from "./draw.js";
-import { ARRAYS, meaning, written } from "./inspect.js";
+import { ARRAYS, meaning, written as nameOf } from "./inspect.js";
 import { draw as drawn, equation, math, matrix, parse, shapes } from "./mathml.js";
 
 /**
@@ -15,7 +15,6 @@ import { draw as drawn, equation, math, matrix, parse, shapes } from "./mathml.j
  */
 
 const CORNER = 4; // rows and columns of a matrix that are written out
-const PATIENCE = 100; // milliseconds between two sets of numbers while it plays: nobody reads faster
 const SCOPES = [["general", "general", "for any layer l"], ["layer", "layer", "of the chosen layer"], ["all", "all", "of all layers"]];
 
 /**
@@ -24,7 +23,7 @@ const SCOPES = [["general", "general", "for any layer l"], ["layer", "layer", "o
  * @param {import("./store.js").Store} store
  */
 export function mountEquations(place, store) {
-  let scope = "layer", withNumbers = false, signature = "", lines = [], last = 0;
+  let scope = "layer", withNumbers = false, signature = "", lines = [], shown = null;
   const scopes = element("div.choice", { role: "group", "aria-label": "equations of" }, ...SCOPES.map(([name, label, title]) =>
     element("button", { type: "button", title, "aria-pressed": String(name === scope), click: () => { scope = name; build(); } }, label)));
   const layer = element("select", { "aria-label": "layer", change: () => store.select({ layer: Number(layer.value) }) });
@@ -55,7 +54,7 @@ export function mountEquations(place, store) {
     const parts = sections(run, scope, Math.min(chosen(), L));
     lines = [];
     list.replaceChildren(...parts.map(([name, equations, after]) => element("section", {},
-      element("h3", {}, name), ...equations.map(make), ...after.map(note))));
+      element("h2", {}, name), ...equations.map(make), ...after.map(note))));
     const tokens = [...list.querySelectorAll(".letter")];
     const again = focused && tokens.find((token) => token.dataset.letter === focused.letter && token.dataset.layer === focused.layer);
     (again ?? tokens[0])?.setAttribute("tabindex", "0");
@@ -69,9 +68,12 @@ export function mountEquations(place, store) {
   /** The element of an equation. */
   function make(line) {
     const strip = element("canvas", { "aria-hidden": "true" });
-    const shown = element("div.formula", {}, equation(line.shown, (node) => token(line, node)));
+    const written = equation(line.shown, (node) => token(line, node));
+    written.setAttribute("role", "group"); // of math, readers would hide the letters' buttons
+    written.setAttribute("aria-label", line.shown);
+    const shown = element("div.formula", {}, written);
     const shape = element("p.shapes"), size = element("p.size"), filled = element("div.filled", { hidden: !withNumbers });
-    const made = element("div.equation", { "data-target": `${line.letter}${line.layer}` }, shown, strip, shape, size, ...line.notes.map(note), filled);
+    const made = element("div.equation", { "data-target": `${line.letter}${line.layer}` }, element("div.line", {}, shown, strip), element("div.line", {}, shape, size), ...line.notes.map(note), filled);
     lines.push({ line, made, strip, shape, size, filled });
     return made;
   }
@@ -86,7 +88,7 @@ export function mountEquations(place, store) {
     const made = math("mrow", sign);
     const act = (over) => store.select({ hover: over ? { letter, layer: at } : null });
     const open = () => store.select({ inspect: { letter, layer: at } });
-    for (const [name, value] of Object.entries({ class: "letter", role: "button", tabindex: "-1", "aria-label": `${written(letter, at)}: ${meaning(letter, at, L)}` })) made.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ class: "letter", role: "button", tabindex: "-1", "aria-label": `${nameOf(letter, at)}: ${meaning(letter, at, L)}` })) made.setAttribute(name, value);
     Object.assign(made.dataset, { letter, layer: at });
     made.addEventListener("mouseenter", () => act(true));
     made.addEventListener("mouseleave", () => act(false));
@@ -128,7 +130,7 @@ export function mountEquations(place, store) {
       each.classList.toggle("lit", hover !== null && each.dataset.letter === hover.letter && Number(each.dataset.layer) === hover.layer);
     }
     const L = store.run.sizes.length - 1;
-    of.textContent = hover && ARRAYS.has(hover.letter) ? `${written(hover.letter, hover.layer)}: ${meaning(hover.letter, hover.layer, L)}` : examples;
+    of.textContent = hover && ARRAYS.has(hover.letter) ? `${nameOf(hover.letter, hover.layer)}: ${meaning(hover.letter, hover.layer, L)}` : examples;
     const isDone = (line, one) => one.letter === line.letter && (line.general ? line.letter !== "dZ" || one.layer < L : one.layer === line.layer);
     const work = done.at(-1);
     for (const { line, made } of lines) {
@@ -142,7 +144,7 @@ export function mountEquations(place, store) {
   function draw() {
     const found = store.shown.letters;
     if (!found || found.error || place.hidden) return;
-    last = performance.now();
+    shown = found;
     const { data } = store.run;
     const before = examples;
     examples = found.of === data.m ? `of all ${count(data.m)} examples` : `of the mini-batch that comes next: ${count(found.of)} of ${count(data.m)} examples`;
@@ -195,8 +197,7 @@ export function mountEquations(place, store) {
   store.on("lab", () => { if (signed() !== signature) build(); });
   store.on("select", () => (signed() !== signature ? build() : light()));
   store.on("frame", () => {
-    if (store.selection.tab !== "equations") return;
-    if (!store.lab.playing || performance.now() - last > PATIENCE) draw();
+    if (store.selection.tab === "equations" && store.shown.letters !== shown) draw();
   });
 }
 
@@ -247,7 +248,8 @@ function sections(run, scope, l) {
     : [...layers].reverse().flatMap((k) => [...errors(k), ...derivatives(k)]);
   const update = layers.flatMap((k) => updates(all.update, k).map(([text, letter, before]) => line(text, letter, k, { before })));
   const values = Object.entries(all.constants).map(([name, value]) => `${name} = ${number(value)}`).join(", ");
-  const steps = all.update.some((text) => text.includes("ᵗ")) ? "t counts the steps of this optimizer; " : "";
+  const steps = [["ᵗ", "t counts the steps of this optimizer; "], ["∇", "∇J is the gradient by all parameters; "]]
+    .map(([sign, words]) => (all.update.some((text) => text.includes(sign)) ? words : "")).join("");
   const everywhere = (which, head, keep) => (general ? [...new Set(g)].flatMap((spec) => {
     const of = g.flatMap((name, k) => (name === spec && keep(k + 1) ? [k + 1] : []));
     return of.length ? [[`${spec}, layer${of.length > 1 ? "s" : ""} ${ranged(of)}: `, `${head} = ${formulas[spec][which]}`]] : [];
@@ -270,8 +272,10 @@ const ranged = (of) => (of.length > 2 && of.at(-1) - of[0] === of.length - 1 ? `
 function updates(rule, k) {
   const forW = (text) => text.replace(/(?<![a-zA-Z])([vsŝ]\u0302?)(?![a-zA-Z])/gu, `$1_dW[${k}]`).replace(/(?<![a-zA-Z])w(?![a-zA-Z])/g, `W[${k}]`).replace(/(?<![a-zA-Z])g²/g, `(dW[${k}])²`).replace(/(?<![a-zA-Z])g(?![a-zA-Z])/g, `dW[${k}]`);
   const forB = (text) => forW(text).replaceAll("W[", "b[");
-  return rule.map((text) => text.replace(" = ", " := ")).flatMap((text) =>
-    (text.startsWith("w") ? [[forW(text), "W", false], [forB(text), "b", false]] : [[forW(text), "W", true]]));
+  return rule.map((text) => text.replace(" = ", " := ")).flatMap((text) => {
+    const own = text.startsWith("w");
+    return [[forW(text), "W", !own], ...(own || text.startsWith("g") ? [[forB(text), "b", !own]] : [])];
+  });
 }
 
 /** Bars of how many numbers lie where, from −reach to reach. */

@@ -1,5 +1,5 @@
 import { count, element, fit, number, paint, color } from "./draw.js";
-import { draw as drawn, math, parse } from "./mathml.js";
+import { equation } from "./mathml.js";
 
 const CELL = { width: 82, height: 26, head: 28, side: 118 }; // pixels
 const AROUND = 6; // rows and columns beyond those that can be seen, so that scrolling finds them there
@@ -76,7 +76,7 @@ export function mountInspector(place, store) {
   const space = element("div.space", {}, table);
   const scroll = element("div.window", { tabindex: 0, role: "region", "aria-label": "the numbers; arrow keys scroll", scroll: moved, keydown: (event) => event.stopPropagation() }, space);
   const sheet = element("dialog.inspect", { "aria-labelledby": "inspect-title" },
-    element("header", {}, title, words, layers, followed, close),
+    element("div.head", {}, title, words, layers, followed, close),
     element("div.whole", {},
       element("figure", {}, picture, scale),
       element("figure", {}, bars, numbers),
@@ -89,12 +89,12 @@ export function mountInspector(place, store) {
   });
 
   let before = null; // what had the focus
-  let shown = "";
+  let shown = "", drawn = null;
   let asked = [[0, 30], [0, 30]];
 
   store.want("inspect", () => {
     const { inspect } = store.selection;
-    if (!inspect || !store.run) return null;
+    if (!inspect || !store.run || !store.due) return null;
     return { view: "array", letter: inspect.letter, l: inspect.layer, rows: asked[0], columns: asked[1] };
   });
 
@@ -150,7 +150,7 @@ export function mountInspector(place, store) {
     const all = inspect.letter === "X" ? [0] : inspect.letter === "Y" ? [L] : Array.from({ length: Math.max(1, last - first + 1) }, (_, k) => first + k);
     layers.replaceChildren(...all.map((l) => element("option", { value: l, selected: l === inspect.layer }, `layer ${l}`)));
     layers.hidden = all.length < 2;
-    title.replaceChildren(math("math", math("mrow", ...parse(written(inspect.letter, inspect.layer)).map((node) => drawn(node)))));
+    title.replaceChildren(equation(written(inspect.letter, inspect.layer)));
     title.setAttribute("aria-label", written(inspect.letter, inspect.layer));
     words.textContent = meaning(inspect.letter, inspect.layer, L);
     followed.hidden = !PER_EXAMPLE.has(inspect.letter);
@@ -164,6 +164,7 @@ export function mountInspector(place, store) {
     const { inspect } = store.selection;
     const found = store.shown.inspect;
     if (!inspect || !found || found.letter !== inspect.letter || found.l !== inspect.layer) return;
+    drawn = found;
     if (!found.shape) {
       words.textContent = `there is no ${written(inspect.letter, inspect.layer)} in this step`;
       body.replaceChildren();
@@ -173,7 +174,7 @@ export function mountInspector(place, store) {
     const reach = Math.max(Math.abs(found.low), Math.abs(found.high)) || 1;
     paint(picture, found.picture.data, found.picture.shape[0], found.picture.shape[1], { reach });
     picture.setAttribute("aria-label", `heat map of ${rows} rows and ${columns} columns, from ${number(found.low)} to ${number(found.high)}`);
-    scale.textContent = `−${number(reach, 3)} orange · 0 white · ${number(reach, 3)} blue`;
+    scale.textContent = `−${number(reach, 3)} orange · 0 blank · ${number(reach, 3)} blue`;
     histogram(bars, found.counts.data, found.edges.data);
     bars.setAttribute("aria-label", `histogram: ${[...found.counts.data].map((n, k) => n && `${n} from ${number(found.edges.data[k], 3)}`).filter(Boolean).slice(0, 12).join(", ")}`);
     sizes(found);
@@ -226,7 +227,7 @@ export function mountInspector(place, store) {
     }
   }
 
-  store.on("frame", draw);
+  store.on("frame", () => { if (store.shown.inspect !== drawn) draw(); });
   store.on("lab", () => {
     const { inspect } = store.selection;
     if (inspect && inspect.layer >= store.run.sizes.length) store.select({ inspect: null });

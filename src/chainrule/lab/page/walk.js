@@ -3,7 +3,6 @@ import { unitName } from "./inspect.js";
 import { equation } from "./mathml.js";
 import { headline, letterOf, result, steps, written } from "./steps.js";
 
-const PATIENCE = 150; // milliseconds between two sets of numbers while it plays
 const MOST_CHIPS = 40; // units of a layer that are offered one by one
 
 /**
@@ -12,7 +11,7 @@ const MOST_CHIPS = 40; // units of a layer that are offered one by one
  * @param {import("./store.js").Store} store
  */
 export function mountWalk(place, store) {
-  let at = 0, list = [], signature = "", last = 0;
+  let at = 0, list = [], signature = "", drawn = null;
   const units = new Map(); // layer → the unit that is looked at
 
   const button = (label, title, act, key) => element("button", { type: "button", title: key ? `${title} (${key})` : title, "aria-label": title, "aria-keyshortcuts": key, click: act }, label);
@@ -35,7 +34,7 @@ export function mountWalk(place, store) {
   const unit = (l) => Math.min(units.get(l) ?? 0, store.run.sizes[l] - 1);
 
   store.want("example", () => {
-    if (!here() || !list.length) return null;
+    if (!here() || !list.length || !store.due) return null;
     const { l } = list[at];
     return { view: "example", ...example(), unit: [Math.max(1, l), unit(Math.max(1, l))] };
   });
@@ -85,11 +84,13 @@ export function mountWalk(place, store) {
     if (!here() || !seen || seen.error) return;
     const { part, index } = example();
     if (seen.part !== part || seen.index !== index || seen.Z.length !== L() + 1) return;
-    last = performance.now();
+    drawn = seen;
     judge(seen);
     list.forEach((step, k) => {
       const value = result(seen, step, unit(step.l));
-      walked.children[k].querySelector("output").textContent = value === null ? "" : `= ${number(value)}`;
+      const shown = value === null ? "" : `= ${number(value)}`;
+      walked.children[k].querySelector("output").textContent = shown;
+      walked.children[k].firstChild.setAttribute("aria-label", `${headline(store.run, step, unit(step.l))} ${shown}`);
     });
     const step = list[at], i = unit(step.l), current = walked.children[at];
     chips(current.querySelector(".chips"), step, seen);
@@ -141,7 +142,7 @@ export function mountWalk(place, store) {
   }
 
   place.ownerDocument.addEventListener("keydown", (event) => {
-    if (!here() || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea, dialog")) return;
+    if (!here() || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input:not([type=number]), textarea, dialog")) return;
     const by = { n: 1, b: -1 }[event.key];
     if (!by) return;
     event.preventDefault();
@@ -160,6 +161,6 @@ export function mountWalk(place, store) {
     else if (here() && "example" in change) draw();
   });
   store.on("frame", () => {
-    if (here() && (!store.lab.playing || performance.now() - last > PATIENCE)) draw();
+    if (here() && store.shown.example !== drawn) draw();
   });
 }
