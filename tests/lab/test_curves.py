@@ -36,9 +36,14 @@ def test_a_curve_is_read_and_leads_to_its_steps(open_lab):
     assert (parameters(page) == there).all()
 
 
-def test_tables_scales_smoothing_and_changes(open_lab):
+def test_numbers_tables_scales_smoothing_and_changes(open_lab):
     page = open_lab(height=1500)
     to(page, 40)
+    run = page.at.lab.runs[1]
+    X, Y = run.part("validation")
+    J, A = page.at.lab.call(lambda: (run.network.cost(X, Y), run.network.forward(X)))
+    page.locator(".readout").filter(has_text=f"validation {J:.4g}").wait_for()
+    page.locator(".readout").filter(has_text=f"validation {((A > 0.5) == Y).mean():.4g}").wait_for()
     page.get_by_label("learning rate", exact=True).fill("0.5")
     page.keyboard.press("Enter")
     page.get_by_text("from step 40 on").wait_for()
@@ -73,7 +78,7 @@ def test_a_cell_of_the_confusion_matrix_chooses_its_examples_one_after_the_other
     for index in (wrong[0], wrong[1]):
         cell.click()
         settled(page, f"lab.selection.example?.index === {index} && lab.selection.tab === 'walk'")
-    page.get_by_label("examples", exact=True).select_option("validation")
+    page.get_by_label("answers for").select_option("validation")
     A, Y = page.at.lab.call(lambda: run.answers("validation"))
     right = int(((A > 0.5) == Y).sum())
     page.get_by_text(f"{right} of {Y.shape[1]} right").wait_for()
@@ -89,13 +94,3 @@ def test_answers_of_a_regression(open_lab):
     figure.get_by_role("button", name=str(worst), exact=True).click()
     settled(page, f"lab.selection.example?.index === {worst}")
     plot(page, "R²").wait_for()
-
-
-def test_costs_and_scores_are_those_of_the_network(open_lab):
-    page = open_lab(height=1500)
-    to(page, 25)
-    run = page.at.lab.runs[1]
-    X, Y = run.part("validation")
-    J, A = page.at.lab.call(lambda: (run.network.cost(X, Y), run.network.forward(X)))
-    page.locator(".readout").filter(has_text=f"validation {J:.4g}").wait_for()
-    page.locator(".readout").filter(has_text=f"validation {((A > 0.5) == Y).mean():.4g}").wait_for()

@@ -1,6 +1,5 @@
 """The network by clicking: layers, units, activations, what it begins with, and options that change while it runs."""
 
-import pytest
 from test_time import at, to
 
 from support.lab import settled
@@ -16,9 +15,17 @@ def layers(page, hidden):
 
 def test_layers_units_and_activations(open_lab):
     page = open_lab()
+    page.evaluate("lab.designs = 0; lab.on('lab', () => { lab.designs += 1; })")
+    box = page.get_by_role("button", name="one unit more in layer 1").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()  # held, it repeats, and the lab is asked once
+    settled(page, "Number(document.querySelector('[aria-label=\"units of layer 1\"]').value) >= 12")
+    page.mouse.up()
+    settled(page, "lab.run.design.hidden[0] >= 12")
+    assert page.evaluate("lab.designs") == 1
     page.get_by_role("button", name="one unit more in layer 2").click()
     page.get_by_role("button", name="one unit more in layer 2").click()
-    layers(page, "8-6")
+    settled(page, "lab.run.design.hidden[1] === 6")
     page.get_by_label("units of layer 1").fill("12")
     page.keyboard.press("Enter")
     layers(page, "12-6")
@@ -39,19 +46,6 @@ def test_layers_units_and_activations(open_lab):
     settled(page, "lab.run.loss === 'huber(1.0)'")
 
 
-def test_a_held_button_repeats_and_asks_once(open_lab):
-    page = open_lab()
-    page.evaluate("lab.designs = 0; lab.on('lab', () => { lab.designs += 1; })")
-    box = page.get_by_role("button", name="one unit more in layer 1").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    settled(page, "Number(document.querySelector('[aria-label=\"units of layer 1\"]').value) >= 13")
-    page.mouse.up()
-    settled(page, "lab.designs > 0")
-    assert design(page).hidden[0] >= 13
-    assert page.evaluate("lab.designs") == 1
-
-
 def test_what_it_begins_with_and_that_a_run_begins_anew_is_said_once(open_lab):
     page = open_lab()
     to(page, 3)
@@ -61,14 +55,14 @@ def test_what_it_begins_with_and_that_a_run_begins_anew_is_said_once(open_lab):
     at(page, 0)
     page.get_by_label("initial weights times").fill("2")
     page.keyboard.press("Enter")
-    page.get_by_label("normalize the inputs").select_option("standard")
-    page.get_by_label("numbers").select_option("float32")
+    page.locator(".panel.network").get_by_label("normalize the inputs").select_option("standard")
+    page.locator(".panel.network").get_by_label("numbers").select_option("float32")
     settled(page, "lab.run.design.dtype === 'float32'")
     page.get_by_role("button", name="another seed").click()
     settled(page, "lab.run.design.seed !== 1")
     made = design(page)
     assert (made.init, made.init_scale, made.normalize) == ("small", 2, "standard")
-    assert page.get_by_label("seed", exact=True).input_value() == str(made.seed)
+    assert page.locator(".panel.network").get_by_label("seed", exact=True).input_value() == str(made.seed)
     assert page.get_by_text("the run began anew").count() == 1
 
 
@@ -99,23 +93,25 @@ def test_options_change_while_it_runs_and_say_since_when(open_lab):
     assert page.get_by_label("batch size", exact=True).input_value() == "all"
 
 
-@pytest.mark.parametrize(
-    ("label", "typed", "says"),
-    [
+def test_the_sentence_of_the_lab_stands_at_the_field(open_lab):
+    page = open_lab()
+    panel = page.locator(".panel.network")
+    panel.get_by_text("begins with").click()
+    for label, typed, says in [
         ("learning rate", "-1", "learning_rate: got -1"),
         ("learning rate", "fast", "learning_rate: got 'fast'"),
         ("batch size", "0", "batch_size: got 0"),
         ("seed", "-5", "seed: got"),
         ("units of layer 1", "many", "layer 1: got many"),
-    ],
-)
-def test_the_sentence_of_the_lab_stands_at_the_field(open_lab, label, typed, says):
-    page = open_lab()
-    page.get_by_text("begins with").click()
-    field = page.get_by_label(label, exact=True)
-    field.fill(typed)
-    page.keyboard.press("Enter")
-    page.locator(".wrong").filter(has_text=says).wait_for()
-    assert field.input_value() == typed
-    assert field.get_attribute("aria-invalid") == "true"
+    ]:
+        field = panel.get_by_label(label, exact=True)
+        field.fill(typed)
+        page.keyboard.press("Enter")
+        panel.locator(".wrong").filter(has_text=says).wait_for()
+        assert field.input_value() == typed
+        assert field.get_attribute("aria-invalid") == "true"
     assert page.at.lab.runs[1].design.hidden == (8, 4)
+    panel.get_by_label("learning rate", exact=True).fill("0.2")
+    page.keyboard.press("Enter")
+    settled(page, "lab.run.options.optimizer.learning_rate === 0.2")
+    assert panel.locator(".wrong").filter(has_text="learning_rate").is_hidden()

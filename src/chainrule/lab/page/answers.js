@@ -11,7 +11,7 @@ const AROUND = 12; // pixels around a point that choose it
  */
 export function mountAnswers(place, store, visible) {
   const title = element("h3");
-  const part = element("select", { "aria-label": "examples", change: () => store.refresh() }, element("option", { value: "train" }, "training"), element("option", { value: "validation" }, "validation"));
+  const part = element("select", { "aria-label": "answers for", change: () => store.refresh() }, element("option", { value: "train" }, "training"), element("option", { value: "validation" }, "validation"));
   const list = element("button.quiet", { type: "button", "aria-pressed": "false", title: "the largest errors as a table", click: () => {
     list.setAttribute("aria-pressed", String(list.getAttribute("aria-pressed") !== "true"));
     draw();
