@@ -49,7 +49,7 @@ def test_layers_units_and_activations(open_lab):
 def test_what_it_begins_with_and_that_a_run_begins_anew_is_said_once(open_lab):
     page = open_lab()
     to(page, 3)
-    page.get_by_text("begins with").click()
+    page.locator(".begin > summary").click()
     page.get_by_label("initial weights", exact=True).select_option("small")
     page.get_by_text("the run began anew, at step 0").wait_for()
     at(page, 0)
@@ -96,7 +96,7 @@ def test_options_change_while_it_runs_and_say_since_when(open_lab):
 def test_the_sentence_of_the_lab_stands_at_the_field(open_lab):
     page = open_lab()
     panel = page.locator(".panel.network")
-    panel.get_by_text("begins with").click()
+    panel.locator(".begin > summary").click()
     for label, typed, says in [
         ("learning rate", "-1", "learning_rate: got -1"),
         ("learning rate", "fast", "learning_rate: got 'fast'"),

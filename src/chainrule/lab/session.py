@@ -109,29 +109,35 @@ class Lab:
         """How long the thread may wait for the next job: not at all while it plays."""
         if not self.playing:
             return None
-        if self.speed is None:
+        if self.speed is None or self._lagging():
             return 0.0
         began, steps = self._began
         return min(0.05, max(0.0, began + (steps + 1) / self.speed - time.perf_counter()))
 
+    def _lagging(self) -> list[Run]:
+        """Runs that are behind others: they go first, as fast as they can, so that all play together."""
+        going = [run for run in self.runs.values() if not run.done]
+        front = max((run.line.step for run in going), default=0)
+        return [run for run in going if run.line.step < front]
+
     def _train(self) -> None:
-        began, done = self._began
-        slice = min(max(self._pages.due() - time.perf_counter(), SLICE), LONGEST)
-        steps = max(1, min(10_000, int(slice / self._pace)))
-        if self.speed is not None:
-            steps = min(steps, int((time.perf_counter() - began) * self.speed) - done)
+        now, (began, done) = time.perf_counter(), self._began
+        steps = max(1, min(10_000, int(min(max(self._pages.due() - now, SLICE), LONGEST) / self._pace)))
+        lagging, going = self._lagging(), [run for run in self.runs.values() if not run.done]
+        if lagging:
+            front, going = max(run.line.step for run in going), lagging
+            steps = min(steps, front - max(run.line.step for run in lagging))
+        elif self.speed is not None:
+            steps = min(steps, int((now - began) * self.speed) - done)
             if steps < 1:
                 return
-        going = [run for run in self.runs.values() if not run.done]
         steps = min(steps, 1 + min((run.line.step for run in going), default=0) // 8)  # the beginning is seen, too
-        start = time.perf_counter()
         for run in going:
             self._to(run, int(min(run.line.step + steps, run.goal)))
-        taken = time.perf_counter() - start
-        self._began = began, done + steps
+        self._pace = max((time.perf_counter() - now) / steps, 1e-7)
+        self._began = (began, done + steps) if not lagging else (time.perf_counter(), 0)
         for run in going:
             run.measure_on_the_way()
-        self._pace = max(taken / steps, 1e-7)
         if all(run.done for run in self.runs.values()):
             self.pause()
 
@@ -268,13 +274,13 @@ class Lab:
         playing, self.playing, speed, self.speed = self.playing, False, self.speed, None
         while not all(run.done for run in play) and time.perf_counter() < until:
             self._train()
-        if not all(run.done for run in play):
-            self.playing = True
-            self.push()
-        elif playing:  # on, as before
+        if playing:  # on, as before; what lags goes first
             self.playing, self.speed, self._began = True, speed, (time.perf_counter(), 0)
             for run, goal in play.items():
                 run.goal = goal
+        elif not all(run.done for run in play):
+            self.playing = True
+            self.push()
         else:
             self.speed = speed
 

@@ -87,7 +87,7 @@ export function mountNetwork(place, store) {
   function hiddenLayer(l) {
     const field = entry(`units of layer ${l}`, (n) => (Number.isInteger(n) ? units(l, n) : structure.wrong(`layer ${l}: got ${n ?? "nothing"}, wanted a whole number of units, 1 or more`, [field])), { inputmode: "numeric" });
     const activation = choice(`activation of layer ${l}`, store.choices.activations, (name) => edit({ activations: layers().activations.map((each, k) => (k === l - 1 ? name : each)) }));
-    const made = element("div.layer", {}, element("div.layer-head", {}, `layer ${l}`, element("button.quiet.away", { type: "button", "aria-label": `remove layer ${l}`, title: `remove layer ${l}`, click: () => remove(l) }, "×")),
+    const made = element("div.layer", {}, element("div.layer-head", {}, element("span.word", {}, "layer "), String(l), element("button.quiet.away", { type: "button", "aria-label": `remove layer ${l}`, title: `remove layer ${l}`, click: () => remove(l) }, "×")),
       element("div.units", {}, holding("−", `one unit less in layer ${l}`, () => units(l, layers().hidden[l - 1] - 1)), field, holding("+", `one unit more in layer ${l}`, () => units(l, layers().hidden[l - 1] + 1))),
       activation);
     return { element: made, show: (n, name) => { set(field, n); set(activation, name); } };
@@ -119,13 +119,14 @@ export function mountNetwork(place, store) {
     const edge = Math.min(60, room / (2 * L + 2));
     const known = store.columns.length === L + 1;
     const xs = known ? store.columns : [...Array(L + 1).keys()].map((l) => edge + ((room - 2 * edge) * l) / L);
-    const wide = Math.min(WIDEST, Math.max(52, (xs[1] - xs[0]) - 26));
+    const apart = xs[1] - xs[0], wide = Math.min(WIDEST, Math.max(40, apart - 22));
+    strip.classList.toggle("narrow", apart < 84);
     const put = (one, x, width) => {
       one.style.width = `${width}px`;
       one.style.left = `${Math.max(0, Math.min(Math.max(room, xs[L]) - width, x - width / 2))}px`;
     };
-    [inputs, ...made.map((each) => each.element), last].forEach((one, l) => put(one, xs[l], l % L ? wide : Math.min(wide, 96)));
-    gaps.forEach((one, l) => put(one, (xs[l] + xs[l + 1]) / 2, 22));
+    [inputs, ...made.map((each) => each.element), last].forEach((one, l) => put(one, xs[l], l % L ? wide : Math.min(Math.max(wide, 52), 96)));
+    gaps.forEach((one, l) => put(one, (xs[l] + xs[l + 1]) / 2, 20));
   }
 
   // -- what it begins with -------------------------------------------------------------------------------------------
