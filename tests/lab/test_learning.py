@@ -36,6 +36,9 @@ def test_a_lesson_is_begun_played_and_judged(lab, do):
     lab.call(lambda: lab.change_design({"seed": 3}, run=a.id))
     lab.call(lambda: lab.go(begun["steps"]))
     assert do("verdict")["changed"] == ["no hidden layer", "four hidden units"]
+    lab.call(lambda: lab.change_design({"data": {"kind": "bundled", "name": "iris"}}, run=a.id))
+    lab.call(lambda: lab.go(begun["steps"]))
+    assert do("verdict")["changed"] == ["no hidden layer", "four hidden units"]
     lab.call(lambda: lab.remove(a.id))
     with pytest.raises(ValueError, match="begin the lesson again"):
         do("verdict")
@@ -99,3 +102,18 @@ def test_an_experiment_of_the_quiz_runs_while_the_lab_goes_on(lab, do):
     assert [each["holds"] for each in answered["options"]] == [each["right"] for each in answered["options"]]
     with pytest.raises(ValueError, match="question"):
         do("question", name="nothing of the sort")
+
+
+def test_a_verdict_that_cannot_be_measured_any_more_says_so(lab, do):
+    begun = do("lesson", name="linear-hidden-layers")
+    a, _ = lab.runs.values()
+    lab.call(
+        lambda: lab.change_design({"hidden": [], "activations": [], "data": {"kind": "bundled", "name": "sine"}}, a.id)
+    )
+    lab.call(lambda: lab.go(begun["steps"]))
+    try:
+        found = do("verdict")
+    except ValueError as error:
+        assert "can no longer be compared" in str(error)
+    else:
+        assert found["changed"]

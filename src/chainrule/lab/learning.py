@@ -64,8 +64,12 @@ def verdict(lab: "Lab") -> dict[str, Any]:
         raise ValueError(f"run {missing[0]} of the lesson was taken away: begin the lesson again")
     a, b = (lab.runs[i] for i in ids)
     changed = [run.name for run, each in zip((a, b), lab.lesson["runs"], strict=True) if _changed(run, each["design"])]
-    found = lessons.verdict(name, a, b)
-    return found | {"changed": changed}
+    try:
+        return lessons.verdict(name, a, b) | {"changed": changed}
+    except (ValueError, LookupError, ArithmeticError) as error:
+        if not changed:
+            raise
+        raise ValueError(f"{' and '.join(changed)} can no longer be compared as the lesson does: {error}") from None
 
 
 def _changed(run: Run, design: Mapping[str, Any]) -> bool:

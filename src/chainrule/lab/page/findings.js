@@ -3,6 +3,7 @@ import { count, element } from "./draw.js";
 const APART = 1000; // milliseconds from one diagnosis to the next while it plays, at least
 const SHARE = 8; // and this many times what the last one took, so that training goes on
 const RESTING = 200; // milliseconds, while it does not play
+const SLOW = "learning rate too low"; // for which more epochs do as well
 
 /**
  * What keeps a network from learning, measured while it trains, with what would help, to be tried.
@@ -91,8 +92,16 @@ export function mountFindings(place, store) {
       change && element("div.try", {},
         element("p", {}, does),
         element("button.primary", { type: "button", "data-key": `beside-${key}`, click: () => beside(finding) }, "Try it beside this run"),
-        element("button", { type: "button", "data-key": `here-${key}`, click: () => here(finding) }, "Do it to this run")),
+        element("button", { type: "button", "data-key": `here-${key}`, click: () => here(finding) }, "Do it to this run"),
+        name === SLOW && element("button", { type: "button", "data-key": `on-${key}`, click: trainOn }, `Or train on to step ${count(longer())}`)),
       !change && !causes.length && element("p.none", {}, "No change of the network does this: it is about the data, or about time."));
+  }
+
+  const longer = () => Math.max(100, 5 * found.step);
+
+  /** More epochs, where that is the other thing to do. */
+  function trainOn() {
+    return store.tell("play", { speed: null, until: longer() });
   }
 
   /** A run with the remedy, at the same step, to be compared. */

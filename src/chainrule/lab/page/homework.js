@@ -25,13 +25,13 @@ export function mountHomework(place, store) {
     element("p.lead", {}, "Your gradients against central differences of the cost. A mistake that many make is called by its name."),
     choice, task, about,
     element("h3", {}, "Edit the equations"), lines,
-    element("div.buttons", {}, checks[0], checks[1]),
+    element("div.buttons", {}, checks[0], checks[1]), result,
     element("h3", {}, "Or paste what your own function gives"), start, text,
-    element("div.buttons", {}, checks[2]),
-    result);
+    element("div.buttons", {}, checks[2]));
 
   let exercises = [];
   let given = null;
+  let chosen = "";
   let loaded = false;
 
   async function load() {
@@ -54,9 +54,13 @@ export function mountHomework(place, store) {
   async function choose() {
     const { value } = choice;
     const exercise = exercises.find(({ name }) => name === value);
+    const found = exercise ?? (await store.tell("homework", value === "small" ? { small: true } : {}));
+    if (!found) {
+      choice.value = chosen;
+      return;
+    }
+    [given, chosen] = [found, value];
     result.replaceChildren();
-    given = exercise ?? (await store.tell("homework", value === "small" ? { small: true } : {}));
-    if (!given) return;
     task.replaceChildren(...(exercise ? [element("h2", {}, exercise.title), element("p", {}, exercise.text)]
       : [element("p", {}, `${given.sizes.join(" – ")} units, ${given.m} examples. Change a term and see what it does to the gradient.`)]));
     about.replaceChildren(...given.about.map((line) => element("li", {}, line)));
@@ -83,6 +87,7 @@ export function mountHomework(place, store) {
     } catch (error) {
       result.replaceChildren(element("p.no", {}, error.message));
     }
+    result.scrollIntoView({ block: "nearest" });
   }
 
   function show(found, edited) {
@@ -95,7 +100,7 @@ export function mountHomework(place, store) {
       found.note && element("p", {}, found.note),
       found.right && exercise && edited && element("p", {}, exercise.why),
       !found.right && found.equation && element("p", {}, `It should be ${found.equation}.`),
-      ...(found.told ?? []).map((line) => element("p.told", {}, line.trim())),
+      found.told?.length > 0 && element("div.told", {}, ...found.told.map((line) => element("p", {}, line.trim()))),
       rows.length > 0 && element("table", {}, element("thead", {}, element("tr", {}, ...["", "", "relative error"].map((head) => element("th", {}, head)))), element("tbody", {}, ...rows)),
     ].filter(Boolean));
   }

@@ -6,7 +6,7 @@ import { swatch } from "./runs.js";
 
 const KINDS = [["lessons", "Lessons"], ["homework", "Homework"], ["quiz", "Quiz"]];
 const NAMES = { plane: "the data", network: "the network", curves: "the curves", findings: "the diagnosis", walk: "one example" };
-const WAIT = 200; // milliseconds until an array lights up: first what is under the pointer changes
+const TRIES = 60; // frames in which a letter of the equations is looked for
 
 /**
  * To learn with: claims of the notes as experiments of two runs, homework, the quiz.
@@ -70,8 +70,7 @@ export function mountLessons(place, store) {
   function go(panel, array, layer) {
     if (array) {
       store.select({ tab: "equations", layer });
-      store.root?.querySelector("#tab-equations")?.focus();
-      setTimeout(() => store.select({ hover: { letter: array, layer } }), WAIT);
+      light(array, layer, TRIES);
       return;
     }
     if (panel === "findings" || panel === "walk") return store.select({ tab: panel });
@@ -79,6 +78,15 @@ export function mountLessons(place, store) {
     target?.scrollIntoView({ behavior: "smooth", block: "center" });
     target?.classList.remove("glow");
     requestAnimationFrame(() => target?.classList.add("glow"));
+  }
+
+  /** Let a letter of the equations light up, as soon as it is there. */
+  function light(letter, layer, tries) {
+    const token = store.root?.querySelector(`#panel-equations .letter[data-letter="${letter}"][data-layer="${layer}"]`);
+    if (token?.checkVisibility()) {
+      token.focus();
+      token.scrollIntoView({ block: "nearest" });
+    } else if (tries > 0) requestAnimationFrame(() => light(letter, layer, tries - 1));
   }
 
   function open() {
