@@ -40,14 +40,14 @@ def open_lab(browser):
     errors: list[str] = []
     ends: list[Any] = []
 
-    def opened(design=None, *, width=1280, height=860, dark=False, at=None, **options):
+    def opened(design=None, *, width=1280, height=860, dark=False, at=None, bypass_csp=False, **options):
         if at is None:
             context = served(design, **options)
             at = context.__enter__()
             ends.append(lambda: context.__exit__(None, None, None))
         looking = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
-            reduced_motion="reduce", accept_downloads=True,
+            reduced_motion="reduce", accept_downloads=True, bypass_csp=bypass_csp,
         )  # fmt: skip
         ends.append(looking.close)
         page = looking.new_page()

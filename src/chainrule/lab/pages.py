@@ -58,11 +58,11 @@ class Pages:
             answer = protocol.pack({"id": number, "ok": self._commands[name](**message)})
         except Exception as error:
             answer = protocol.pack({"id": number, "error": sentence(error)})
-        page.send(answer)
+        self._send(page, answer)
 
     def show(self, sparing: bool) -> None:
         """Answer the looks that wait and have something new to see. sparing: dear ones only now and then."""
-        for page in self.all:
+        for page in list(self.all):
             now, spent = time.perf_counter(), time.thread_time()
             if page.look is None or _same(page.look["stamp"], self._stamp()) or (sparing and now < page.again):
                 continue
@@ -71,7 +71,7 @@ class Pages:
                 answer = protocol.pack({"id": look["id"], "ok": self._look(look["views"])})
             except Exception as error:
                 answer = protocol.pack({"id": look["id"], "error": sentence(error)})
-            page.send(answer)
+            self._send(page, answer)
             spent = time.thread_time() - spent  # not what others took of the machine meanwhile
             page.again = time.perf_counter() + max(0.0, spent - CHEAP) / SHARE
 
@@ -82,8 +82,20 @@ class Pages:
     def push(self, message: Any) -> None:
         """Tell something to every page, unasked."""
         frame = protocol.pack(message)
-        for page in self.all:
+        for page in list(self.all):
+            self._send(page, frame)
+
+    def leave(self, page: Page) -> None:
+        """It looks no longer."""
+        if page in self.all:
+            self.all.remove(page)
+
+    def _send(self, page: Page, frame: bytes) -> None:
+        try:
             page.send(frame)
+        except Exception:  # its link is broken; the others are still there
+            traceback.print_exc(file=sys.stderr)
+            self.leave(page)
 
 
 def sentence(error: Exception) -> str:

@@ -60,7 +60,7 @@ class Lab:
 
     def leave(self, page: Page) -> None:
         """It looks no longer."""
-        self._worker.put(lambda: self._pages.all.remove(page))
+        self._worker.put(lambda: self._pages.leave(page))
 
     def receive(self, page: Page, frame: bytes, heard: Callable[[], None] | None = None) -> None:
         """Do what the page asks for in this frame, and answer; then `heard` is called, from the lab's thread."""
