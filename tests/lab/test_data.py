@@ -199,6 +199,9 @@ def test_a_table_is_understood_by_its_likeliest_target(here):
     assert sum(each["rows"] for each in found["classes"]) == 58
     age = next(column for column in found["columns"] if column["name"] == "age")
     assert (age["role"], age["missing"], age["samples"]) == ("number", 5, ["20", "27", "34"])
+    assert found["spread"] is None
+    ages = understand({"kind": "file", "path": "people.csv", "target": "age"})["spread"]
+    assert (ages["low"], ages["high"], ages["counts"].sum()) == (20, 69, 55)
     other = understand({"kind": "file", "path": "people.csv", "target": "member", "category": ["age"]})
     assert (other["target"], other["task"]) == ("member", "binary")
     assert next(column for column in other["columns"] if column["name"] == "age")["role"] == "category"

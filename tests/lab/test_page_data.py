@@ -92,7 +92,7 @@ def test_another_column_is_learned(choosing):
     file = {"name": "people.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}
     page.get_by_label("Drop a table here").set_input_files(file)
     page.get_by_label("the column to learn").select_option("age")
-    page.get_by_text("to learn: age, numbers").wait_for()
+    page.get_by_text("to learn: age, 20 to 60").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     _, examples = learn(page)
     assert (examples.task, examples.target) == ("regression", "age")

@@ -26,6 +26,7 @@ from chainrule.text import first_few
 MOST_CELLS = 500  # rows of which a page shows the cells
 MOST_COLUMNS = 2000  # of a table; chosen
 PICTURES = 24  # that are shown before they are taken
+PARTS = 30  # of the range of a target
 SAMPLES = 3  # values of a column that are shown
 # Of each encoding the unfitted steps for a plan and so many rows, and the code of them.
 ENCODINGS: dict[str, tuple[Callable[[Plan, int], Any], str]] = {
@@ -235,6 +236,7 @@ def understand(given: Given, uploads: Mapping[str, Any]) -> dict[str, Any]:
         "columns": described(plan, table),
         "image": plan.image_shape,
         "preview": None if plan.image_shape is None else _pictures(table, plan),
+        "spread": None if plan.classes is not None else _spread(table, plan),
         "remarks": [*remarks, *_remarks(plan)],
     }
 
@@ -245,6 +247,13 @@ def _pictures(table: Table, plan: Plan) -> dict[str, Any]:
     some = np.unique(np.linspace(0, len(y) - 1, PICTURES).astype(int))
     labels = np.searchsorted([*plan.classes], y[some]) if plan.classes is not None else y[some]
     return {"x": rows[some].T, "y": labels.astype(np.float32)}
+
+
+def _spread(table: Table, plan: Plan) -> dict[str, Any]:
+    """How the numbers of a target are spread: how many there are in each part of their range."""
+    _, y = plan.examples(table)
+    counts, edges = np.histogram(y, PARTS)
+    return {"low": float(edges[0]), "high": float(edges[-1]), "counts": counts}
 
 
 def _guessed(given: Given, uploads: Mapping[str, Any], table: Table, targets: list[str]) -> tuple[Table, Plan]:

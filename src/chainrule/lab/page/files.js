@@ -53,12 +53,13 @@ export function table(store, changed, failed) {
   const encoding = select("inputs", ENCODINGS, "plain", (value) => say({ encoding: value }));
   const most = element("input", { type: "number", min: 2, step: 1, placeholder: "all", "aria-label": "rows at most", change: () => say({ m: most.value ? Number(most.value) : undefined }) });
   const lines = element("tbody");
+  const ways = element("label.field", {}, "inputs ", encoding);
+  const columns = element("div.scroll", { tabindex: 0, role: "region", "aria-label": "columns" },
+    element("table", {}, element("thead", {}, element("tr", {}, ...["column", "taken as", "what it holds", "for example"].map((head) => element("th", { scope: "col" }, head)))), lines));
   const plan = element("div.plan", { hidden: true },
     element("div.settings", {},
       element("label.field", {}, "to learn ", target), element("label.field", {}, "as ", task),
-      element("label.field", {}, "inputs ", encoding), element("label.field", {}, "rows at most ", most)),
-    element("div.scroll", { tabindex: 0, role: "region", "aria-label": "columns" },
-      element("table", {}, element("thead", {}, element("tr", {}, ...["column", "taken as", "what it holds", "for example"].map((head) => element("th", { scope: "col" }, head)))), lines)));
+      ways, element("label.field", {}, "rows at most ", most)), columns);
   const body = element("div", {}, zone, plan);
 
   async function take(files) {
@@ -96,7 +97,8 @@ export function table(store, changed, failed) {
     target.replaceChildren(
       ...[["likely", found.targets], ["others", others]].filter(([, some]) => some.length).map(([label, some]) =>
         element("optgroup", { label }, ...some.map((name) => element("option", { value: name, selected: name === found.target }, name)))));
-    target.disabled = !found.columns.length;
+    target.disabled = columns.hidden = !found.columns.length;
+    ways.hidden = found.image !== null;
     task.options[0].textContent = `as it looks: ${found.task === "regression" ? "numbers" : `${found.classes.length} classes`}`;
     task.value = given.task ?? "";
     const key = names.toSorted().join("\n") + found.target;

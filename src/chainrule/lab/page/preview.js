@@ -13,7 +13,9 @@ const APART = 2; // pixels between two pictures
  */
 export function drawPreview(canvas, found) {
   const { context, width, height } = fit(canvas);
-  if (!found?.preview || !width) return;
+  if (!width) return;
+  if (found?.spread) return drawSpread(context, width, height, found.spread.counts.data);
+  if (!found?.preview) return;
   if (found.image) return drawPictures(context, width, height, found);
   const { x, y } = found.preview;
   const [n, m] = x.shape;
@@ -30,6 +32,17 @@ export function drawPreview(canvas, found) {
     context.fillStyle = regression ? (n > 1 ? shade(values(of)) : color("--accent")) : classColor(of);
     mark(context, regression ? "circle" : classShape(of), across(rows[0][at]), up(rows[1][at]), POINT);
   }
+}
+
+/** How many numbers there are in each part of their range. */
+function drawSpread(context, width, height, counts) {
+  const most = Math.max(...counts);
+  const step = (width - 2 * EDGE) / counts.length;
+  context.fillStyle = color("--accent");
+  counts.forEach((count, k) => {
+    const up = (count / most) * (height - 2 * EDGE);
+    context.fillRect(EDGE + k * step, height - EDGE - up, step - 1, up);
+  });
 }
 
 /** From numbers to a range, the lowest to its beginning. */
