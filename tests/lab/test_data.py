@@ -215,6 +215,15 @@ def test_advice_is_for_a_page(here):
     assert "--" not in " ".join(found["remarks"])
 
 
+def test_how_a_file_was_read_is_told_by_its_name(here):
+    rows = "\n".join(f"{i},{i * 7 % 11},{'ab'[i % 2]}" for i in range(40))
+    (here / "hidden").mkdir()
+    (here / "hidden" / "bare.csv").write_text(rows, encoding="utf-8")
+    found = understand({"kind": "file", "upload": "u1", "target": "column3"}, {"u1": here / "hidden" / "bare.csv"})
+    assert found["target"] == "column3"
+    assert found["remarks"][0].startswith("bare.csv: ")
+
+
 def test_a_column_that_gives_the_target_away_is_told(here):
     rows = "\n".join(f"{i * 37 % 101},{('yes', 'no')[i % 2]},{i % 2}" for i in range(80))
     Path("leak.csv").write_text(f"amount,answer,bought\n{rows}\n", encoding="utf-8")
@@ -431,6 +440,7 @@ def test_no_formula_is_more_than_a_formula(text):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
+        ("flower", "unknown kind of data None"),
         ({}, "unknown kind of data None"),
         ({"kind": "bundel"}, "unknown kind of data 'bundel'. Did you mean 'bundled'"),
         ({"kind": "bundled", "name": "flour"}, "unknown bundled data set 'flour'. Did you mean 'flower'"),

@@ -94,8 +94,15 @@ def test_another_column_is_learned(choosing):
     page.get_by_label("the column to learn").select_option("age")
     page.get_by_text("to learn: age, 20 to 60").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    _, examples = learn(page)
-    assert (examples.task, examples.target) == ("regression", "age")
+    page.get_by_text("how it is read").click()
+    page.get_by_label("the first row").select_option("false")
+    page.get_by_text("to learn: column4").wait_for()
+    page.get_by_label("the first row").select_option("")
+    page.get_by_label("the column to learn").select_option("age")
+    page.get_by_label("dates", exact=True).select_option("true")
+    page.get_by_text("to learn: age, 20 to 60").wait_for()
+    design, examples = learn(page)
+    assert (examples.task, examples.target, design.data["day_first"]) == ("regression", "age", True)
 
 
 def test_a_file_that_is_dropped_on_the_page_opens_the_dialog(open_lab):

@@ -45,7 +45,7 @@ def understand(spec: Mapping[str, Any], uploads: Mapping[str, Any] | None = None
     `tables.described`), "image", "remarks", and of data of two inputs, of a line and of pictures "preview": x and y of
     some examples. Of a bundled set also "about", what it is, and "arguments" with what they are unless given.
     """
-    if spec.get("kind") in ("file", "images"):
+    if _of_kind(spec) in (_table, _images):
         from chainrule.lab import tables
 
         known = _TABLE if spec["kind"] == "file" else _IMAGES
@@ -313,7 +313,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Examples]] = {
 
 
 def _of_kind(spec: Mapping[str, Any]) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Examples]:
-    kind = spec.get("kind")
+    kind = spec.get("kind") if isinstance(spec, Mapping) else None
     if kind not in KINDS:
         raise unknown("kind of data", kind, KINDS)
     return KINDS[kind]

@@ -50,7 +50,7 @@ def load(given: Given, uploads: Mapping[str, Any]) -> Examples:
     "text" and "day_first" are those of `make_plan`, "header" and "sheet" those of `readers.read`. "encoding": "plain"
     inputs, or those of the "recipe" of `chainrule train`. "m": at most so many rows, drawn by chance.
     """
-    with _notes() as remarks:
+    with _notes(given, uploads) as remarks:
         table, source = _read(given, uploads)
         if table.y is None:
             raise TableError(_no_target(table))
@@ -197,13 +197,14 @@ def _no_target(table: Table) -> str:
 
 
 @contextmanager
-def _notes() -> Iterator[list[str]]:
-    """What readers have to say of a source; other warnings go on their way."""
+def _notes(given: Given, uploads: Mapping[str, Any]) -> Iterator[list[str]]:
+    """What readers have to say of a source, by its own name; other warnings go on their way."""
+    path, name = _place(given, uploads)
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserNote)
         yield said
-        said += [str(each.message) for each in caught if issubclass(each.category, UserNote)]
+        said += [str(each.message).replace(str(path), name) for each in caught if issubclass(each.category, UserNote)]
     for each in caught:
         if not issubclass(each.category, UserNote):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
@@ -214,7 +215,7 @@ def _notes() -> Iterator[list[str]]:
 
 def understand(given: Given, uploads: Mapping[str, Any]) -> dict[str, Any]:
     """What a source holds and how it would be read, as JSON; where no target is said, by the likeliest one."""
-    with _notes() as remarks:
+    with _notes(given, uploads) as remarks:
         table, _ = _read(given, uploads)
         targets: list[str] = []
         if isinstance(table.X, pd.DataFrame):
