@@ -318,6 +318,8 @@ def test_arrays_of_a_program():
     names = {"np": np, "X": X, "Y": Y}
     exec("\n".join(half.code), names)
     assert all(same(names[part], getattr(half, part)) for part in ("X", "Y", "X_val", "Y_val"))
+    made_of = load({"kind": "arrays", "key": "mine", "features": ["x1*x2"]}, held)
+    assert np.array_equal(made_of.X[0], X[0] * X[1])
     apart = arrays("apart", X[:, :30], Y[:, :30], X_val=X[:, 30:], Y_val=Y[:, 30:])
     assert load({"kind": "arrays", "key": "k", "validation": 0.5}, {"k": apart}) is apart
     assert arrays("r", X, X[0]).task == "regression"

@@ -195,13 +195,14 @@ export function mountData(place, store) {
     }
   }
 
-  /** Files may be dropped anywhere on the page. */
+  /** Files may be dropped anywhere on this lab; a notebook around it has its own. */
   const page = place.ownerDocument;
+  const here = (event) => event.target.closest?.(".lab") === place.closest(".lab");
   page.addEventListener("dragover", (event) => {
-    if ([...event.dataTransfer?.types ?? []].includes("Files")) event.preventDefault();
+    if (here(event) && [...event.dataTransfer?.types ?? []].includes("Files")) event.preventDefault();
   });
   page.addEventListener("drop", async (event) => {
-    if (!event.dataTransfer?.files.length || !store.run) return;
+    if (!here(event) || !event.dataTransfer?.files.length || !store.run) return;
     event.preventDefault();
     const files = await filesOf(event.dataTransfer);
     const folder = files.some(([name]) => name.includes("/"));

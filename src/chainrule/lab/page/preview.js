@@ -59,7 +59,7 @@ function drawPictures(context, width, height, { image: [h, w, channels], preview
   const k = x.shape[1];
   const across = Math.max(1, Math.min(k, Math.ceil(Math.sqrt((k * width * h) / (height * w)))));
   const down = Math.ceil(k / across);
-  const size = Math.min((width - APART * across) / (across * w), (height - APART * down) / (down * h));
+  const size = Math.min((width - APART * (across + 1)) / (across * w), (height - APART * (down + 1)) / (down * h));
   let high = 0;
   for (const value of x.data) if (value > high) high = value;
   const one = document.createElement("canvas");
