@@ -199,6 +199,9 @@ def test_a_table_is_understood_by_its_likeliest_target(here):
     assert sum(each["rows"] for each in found["classes"]) == 58
     age = next(column for column in found["columns"] if column["name"] == "age")
     assert (age["role"], age["missing"], age["samples"]) == ("number", 5, ["20", "27", "34"])
+    assert found["spread"] is None
+    ages = understand({"kind": "file", "path": "people.csv", "target": "age"})["spread"]
+    assert (ages["low"], ages["high"], ages["counts"].sum()) == (20, 69, 55)
     other = understand({"kind": "file", "path": "people.csv", "target": "member", "category": ["age"]})
     assert (other["target"], other["task"]) == ("member", "binary")
     assert next(column for column in other["columns"] if column["name"] == "age")["role"] == "category"
@@ -210,6 +213,15 @@ def test_advice_is_for_a_page(here):
     found = understand({"kind": "file", "path": "codes.csv", "target": "kind"})
     assert any("make it a category" in remark for remark in found["remarks"])
     assert "--" not in " ".join(found["remarks"])
+
+
+def test_how_a_file_was_read_is_told_by_its_name(here):
+    rows = "\n".join(f"{i},{i * 7 % 11},{'ab'[i % 2]}" for i in range(40))
+    (here / "hidden").mkdir()
+    (here / "hidden" / "bare.csv").write_text(rows, encoding="utf-8")
+    found = understand({"kind": "file", "upload": "u1", "target": "column3"}, {"u1": here / "hidden" / "bare.csv"})
+    assert found["target"] == "column3"
+    assert found["remarks"][0].startswith("bare.csv: ")
 
 
 def test_a_column_that_gives_the_target_away_is_told(here):
@@ -306,6 +318,8 @@ def test_arrays_of_a_program():
     names = {"np": np, "X": X, "Y": Y}
     exec("\n".join(half.code), names)
     assert all(same(names[part], getattr(half, part)) for part in ("X", "Y", "X_val", "Y_val"))
+    made_of = load({"kind": "arrays", "key": "mine", "features": ["x1*x2"]}, held)
+    assert np.array_equal(made_of.X[0], X[0] * X[1])
     apart = arrays("apart", X[:, :30], Y[:, :30], X_val=X[:, 30:], Y_val=Y[:, 30:])
     assert load({"kind": "arrays", "key": "k", "validation": 0.5}, {"k": apart}) is apart
     assert arrays("r", X, X[0]).task == "regression"
@@ -428,6 +442,7 @@ def test_no_formula_is_more_than_a_formula(text):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
+        ("flower", "unknown kind of data None"),
         ({}, "unknown kind of data None"),
         ({"kind": "bundel"}, "unknown kind of data 'bundel'. Did you mean 'bundled'"),
         ({"kind": "bundled", "name": "flour"}, "unknown bundled data set 'flour'. Did you mean 'flower'"),

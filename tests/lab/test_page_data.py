@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+import chainrule as cr
+from chainrule.lab.data import arrays
+
 TABLE = "age,city,joined,member\n" + "\n".join(
     f"{20 + 7 * i % 41},{('Graz', 'Linz', 'Wien')[i % 3]},2024-0{1 + i % 9}-1{i % 10},{('no', 'yes')[(i * i // 3) % 2]}"
     for i in range(60)
@@ -62,6 +65,21 @@ def test_every_ready_made_set_has_its_picture(choosing):
     assert abs(examples.Y.mean()) < 1e-9
 
 
+def test_the_arrays_of_a_program_can_be_come_back_to(choosing):
+    X, Y = cr.datasets.moons(m=40)
+    held = arrays("my moons", X, Y)
+    page = choosing(design={"data": {"kind": "arrays", "key": "mine"}}, examples=held)
+    page.at.lab.uploads["mine"] = held
+    page.get_by_role("button", name="circles").click()
+    page.get_by_text("200 examples of 2 inputs").wait_for()
+    learn(page)
+    page.get_by_role("button", name="data: circles").click()
+    page.get_by_role("button", name="your arrays").click()
+    page.get_by_text("my moons: 40 examples").wait_for()
+    assert page.get_by_role("slider", name="share held out").input_value() == "0"
+    assert np.array_equal(learn(page)[1].X, X)
+
+
 def test_a_table_is_dropped_understood_changed_and_learned(choosing):
     page = choosing()
     page.get_by_role("tab", name="Your table").click()
@@ -92,10 +110,17 @@ def test_another_column_is_learned(choosing):
     file = {"name": "people.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}
     page.get_by_label("Drop a table here").set_input_files(file)
     page.get_by_label("the column to learn").select_option("age")
-    page.get_by_text("to learn: age, numbers").wait_for()
+    page.get_by_text("to learn: age, 20 to 60").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    _, examples = learn(page)
-    assert (examples.task, examples.target) == ("regression", "age")
+    page.get_by_text("how it is read").click()
+    page.get_by_label("the first row").select_option("false")
+    page.get_by_text("to learn: column4").wait_for()
+    page.get_by_label("the first row").select_option("")
+    page.get_by_label("the column to learn").select_option("age")
+    page.get_by_label("dates", exact=True).select_option("true")
+    page.get_by_text("to learn: age, 20 to 60").wait_for()
+    design, examples = learn(page)
+    assert (examples.task, examples.target, design.data["day_first"]) == ("regression", "age", True)
 
 
 def test_a_file_that_is_dropped_on_the_page_opens_the_dialog(open_lab):
@@ -104,7 +129,8 @@ def test_a_file_that_is_dropped_on_the_page_opens_the_dialog(open_lab):
         """(text) => {
           const given = new DataTransfer();
           given.items.add(new File([text], "people.csv"));
-          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: given, bubbles: true, cancelable: true }));
+          const drop = new DragEvent("drop", { dataTransfer: given, bubbles: true, cancelable: true });
+          document.querySelector("main").dispatchEvent(drop);
         }""",
         TABLE,
     )

@@ -13,7 +13,7 @@ from chainrule._types import Array
 from chainrule.checks import check_finite, plain
 from chainrule.lab import formula
 from chainrule.lab.design import Examples
-from chainrule.lab.given import MOST_ROWS, Given, examples, finite
+from chainrule.lab.given import MOST_ROWS, Given, examples, featured, finite
 from chainrule.text import unknown
 
 MOST_POINTS, MOST_CLASSES = 2000, 10  # painted by hand; chosen
@@ -45,7 +45,7 @@ def understand(spec: Mapping[str, Any], uploads: Mapping[str, Any] | None = None
     `tables.described`), "image", "remarks", and of data of two inputs, of a line and of pictures "preview": x and y of
     some examples. Of a bundled set also "about", what it is, and "arguments" with what they are unless given.
     """
-    if spec.get("kind") in ("file", "images"):
+    if _of_kind(spec) in (_table, _images):
         from chainrule.lab import tables
 
         known = _TABLE if spec["kind"] == "file" else _IMAGES
@@ -216,12 +216,13 @@ def _formula(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
 
 def _arrays(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
     """{"kind": "arrays", "key": …}: what `arrays` made, by its key among the uploads. None is held out unless asked."""
-    given = Given({"validation": 0, **spec}, ("key",))
+    given = Given({"validation": 0, **spec}, ("key", "features"))
     held = uploads.get(str(given.get("key")))
     if not isinstance(held, Examples):
         raise ValueError(f"arrays: there are none called {given.get('key')!r}; the program that had them has ended")
     if held.X_val.shape[1] or not given.share:
-        return held
+        names = given.names("features")
+        return featured(held, names) if names else held
     rest = {name: getattr(held, name) for name in ("task", "inputs", "target", "classes", "image")}
     return replace(examples(given, held.name, held.X, held.Y, held.code[:1], **rest), network=held.network)
 
@@ -313,7 +314,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Examples]] = {
 
 
 def _of_kind(spec: Mapping[str, Any]) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Examples]:
-    kind = spec.get("kind")
+    kind = spec.get("kind") if isinstance(spec, Mapping) else None
     if kind not in KINDS:
         raise unknown("kind of data", kind, KINDS)
     return KINDS[kind]

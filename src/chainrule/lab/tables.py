@@ -26,6 +26,7 @@ from chainrule.text import first_few
 MOST_CELLS = 500  # rows of which a page shows the cells
 MOST_COLUMNS = 2000  # of a table; chosen
 PICTURES = 24  # that are shown before they are taken
+PARTS = 30  # of the range of a target
 SAMPLES = 3  # values of a column that are shown
 # Of each encoding the unfitted steps for a plan and so many rows, and the code of them.
 ENCODINGS: dict[str, tuple[Callable[[Plan, int], Any], str]] = {
@@ -49,7 +50,7 @@ def load(given: Given, uploads: Mapping[str, Any]) -> Examples:
     "text" and "day_first" are those of `make_plan`, "header" and "sheet" those of `readers.read`. "encoding": "plain"
     inputs, or those of the "recipe" of `chainrule train`. "m": at most so many rows, drawn by chance.
     """
-    with _notes() as remarks:
+    with _notes(given, uploads) as remarks:
         table, source = _read(given, uploads)
         if table.y is None:
             raise TableError(_no_target(table))
@@ -196,13 +197,14 @@ def _no_target(table: Table) -> str:
 
 
 @contextmanager
-def _notes() -> Iterator[list[str]]:
-    """What readers have to say of a source; other warnings go on their way."""
+def _notes(given: Given, uploads: Mapping[str, Any]) -> Iterator[list[str]]:
+    """What readers have to say of a source, by its own name; other warnings go on their way."""
+    path, name = _place(given, uploads)
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserNote)
         yield said
-        said += [str(each.message) for each in caught if issubclass(each.category, UserNote)]
+        said += [str(each.message).replace(str(path), name) for each in caught if issubclass(each.category, UserNote)]
     for each in caught:
         if not issubclass(each.category, UserNote):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
@@ -213,7 +215,7 @@ def _notes() -> Iterator[list[str]]:
 
 def understand(given: Given, uploads: Mapping[str, Any]) -> dict[str, Any]:
     """What a source holds and how it would be read, as JSON; where no target is said, by the likeliest one."""
-    with _notes() as remarks:
+    with _notes(given, uploads) as remarks:
         table, _ = _read(given, uploads)
         targets: list[str] = []
         if isinstance(table.X, pd.DataFrame):
@@ -235,6 +237,7 @@ def understand(given: Given, uploads: Mapping[str, Any]) -> dict[str, Any]:
         "columns": described(plan, table),
         "image": plan.image_shape,
         "preview": None if plan.image_shape is None else _pictures(table, plan),
+        "spread": None if plan.classes is not None else _spread(table, plan),
         "remarks": [*remarks, *_remarks(plan)],
     }
 
@@ -245,6 +248,13 @@ def _pictures(table: Table, plan: Plan) -> dict[str, Any]:
     some = np.unique(np.linspace(0, len(y) - 1, PICTURES).astype(int))
     labels = np.searchsorted([*plan.classes], y[some]) if plan.classes is not None else y[some]
     return {"x": rows[some].T, "y": labels.astype(np.float32)}
+
+
+def _spread(table: Table, plan: Plan) -> dict[str, Any]:
+    """How the numbers of a target are spread: how many there are in each part of their range."""
+    _, y = plan.examples(table)
+    counts, edges = np.histogram(y, PARTS)
+    return {"low": float(edges[0]), "high": float(edges[-1]), "counts": counts}
 
 
 def _guessed(given: Given, uploads: Mapping[str, Any], table: Table, targets: list[str]) -> tuple[Table, Plan]:

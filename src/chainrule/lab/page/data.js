@@ -1,4 +1,4 @@
-import { classColor, count, element } from "./draw.js";
+import { classColor, count, element, number } from "./draw.js";
 import { pictures, table } from "./files.js";
 import { drawPreview } from "./preview.js";
 import { painted, readyMade, typed } from "./sources.js";
@@ -35,7 +35,7 @@ export function mountData(place, store) {
     element("div.halves", {}, bodies, aside),
     inputs,
     element("footer", {},
-      element("label.field", {}, "held out ", share, held), element("label.field", {}, "drawn with seed ", seed),
+      element("label.field", { title: "validation: examples that the network does not train on" }, "held out ", share, held), element("label.field", {}, "drawn with seed ", seed),
       element("span.grow"), take));
   place.append(button, dialog);
 
@@ -131,7 +131,7 @@ export function mountData(place, store) {
   }
 
   function show() {
-    seen.hidden = !found.preview;
+    seen.hidden = !found.preview && !found.spread;
     drawPreview(seen, found);
     const most = Math.max(1, ...found.classes.map(({ rows }) => rows));
     const shown = found.classes.slice(0, 12);
@@ -150,7 +150,7 @@ export function mountData(place, store) {
   function summary() {
     const many = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
     const of = many(found.features ?? found.inputs.length, found.columns.length ? "column" : "input");
-    const what = found.task === "regression" ? "numbers" : `${count(found.classes.length)} classes`;
+    const what = found.spread ? `${number(found.spread.low)} to ${number(found.spread.high)}` : found.task === "regression" ? "numbers" : `${count(found.classes.length)} classes`;
     return `${many(found.rows, "example")} of ${of}; to learn: ${found.target}, ${what}`;
   }
 
@@ -195,13 +195,14 @@ export function mountData(place, store) {
     }
   }
 
-  /** Files may be dropped anywhere on the page. */
+  /** Files may be dropped anywhere on this lab; a notebook around it has its own. */
   const page = place.ownerDocument;
+  const here = (event) => event.target.closest?.(".lab") === place.closest(".lab");
   page.addEventListener("dragover", (event) => {
-    if ([...event.dataTransfer?.types ?? []].includes("Files")) event.preventDefault();
+    if (here(event) && [...event.dataTransfer?.types ?? []].includes("Files")) event.preventDefault();
   });
   page.addEventListener("drop", async (event) => {
-    if (!event.dataTransfer?.files.length || !store.run) return;
+    if (!here(event) || !event.dataTransfer?.files.length || !store.run) return;
     event.preventDefault();
     const files = await filesOf(event.dataTransfer);
     const folder = files.some(([name]) => name.includes("/"));

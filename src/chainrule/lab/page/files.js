@@ -7,6 +7,8 @@ const TABLES = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.xlsx,.xlsm,.parquet,.feathe
 const WORDS = [["number", "number"], ["category", "category"], ["date", "date"], ["text", "text"], ["drop", "left out"]];
 const TASKS = [["", "as it looks"], ["classes", "classes"], ["regression", "regression: numbers"]];
 const ENCODINGS = [["plain", "few inputs, each with a meaning"], ["recipe", "those of chainrule train: bins and statistics, too"]];
+const HEADERS = [["", "as it looks"], ["true", "names of the columns"], ["false", "a row like the others"]];
+const ORDERS = [["", "as it looks"], ["true", "day first"], ["false", "month first"]];
 const SIZES = [8, 16, 28, 32, 64];
 
 /** A place to drop files on, or to choose them with. */
@@ -52,13 +54,20 @@ export function table(store, changed, failed) {
   const task = select("the task", TASKS, "", (value) => say({ task: value || undefined }));
   const encoding = select("inputs", ENCODINGS, "plain", (value) => say({ encoding: value }));
   const most = element("input", { type: "number", min: 2, step: 1, placeholder: "all", "aria-label": "rows at most", change: () => say({ m: most.value ? Number(most.value) : undefined }) });
+  const truth = (value) => (value === "" ? undefined : value === "true");
+  const header = select("the first row", HEADERS, "", (value) => say({ header: truth(value), target: undefined }));
+  const order = select("dates", ORDERS, "", (value) => say({ day_first: truth(value) }));
+  const sheet = element("input", { type: "text", placeholder: "the first", "aria-label": "sheet of a workbook", change: () => say({ sheet: sheet.value || undefined, target: undefined }) });
+  const reading = element("details", {}, element("summary", {}, "how it is read"),
+    element("div.settings", {}, element("label.field", {}, "the first row is ", header), element("label.field", {}, "dates ", order), element("label.field", {}, "sheet ", sheet)));
   const lines = element("tbody");
+  const ways = element("label.field", {}, "inputs ", encoding);
+  const columns = element("div.scroll", { tabindex: 0, role: "region", "aria-label": "columns" },
+    element("table", {}, element("thead", {}, element("tr", {}, ...["column", "taken as", "what it holds", "for example"].map((head) => element("th", { scope: "col" }, head)))), lines));
   const plan = element("div.plan", { hidden: true },
     element("div.settings", {},
       element("label.field", {}, "to learn ", target), element("label.field", {}, "as ", task),
-      element("label.field", {}, "inputs ", encoding), element("label.field", {}, "rows at most ", most)),
-    element("div.scroll", { tabindex: 0, role: "region", "aria-label": "columns" },
-      element("table", {}, element("thead", {}, element("tr", {}, ...["column", "taken as", "what it holds", "for example"].map((head) => element("th", { scope: "col" }, head)))), lines)));
+      ways, element("label.field", {}, "rows at most ", most)), columns, reading);
   const body = element("div", {}, zone, plan);
 
   async function take(files) {
@@ -74,6 +83,7 @@ export function table(store, changed, failed) {
   function say(change) {
     given = { ...given, ...change };
     if (change.target) delete words[change.target];
+    if ("header" in change || "sheet" in change) words = {}; // of other columns
     changed();
   }
 
@@ -96,9 +106,15 @@ export function table(store, changed, failed) {
     target.replaceChildren(
       ...[["likely", found.targets], ["others", others]].filter(([, some]) => some.length).map(([label, some]) =>
         element("optgroup", { label }, ...some.map((name) => element("option", { value: name, selected: name === found.target }, name)))));
-    target.disabled = !found.columns.length;
+    target.disabled = columns.hidden = !found.columns.length;
+    ways.hidden = found.image !== null;
     task.options[0].textContent = `as it looks: ${found.task === "regression" ? "numbers" : `${found.classes.length} classes`}`;
     task.value = given.task ?? "";
+    encoding.value = given.encoding ?? "plain";
+    most.value = given.m ?? "";
+    header.value = String(given.header ?? "");
+    order.value = String(given.day_first ?? "");
+    sheet.value = given.sheet ?? "";
     const key = names.toSorted().join("\n") + found.target;
     if (key !== shown) {
       lines.replaceChildren();

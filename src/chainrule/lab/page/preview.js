@@ -13,7 +13,9 @@ const APART = 2; // pixels between two pictures
  */
 export function drawPreview(canvas, found) {
   const { context, width, height } = fit(canvas);
-  if (!found?.preview || !width) return;
+  if (!width) return;
+  if (found?.spread) return drawSpread(context, width, height, found.spread.counts.data);
+  if (!found?.preview) return;
   if (found.image) return drawPictures(context, width, height, found);
   const { x, y } = found.preview;
   const [n, m] = x.shape;
@@ -32,6 +34,17 @@ export function drawPreview(canvas, found) {
   }
 }
 
+/** How many numbers there are in each part of their range. */
+function drawSpread(context, width, height, counts) {
+  const most = Math.max(...counts);
+  const step = (width - 2 * EDGE) / counts.length;
+  context.fillStyle = color("--accent");
+  counts.forEach((count, k) => {
+    const up = (count / most) * (height - 2 * EDGE);
+    context.fillRect(EDGE + k * step, height - EDGE - up, step - 1, up);
+  });
+}
+
 /** From numbers to a range, the lowest to its beginning. */
 function scale(values, [from, to]) {
   let [low, high] = [Infinity, -Infinity];
@@ -46,7 +59,7 @@ function drawPictures(context, width, height, { image: [h, w, channels], preview
   const k = x.shape[1];
   const across = Math.max(1, Math.min(k, Math.ceil(Math.sqrt((k * width * h) / (height * w)))));
   const down = Math.ceil(k / across);
-  const size = Math.min((width - APART * across) / (across * w), (height - APART * down) / (down * h));
+  const size = Math.min((width - APART * (across + 1)) / (across * w), (height - APART * (down + 1)) / (down * h));
   let high = 0;
   for (const value of x.data) if (value > high) high = value;
   const one = document.createElement("canvas");

@@ -20,6 +20,7 @@ import { drawPreview } from "./preview.js";
  */
 
 const RAW = ["iris", "wine", "breast_cancer", "diabetes"]; // as they were measured, from tenths to thousands
+const OWN = "your arrays";
 const FORMULAS = ["sin(3*x)", "abs(x) - x**2/2", "floor(2*x)", "x1*x2 > 0", "x1**2 + x2**2 < 1", "sin(3*x1) > x2"];
 const CORNERS = [[-1, -1], [1, 1], [-1, 1], [1, -1], [0, 1], [0, -1]];
 const SHEET = [[-1.5, 1.5], [-1.5, 1.5]];
@@ -46,14 +47,16 @@ export function numberField(label, value, act, bounds = {}) {
 export function readyMade(store, changed) {
   const cards = element("div.sets", { role: "group", "aria-label": "ready-made sets" });
   const settings = element("div.settings");
-  const about = element("p.about");
+  const about = element("p.explained");
   const body = element("div", {}, cards, about, settings);
   let [chosen, given, shown] = ["flower", {}, ""];
-  let loaded = false;
+  let [loaded, own] = [false, null]; // own: the spec of the arrays that a program holds
+
+  const specOf = (name) => (name === OWN ? own : { kind: "bundled", name });
 
   async function load() {
     loaded = true;
-    for (const name of store.datasets) {
+    for (const name of [...(own ? [OWN] : []), ...store.datasets]) {
       const canvas = element("canvas", { "aria-hidden": "true" });
       const card = element("button.set", { type: "button", "aria-pressed": String(name === chosen), click: () => choose(name) }, canvas, name.replace("_", " "));
       card.dataset.name = name;
@@ -61,8 +64,8 @@ export function readyMade(store, changed) {
     }
     for (const card of cards.children) {
       try {
-        const found = await store.ask("understand", { spec: { kind: "bundled", name: card.dataset.name } });
-        card.title = found.about;
+        const found = await store.ask("understand", { spec: specOf(card.dataset.name) });
+        card.title = found.about ?? found.name;
         drawPreview(card.querySelector("canvas"), found);
       } catch { // the card stays without its picture, and says why when it is chosen
       }
@@ -76,25 +79,29 @@ export function readyMade(store, changed) {
   }
 
   return {
-    name: "ready", label: "Ready-made", kinds: ["bundled"], body,
-    open({ kind, name, validation, split_seed, scale_target, features, ...values }) {
+    name: "ready", label: "Ready-made", kinds: ["bundled", "arrays"], body,
+    open({ kind, name, key, validation, split_seed, scale_target, features, ...values }) {
       if (kind === "bundled") choose(name, values);
+      if (kind === "arrays") {
+        own = { kind, key };
+        choose(OWN);
+      }
       shown = "";
     },
     shown() {
       if (!loaded) load();
     },
-    spec: () => ({ kind: "bundled", name: chosen, ...given, ...(chosen === "diabetes" ? { scale_target: true } : {}) }),
+    spec: () => ({ ...specOf(chosen), ...given, ...(chosen === "diabetes" ? { scale_target: true } : {}) }),
     understood(found) {
-      about.textContent = found.about;
+      about.textContent = found.about ?? "";
       if (shown === chosen) return;
       shown = chosen;
-      settings.replaceChildren(...Object.entries(found.arguments).map(([key, value]) => {
+      settings.replaceChildren(...Object.entries(found.arguments ?? {}).map(([key, value]) => {
         const step = key === "noise" ? { step: 0.05, min: 0 } : { step: 1, min: key === "seed" ? 0 : 1 };
         return numberField(LABELS[key] ?? key, given[key] ?? value, (typed) => { given = { ...given, [key]: typed }; changed(); }, step);
       }));
     },
-    design: () => ({ normalize: RAW.includes(chosen) ? "standard" : null }),
+    design: () => ({ normalize: [...RAW, OWN].includes(chosen) ? "standard" : null }),
   };
 }
 
@@ -117,7 +124,7 @@ export function typed(store, changed) {
     element("div.hints", { role: "group", "aria-label": "examples of formulas" }, ...FORMULAS.map((formula) =>
       element("button.quiet.code", { type: "button", click: () => { given.formula = formula; fill(); changed(); } }, formula))),
     settings,
-    element("p.about", {}, "Numbers, + − * / and ** for powers, pi, e, and abs cos exp floor log max min sign sin sqrt tan tanh."));
+    element("p.explained", {}, "Numbers, + − * / and ** for powers, pi, e, and abs cos exp floor log max min sign sin sqrt tan tanh."));
   fill();
   return {
     name: "formula", label: "Formula", kinds: ["formula"], body,
@@ -144,7 +151,7 @@ export function painted(store, changed) {
   const body = element("div", {},
     element("p", {}, "A sheet begins with one point of each class. Click or drag on the plane, then: each stroke paints points of the class that is chosen below it, and the network begins anew."),
     element("div.settings", {}, choice, empty),
-    element("p.about", {}, "Data of two inputs that is there already can be painted on as it is: choose a class below the plane. At the keyboard, arrow keys move a cross there, and Enter paints."));
+    element("p.explained", {}, "Data of two inputs that is there already can be painted on as it is: choose a class below the plane. At the keyboard, arrow keys move a cross there, and Enter paints."));
 
   function begin(k) {
     [classes, kept, empty.hidden] = [k, null, true];
