@@ -290,8 +290,7 @@ def described(plan: Plan, table: Table) -> list[dict[str, Any]]:
     frame: Any = table.X
 
     def values(column: Column) -> list[str]:
-        there = frame[column.name].head(1000).dropna()
-        return [_cell(value) for value in pd.unique(there.astype(object))[:SAMPLES]]
+        return list(dict.fromkeys(map(_cell, frame[column.name].head(1000).dropna())))[:SAMPLES]
 
     return [
         {"name": c.name, "role": c.role, "note": c.note, "missing": c.missing, "samples": values(c)}
