@@ -93,6 +93,7 @@ export function mountDiagram(place, store) {
     stack.style.height = `${made.height}px`;
     drawn = "";
     store.lay(made.columns.map(({ x }) => x));
+    over.places = () => Object.fromEntries(made.columns.flatMap(({ units: drawnOnes }) => drawnOnes.map((unit) => [`${unit.l},${unit.i}`, unit]))); // for tests
     if (!made.columns[cursor[0]]?.units[cursor[1]]) cursor = [1, 0];
     return made;
   }
