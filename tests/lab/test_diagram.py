@@ -102,11 +102,11 @@ def test_lines_are_gradients_when_asked(diagram):
 def test_the_chosen_layer_as_a_table(diagram):
     page = diagram()
     page.evaluate("lab.select({layer: 2})")
-    page.locator(".panel.network summary").click()
-    rows = page.locator(".panel.network tbody tr")
+    page.get_by_text("The chosen layer as a table").click()
+    rows = page.locator(".panel.network .scroll tbody tr")
     rows.nth(1).wait_for()
     assert rows.count() == 2
-    assert "g′ next to 0" in page.locator(".panel.network thead").inner_text()
+    assert "g′ next to 0" in page.locator(".panel.network .scroll thead").inner_text()
     rows.nth(1).get_by_role("button").click()
     assert page.evaluate("lab.selection.unit") == [2, 1]
 

@@ -82,7 +82,7 @@ def test_painted_points_become_data_that_trains(plane):
     page = plane(width=400)
     lab, field = page.at.lab, page.locator("canvas.field")
     page.get_by_role("button", name="clear").click()
-    page.get_by_text("Empty: paint the first points").wait_for()
+    page.get_by_text("Empty: choose a class and paint").wait_for()
     painted = {0: [(-3, -3), (-2, -3), (-3, -2)], 1: [(3, 3), (2, 3), (3, 2)]}
     for k, points in painted.items():
         page.get_by_role("button", name=f"paint class {k}").click()
