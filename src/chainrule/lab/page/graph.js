@@ -2,7 +2,7 @@
 
 export const MOST = 16; // units of a layer that are drawn; of a larger one the first FIRST
 const FIRST = 12;
-const HEAD = 30; // above the units: what a layer is
+const HEAD = 22; // above the units: the array of a layer
 const FOOT = 34; // below them: the cost
 const NARROWEST = 66; // from one layer to the next
 

@@ -35,7 +35,7 @@ export function pages(store, wanted) {
   const held = check("held out", (yes) => { part = yes ? "validation" : "train"; });
   const failures = check("wrong only", (yes) => { wrong = yes; });
   const grid = element("div.gallery", { role: "group", "aria-label": "examples" });
-  const sheet = element("div.scroll.rows");
+  const sheet = element("div.scroll.sheet");
   const body = element("div.pages", {}, element("div.under", {}, back, said, on, held, failures), grid, sheet);
 
   const key = () => [store.run?.id, store.run?.revision, part, wrong, first].join();
