@@ -11,6 +11,7 @@ def diagram(open_lab):
 
     def opened(design=None, **options):
         page = open_lab({"hidden": [3, 2], "activations": ["tanh", "relu"], **(design or {})}, **options)
+        page.locator("canvas.units").scroll_into_view_if_needed()  # what nobody sees is not drawn
         settled(page, "document.querySelector('canvas.units').cost > 0")
         return page
 

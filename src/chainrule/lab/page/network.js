@@ -22,7 +22,7 @@ export function mountNetwork(place, store, draw) {
   const begin = element("details.more.begin", {}, summary, element("div.fields"));
   const training = element("div.training");
   const diagram = element("div");
-  place.append(training, begin, diagram);
+  place.append(training, diagram, begin);
   draw(diagram, structure.element);
   mountOptions(training, store);
 

@@ -109,7 +109,7 @@ export function pages(store, wanted) {
       row.classList.toggle("on", isChosen(view, at));
       return row;
     };
-    const head = ["", regression ? "ŷ" : "answer", run.data.target || "y", ...view.header];
+    const head = ["#", regression ? "ŷ" : "answer", run.data.target || "y", ...view.header];
     sheet.replaceChildren(element("table", {},
       element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
       element("tbody", {}, ...view.rows.map(line))));
