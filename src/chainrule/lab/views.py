@@ -356,7 +356,7 @@ VIEWS: dict[str, View] = {
     view.__name__: view
     for view in (
         *(curve, marks, mark, confusion, find, digest),
-        *(plane, units, parameters, letters, array, example, hardest, examples, pictures, cells),
+        *(plane, units, parameters, layer, letters, array, example, hardest, examples, pictures, cells),
     )
 }
 

@@ -12,15 +12,16 @@ const CARD = 220; // pixels across
  * The network: units as pictures of what they compute, weights as lines.
  * @param {HTMLElement} place
  * @param {import("./store.js").Store} store
+ * @param {HTMLElement} controls  of the layers, which stand above them and scroll with them
  */
-export function mountDiagram(place, store) {
+export function mountDiagram(place, store, controls) {
   const under = element("canvas.wires", { "aria-hidden": "true" });
   const over = element("canvas.units", {
     tabindex: 0, role: "application", "aria-label": "the network: arrow keys go from unit to unit, Enter chooses one, Escape none",
     pointermove: point, pointerleave: () => hover(null), click: press, keydown: key, focus: () => focus(true), blur: () => focus(false),
   });
   const stack = element("div.stack", {}, under, over);
-  const frame = element("div.whole", {}, stack);
+  const frame = element("div.whole", {}, controls, stack);
   const card = element("div.card", { hidden: true });
   const said = element("p.hidden", { "aria-live": "polite" });
   const legend = element("p.legend");
@@ -90,9 +91,12 @@ export function mountDiagram(place, store) {
     const { image, inputs } = run.data;
     const made = arrange(run.sizes, frame.clientWidth, Boolean(image), [image ? 52 : 36 + widest(over, inputs.slice(0, MOST)), 36 + Math.max(16, widest(over, outputs(run).slice(0, MOST)))]);
     stack.style.width = `${made.width}px`;
+    controls.style.width = `${made.width}px`;
+    store.lay(made.columns.map(({ x }) => x));
     stack.style.height = `${made.height}px`;
     drawn = "";
     store.lay(made.columns.map(({ x }) => x));
+    over.places = () => Object.fromEntries(made.columns.flatMap(({ units: drawnOnes }) => drawnOnes.map((unit) => [`${unit.l},${unit.i}`, unit]))); // for tests
     if (!made.columns[cursor[0]]?.units[cursor[1]]) cursor = [1, 0];
     return made;
   }
@@ -144,7 +148,7 @@ export function mountDiagram(place, store) {
     const at = x - frame.scrollLeft;
     const right = at + side / 2 + 8;
     card.style.left = `${right + CARD > frame.clientWidth ? Math.max(0, at - side / 2 - 8 - CARD) : right}px`;
-    card.style.top = `${Math.max(0, y - 20)}px`;
+    card.style.top = `${Math.max(0, stack.offsetTop + y - 20)}px`;
   }
 
   function showCard() {

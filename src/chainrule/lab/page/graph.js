@@ -2,7 +2,7 @@
 
 export const MOST = 16; // units of a layer that are drawn; of a larger one the first FIRST
 const FIRST = 12;
-const HEAD = 30; // above the units: what a layer is
+const HEAD = 22; // above the units: the array of a layer
 const FOOT = 34; // below them: the cost
 const NARROWEST = 66; // from one layer to the next
 
@@ -30,7 +30,7 @@ export function arrange(sizes, room, image, [left, right]) {
   const apart = Math.max(NARROWEST, (room - left - right) / L);
   const rows = sizes.map((n, l) => (image && l === 0 ? 3 : n <= MOST ? n : FIRST + 2.4));
   const most = Math.max(...rows);
-  const inner = Math.max(230, Math.min(480, most * 58), most * 29);
+  const inner = Math.max(230, Math.min(440, most * 56), most * 27.5);
   const columns = sizes.map((n, l) => {
     const pitch = Math.min(inner / rows[l], 66);
     const side = Math.round(Math.min(46, pitch * 0.8, apart * 0.52));

@@ -53,7 +53,7 @@ export function mount(place, link) {
     time,
     element("main", {},
       panel("compare", "comparison", mountCompare), panel("plane", "data", mountPlane),
-      panel("network", "network", (made, shared) => { mountNetwork(made, shared); mountDiagram(made, shared); }),
+      panel("network", "network", (made, shared) => mountNetwork(made, shared, (under, controls) => mountDiagram(under, shared, controls))),
       tabs(store), costs, curves),
     said);
 

@@ -11,8 +11,9 @@ const WIDEST = 132; // pixels of the controls of a layer
  * The network by clicking: layers, units, activations, what it begins with, and what it trains with.
  * @param {HTMLElement} place
  * @param {import("./store.js").Store} store
+ * @param {(place: HTMLElement, controls: HTMLElement) => void} draw  puts the diagram under the controls of its layers
  */
-export function mountNetwork(place, store) {
+export function mountNetwork(place, store, draw) {
   const strip = element("div.strip", { role: "group", "aria-label": "layers" });
   const structure = new Field("", strip);
   structure.element.classList.add("structure");
@@ -20,7 +21,9 @@ export function mountNetwork(place, store) {
   const fields = {};
   const begin = element("details.more.begin", {}, summary, element("div.fields"));
   const training = element("div.training");
-  place.append(training, begin, structure.element); // the layers next to those of the diagram
+  const diagram = element("div");
+  place.append(training, diagram, begin);
+  draw(diagram, structure.element);
   mountOptions(training, store);
 
   let told = false;

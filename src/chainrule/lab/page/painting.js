@@ -63,7 +63,6 @@ export function painter(store, redraw) {
     if (past.length) send(past.pop(), null);
   });
   const clear = button("clear", "take all points away", () => {
-    if (selection.paint === null) store.select({ paint: 0 });
     points = [];
     redraw();
     show();
@@ -79,7 +78,7 @@ export function painter(store, redraw) {
       each.setAttribute("aria-pressed", String(selection.paint === at));
     });
     undo.disabled = !past.length && !points;
-    hint.textContent = points && !points.length ? "Empty: paint the first points." : selection.paint === null ? "" : "Click or drag on the plane.";
+    hint.textContent = points && !points.length ? "Empty: choose a class and paint." : selection.paint === null ? "" : "Click or drag on the plane.";
   }
 
   function brush(k) {

@@ -129,6 +129,7 @@ export function mountPlane(place, store) {
   function drawField(run, plane, examples) {
     const { context, width, height } = fit(canvas);
     axis = axes(ranges(run, plane), width, height);
+    canvas.place = (x1, x2) => ({ x: axis.x(x1), y: axis.y(x2) }); // for tests
     if (kind === "plane") {
       if (fieldOf !== plane) paintField(field, run, plane.A, sharp);
       fieldOf = plane;

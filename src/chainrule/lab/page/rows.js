@@ -35,7 +35,7 @@ export function pages(store, wanted) {
   const held = check("held out", (yes) => { part = yes ? "validation" : "train"; });
   const failures = check("wrong only", (yes) => { wrong = yes; });
   const grid = element("div.gallery", { role: "group", "aria-label": "examples" });
-  const sheet = element("div.scroll.rows");
+  const sheet = element("div.scroll.sheet");
   const body = element("div.pages", {}, element("div.under", {}, back, said, on, held, failures), grid, sheet);
 
   const key = () => [store.run?.id, store.run?.revision, part, wrong, first].join();
@@ -109,7 +109,7 @@ export function pages(store, wanted) {
       row.classList.toggle("on", isChosen(view, at));
       return row;
     };
-    const head = ["", regression ? "ŷ" : "answer", run.data.target || "y", ...view.header];
+    const head = ["#", regression ? "ŷ" : "answer", run.data.target || "y", ...view.header];
     sheet.replaceChildren(element("table", {},
       element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
       element("tbody", {}, ...view.rows.map(line))));

@@ -70,15 +70,12 @@ function isPale({ selection, light }, l) {
   return selection.phase === "backward" && light("dZ", l) === "pale";
 }
 
-function heading(context, { l, n, x }, run, glow) {
+function heading(context, { l, x }, run, glow) {
   const L = run.g.length;
   context.textAlign = "center";
   context.fillStyle = color(glow ? "--ink" : "--soft");
   context.font = font("600");
   context.fillText(l === 0 ? "X" : l === L ? `A[${l}] = Ŷ` : `A[${l}]`, x, 12);
-  context.font = font();
-  context.fillStyle = color("--soft");
-  context.fillText(l ? run.g[l - 1] : `${count(n)} ${n === 1 ? "input" : "inputs"}`, x, 26);
 }
 
 const square = (context, { x, y, side }, more = 0) => context.roundRect(x - side / 2 - more, y - side / 2 - more, side + 2 * more, side + 2 * more, 4 + more / 2);
