@@ -63,7 +63,6 @@ export function mountCurves(first, place, store) {
     drawn = now;
     draw();
   });
-  for (const each of [first, place]) new ResizeObserver(() => store.lab && draw()).observe(each);
 
   function draw() {
     const runs = store.lab.runs.map((run) => ({ run, ...style(run.id), curve: store.shown[`curve:${run.id}`], marks: store.shown[`marks:${run.id}`] }))

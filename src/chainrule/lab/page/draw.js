@@ -101,10 +101,10 @@ export function paint(canvas, values, rows, columns, { offset = 0, middle = 0, r
 /**
  * Give a canvas the pixels of the screen for the size that it has on the page.
  * @param {HTMLCanvasElement} canvas
+ * @param {[number, number]} [size] where it is known: to ask for it makes the browser lay out what has changed
  * @returns {{ context: CanvasRenderingContext2D, width: number, height: number }} sizes in CSS pixels; it is empty
  */
-export function fit(canvas) {
-  const { clientWidth: width, clientHeight: height } = canvas;
+export function fit(canvas, [width, height] = [canvas.clientWidth, canvas.clientHeight]) {
   const ratio = devicePixelRatio || 1;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];

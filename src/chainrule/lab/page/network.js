@@ -135,7 +135,7 @@ export function mountNetwork(place, store, draw) {
   // -- what it begins with -------------------------------------------------------------------------------------------
 
   const scale = entry("initial weights times", (value) => anew(fields.init, { init_scale: value ?? 1 }));
-  const init = choice("initial weights", [], (value) => anew(fields.init, { init: value === "number" ? 0.1 : value }));
+  const init = choice("initial weights", [], (value) => anew(fields.init, { init: value === "number" ? 0.1 : Number(value) || value }));
   const seed = entry("seed", (value) => anew(fields.seed, { seed: value }), { inputmode: "numeric" });
   const dice = element("button.quiet", { type: "button", "aria-label": "another seed", title: "another seed, by chance", click: () => anew(fields.seed, { seed: Math.floor(Math.random() * 10_000) }) }, "⚄");
   const normalize = choice("normalize the inputs", [], (value) => anew(fields.normalize, { normalize: value || null }));

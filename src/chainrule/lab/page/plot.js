@@ -80,6 +80,11 @@ export class Plot {
     this.element = element("figure.plot", {}, element("figcaption", {}, this.title, range ? null : scale, rows), this.canvas, this.table, this.readout);
     this._listen();
     this.rename(title);
+    this.size = [0, 0];
+    new ResizeObserver(() => {
+      this.size = [this.canvas.clientWidth, this.canvas.clientHeight];
+      this.draw();
+    }).observe(this.canvas);
   }
 
   /** @param {string} title */
@@ -142,7 +147,7 @@ export class Plot {
     const { step, end } = this.seen;
     const here = Math.min(this.cursor ?? step, end);
     if (this.table.hidden) this._paint(here); else this._list();
-    queueMicrotask(() => this._tell(here)); // after the other plots are painted: sizes are read before text changes them
+    this._tell(here);
   }
 
   _tell(here) {
@@ -174,7 +179,7 @@ export class Plot {
   }
 
   _paint(here) {
-    const { context: pen, width: whole, height } = fit(this.canvas);
+    const { context: pen, width: whole, height } = fit(this.canvas, this.size);
     if (!whole) return;
     const { lines, step } = this.seen, end = Math.max(1, this.seen.end);
     pen.font = "11px system-ui, sans-serif";
