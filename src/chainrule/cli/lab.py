@@ -88,7 +88,8 @@ def lab(
 
 def _lab(data: str, target: str | None, hidden: str | None, seed: int | None) -> "tuple[Lab, Kept]":
     """The lab of these arguments, and what will keep it."""
-    from chainrule.lab.design import Design, fitted
+    from chainrule.lab.data import load
+    from chainrule.lab.design import Design, fitted, suited
     from chainrule.lab.kept import ENDING, Kept, bring_back
     from chainrule.lab.session import Lab
 
@@ -108,7 +109,9 @@ def _lab(data: str, target: str | None, hidden: str | None, seed: int | None) ->
     change: dict[str, Any] = {} if seed is None else {"seed": seed}
     if hidden is not None:
         change["hidden"] = _units(hidden)
-    made = Lab(fitted(Design(_source(data, target)), change))
+    design = fitted(Design(_source(data, target)), change)
+    examples = load(design.data)
+    made = Lab(suited(design, examples), examples)
     return made, Kept(made)
 
 

@@ -1,6 +1,6 @@
 """What a run of the lab is made from: data, network, options. As JSON it stands in files, links and messages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, Self
@@ -18,6 +18,8 @@ from chainrule.training.options import Options
 from chainrule.training.train import prepare
 
 GIVEN = "given"  # in place of an initializer: the parameters of the network that comes with the examples
+_FAR = 4.0  # of means and deviations of inputs: beyond it they are normalized; flower, in −4 … 4, is not
+_MANY, _BATCH = 1000, 64  # examples that are more than one update should take, and how many it then takes; chosen
 MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
 MOST_LAYERS = 100  # hidden ones; chosen
 TASKS = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}
@@ -208,6 +210,20 @@ def fitted(design: Design, change: Mapping[str, Any]) -> Design:
         change["activations"] = (list(design.activations) + list(last) * len(hidden))[: len(hidden)]
     if "dropout" not in change and design.dropout:
         change["dropout"] = (list(design.dropout) + [0.0] * len(hidden))[: len(hidden)]
+    return design.but(**change)
+
+
+def suited(design: Design, examples: Examples, said: Collection[str] = ()) -> Design:
+    """The design as these examples want it, but for what was said.
+
+    Inputs far from 0 or much wider than 1 are normalized, and many examples are taken in mini-batches.
+    """
+    change: dict[str, Any] = {}
+    if "normalize" not in said:
+        far = max(abs(examples.X.mean(axis=1)).max(), examples.X.std(axis=1).max()) > _FAR
+        change["normalize"] = "standard" if far else None
+    if "batch_size" not in said and design.batch_size is None and examples.X.shape[1] > _MANY:
+        change["batch_size"] = _BATCH
     return design.but(**change)
 
 

@@ -15,7 +15,7 @@ from chainrule._version import __version__
 from chainrule.datasets import NAMES
 from chainrule.lab import learning, protocol, take, views
 from chainrule.lab.data import load, understand
-from chainrule.lab.design import GIVEN, OPTIONS, Design, Examples, choices, fitted
+from chainrule.lab.design import GIVEN, OPTIONS, Design, Examples, choices, fitted, suited
 from chainrule.lab.pages import Page, Pages, Send, Views, sentence
 from chainrule.lab.run import Run
 from chainrule.lab.uploads import Uploads
@@ -191,7 +191,10 @@ class Lab:
         """Begin a run anew, with some of its design otherwise; None for `change` begins the same again."""
         before = self.run(run)
         design = fitted(before.design, change)
-        examples = before.examples if design.data == before.design.data else load(design.data, self.uploads)
+        examples = before.examples
+        if design.data != before.design.data:
+            examples = load(design.data, self.uploads)
+            design = suited(design, examples, change)
         self._replace(before, design, examples)
 
     def _replace(self, before: Run, design: Design, examples: Examples) -> None:
