@@ -115,7 +115,7 @@ def examples(
         X_val, Y_val, X, Y = X[:, val], Y[:, val], X[:, train], Y[:, train]
         code += [
             f"order = np.random.default_rng({given.split_seed}).permutation({m})",
-            f"val, train = order[:{held}], order[{held}:]",
+            f"val, train = order[:{held}], order[{held}:]  # held out, and trained on",
             "X_val, Y_val, X, Y = X[:, val], Y[:, val], X[:, train], Y[:, train]",
         ]
     else:

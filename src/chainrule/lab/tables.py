@@ -97,7 +97,7 @@ def _inputs(given: Given, plan: Plan, rows: Any, y: Array) -> tuple[Array, Array
     code = [
         "rows, y = plan.examples(table)",
         f"order = np.random.default_rng({given.split_seed}).permutation({total}){f'[:{most}]' if most < total else ''}",
-        f"val, train = order[:{held}], order[{held}:]",
+        f"val, train = order[:{held}], order[{held}:]  # held out, and trained on",
     ]
     some = "rows.iloc[{}]" if plan.columns else "rows[{}]"
     making, made = "{}", taken(rows, val)

@@ -55,6 +55,13 @@ export function mountData(place, store) {
     source.tab.focus();
   });
 
+  dialog.addEventListener("keydown", async (event) => {
+    if (event.key !== "Enter" || !event.target.matches?.("input[type=text], input[type=number]")) return;
+    event.preventDefault();
+    await look(); // at what was typed last
+    if (!take.disabled) learn();
+  });
+
   function open(named) {
     const { spec } = store.run.data;
     kept = share.value = String(spec.validation ?? (spec.kind === "arrays" ? 0 : 0.2));
