@@ -10,7 +10,8 @@ FLOWER = Design.of({"data": {"kind": "bundled", "name": "flower"}})
 
 
 @pytest.mark.parametrize(
-    ("name", "normalize", "batch_size"), [("flower", None, None), ("wine", "standard", None), ("digits", None, 64)]
+    ("name", "normalize", "batch_size"),
+    [("flower", None, None), ("wine", "standard", None), ("digits", None, 64), ("diabetes", "standard", None)],
 )
 def test_wide_inputs_are_normalized_and_many_examples_come_in_mini_batches(name, normalize, batch_size):
     data = {"kind": "bundled", "name": name}

@@ -19,6 +19,7 @@ from chainrule.training.train import prepare
 
 GIVEN = "given"  # in place of an initializer: the parameters of the network that comes with the examples
 _FAR = 4.0  # of means and deviations of inputs: beyond it they are normalized; flower, in −4 … 4, is not
+_NEAR = 0.1  # of the widest deviation: below it, too
 _MANY, _BATCH = 1000, 64  # examples that are more than one update should take, and how many it then takes; chosen
 MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
 MOST_LAYERS = 100  # hidden ones; chosen
@@ -216,12 +217,12 @@ def fitted(design: Design, change: Mapping[str, Any]) -> Design:
 def suited(design: Design, examples: Examples, said: Collection[str] = ()) -> Design:
     """The design as these examples want it, but for what was said.
 
-    Inputs far from 0 or much wider than 1 are normalized, and many examples are taken in mini-batches.
+    Inputs far from 0, or with deviations far from 1, are normalized, and many examples are taken in mini-batches.
     """
     change: dict[str, Any] = {}
     if "normalize" not in said:
-        far = max(abs(examples.X.mean(axis=1)).max(), examples.X.std(axis=1).max()) > _FAR
-        change["normalize"] = "standard" if far else None
+        mean, widest = abs(examples.X.mean(axis=1)).max(), examples.X.std(axis=1).max()
+        change["normalize"] = "standard" if max(mean, widest) > _FAR or widest < _NEAR else None
     if "batch_size" not in said and design.batch_size is None and examples.X.shape[1] > _MANY:
         change["batch_size"] = _BATCH
     return design.but(**change)

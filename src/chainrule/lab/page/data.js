@@ -5,8 +5,6 @@ import { painted, readyMade, typed } from "./sources.js";
 import { filesOf } from "./upload.js";
 
 const PATIENCE = 250; // milliseconds after the last change, before the lab is asked what it means
-const MANY = 2000; // examples, from which on an epoch is trained in mini-batches
-const BATCH = 64;
 const FEATURES = {
   1: [["x", "x"], ["x**2", "x²"], ["x**3", "x³"], ["sin(x)", "sin x"], ["cos(x)", "cos x"]],
   2: [["x1", "x₁"], ["x2", "x₂"], ["x1**2", "x₁²"], ["x2**2", "x₂²"], ["x1*x2", "x₁x₂"], ["sin(x1)", "sin x₁"], ["sin(x2)", "sin x₂"]],
@@ -189,10 +187,9 @@ export function mountData(place, store) {
   async function learn() {
     const plain = made().slice(0, found.inputs.length).map(([name]) => name);
     const data = { ...spec(), ...(made().length && String(features) !== String(plain) ? { features } : {}) };
-    const batch = found.rows > MANY ? { batch_size: BATCH } : {};
     take.disabled = true;
     try {
-      await store.ask("design", { change: { data, normalize: null, ...source.design?.(found), ...batch } });
+      await store.ask("design", { change: { data } });
       dialog.close();
       source.taken?.();
       if (source.name !== "paint" && store.selection.paint !== null) store.select({ paint: null });

@@ -19,13 +19,11 @@ import { drawPreview } from "./preview.js";
  * @property {() => void} [taken]        the data is there
  */
 
-const RAW = ["iris", "wine", "breast_cancer", "diabetes"]; // as they were measured, from tenths to thousands
 const OWN = "your arrays";
 const FORMULAS = ["sin(3*x)", "abs(x) - x**2/2", "floor(2*x)", "x1*x2 > 0", "x1**2 + x2**2 < 1", "sin(3*x1) > x2"];
 const CORNERS = [[-1, -1], [1, 1], [-1, 1], [1, -1], [0, 1], [0, -1]];
 const SHEET = [[-1.5, 1.5], [-1.5, 1.5]];
 const LABELS = { m: "examples", noise: "noise", seed: "seed", classes: "classes", bits: "bits" };
-const FAR = 4; // beyond it, inputs are standardized
 
 /**
  * A number that a person types.
@@ -101,7 +99,6 @@ export function readyMade(store, changed) {
         return numberField(LABELS[key] ?? key, given[key] ?? value, (typed) => { given = { ...given, [key]: typed }; changed(); }, step);
       }));
     },
-    design: () => ({ normalize: [...RAW, OWN].includes(chosen) ? "standard" : null }),
   };
 }
 
@@ -134,7 +131,6 @@ export function typed(store, changed) {
       fill();
     },
     spec: () => ({ kind: "formula", ...given }),
-    design: () => ({ normalize: Math.max(Math.abs(given.low), Math.abs(given.high)) > FAR ? "standard" : null }),
   };
 }
 
