@@ -59,6 +59,16 @@ function darkNotebook() {
 }
 
 /**
+ * What is typed in the lab is no command of JupyterLab's, but for saving the notebook.
+ * @param {KeyboardEvent} event before the notebook hears it
+ * @param {HTMLElement} host
+ */
+function mine(event, host) {
+  const saves = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
+  if (event.composedPath().includes(host)) host.toggleAttribute("data-lm-suppress-shortcuts", !saves);
+}
+
+/**
  * @param {{ model: Model, el: HTMLElement }} given
  * @returns {Promise<() => void>} what ends it
  */
@@ -67,7 +77,6 @@ async function render({ model, el }) {
   const style = new CSSStyleSheet();
   style.replaceSync(model.get("_style"));
   const host = el.appendChild(document.createElement("div"));
-  host.dataset.lmSuppressShortcuts = "true"; // JupyterLab's, for whom what is typed here would be commands
   const root = host.attachShadow({ mode: "open" });
   root.adoptedStyleSheets = [style];
   const place = root.appendChild(document.createElement("div"));
@@ -82,8 +91,11 @@ async function render({ model, el }) {
   watching.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-vscode-theme-kind"] });
   const link = overModel(model);
   const store = mount(place, link);
+  const keys = (event) => mine(event, host);
+  addEventListener("keydown", keys, true);
   host.addEventListener("keydown", (event) => { if (event.defaultPrevented) event.stopPropagation(); });
   return () => {
+    removeEventListener("keydown", keys, true);
     watching.disconnect();
     link.close();
     host.remove();
