@@ -29,10 +29,10 @@ function addresses(texts) {
  */
 function overModel(model) {
   const view = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
-  let heard, ended;
+  let heard, ended, gone = false;
   return {
     lost: "The kernel of this notebook does not answer. Run the cell again.",
-    send: (frame) => model.send({ view }, undefined, [frame.buffer]),
+    send: (frame) => { if (!gone) model.send({ view }, undefined, [frame.buffer]); },
     listen(hear, tell) {
       heard = (content, [bytes]) => {
         if (content.view === view) hear(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -45,7 +45,8 @@ function overModel(model) {
     close() {
       model.off("msg:custom", heard);
       model.off("comm:close", ended);
-      model.send({ view, gone: true }, undefined, []);
+      gone = true;
+      model.send({ view, gone }, undefined, []);
     },
   };
 }
