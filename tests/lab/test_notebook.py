@@ -22,12 +22,13 @@ HOST = """<!doctype html><title>a notebook</title>
 MODEL = """async ([id, esm, state]) => {
   const told = { "msg:custom": [], "comm:close": [] };
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  let sent;
   const text = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
   const model = {
     get: (name) => state[name],
     on: (event, act) => told[event].push(act),
     off: (event, act) => { told[event] = told[event].filter((other) => other !== act); },
-    send: (content, _, buffers) => toKernel(id, content, buffers.map((frame) => text(new Uint8Array(frame)))),
+    send: (content, _, buffers) => { sent = toKernel(id, content, buffers.map((frame) => text(new Uint8Array(frame)))); },
   };
   const el = document.querySelector("main").appendChild(document.createElement("div"));
   el.id = id;
@@ -40,7 +41,7 @@ MODEL = """async ([id, esm, state]) => {
   };
   const asking = setInterval(ask, 15);
   (globalThis.cells ??= {})[id] = {
-    end: async () => { clearInterval(asking); await end(); },
+    end: async () => { clearInterval(asking); end(); await sent; },
     closed: () => told["comm:close"].forEach((act) => act()),
   };
 }"""
@@ -189,6 +190,20 @@ def test_arrays_that_a_cell_writes_into_stay_as_they_were(opened):
     widget, _ = opened(network(), mine, Y)
     mine[...] = 0
     assert np.array_equal(widget.run.examples.X, X)
+
+
+def test_what_a_cell_does_to_the_parameters_is_where_the_next_step_begins(opened):
+    net = network()
+    widget, page = opened(net, X, Y, optimizer=cr.GradientDescent(0.5))
+    widget.go(5)
+    kept = net.parameters.copy()
+    net.parameters *= 2
+    _, dW, db = net.gradients(X, Y)
+    expected = net.parameters - 0.5 * net.pack(dW, db)
+    page.ask("go", by=1)
+    np.testing.assert_allclose(net.parameters, expected, rtol=1e-12)
+    page.ask("go", by=-1)
+    assert np.array_equal(net.parameters, kept)
 
 
 def test_views_have_their_own_answers_and_the_last_that_goes_stops_the_play(opened):

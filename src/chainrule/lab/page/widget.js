@@ -29,10 +29,10 @@ function addresses(texts) {
  */
 function overModel(model) {
   const view = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
-  let heard, ended;
+  let heard, ended, gone = false;
   return {
     lost: "The kernel of this notebook does not answer. Run the cell again.",
-    send: (frame) => model.send({ view }, undefined, [frame.buffer]),
+    send: (frame) => { if (!gone) model.send({ view }, undefined, [frame.buffer]); },
     listen(hear, tell) {
       heard = (content, [bytes]) => {
         if (content.view === view) hear(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -45,7 +45,8 @@ function overModel(model) {
     close() {
       model.off("msg:custom", heard);
       model.off("comm:close", ended);
-      model.send({ view, gone: true }, undefined, []);
+      gone = true;
+      model.send({ view, gone }, undefined, []);
     },
   };
 }
@@ -59,6 +60,16 @@ function darkNotebook() {
 }
 
 /**
+ * What is typed in the lab is no command of JupyterLab's, but for saving the notebook.
+ * @param {KeyboardEvent} event before the notebook hears it
+ * @param {HTMLElement} host
+ */
+function mine(event, host) {
+  const saves = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
+  if (event.composedPath().includes(host)) host.toggleAttribute("data-lm-suppress-shortcuts", !saves);
+}
+
+/**
  * @param {{ model: Model, el: HTMLElement }} given
  * @returns {Promise<() => void>} what ends it
  */
@@ -67,7 +78,6 @@ async function render({ model, el }) {
   const style = new CSSStyleSheet();
   style.replaceSync(model.get("_style"));
   const host = el.appendChild(document.createElement("div"));
-  host.dataset.lmSuppressShortcuts = "true"; // JupyterLab's, for whom what is typed here would be commands
   const root = host.attachShadow({ mode: "open" });
   root.adoptedStyleSheets = [style];
   const place = root.appendChild(document.createElement("div"));
@@ -82,8 +92,11 @@ async function render({ model, el }) {
   watching.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-vscode-theme-kind"] });
   const link = overModel(model);
   const store = mount(place, link);
+  const keys = (event) => mine(event, host);
+  addEventListener("keydown", keys, true);
   host.addEventListener("keydown", (event) => { if (event.defaultPrevented) event.stopPropagation(); });
   return () => {
+    removeEventListener("keydown", keys, true);
     watching.disconnect();
     link.close();
     host.remove();
