@@ -171,7 +171,7 @@ def test_a_run_that_has_not_begun_prints_the_cost_of_the_initial_weights(capsys)
 def test_names_of_strangers_stay_names():
     nasty = 'a"""\nimport os\\\u202e\''
     assert plain(nasty) == "a    import os"
-    assert stem("../../etc/passwd \0.csv") == "etc-passwd-csv"
+    assert stem("../../etc/passwd \0.csv") == "passwd"
     text = program(Design.of({"data": {}}), made(name=nasty), [], 0)
     assert text.splitlines()[0].count('"""') == 2
     assert "import os: a network" in text

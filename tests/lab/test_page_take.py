@@ -7,6 +7,8 @@ import numpy as np
 
 import chainrule as cr
 
+SVG = "{http://www.w3.org/2000/svg}"
+
 
 def opened(page):
     page.keyboard.press("ArrowRight")
@@ -82,15 +84,21 @@ def test_a_lab_file_brings_the_lab_back_and_a_wrong_one_says_so(open_lab, tmp_pa
     np.testing.assert_array_equal(page.at.lab.run().network.parameters, wanted)
 
 
-def test_every_panel_is_a_picture(open_lab, tmp_path):
+def test_every_panel_is_a_picture_of_what_is_in_it(open_lab, tmp_path):
     page = open_lab()
     dialog = opened(page)
-    rows = dialog.locator(".pictures li")
-    assert rows.count() >= 3
-    for i in range(rows.count()):
-        file = saved(page, rows.nth(i).get_by_role("button", name=re.compile("as SVG")).click)
-        file.save_as(tmp_path / "picture.svg")
-        assert ElementTree.parse(tmp_path / "picture.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"
-        file = saved(page, rows.nth(i).get_by_role("button", name=re.compile("as PNG")).click)
+    found = {}
+    for row in dialog.locator(".pictures li").all():
+        file = saved(page, row.get_by_role("button", name=re.compile("as SVG")).click)
+        file.save_as(tmp_path / file.suggested_filename)
+        drawn = ElementTree.parse(tmp_path / file.suggested_filename).getroot()
+        assert drawn.tag == f"{SVG}svg"
+        words = " ".join(word.text for word in drawn.iter(f"{SVG}text") if word.text)
+        found[file.suggested_filename] = words, len(list(drawn.iter(f"{SVG}image")))
+        file = saved(page, row.get_by_role("button", name=re.compile("as PNG")).click)
         file.save_as(tmp_path / "picture.png")
         assert (tmp_path / "picture.png").read_bytes()[:4] == b"\x89PNG"
+    assert found["flower-data.svg"][1] > 0  # a canvas
+    assert "forward" in found["flower-equations.svg"][0]
+    assert "confusion matrix" in found["flower-curves.svg"][0]
+    assert "tanh" in found["flower-network.svg"][0]

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import chainrule as cr
 from chainrule import tabular
 from chainrule.cli import app
-from chainrule.lab import take
+from chainrule.lab import learning, lessons, session, take
 from chainrule.lab.data import load
 from chainrule.lab.design import Design, Examples
 from chainrule.lab.session import Lab
@@ -56,7 +56,7 @@ def saved(lab, path, what="model"):
 
 
 def test_a_model_of_points_is_their_network(lab, tmp_path):
-    lab.call(lambda: lab.go(by=30))
+    lab.call(lambda: lab.run().go(30))
     assert saved(lab, tmp_path / "m") == "flower.chainrule"
     run = lab.run()
     np.testing.assert_array_equal(cr.load(tmp_path / "m", cr.Network).parameters, run.network.parameters)
@@ -68,7 +68,7 @@ def test_a_model_of_a_table_takes_the_table_as_it_is(tmp_path, regression):
     examples, X, y = table(regression)
     lab = Lab(Design.of({"data": {}, "hidden": [6], "activations": ["tanh"]}), examples)
     lab.call(lambda: lab.run().go(400))
-    assert saved(lab, tmp_path / "m") == "people-csv.chainrule"
+    assert saved(lab, tmp_path / "m") == "people.chainrule"
     lab.close()
     model = cr.load(tmp_path / "m")
     answers = lab.run().network(examples.X)
@@ -84,7 +84,7 @@ def test_a_model_of_a_table_takes_the_table_as_it_is(tmp_path, regression):
 def test_chainrule_predict_opens_the_model_of_a_table(tmp_path):
     examples, X, _ = table()
     lab = Lab(Design.of({"data": {}, "hidden": [6], "activations": ["tanh"]}), examples)
-    lab.call(lambda: lab.go(step=400))
+    lab.call(lambda: lab.run().go(400))
     saved(lab, tmp_path / "m.chainrule")
     lab.close()
     X.to_csv(tmp_path / "rows.csv", index=False)
@@ -97,7 +97,7 @@ def test_chainrule_predict_opens_the_model_of_a_table(tmp_path):
 
 def test_onnx_answers_as_the_network(lab, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra export and onnxruntime")
-    lab.call(lambda: lab.go(by=30))
+    lab.call(lambda: lab.run().go(30))
     assert saved(lab, tmp_path / "m", "onnx") == "flower.onnx"
     X = lab.run().examples.X
     (answers,) = onnxruntime.InferenceSession(tmp_path / "m").run(None, {"X": X.T})
@@ -124,7 +124,9 @@ def test_without_onnx_the_error_names_the_extra(lab, monkeypatch):
 
 
 @pytest.mark.parametrize("way", ["lab", "link"])
-def test_a_lab_comes_back_to_the_same_bits(lab, way):
+def test_a_lab_comes_back_to_the_same_bits(lab, way, monkeypatch):
+    monkeypatch.setattr(session, "AT_ONCE", 60.0)  # on a machine that is busy, too
+
     def played():
         lab.go(by=20)
         lab.change_options({"batch_size": None, "optimizer": {"name": "Momentum", "learning_rate": 0.2}})
@@ -152,15 +154,34 @@ def test_a_lab_comes_back_to_the_same_bits(lab, way):
     other.close()
 
 
-def test_a_lab_that_was_far_comes_back_as_far_as_patience_goes(lab, monkeypatch):
-    lab.call(lambda: lab.go(step=300))
+def test_a_lab_that_was_far_is_on_its_way_for_a_while(lab, monkeypatch):
+    lab.call(lambda: lab.run().go(300))
     content = take.take(lab, "lab")[1].decode()
     wanted = lab.run().network.parameters.copy()
-    monkeypatch.setattr(take, "PATIENCE", 0.0)
-    said = lab.call(lambda: take.restore(lab, content))
-    assert said == "run 1 stands at step 0 of 300: play, and it comes to the same bits there"
-    lab.call(lambda: lab.go(step=300))
+    monkeypatch.setattr(session, "AT_ONCE", 0.0)
+    assert lab.call(lambda: take.restore(lab, content)) == "run 1 is on its way to step 300"
+    while lab.call(lambda: lab.playing):
+        pass
     np.testing.assert_array_equal(lab.run().network.parameters, wanted)
+
+
+def test_a_lesson_comes_back_with_its_runs(lab):
+    name = next(iter(lessons.LESSONS))
+    lab.call(lambda: learning.play_lesson(lab, name))
+    content = take.as_json(lab)
+    other = Lab(Design.of({"data": FLOWER}))
+    other.call(lambda: take.restore(other, json.dumps(content)))
+    assert (other.lesson["name"], other.lesson["ids"]) == (name, list(other.runs))
+    for wrong, message in (
+        ("x", "got 'x'"),
+        ({"name": "x", "runs": [0, 1]}, "x"),
+        ({"name": name, "runs": [0, 7]}, "got 7"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            take.restore(other, json.dumps({**content, "lesson": wrong}))
+    lab.call(lambda: lab.remove(next(iter(lab.runs))))
+    assert take.as_json(lab)["lesson"] is None
+    other.close()
 
 
 def test_a_link_that_is_too_long_says_to_take_a_file(lab):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from chainrule._version import __version__
@@ -70,7 +71,7 @@ def plain(name: str) -> str:
 
 def stem(name: str) -> str:
     """A name for a file, of the name of data."""
-    safe = "".join(c if c.isalnum() or c in "-_" else " " for c in name)
+    safe = "".join(c if c.isalnum() or c in "-_" else " " for c in Path(name).stem)
     return "-".join(safe.split())[:60] or "network"
 
 

@@ -4,7 +4,7 @@ One thread owns everything: it trains in short slices, and between two of them d
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -332,8 +332,8 @@ class Lab:
         name, content = take.take(self, what, run)
         return {"name": name, "bytes": np.frombuffer(content, np.uint8)}
 
-    def put(self, runs: list[Run], active: int, speed: float | None) -> None:
-        """Let these be all runs there are, one of them active."""
+    def put(self, runs: list[Run], active: int, speed: float | None, steps: Iterable[int] = ()) -> None:
+        """Let these be all runs there are, one of them active, and let them go to these steps."""
         self.playing, self.speed, self.lesson = False, speed, None
         self.runs.clear()
         for run in runs:
@@ -341,6 +341,7 @@ class Lab:
             self.runs[run.id] = run
         self.active = runs[active].id
         self.push()
+        self._set_out(dict(zip(self.runs, steps, strict=False)))
 
     def activate(self, run: int) -> None:
         """Let the page show this one."""

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import time
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
@@ -27,7 +26,6 @@ LINK = 8000  # letters of a link at most: what browsers, mail programs and chats
 MOST_BYTES = 8 << 20  # of a lab file
 MOST_CHANGES = 10_000  # of the options, in one run
 MOST_STEPS = 1 << 40
-PATIENCE = 10.0  # seconds to train as far as the lab was; what is missing comes when it plays
 
 
 def take(lab: "Lab", what: str, run: int | None = None) -> tuple[str, bytes]:
@@ -48,13 +46,20 @@ def take(lab: "Lab", what: str, run: int | None = None) -> tuple[str, bytes]:
 
 
 def restore(lab: "Lab", given: str) -> str:
-    """Let a lab be what `take` gave as a file or a link; what it says about that, empty if there is nothing to say.
+    """Let a lab be what `take` gave as a file or a link; what is still on its way, empty if all is there.
 
     Nothing changes where it cannot be. The time line has the same changes, and the network comes to the same bits.
     """
-    runs, active, speed, late = _runs(parsed(given), lab.uploads)
-    lab.put(runs, active, speed)
-    return late
+    content = parsed(given)
+    runs, steps = _runs(content, lab.uploads)
+    active, speed = _whole("active", content.get("active"), len(runs) - 1), content.get("speed")
+    lesson = None if content.get("lesson") is None else _lesson_of(content["lesson"], runs)
+    lab.put(runs, active, None if speed is None else _positive("speed", speed), steps)
+    if lesson is not None:
+        lab.lesson = {**lesson[0], "ids": [run.id for run in lesson[1]]}
+        lab.push()
+    going = [f"{run.name} is on its way to step {run.goal:,}" for run in runs if not run.done]
+    return ", ".join(going)
 
 
 # -- of a run ----------------------------------------------------------------------------------------------------------
@@ -120,7 +125,16 @@ def as_json(lab: "Lab") -> dict[str, Any]:
         ],
         "active": list(lab.runs).index(lab.active),
         "speed": lab.speed,
+        "lesson": _lesson(lab),
     }
+
+
+def _lesson(lab: "Lab") -> dict[str, Any] | None:
+    """The lesson at hand, and which of the runs are its two; None where one of them was taken away."""
+    if lab.lesson is None or not all(run in lab.runs for run in lab.lesson["ids"]):
+        return None
+    places = list(lab.runs)
+    return {"name": lab.lesson["name"], "runs": [places.index(run) for run in lab.lesson["ids"]]}
 
 
 def link(content: Mapping[str, Any]) -> str:
@@ -165,28 +179,32 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _runs(content: Mapping[str, Any], uploads: Mapping[str, Any]) -> tuple[list[Run], int, float | None, str]:
-    """The runs, which of them is active, the speed, and what is missing yet. ValueError says what is wrong where."""
+def _runs(content: Mapping[str, Any], uploads: Mapping[str, Any]) -> tuple[list[Run], list[int]]:
+    """The runs at their beginnings, and the steps that they are to go to. ValueError says what is wrong where."""
     from chainrule.lab.session import MOST_RUNS
 
     given = content.get("runs")
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_RUNS:
         raise ValueError(f"lab file: runs: wanted a list of 1 to {MOST_RUNS}")
-    until, runs, late = time.monotonic() + PATIENCE, list[Run](), ""
+    runs, steps = list[Run](), list[int]()
     loaded: list[tuple[Mapping[str, Any], Any]] = []
     for i, one in enumerate(given):
         try:
-            run = _run(i, one, uploads, loaded)
-            step = _whole("step", one.get("step"), MOST_STEPS)
+            runs.append(_run(i, one, uploads, loaded))
+            steps.append(_whole("step", one.get("step"), MOST_STEPS))
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             raise ValueError(f"lab file: run {i + 1}: {error}") from None
-        while run.line.step < step and not run.stopped and time.monotonic() < until:
-            run.go(min(step, run.line.step + 64))
-        if run.line.step < step:
-            late = f"{run.name} stands at step {run.line.step:,} of {step:,}: play, and it comes to the same bits there"
-        runs.append(run)
-    active, speed = content.get("active"), content.get("speed")
-    return runs, _whole("active", active, len(runs) - 1), None if speed is None else _positive("speed", speed), late
+    return runs, steps
+
+
+def _lesson_of(given: Any, runs: list[Run]) -> tuple[dict[str, Any], list[Run]]:
+    """What a lesson is, and its two runs."""
+    from chainrule.lab import lessons
+
+    places = given.get("runs") if isinstance(given, dict) else None
+    if not isinstance(places, list) or len(places) != 2:
+        raise ValueError(f"lesson: got {given!r:.60}, wanted its name, and which are its two runs")
+    return lessons.lesson(str(given.get("name"))), [runs[_whole("lesson", place, len(runs) - 1)] for place in places]
 
 
 def _run(i: int, one: Mapping[str, Any], uploads: Mapping[str, Any], loaded: list[tuple[Any, Any]]) -> Run:

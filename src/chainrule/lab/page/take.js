@@ -40,18 +40,17 @@ export function mountTake(place, store) {
     answer.textContent = "";
     standing.textContent = `${store.run.name}, step ${count(store.here.step)}, data: ${store.run.data.name}`;
     const panels = [...store.root.querySelectorAll(".panel")].filter((panel) => panel.offsetHeight);
-    pictures.replaceChildren(...panels.map((panel) => picture(panel)));
+    pictures.replaceChildren(...panels.map(picture));
     dialog.showModal();
   }
 
   function picture(panel) {
-    const name = panel.getAttribute("aria-label");
-    const tab = panel.querySelector("[role=tab][aria-selected=true]");
-    const title = tab?.textContent ?? name;
-    const stem = `${store.run.data.name}-${title}`.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-");
+    const title = panel.querySelector("[role=tab][aria-selected=true]")?.textContent ?? panel.getAttribute("aria-label");
+    const shown = panel.querySelector("[role=tabpanel]:not([hidden])") ?? panel;
+    const stem = `${store.run.data.name.replace(/\.\w+$/, "")}-${title}`.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-");
     return element("li", {}, element("span", {}, title),
-      button("SVG", () => keep(`${stem}.svg`, new Blob([asSVG(panel)], { type: "image/svg+xml" })), `${title} as SVG`),
-      button("PNG", async () => keep(`${stem}.png`, await asPNG(panel)), `${title} as PNG`));
+      button("SVG", () => keep(`${stem}.svg`, new Blob([asSVG(shown, title)], { type: "image/svg+xml" })), `${title} as SVG`),
+      button("PNG", async () => keep(`${stem}.png`, await asPNG(shown, title)), `${title} as PNG`));
   }
 
   /** What the lab gives for this, as a name and bytes. */
@@ -95,7 +94,7 @@ export function mountTake(place, store) {
     try {
       const said = await store.ask("restore", { given: content });
       dialog.close();
-      say(said || "The lab is back.");
+      say(said ? `The lab is back: ${said}.` : "The lab is back.");
     } catch (error) {
       say(error.message, "error");
     }
