@@ -44,7 +44,7 @@ ARROWS = {
     "exporting": "_types _version activations errors estimators files network tabular text",
     "files": "_types _version checks engines errors text",
     "initializers": "_types activations text",
-    "lab": "_types _version activations checks claims datasets engines equations errors exporting files initializers "
+    "lab": "_types _version activations checks datasets engines equations errors exporting files initializers "
     "layout losses network normalization optimizers quiz readers tabular text training working",
     "layout": "_types checks",
     "losses": "activations text",

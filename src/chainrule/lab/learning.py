@@ -66,10 +66,10 @@ def verdict(lab: "Lab") -> dict[str, Any]:
     changed = [run.name for run, each in zip((a, b), lab.lesson["runs"], strict=True) if _changed(run, each["design"])]
     try:
         return lessons.verdict(name, a, b) | {"changed": changed}
-    except (ValueError, LookupError, ArithmeticError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         if not changed:
             raise
-        raise ValueError(f"{' and '.join(changed)} can no longer be compared as the lesson does: {error}") from None
+        raise ValueError(f"{' and '.join(changed)} can no longer be compared as the lesson does: {error}") from error
 
 
 def _changed(run: Run, design: Mapping[str, Any]) -> bool:

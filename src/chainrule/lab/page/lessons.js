@@ -54,9 +54,9 @@ export function mountLessons(place, store) {
     guessed = null;
     judged = null;
     at = "";
-    if ((await store.tell("lesson", { name })) === undefined) return;
-    place.scrollIntoView?.({ block: "nearest" });
-    lessons.querySelector("h2")?.focus();
+    lessons.setAttribute("aria-busy", "true"); // the data of a lesson may take a while
+    await store.tell("lesson", { name });
+    lessons.removeAttribute("aria-busy");
   }
 
   /** Where to look: a button for each place. */
