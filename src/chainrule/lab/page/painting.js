@@ -13,7 +13,7 @@ export function painter(store, redraw) {
   const { selection } = store;
   let past = []; // what the data was before each stroke
   let known = ""; // the data of the run
-  let sending = false;
+  let sending = 0;
   let points = null; // while they are others than those of the run
   let last = null;
 
@@ -38,14 +38,15 @@ export function painter(store, redraw) {
   }
 
   async function send(spec, before) {
-    sending = true;
+    sending += 1;
     try {
       await store.ask("design", { change: { data: spec } });
       if (before) past.push(before);
     } catch (error) {
       store.say(error.message, "error");
     }
-    [sending, points] = [false, null];
+    sending -= 1;
+    if (!sending && !last) points = null; // else there is another stroke
     show();
     redraw();
   }
