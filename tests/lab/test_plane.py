@@ -94,9 +94,8 @@ def test_painted_points_become_data_that_trains(plane):
     assert spec["kind"] == "points"
     assert [point[2] for point in spec["points"]] == [0, 0, 0, 1, 1, 1]
     assert np.allclose(np.array(spec["points"])[:, :2], painted[0] + painted[1], atol=0.05)
-    shown = page.evaluate("lab.shown['plane.field'].range")
-    assert np.abs(shown).min() > 4  # the plane stays where it was
-    page.get_by_role("button", name="undo").click()
+    assert np.abs(spec["range"]).min() > 4  # the plane stays where it was
+    page.locator(".painting").get_by_text("undo").click()
     settled(page, "lab.run.data.spec.points.length === 5")
     field.focus()
     page.get_by_role("button", name="paint class 2").click()

@@ -13,7 +13,7 @@ export function painter(store, redraw) {
   const { selection } = store;
   let past = []; // what the data was before each stroke
   let known = ""; // the data of the run
-  let sending = false;
+  let sending = 0;
   let points = null; // while they are others than those of the run
   let last = null;
 
@@ -25,35 +25,37 @@ export function painter(store, redraw) {
   });
   store.on("select", show);
 
-  /** All points that the run has, [x1, x2, class] each. */
+  /** All points that the run has, [x1, x2, class] each; null before they have come. */
   function present() {
     const { spec } = store.run.data;
     if (spec.kind === "points") return spec.points;
     const seen = store.shown["plane.examples"];
+    if (!seen?.train) return null;
     return ["train", "validation"].flatMap((part) => {
-      const { x, y } = seen?.[part] ?? {};
+      const { x, y } = seen[part];
       return x ? [...y.data].map((k, i) => [x.data[i], x.data[y.data.length + i], k].map((value) => Number(value.toPrecision(5)))) : [];
     });
   }
 
   async function send(spec, before) {
-    sending = true;
+    sending += 1;
     try {
       await store.ask("design", { change: { data: spec } });
       if (before) past.push(before);
     } catch (error) {
       store.say(error.message, "error");
     }
-    [sending, points] = [false, null];
+    sending -= 1;
+    if (!sending && !last) points = null; // else there is another stroke
     show();
     redraw();
   }
 
-  function specOf(painted) {
+  function specOf(painted, range) {
     const { spec, classes } = store.run.data;
     const kept = Object.fromEntries(["validation", "split_seed", "features"].filter((name) => name in spec).map((name) => [name, spec[name]]));
     const most = Math.max(classes.length, ...painted.map(([, , k]) => k + 1), 2);
-    return { kind: "points", points: painted, classes: most, range: store.shown["plane.field"].range, ...kept };
+    return { kind: "points", points: painted, classes: most, range, ...kept };
   }
 
   const button = (label, title, act) => element("button", { type: "button", title, click: act }, label);
@@ -99,14 +101,16 @@ export function painter(store, redraw) {
     /** Begin a stroke, or go on with it, at a place in pixels and in numbers. */
     stroke(pixels, [x1, x2], begin) {
       if (!begin && last && Math.hypot(pixels[0] - last[0], pixels[1] - last[1]) < APART) return;
+      const before = points ?? present();
+      if (!before) return;
       last = pixels;
-      points = [...(points ?? present()), [x1, x2].map((value) => Number(value.toPrecision(4))).concat(selection.paint)];
+      points = [...before, [x1, x2].map((value) => Number(value.toPrecision(4))).concat(selection.paint)];
       redraw();
     },
-    /** End it: the points become the data. */
-    end() {
+    /** End it: the points become the data, of a plane of this range. */
+    end(range) {
+      if (last) send(specOf(points, range), store.run.data.spec);
       last = null;
-      if (points?.length) send(specOf(points), store.run.data.spec);
     },
   };
 }

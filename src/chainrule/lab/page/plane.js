@@ -257,7 +257,7 @@ export function mountPlane(place, store) {
   }
 
   function release() {
-    if (painting) paint.end();
+    if (painting) paint.end(axis.range);
     painting = false;
   }
 
@@ -281,7 +281,7 @@ export function mountPlane(place, store) {
     } else if (paints()) {
       if (axis.holds(...cross)) {
         paint.stroke(cross, axis.at(...cross), true);
-        paint.end();
+        paint.end(axis.range);
         said.textContent = `painted a point of class ${selection.paint}`;
       }
     } else choose(nearest(cross, Infinity));
