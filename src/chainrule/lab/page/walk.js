@@ -104,7 +104,7 @@ export function mountWalk(place, store) {
     const { task, classes } = store.run.data;
     const a = [...seen.A[L()].data], y = [...seen.y.data];
     const largest = (values) => values.indexOf(Math.max(...values));
-    field.value = String(seen.index);
+    if (place.ownerDocument.activeElement !== field) field.value = String(seen.index); // not while one types
     field.max = String((seen.part === "train" ? store.run.data.m : store.run.data.m_val) - 1);
     parts.value = seen.part;
     let text, right = null;
