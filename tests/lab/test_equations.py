@@ -61,7 +61,7 @@ def test_an_array_is_seen_whole_live_and_follows_the_example(open_lab):
     sheet.get_by_label("follow the chosen example").check()
     page.evaluate("lab.select({ example: { part: 'train', index: 200 } })")
     head = sheet.locator("th.chosen")
-    head.filter(has_text="ex. 201").wait_for()
+    head.filter(has_text="ex. 200").wait_for()
     dZ = traced(page).dZ[1]
     shown = np.ravel([numbers(text) for text in sheet.locator("td.chosen").all_text_contents()])
     np.testing.assert_allclose(shown, dZ[: len(shown), 200], rtol=1e-3)

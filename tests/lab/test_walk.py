@@ -52,7 +52,7 @@ def close(got, wanted):
 @pytest.mark.parametrize("design", [BINARY, CLASSES, REGRESSION], ids=["sigmoid", "softmax", "regression"])
 def test_every_step_of_an_example_is_what_the_network_computes(open_lab, design):
     page = opened(open_lab, design)
-    page.get_by_label("example", exact=True).fill("12")
+    page.get_by_label("example", exact=True).fill("11")
     page.keyboard.press("Enter")
     settled(page, "lab.shown.example?.index === 11")
     t, net = traced(page, 11), page.at.lab.runs[1].network
@@ -151,7 +151,7 @@ def test_an_example_is_chosen_and_judged(open_lab):
     assert index == wrong[np.argmax(abs(A - Y)[wrong])]  # the one with the largest loss
     page.get_by_role("button", name="the next example").click()
     settled(page, f"lab.shown.example?.index === {index + 1}")
-    assert page.get_by_label("example", exact=True).input_value() == str(index + 2)
+    assert page.get_by_label("example", exact=True).input_value() == str(index + 1)
     page.locator(".verdict").filter(has_text=f"ŷ = {A[index + 1]:.4g}"[:6]).wait_for()
     page.get_by_label("of", exact=True).select_option("validation")
     settled(page, "lab.shown.example?.part === 'validation'")
@@ -161,7 +161,7 @@ def test_a_unit_is_chosen_anywhere(open_lab):
     page = opened(open_lab, BINARY)
     page.keyboard.press("n")
     page.evaluate("lab.select({ unit: [2, 3] })")  # as a click in the diagram does
-    page.locator('.steps li.current button[aria-pressed="true"]').filter(has_text="unit 4").wait_for()
+    page.locator('.steps li.current button[aria-pressed="true"]').filter(has_text="unit 3").wait_for()
     assert page.locator(".steps > li").nth(3).get_attribute("aria-current") == "step"
     settled(page, "String(lab.shown.example.unit) === '2,3'")
     close(add_up(page.locator(".current table.terms")), traced(page, 0).Z[2][3, 0])

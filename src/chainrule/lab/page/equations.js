@@ -151,40 +151,61 @@ export function mountEquations(place, store) {
     if (found.m < found.of) examples += `; shown for its first ${count(found.m)}`;
     if (before !== examples && !store.selection.hover) of.textContent = examples;
     const L = store.run.sizes.length - 1;
-    for (const { line, strip, shape, size, filled } of lines) {
-      const array = line.before ? null : sketch(found, line.letter, line.layer);
-      strip.hidden = !array;
+    const colors = { below: color("--below"), above: color("--above"), middle: color("--soft") };
+    const arrays = lines.map(({ line }) => (line.before ? null : sketch(found, line.letter, line.layer)));
+    lines.forEach(({ strip }, k) => { strip.hidden = !arrays[k]; });
+    lines.forEach(({ strip }, k) => arrays[k] && spread(strip, arrays[k].counts.data, colors)); // all before any text: they ask for sizes
+    lines.forEach(({ line, shape, size, filled }, k) => {
+      const array = arrays[k];
       if (line.letter === "J") size.textContent = `J = ${number(found.J, 6)}`;
       else size.textContent = array ? `${number(array.low, 3)} … ${number(array.high, 3)}, norm ${number(array.norm, 3)}` : "";
-      if (array) spread(strip, array.counts.data);
       if (array) {
         const general = scope === "general";
         shape.textContent = shapes(line.shown, (letter, at) => (general ? lettered(letter, at) : sketch(found, letter, at === "L" ? L : Number(at))?.shape.map(count)) ?? null);
       }
       if (withNumbers) fill(filled, line, found);
-    }
+    });
   }
 
   /** The equation with matrices in place of its letters, each with its letter below; cut before + and =, so that it wraps. */
   function fill(place, line, found) {
     if (!ARRAYS.has(line.letter) || line.shown.includes("_")) return;
-    const nodes = parse(line.shown);
+    const L = store.run.sizes.length - 1;
+    const at = ({ letter, layer }) => sketch(found, letter, layer);
+    if (!at(line)?.corner) return;
+    const used = [], key = String(found.m);
+    if (place.key === key) return place.used.forEach((one) => one.fill((one.after ? after(at(one.after), at(one)) : at(one)).corner.data));
+    const shown = (array, node, more) => {
+      const table = matrix(array, (value) => number(value, 3), node.above?.includes("⊤"));
+      used.push({ fill: table.fill, ...more });
+      return table;
+    };
+    const leaf = (node) => {
+      const letter = named(node);
+      if (!letter) return constant(node.text, found);
+      const layer = letter === "Y" ? L : line.at(node.layer), array = at({ letter, layer });
+      return array?.corner ? math("munder", shown(array, node, { letter, layer }), drawn(letter === "slope" ? { ...node, above: "′" } : node)) : null;
+    };
+    const nodes = applied(parse(line.shown));
+    const update = line.shown.includes(":=");
     const pieces = [[]];
     for (const node of nodes) {
       if (node.kind === "operator" && /^(:?=|[+−∗])$/.test(node.text) && pieces.at(-1).length) pieces.push([]);
       pieces.at(-1).push(node);
     }
-    const leaf = (node) => {
-      const letter = named(node);
-      if (!letter) return constant(node.text, found);
-      const array = sketch(found, letter, letter === "Y" ? store.run.sizes.length - 1 : line.at(node.layer));
-      if (!array?.corner) return null;
-      const shown = matrix(array.corner.data, array.corner.shape, array.shape, (value) => number(value, 3), node.above?.includes("⊤"));
-      return math("munder", shown, drawn(letter === "slope" ? { ...node, above: "′" } : node));
-    };
-    const made = pieces.map((piece) => math("math", math("mrow", ...applied(piece).map((node) => drawn(node, leaf)))));
-    if (line.shown.includes(":=")) made[0] = math("math", math("mrow", drawn(nodes[0])));
+    const made = pieces.map((piece, k) => math("math", math("mrow", ...piece.map((node) => drawn(node, update && k === 0 ? () => null : leaf)))));
+    if (store.run.equations.update.length === 1 && update) {
+      const d = { letter: `d${line.letter}`, layer: line.layer };
+      made.push(math("math", math("mrow", math("mo", "="), shown(after(at(line), at(d)), {}, { ...d, after: line }))));
+    }
+    Object.assign(place, { key, used });
     place.replaceChildren(...made);
+  }
+
+  /** What gradient descent makes of a corner. */
+  function after(W, dW) {
+    const { α } = store.run.equations.constants;
+    return { ...W, corner: { shape: W.corner.shape, data: W.corner.data.map((w, k) => w - α * dW.corner.data[k]) } };
   }
 
   /** A number for m, α, λ and the like. */
@@ -279,17 +300,16 @@ function updates(rule, k) {
 }
 
 /** Bars of how many numbers lie where, from −reach to reach. */
-function spread(canvas, counts) {
+function spread(canvas, counts, { below, above, middle }) {
   const { context, width, height } = fit(canvas);
   const most = Math.sqrt(Math.max(...counts)) || 1;
   const step = width / counts.length;
-  const below = color("--below"), above = color("--above");
   counts.forEach((n, k) => {
     if (!n) return;
     const h = Math.max(1, (Math.sqrt(n) / most) * (height - 1));
     context.fillStyle = k < counts.length / 2 ? below : above;
     context.fillRect(k * step, height - h, Math.max(1, step - 0.5), h);
   });
-  context.fillStyle = color("--soft");
+  context.fillStyle = middle;
   context.fillRect(width / 2 - 0.5, 0, 1, height);
 }

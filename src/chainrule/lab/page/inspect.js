@@ -42,17 +42,17 @@ export function meaning(letter, l, L) {
 export const written = (letter, layer) => (letter === "slope" ? `g[${layer}]′(Z[${layer}])` : letter === "X" || letter === "Y" ? letter : `${letter}[${layer}]`);
 
 /**
- * A unit by its number, counted from 1 as in the notes; of the inputs their names.
+ * A unit by its number, counted from 0 as in the code; of the inputs their names.
  * @param {any} run
  * @param {number} l
  * @param {number} i from 0
  * @returns {string}
  */
 export function unitName(run, l, i) {
-  if (l === 0) return run.data.inputs[i] ?? `x${i + 1}`;
+  if (l === 0) return run.data.inputs[i] ?? `input ${i}`;
   const { classes, target } = run.data;
-  if (l === run.sizes.length - 1) return run.sizes[l] === classes.length ? classes[i] : run.sizes[l] === 1 ? target || "ŷ" : `output ${i + 1}`;
-  return `unit ${i + 1}`;
+  if (l === run.sizes.length - 1) return run.sizes[l] === classes.length ? classes[i] : run.sizes[l] === 1 ? target || "ŷ" : `output ${i}`;
+  return `unit ${i}`;
 }
 
 /**
@@ -210,7 +210,7 @@ export function mountInspector(place, store) {
     const mark = examples && chosen?.part === "train" ? [...examples].indexOf(chosen.index) : -1;
     for (let c = 0; c < k; c++) {
       const cell = head.firstChild.children[c + 1];
-      cell.textContent = examples ? `ex. ${count(examples[c] + 1)}` : letter === "b" || letter === "db" ? "" : unitName(store.run, l - 1, column + c);
+      cell.textContent = examples ? `ex. ${count(examples[c])}` : letter === "b" || letter === "db" ? "" : unitName(store.run, l - 1, column + c);
       cell.classList.toggle("chosen", c === mark);
     }
     for (let r = 0; r < n; r++) {

@@ -256,25 +256,24 @@ export function shapes(text, shape) {
 
 /**
  * A matrix, of which at most a corner is written out, with dots for the rest.
- * @param {ArrayLike<number>} values of the corner, row by row
- * @param {[number, number]} corner how many rows and columns of it there are
- * @param {[number, number]} shape of all
+ * @param {{ corner: import("./protocol.js").Tensor, shape: number[] }} array  its corner, and the shape of all
  * @param {(value: number) => string} write
  * @param {boolean} [turned] whether it is shown transposed
  * @returns {Element}
  */
-export function matrix(values, corner, shape, write, turned = false) {
-  const [rows, columns] = turned ? [...corner].reverse() : corner;
+export function matrix({ corner, shape }, write, turned = false) {
+  const [rows, columns] = turned ? [...corner.shape].reverse() : corner.shape;
   const [allRows, allColumns] = turned ? [...shape].reverse() : shape;
-  const at = (r, c) => (turned ? values[c * corner[1] + r] : values[r * corner[1] + c]);
-  const shownRows = allRows > rows ? rows - 1 : rows, shownColumns = allColumns > columns ? columns - 1 : columns;
-  const lines = [];
-  for (let r = 0; r < shownRows; r++) {
-    const cells = [];
-    for (let c = 0; c < shownColumns; c++) cells.push(math("mtd", math("mn", write(at(r, c)))));
-    if (shownColumns < allColumns) cells.push(math("mtd", math("mo", "⋯")));
-    lines.push(math("mtr", ...cells));
-  }
-  if (shownRows < allRows) lines.push(math("mtr", ...Array.from({ length: shownColumns + (shownColumns < allColumns) }, (_, c) => math("mtd", math("mo", c < shownColumns ? "⋮" : "⋱")))));
-  return styled(math("mtable", ...lines), "matrix");
+  const r = allRows > rows ? rows - 1 : rows, c = allColumns > columns ? columns - 1 : columns;
+  const line = (sign, last) => math("mtr", ...Array.from({ length: c }, sign), ...(c < allColumns ? [math("mtd", math("mo", last))] : []));
+  const made = styled(math("mtable",
+    ...Array.from({ length: r }, () => line(() => math("mtd", math("mn")), "⋯")),
+    ...(r < allRows ? [line(() => math("mtd", math("mo", "⋮")), "⋱")] : [])), "matrix");
+  const cells = [...made.querySelectorAll("mn")];
+  made.fill = (data) => cells.forEach((cell, k) => {
+    const [i, j] = [Math.floor(k / c), k % c];
+    cell.textContent = write(turned ? data[j * corner.shape[1] + i] : data[i * corner.shape[1] + j]);
+  });
+  made.fill(corner.data);
+  return made;
 }

@@ -24,11 +24,8 @@ export function steps(L) {
   ];
 }
 
-/** The array that a step computes, as panels call it. */
-export const letterOf = (kind) => ({ x: "A", z: "Z", a: "A", loss: "J", da: "dA", dz: "dZ", dw: "dW" })[kind];
-
-/** A unit's index below its letter, counted from 1; none where it is alone. */
-const below = (run, l, i) => (run.sizes[l] > 1 ? `_${i + 1}` : "");
+/** A unit's index below its letter, counted from 0 as in the code; none where it is alone. */
+const below = (run, l, i) => (run.sizes[l] > 1 ? `_${i}` : "");
 
 /**
  * What a step says in one line, of a unit.

@@ -1,7 +1,7 @@
 import { count, element, number } from "./draw.js";
 import { unitName } from "./inspect.js";
 import { equation } from "./mathml.js";
-import { headline, letterOf, result, steps, written } from "./steps.js";
+import { headline, result, steps, written } from "./steps.js";
 
 const MOST_CHIPS = 40; // units of a layer that are offered one by one
 
@@ -15,7 +15,7 @@ export function mountWalk(place, store) {
   const units = new Map(); // layer → the unit that is looked at
 
   const button = (label, title, act, key) => element("button", { type: "button", title: key ? `${title} (${key})` : title, "aria-label": title, "aria-keyshortcuts": key, click: act }, label);
-  const field = element("input", { type: "number", min: 1, value: 1, "aria-label": "example", change: () => choose(Number(field.value) - 1) });
+  const field = element("input", { type: "number", min: 0, value: 0, "aria-label": "example", title: "counted from 0, as the columns of X in the code", change: () => choose(Number(field.value)) });
   const parts = element("select", { "aria-label": "of", change: () => choose(0, parts.value) }, element("option", { value: "train" }, "training"), element("option", { value: "validation" }, "held out"));
   const wrong = button("a wrong one", "an example that the network gets wrong", hardest);
   const verdict = element("p.verdict", { "aria-live": "polite" });
@@ -56,8 +56,8 @@ export function mountWalk(place, store) {
 
   function go(to) {
     at = Math.max(0, Math.min(list.length - 1, to));
-    const { kind, l } = list[at];
-    store.select({ hover: { letter: letterOf(kind), layer: l }, ...(l ? { unit: [l, unit(l)], layer: l } : {}) });
+    const { l } = list[at];
+    if (l) store.select({ unit: [l, unit(l)], layer: l });
     build();
     walked.children[at]?.scrollIntoView?.({ block: "nearest" });
   }
@@ -104,8 +104,8 @@ export function mountWalk(place, store) {
     const { task, classes } = store.run.data;
     const a = [...seen.A[L()].data], y = [...seen.y.data];
     const largest = (values) => values.indexOf(Math.max(...values));
-    field.value = String(seen.index + 1);
-    field.max = String(seen.part === "train" ? store.run.data.m : store.run.data.m_val);
+    if (place.ownerDocument.activeElement !== field) field.value = String(seen.index); // not while one types
+    field.max = String((seen.part === "train" ? store.run.data.m : store.run.data.m_val) - 1);
     parts.value = seen.part;
     let text, right = null;
     if (task === "regression") text = `The network says ŷ = ${a.map((each) => number(each)).join(", ")}, and it is ${y.map((each) => number(each)).join(", ")}`;
@@ -127,7 +127,7 @@ export function mountWalk(place, store) {
     holder.hidden = !values || n < 2;
     if (holder.hidden) return;
     if (n > MOST_CHIPS) {
-      if (!holder.firstChild) holder.replaceChildren(element("label", {}, "unit ", element("input", { type: "number", min: 1, max: n, value: unit(l) + 1, "aria-label": "unit", change: (event) => take(l, Number(event.target.value) - 1) }), ` of ${count(n)}`));
+      if (!holder.firstChild) holder.replaceChildren(element("label", {}, "unit ", element("input", { type: "number", min: 0, max: n - 1, value: unit(l), "aria-label": "unit", change: (event) => take(l, Number(event.target.value)) }), ` of ${count(n)}`));
       return;
     }
     if (holder.children.length !== n) {
@@ -156,7 +156,7 @@ export function mountWalk(place, store) {
       units.set(l, i);
       if (here() && list[at].l !== l) at = list.findIndex((step) => step.l === l && step.kind === (["da", "dz", "dw"].includes(list[at].kind) ? "dz" : "z"));
     }
-    if ("tab" in change && change.tab !== "walk" && store.selection.hover) store.select({ hover: null });
+    if (change.tab === "walk" && !store.selection.example) return store.select({ example: example() });
     if (here() && signed() !== signature) build();
     else if (here() && "example" in change) draw();
   });
