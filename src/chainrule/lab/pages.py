@@ -11,7 +11,7 @@ from chainrule.errors import ChainruleError
 from chainrule.lab import protocol
 
 CHEAP = 0.004  # seconds: a look that takes no longer is answered at once
-SHARE = 0.05  # of the time, at most, for what looks take beyond it
+SHARE = 0.04  # of the time, at most, for what looks take beyond it
 
 _FORESEEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, MemoryError, ImportError, ChainruleError)
 Send = Callable[[bytes], None]
@@ -76,8 +76,8 @@ class Pages:
             page.again = time.perf_counter() + max(0.0, spent - CHEAP) / SHARE
 
     def due(self) -> float:
-        """When the next look that waits is to be answered, by `time.perf_counter`."""
-        return min((page.again for page in self.all if page.look is not None), default=inf)
+        """When the next look may be answered, by `time.perf_counter`."""
+        return min((0.0 if page.look is None else page.again for page in self.all), default=inf)
 
     def push(self, message: Any) -> None:
         """Tell something to every page, unasked."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chainrule.lab.quizzes import Quizzes
 
 SLICE = 0.008  # seconds of training between two looks at what pages ask for; chosen: half of a picture of 60 a second
-LONGEST = 0.03  # … where no look is due any sooner: engines take a while to begin
+LONGEST = 0.06  # … where no look is due any sooner: engines take a while to begin
 MOST_RUNS = 6  # side by side; chosen
 AT_ONCE = 0.2  # seconds of training that a page waits for; what takes longer goes on as a play
 

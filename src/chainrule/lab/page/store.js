@@ -65,9 +65,9 @@ export class Store extends EventTarget {
       layer: 1, unit: null, example: null, hover: null, inspect: null, phase: null, done: [], paint: null, gradients: false, tab: "equations",
     };
     this.frames = 0;
-    /** Whether views that need not be there at every frame are asked for: each 100 ms while it trains fast, else always. */
+    /** Whether a view that need not be there at every frame is asked for: each 100 ms while it trains fast, else always. */
     this.due = true;
-    this._dear = 0;
+    this._seen = new Map(); // when each view was asked for
     this.columns = [];
     this._wanted = new Map();
     this._asked = new Map();
@@ -173,13 +173,16 @@ export class Store extends EventTarget {
 
   _look() {
     if (!this.lab) return;
-    const now = performance.now();
-    this.due = !this.fast || now - this._dear >= APART;
-    if (this.due) this._dear = now;
-    const views = {};
+    const views = {}, now = performance.now();
+    let spared = false; // at most one of the dear ones at a time, so that all frames take alike
     for (const [name, view] of this._wanted) {
+      const since = now - (this._seen.get(name) ?? -Infinity);
+      this.due = !this.fast || (since >= APART && (!spared || since >= 2 * APART));
       const wanted = view();
-      if (wanted) views[name] = { run: this.lab.active, ...wanted };
+      if (!wanted) continue;
+      spared ||= this.fast && this.due;
+      this._seen.set(name, now);
+      views[name] = { run: this.lab.active, ...wanted };
     }
     const id = this._looking = ++this._number;
     this._link.send(pack({ id, do: "look", stamp: this._stamp, views }));
