@@ -1,6 +1,7 @@
 """Weights and biases that a person sets: the time line, the code and the lab file know of them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -89,3 +90,20 @@ def test_what_cannot_be_set_says_why(given, message):
     with pytest.raises(ValueError, match=message):
         made.edit(*given)
     assert made.edits() == []
+
+
+def test_a_weight_is_set_by_hand_on_the_page(open_lab):
+    page = open_lab({"hidden": [3], "activations": ["tanh"]})
+    page.locator("#panel-equations").get_by_role("button", name=re.compile(r"^W\[1\]")).first.click()
+    sheet = page.locator("dialog.inspect")
+    sheet.get_by_role("grid", name="numbers").locator("tbody tr").nth(2).locator("td").nth(1).click()
+    value = sheet.get_by_label("value")
+    assert float(value.input_value()) == page.at.lab.run().network.W[1][2, 1]
+    value.fill("x")
+    sheet.get_by_role("button", name="Set").click()
+    sheet.get_by_text("x is no number").wait_for()
+    value.fill("-2,5")
+    value.press("Enter")
+    page.get_by_text("W[1] of unit 2, x2: −2.5, from step 0 on.").wait_for()
+    assert page.at.lab.run().edits() == [[0, "W", 1, 2, 1, -2.5]]
+    assert page.at.lab.run().network.W[1][2, 1] == -2.5

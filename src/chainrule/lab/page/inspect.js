@@ -1,7 +1,8 @@
+import { byHand } from "./byhand.js";
 import { count, element, fit, number, paint, color } from "./draw.js";
 import { equation } from "./mathml.js";
 
-const CELL = { width: 82, height: 26, head: 28, side: 118 }; // pixels
+const CELL = { width: 96, height: 26, head: 28, side: 118 }; // pixels
 const AROUND = 6; // rows and columns beyond those that can be seen, so that scrolling finds them there
 const PER_EXAMPLE = new Set(["X", "A", "Z", "D", "slope", "dA", "dZ", "Y"]);
 
@@ -75,12 +76,13 @@ export function mountInspector(place, store) {
   const table = element("table", { role: "grid", "aria-label": "numbers" }, head, body);
   const space = element("div.space", {}, table);
   const scroll = element("div.window", { tabindex: 0, role: "region", "aria-label": "the numbers; arrow keys scroll", scroll: moved, keydown: (event) => event.stopPropagation() }, space);
+  const hand = byHand(store, unitName);
   const sheet = element("dialog.inspect", { "aria-labelledby": "inspect-title" },
     element("div.head", {}, title, words, layers, followed, close),
     element("div.whole", {},
       element("figure", {}, picture, scale),
       element("figure", {}, bars, numbers),
-      scroll));
+      element("div.numbers", {}, scroll, hand.element)));
   place.append(sheet);
   sheet.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -181,9 +183,23 @@ export function mountInspector(place, store) {
     cells(found, rows, columns);
     if (shown !== `${found.letter}${found.l}`) {
       shown = `${found.letter}${found.l}`;
+      hand.offer(found.letter, found.l, there);
       if (follow.checked) toExample();
     }
   }
+
+  /** The number at a place, where it is in the window of those that are known. */
+  function there(i, j) {
+    const { row, column, values } = drawn;
+    const [n, k] = values.shape;
+    const [r, c] = [i - row, j - column];
+    return r >= 0 && r < n && c >= 0 && c < k ? values.data[r * k + c] : null;
+  }
+
+  body.addEventListener("click", ({ target }) => {
+    const cell = target.closest("td");
+    if (cell && drawn) hand.pick(drawn.row + [...body.children].indexOf(cell.parentNode), drawn.column + cell.cellIndex - 1);
+  });
 
   function sizes(found) {
     const lines = [["shape", `(${found.shape.join(", ")})`], ["low", number(found.low)], ["mean", number(found.mean)], ["high", number(found.high)], ["norm ‖·‖", number(found.norm)]];
