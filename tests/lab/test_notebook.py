@@ -41,10 +41,11 @@ MODEL = """async ([id, esm, state]) => {
     for (const [content, frames] of await fromKernel(id)) {
       for (const act of told["msg:custom"]) act(content, frames.map((frame) => new DataView(bytes(frame).buffer)));
     }
+    setTimeout(ask, 10);
   };
-  const asking = setInterval(ask, 15);
+  ask();
   (globalThis.cells ??= {})[id] = {
-    end: async () => { clearInterval(asking); end(); await sent; },
+    end: async () => { end(); await sent; },
     restarted: () => { dead = true; told.comm_live_update.forEach((act) => act()); },
   };
 }"""

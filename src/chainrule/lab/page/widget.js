@@ -97,6 +97,7 @@ async function render({ model, el }) {
   watching.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-vscode-theme-kind"] });
   const link = overModel(model);
   const store = mount(place, link);
+  place.querySelector(":scope > main").role = "group"; // the main part of the document is the notebook
   const keys = (event) => mine(event, host);
   addEventListener("keydown", keys, true);
   host.addEventListener("keydown", (event) => { if (event.defaultPrevented) event.stopPropagation(); });
