@@ -20,15 +20,18 @@ X, Y = cr.datasets.flower(60, seed=3)
 HOST = """<!doctype html><title>a notebook</title>
 <body data-jp-theme-light="true"><input id="cell" aria-label="cell"><main></main></body>"""
 MODEL = """async ([id, esm, state]) => {
-  const told = { "msg:custom": [], "comm:close": [] };
+  const told = { "msg:custom": [], "comm:close": [], comm_live_update: [] };
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  let sent;
+  let sent, dead = false;
   const text = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
   const model = {
     get: (name) => state[name],
     on: (event, act) => told[event].push(act),
     off: (event, act) => { told[event] = told[event].filter((other) => other !== act); },
-    send: (content, _, buffers) => { sent = toKernel(id, content, buffers.map((frame) => text(new Uint8Array(frame)))); },
+    send: (content, _, buffers) => {
+      if (dead) throw new Error("Cannot send");
+      sent = toKernel(id, content, buffers.map((frame) => text(new Uint8Array(frame))));
+    },
   };
   const el = document.querySelector("main").appendChild(document.createElement("div"));
   el.id = id;
@@ -38,11 +41,12 @@ MODEL = """async ([id, esm, state]) => {
     for (const [content, frames] of await fromKernel(id)) {
       for (const act of told["msg:custom"]) act(content, frames.map((frame) => new DataView(bytes(frame).buffer)));
     }
+    setTimeout(ask, 10);
   };
-  const asking = setInterval(ask, 15);
+  ask();
   (globalThis.cells ??= {})[id] = {
-    end: async () => { clearInterval(asking); end(); await sent; },
-    closed: () => told["comm:close"].forEach((act) => act()),
+    end: async () => { end(); await sent; },
+    restarted: () => { dead = true; told.comm_live_update.forEach((act) => act()); },
   };
 }"""
 
@@ -400,5 +404,7 @@ def test_two_cells_do_not_meddle_with_each_other_nor_with_the_notebook(notebook,
     assert one.locator(".lab").count() == 0
     first._lab.call(lambda: None)
     assert first._lab._pages.all == []
-    notebook.evaluate("id => cells[id].closed()", second.model_id)
+    notebook.evaluate("id => cells[id].restarted()", second.model_id)
     two.get_by_text("Run the cell again").wait_for()
+    two.get_by_role("button", name="one step: the next mini-batch").click()
+    notebook.evaluate("id => cells[id].end()", second.model_id)

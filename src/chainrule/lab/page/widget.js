@@ -6,6 +6,8 @@
  * @typedef {{ get: (name: string) => any, on: (event: string, act: (...what: any[]) => void) => void, off: (event: string, act?: any) => void, send: (content: any, callbacks: undefined, buffers: ArrayBuffer[]) => void }} Model
  */
 
+const ENDS = ["comm:close", "comm_live_update"]; // of the widget, and of the kernel
+
 /**
  * Modules as addresses that a browser can import; each is made after those that it imports.
  * @param {Record<string, string>} texts by the names of their files
@@ -37,16 +39,19 @@ function overModel(model) {
       heard = (content, [bytes]) => {
         if (content.view === view) hear(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
       };
-      ended = () => tell(false);
+      ended = () => {
+        gone = true;
+        tell(false);
+      };
       model.on("msg:custom", heard);
-      model.on("comm:close", ended);
+      for (const event of ENDS) model.on(event, ended);
       tell(true);
     },
     close() {
       model.off("msg:custom", heard);
-      model.off("comm:close", ended);
+      for (const event of ENDS) model.off(event, ended);
+      if (!gone) model.send({ view, gone: true }, undefined, []);
       gone = true;
-      model.send({ view, gone }, undefined, []);
     },
   };
 }
@@ -92,6 +97,7 @@ async function render({ model, el }) {
   watching.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-vscode-theme-kind"] });
   const link = overModel(model);
   const store = mount(place, link);
+  place.querySelector(":scope > main").role = "group"; // the main part of the document is the notebook
   const keys = (event) => mine(event, host);
   addEventListener("keydown", keys, true);
   host.addEventListener("keydown", (event) => { if (event.defaultPrevented) event.stopPropagation(); });
