@@ -22,6 +22,14 @@ def learn(open_lab):
     return opened
 
 
+def violations(page, where):
+    """What axe finds in a part of the page that is serious."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, where, {"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
+    return [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+
+
 def test_a_finding_appears_and_what_it_advises_is_tried_beside_the_run(open_lab):
     page = open_lab({"init": "zeros"})
     lab = page.at.lab
@@ -29,6 +37,8 @@ def test_a_finding_appears_and_what_it_advises_is_tried_beside_the_run(open_lab)
     card = page.locator(".finding[data-name='symmetric hidden units']")
     card.get_by_text("layer 1: share of units that are equal to another").wait_for()
     page.get_by_role("group", name="layers with findings").get_by_text("layer 2: symmetric hidden units").wait_for()
+    assert violations(page, "#panel-findings") == []
+    assert violations(page, ".layer-marks") == []
     page.get_by_role("button", name="to the end of the epoch").click()
     page.locator(".summary-line").filter(has_text="at step 1,").wait_for()
     card.get_by_role("button", name="Try it beside this run").click()
@@ -134,12 +144,9 @@ def test_a_question_is_answered_and_its_experiment_runs(learn):
 
 
 def test_what_there_is_to_learn_with_is_accessible(learn):
-    from axe_playwright_python.sync_playwright import Axe
-
     page = learn()
     there = {"Homework": ".homework-line", "Quiz": ".option", "Lessons": "[data-lesson]"}
     for name, inside in there.items():
         page.get_by_role("group", name="what to learn with").get_by_role("button", name=name).click()
         page.locator(inside).first.wait_for()
-        found = Axe().run(page, "#panel-lessons", {"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
-        assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+        assert violations(page, "#panel-lessons") == []
