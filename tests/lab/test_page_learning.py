@@ -79,6 +79,10 @@ def test_a_lesson_from_its_question_to_its_verdict(learn):
     assert [run.line.step for run in page.at.lab.runs.values()] == [800, 800]
     page.get_by_role("group", name="runs", exact=True).get_by_role("button", name="four hidden units").click()
     page.locator(".summary").filter(has_text="2-4-1").wait_for()
+    page.get_by_role("group", name="runs", exact=True).get_by_role("button", name="no hidden layer").click()
+    page.locator(".summary").filter(has_text="2-1 ").wait_for()
+    page.get_by_role("button", name="the network, four hidden units").click()
+    page.locator(".summary").filter(has_text="2-4-1").wait_for()
     page.get_by_role("button", name="all lessons").click()
     page.get_by_role("button", name="A line through a flower").wait_for()
     assert page.at.lab.lesson is None

@@ -40,7 +40,7 @@ flower_needs_a_hidden_layer = Lesson(
     ),
     runs={"logistic regression": Design.but(_FLOWER, hidden=(), activations=()), "four hidden units": _FLOWER},
     steps=4000,
-    look=(look("plane"), look("network")),
+    look=(look("plane"), look("network", run=1)),
     question=Question(
         "How many of the 400 points will the line get right?",
         ("About half", "About three quarters", "Nearly all, if it trains for long enough"),
@@ -113,7 +113,7 @@ xor = Lesson(
     ),
     runs={"no hidden layer": Design.but(_XOR, hidden=(), activations=()), "four hidden units": _XOR},
     steps=800,
-    look=(look("plane"), look("network")),
+    look=(look("plane"), look("network", run=1)),
     question=Question(
         "What will logistic regression end up with?",
         ("It alternates between two lines", "An answer near ½ almost everywhere", "Three quadrants right, for certain"),
