@@ -61,7 +61,7 @@ export function mountFindings(place, store) {
     summary.textContent = `${names ? `${names} finding${names > 1 ? "s" : ""}` : "Nothing found"} at step ${count(step)}, ${some}.${gone}`;
     if (key === shown) return;
     shown = key;
-    const focused = place.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    const focused = place.contains(place.getRootNode().activeElement) ? place.getRootNode().activeElement.dataset.key : null;
     list.replaceChildren(...grouped(findings).map(card));
     const texts = Object.entries(passed).map(([name, lines]) => [name, lines.join("; ")]);
     const folded = [fold(`Checked, no fault: ${texts.length}`, texts), fold(`Not checked: ${Object.keys(unchecked).length}`, Object.entries(unchecked))];
