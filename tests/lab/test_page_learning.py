@@ -54,6 +54,23 @@ def test_a_finding_appears_and_what_it_advises_is_tried_beside_the_run(open_lab)
     assert lab.runs[run.id].design.init == "auto"
 
 
+def test_an_effect_sends_to_its_cause(open_lab):
+    page = open_lab(
+        {"data": {"kind": "bundled", "name": "flower"}, "init_scale": 1000, "hidden": [8], "activations": ["tanh"]}
+    )
+    lab = page.at.lab
+    page.get_by_role("tab", name="Diagnosis").click()
+    run = next(iter(lab.runs.values()))
+    lab.call(lambda: run.go(300))
+    page.evaluate("lab.refresh()")
+    first = page.locator(".finding").first
+    page.locator(".summary-line").filter(has_text="at step 300").wait_for()
+    first.get_by_role("heading", name="saturated units").wait_for()
+    first.get_by_text("Random first weights").wait_for()
+    effect = page.locator(".finding.effect[data-name='no better than a constant']")
+    effect.get_by_text("The change for “saturated units” above is to mend this, too.").wait_for()
+
+
 def test_what_was_checked_without_a_fault_can_be_unfolded(open_lab):
     page = open_lab()
     page.get_by_role("tab", name="Diagnosis").click()
@@ -104,6 +121,7 @@ def test_an_equation_is_edited_until_it_is_right(learn):
     check = page.get_by_role("button", name="Check the equations")
     check.click()
     page.get_by_text("The first wrong one on the way back is dW[2].").wait_for()
+    page.get_by_text("What it looks like, and how it should be").click()
     page.get_by_text("Y − A instead of A − Y").wait_for()
     line = page.get_by_label("line 1")
     line.fill("dZ[2] = A[2].T - Y")
