@@ -281,6 +281,10 @@ def test_wrong_results_are_named():
         ("dW1 = [[1, 'a']]", "this is no array"),
         ("dW1 = " + "[" * 5000, "this is no array"),
         ("dW1 = 1" + " " * 400_000, "characters, more than"),
+        ("dW1" + " " * 390_000, "no dW1, db1, … in it"),
+        ("dW" + "1" * 390_000, "no dW1, db1, … in it"),
+        ("dW1 = " + "1" * 390_000, "this is no array"),
+        ("dW1 = [" + "1 " * 190_000 + "x", "this is no array"),
     ],
 )
 def test_text_that_is_no_result_is_refused(text, wanted):

@@ -74,6 +74,7 @@ def test_a_lesson_is_whole(name):
     assert 2 <= len(found.text) <= 3
     assert max(map(len, found.text)) <= 400
     assert all(place["panel"] in PANELS and place.get("array", "Z") in ARRAYS for place in found.look)
+    assert all(place.get("run", 0) in (0, 1) for place in found.look)
     assert not found.claim or found.claim in CLAIMS
 
 

@@ -22,6 +22,14 @@ def learn(open_lab):
     return opened
 
 
+def violations(page, where):
+    """What axe finds in a part of the page that is serious."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, where, {"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
+    return [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+
+
 def test_a_finding_appears_and_what_it_advises_is_tried_beside_the_run(open_lab):
     page = open_lab({"init": "zeros"})
     lab = page.at.lab
@@ -29,6 +37,8 @@ def test_a_finding_appears_and_what_it_advises_is_tried_beside_the_run(open_lab)
     card = page.locator(".finding[data-name='symmetric hidden units']")
     card.get_by_text("layer 1: share of units that are equal to another").wait_for()
     page.get_by_role("group", name="layers with findings").get_by_text("layer 2: symmetric hidden units").wait_for()
+    assert violations(page, "#panel-findings") == []
+    assert violations(page, ".layer-marks") == []
     page.get_by_role("button", name="to the end of the epoch").click()
     page.locator(".summary-line").filter(has_text="at step 1,").wait_for()
     card.get_by_role("button", name="Try it beside this run").click()
@@ -42,6 +52,23 @@ def test_a_finding_appears_and_what_it_advises_is_tried_beside_the_run(open_lab)
     card.wait_for(state="detached")
     page.locator(".where").filter(has_text="step 1 ·").wait_for()
     assert lab.runs[run.id].design.init == "auto"
+
+
+def test_an_effect_sends_to_its_cause(open_lab):
+    page = open_lab(
+        {"data": {"kind": "bundled", "name": "flower"}, "init_scale": 1000, "hidden": [8], "activations": ["tanh"]}
+    )
+    lab = page.at.lab
+    page.get_by_role("tab", name="Diagnosis").click()
+    run = next(iter(lab.runs.values()))
+    lab.call(lambda: run.go(300))
+    page.evaluate("lab.refresh()")
+    first = page.locator(".finding").first
+    page.locator(".summary-line").filter(has_text="at step 300").wait_for()
+    first.get_by_role("heading", name="saturated units").wait_for()
+    first.get_by_text("Random first weights").wait_for()
+    effect = page.locator(".finding.effect[data-name='no better than a constant']")
+    effect.get_by_text("The change for “saturated units” above is to mend this, too.").wait_for()
 
 
 def test_what_was_checked_without_a_fault_can_be_unfolded(open_lab):
@@ -69,6 +96,10 @@ def test_a_lesson_from_its_question_to_its_verdict(learn):
     assert [run.line.step for run in page.at.lab.runs.values()] == [800, 800]
     page.get_by_role("group", name="runs", exact=True).get_by_role("button", name="four hidden units").click()
     page.locator(".summary").filter(has_text="2-4-1").wait_for()
+    page.get_by_role("group", name="runs", exact=True).get_by_role("button", name="no hidden layer").click()
+    page.locator(".summary").filter(has_text="2-1 ").wait_for()
+    page.get_by_role("button", name="the network, four hidden units").click()
+    page.locator(".summary").filter(has_text="2-4-1").wait_for()
     page.get_by_role("button", name="all lessons").click()
     page.get_by_role("button", name="A line through a flower").wait_for()
     assert page.at.lab.lesson is None
@@ -90,6 +121,7 @@ def test_an_equation_is_edited_until_it_is_right(learn):
     check = page.get_by_role("button", name="Check the equations")
     check.click()
     page.get_by_text("The first wrong one on the way back is dW[2].").wait_for()
+    page.get_by_text("What it looks like, and how it should be").click()
     page.get_by_text("Y − A instead of A − Y").wait_for()
     line = page.get_by_label("line 1")
     line.fill("dZ[2] = A[2].T - Y")
@@ -134,12 +166,9 @@ def test_a_question_is_answered_and_its_experiment_runs(learn):
 
 
 def test_what_there_is_to_learn_with_is_accessible(learn):
-    from axe_playwright_python.sync_playwright import Axe
-
     page = learn()
     there = {"Homework": ".homework-line", "Quiz": ".option", "Lessons": "[data-lesson]"}
     for name, inside in there.items():
         page.get_by_role("group", name="what to learn with").get_by_role("button", name=name).click()
         page.locator(inside).first.wait_for()
-        found = Axe().run(page, "#panel-lessons", {"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
-        assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+        assert violations(page, "#panel-lessons") == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engines import blas
 from chainrule.lab.design import Design, Examples, as_json
 from chainrule.lab.run import Run
 from chainrule.lab.timeline import Timeline
@@ -15,7 +16,7 @@ from chainrule.text import as_json as plain
 from chainrule.training.options import Options
 from chainrule.working.diagnosis import Finding, diagnose
 
-MOST = 500  # examples that are looked at: a page asks again and again while it plays
+MOST, WIDE_MOST, MANY = 500, 200, 100  # examples that are looked at, and that of more than so many inputs; chosen
 WIDE = 64  # units from which on a layer can do without half of them
 MOST_UNITS = 256  # to which a layer is doubled
 
@@ -51,8 +52,11 @@ class Case:
         return [taken] * len(of) if isinstance(taken, str) else [taken.get(name, name) for name in of]
 
 
-def advise(run: Run, most: int = MOST) -> dict[str, Any]:
+@blas.one_thread()
+def advise(run: Run, most: int | None = None) -> dict[str, Any]:
     """The findings of a run at its step, the likeliest cause first.
+
+    A page asks again and again while it plays: unless `most` says how many, only some of the examples are looked at.
 
     Returns
     -------
@@ -63,6 +67,7 @@ def advise(run: Run, most: int = MOST) -> dict[str, Any]:
         "examples", how many were looked at, and of how many.
     """
     options, examples = run.line.options, run.examples
+    most = most or (WIDE_MOST if len(examples.X) > MANY else MOST)
     validation = (examples.X_val[:, :most], examples.Y_val[:, :most]) if examples.Y_val.shape[1] else None
     steps = history(run.line, bool(run.stopped))
     found = diagnose(

@@ -16,7 +16,7 @@ from chainrule._types import Array
 from chainrule.text import did_you_mean
 
 MOST_LINES, LONGEST = 40, 300  # of a text, and characters of a line
-LARGEST, MOST_PRODUCTS = 2_000_000, 500_000_000  # numbers of a result, and products of numbers in one @
+LARGEST, MOST_PRODUCTS = 2_000_000, 50_000_000  # numbers of a result, and products of numbers in one @
 
 Known = Mapping[str, Any]  # a name → its array or number, or for one with layers {l: array}
 

@@ -21,8 +21,8 @@ MOST_PARAMETERS, MOST_EXAMPLES = 5000, 1000  # of homework: more is nothing that
 MOST_TEXT = 400_000  # characters of results that are pasted
 DRAWN = 40  # numbers of a tensor that are checked
 
-_NAME = re.compile(r"""["']?\b(?:(d[Wb])_?\s*\[?\s*(\d+)\s*\]?|(J|cost))["']?\s*[=:]""")
-_GAP = re.compile(r"(?<=[\d.\])])\s+(?=[-+.\d\[(])")  # between two numbers, as NumPy prints them
+_NAME = re.compile(r"""["']?\b(?:(d[Wb])_?\s*+\[?\s*+(\d++)\s*+\]?|(J|cost))["']?\s*+[=:]""")
+_GAP = re.compile(r"(?<=[\d.\])])\s++(?=[-+.\d\[(])")  # between two numbers, as NumPy prints them
 _CALL = re.compile(
     r"\b(?:np|numpy)\s*\.\s*(?=[a-z])|\b(?:array|asarray|float64|float32)\s*(?=\()|,\s*dtype\s*=\s*[\w.]+"
 )

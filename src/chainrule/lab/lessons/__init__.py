@@ -12,7 +12,7 @@ __all__ = ["LESSONS", "Lesson", "Question", "chapters", "lesson", "verdict"]
 CHAPTERS: dict[str, tuple[Lesson, ...]] = {
     "What hidden layers are for": (
         units.flower_needs_a_hidden_layer, units.xor, units.linear_hidden_layers, units.hidden_sizes,
-        units.spirals_and_depth,
+        units.line_with_kinks, units.spirals_and_depth,
     ),
     "The first weights": (
         weights.zero_weights, weights.logistic_from_zero, weights.weights_times_1000, weights.he_against_small,

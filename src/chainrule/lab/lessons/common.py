@@ -42,7 +42,7 @@ class Lesson:
     steps : int
         How far to play.
     look : tuple of dict
-        Where to look: a "panel", perhaps with the "array" and the "layer" in it.
+        Where to look: a "panel", perhaps with the "array" and the "layer" in it, and the "run" of the two.
     question : Question
         To be answered before it is played.
     verdict : callable
@@ -64,9 +64,10 @@ class Lesson:
     claim: str = ""
 
 
-def look(panel: str, array: str = "", layer: int | None = None) -> dict[str, Any]:
-    """A place to look at."""
-    return {"panel": panel} | ({"array": array} if array else {}) | ({} if layer is None else {"layer": layer})
+def look(panel: str, array: str = "", layer: int | None = None, run: int | None = None) -> dict[str, Any]:
+    """A place to look at; run 0 or 1 where it is in that one only."""
+    given = {"panel": panel, "array": array or None, "layer": layer, "run": run}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def data(name: str, validation: float = 0.0, **given: Any) -> dict[str, Any]:

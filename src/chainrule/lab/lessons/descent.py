@@ -189,7 +189,7 @@ momentum = Lesson(
         ("It computes better gradients", "It can take longer steps without swinging", "It needs fewer examples"),
         1,
     ),
-    verdict=_against(0.3, ("gradient descent", "momentum"), 2),
+    verdict=_against(0.3, ("gradient descent", "Momentum"), 2),
     claim="momentum-rmsprop-adam",
 )  # fmt: skip
 

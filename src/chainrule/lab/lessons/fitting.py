@@ -62,7 +62,7 @@ l2 = Lesson(
     ),
     runs={"λ = 0": _OVERFIT, "λ = 1": Design.but(_OVERFIT, l2=1.0)},
     steps=4000,
-    look=(look("plane"), look("curves"), look("equations", "dW", 1)),
+    look=(look("plane"), look("curves"), look("equations", "dW", 1, run=1)),
     question=Question(
         "What happens to the cost of the training examples with L2?",
         ("It ends lower", "It ends higher", "Nothing"),
@@ -92,7 +92,7 @@ dropout = Lesson(
     ),
     runs={"no dropout": _OVERFIT, "dropout ½": Design.but(_OVERFIT, dropout=(0.5,))},
     steps=2000,
-    look=(look("equations", "D", 1), look("curves"), look("plane")),
+    look=(look("equations", "D", 1, run=1), look("curves"), look("plane")),
     question=Question(
         "Is a unit left out when the network answers about new examples?",
         ("Yes, half of the units", "No: all units take part"),

@@ -16,7 +16,7 @@ from chainrule.lab.lessons.common import (
     reached,
     right,
 )
-from chainrule.lab.run import Run
+from chainrule.lab.run import Run, score
 
 
 def _flower(line: Run, layer: Run) -> tuple[bool, str]:
@@ -40,7 +40,7 @@ flower_needs_a_hidden_layer = Lesson(
     ),
     runs={"logistic regression": Design.but(_FLOWER, hidden=(), activations=()), "four hidden units": _FLOWER},
     steps=4000,
-    look=(look("plane"), look("network")),
+    look=(look("plane"), look("network", run=1)),
     question=Question(
         "How many of the 400 points will the line get right?",
         ("About half", "About three quarters", "Nearly all, if it trains for long enough"),
@@ -113,7 +113,7 @@ xor = Lesson(
     ),
     runs={"no hidden layer": Design.but(_XOR, hidden=(), activations=()), "four hidden units": _XOR},
     steps=800,
-    look=(look("plane"), look("network")),
+    look=(look("plane"), look("network", run=1)),
     question=Question(
         "What will logistic regression end up with?",
         ("It alternates between two lines", "An answer near ½ almost everywhere", "Three quadrants right, for certain"),
@@ -283,4 +283,45 @@ spirals_and_depth = Lesson(
         2,
     ),
     verdict=_deep,
+)
+
+
+def _curve(two: Run, many: Run) -> tuple[bool, str]:
+    kinks = [_kinks(run) for run in (two, many)]
+    fits = [score("regression", *run.answers("train")) or 0.0 for run in (two, many)]
+    few = all(k <= run.network.sizes[1] for k, run in zip(kinks, (two, many), strict=True))
+    return few and fits[1] > fits[0] + 0.03 and fits[1] > 0.95, (
+        f"Two units have drawn a line with {kinks[0]} kink{'s' * (kinks[0] != 1)}, which explains R² = {fits[0]:.1%} "
+        f"of the targets; sixteen units one with {kinks[1]}, and R² = {fits[1]:.1%}."
+    )
+
+
+def _kinks(run: Run) -> int:
+    """Where the line that the network draws changes its slope, between the least and the largest input."""
+    x = np.linspace(run.examples.X.min(), run.examples.X.max(), 20_001)[None]
+    bends = abs(np.diff(run.network.forward(x)[0], 2))
+    there = bends > 1e-9 * bends.max()
+    return int(np.count_nonzero(there[1:] & ~there[:-1])) + int(there[0])
+
+
+_CURVE = Design(data("sine"), (16,), ("relu",), optimizer=adam(0.02))
+line_with_kinks = Lesson(
+    name="line-with-kinks",
+    title="A line with kinks",
+    statement="One hidden layer comes as close to a curve as one likes, if it has units enough.",
+    text=(
+        "No classes this time: the network is to draw a sine through 100 points that are a little off.",
+        "A ReLU unit is a line with one kink, where its z is 0. The output adds the units up: a broken line with at "
+        "most one kink for each. Two of them make a poor sine, sixteen a good one.",
+        "Click on the units to see what each one adds. Then try tanh, whose kinks are round.",
+    ),
+    runs={"two units": Design.but(_CURVE, hidden=(2,)), "sixteen units": _CURVE},
+    steps=1500,
+    look=(look("plane"), look("network", run=1), look("curves")),
+    question=Question(
+        "What is the most that a line drawn by two ReLU units can do?",
+        ("Change its direction once", "Change its direction twice", "Bend smoothly, as a parabola does"),
+        1,
+    ),
+    verdict=_curve,
 )

@@ -61,8 +61,9 @@ export function mountFindings(place, store) {
     summary.textContent = `${names ? `${names} finding${names > 1 ? "s" : ""}` : "Nothing found"} at step ${count(step)}, ${some}.${gone}`;
     if (key === shown) return;
     shown = key;
-    const focused = place.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    list.replaceChildren(...grouped(findings).map(card));
+    const focused = place.contains(place.getRootNode().activeElement) ? place.getRootNode().activeElement.dataset.key : null;
+    const helps = new Map(); // what was advised already
+    list.replaceChildren(...grouped(findings).map((group) => card(group, helps)));
     const texts = Object.entries(passed).map(([name, lines]) => [name, lines.join("; ")]);
     const folded = [fold(`Checked, no fault: ${texts.length}`, texts), fold(`Not checked: ${Object.keys(unchecked).length}`, Object.entries(unchecked))];
     more.replaceChildren(...folded.filter(Boolean));
@@ -72,7 +73,7 @@ export function mountFindings(place, store) {
   }
 
   /** Findings of one name: what was measured, where, why it is a fault there, what to do, and a way to try it. */
-  function card(group) {
+  function card(group, helps) {
     const finding = group[0];
     const { name, reason, remedy, explains, explained_by: causes, change, does } = finding;
     const key = name.replaceAll(" ", "-");
@@ -84,12 +85,15 @@ export function mountFindings(place, store) {
       causes.length > 0 && ["may come from", causes.join(", ")], ["what to do", remedy],
       !causes.length && explains.length > 0 && ["may cause", explains.join(", ")],
     ].filter((line) => line && line[1]);
+    const before = change && helps.get(does);
+    if (change && !before) helps.set(does, name);
     return element(`li.finding${causes.length ? ".effect" : ""}`, { "data-name": name },
       element("div.head", {}, element("h3", {}, name),
         element("span", {}, ...layers.map((layer) =>
           element("button.quiet", { type: "button", "data-key": `layer-${layer}-${key}`, click: () => store.select({ layer, tab: "equations" }) }, `see layer ${layer}`)))),
       element("dl", {}, ...lines.flatMap(([label, line]) => [element("dt", {}, label), element("dd", {}, line)])),
-      change && element("div.try", {},
+      before && element("p.none", {}, `The change for “${before}” above is to mend this, too.`),
+      change && !before && element("div.try", {},
         element("p", {}, does),
         element("button.primary", { type: "button", "data-key": `beside-${key}`, click: () => beside(finding) }, "Try it beside this run"),
         element("button", { type: "button", "data-key": `here-${key}`, click: () => here(finding) }, "Do it to this run"),

@@ -99,10 +99,16 @@ export function mountHomework(place, store) {
       element(`p.${found.right ? "yes" : "no"}`, {}, found.right ? "✓ Every number is right." : found.error ? `✗ ${found.error}` : `✗ The first wrong one on the way back is ${found.first_wrong}.`),
       found.note && element("p", {}, found.note),
       found.right && exercise && edited && element("p", {}, exercise.why),
-      !found.right && found.equation && element("p", {}, `It should be ${found.equation}.`),
-      found.told?.length > 0 && element("div.told", {}, ...found.told.map((line) => element("p", {}, line.trim()))),
+      found.told?.length > 0 && named(found, Boolean(exercise)),
       rows.length > 0 && element("table", {}, element("thead", {}, element("tr", {}, ...["", "", "relative error"].map((head) => element("th", {}, head)))), element("tbody", {}, ...rows)),
     ].filter(Boolean));
+  }
+
+  /** What a wrong gradient looks like, and how it should be: to be unfolded where finding that is the exercise. */
+  function named({ told, equation }, folded) {
+    const lines = [...told.map((line) => element("p", {}, line.trim())), element("p", {}, `It should be ${equation}.`)];
+    if (!folded) return element("div.told", {}, ...lines);
+    return element("details.told", {}, element("summary", {}, "What it looks like, and how it should be"), ...lines);
   }
 
   function shape({ shape: got, wanted, error }, i) {

@@ -61,13 +61,15 @@ export function mountLessons(place, store) {
 
   /** Where to look: a button for each place. */
   function places(lesson) {
-    return lesson.look.map(({ panel, array, layer }) => {
+    return lesson.look.map(({ panel, array, layer, run }) => {
       const name = array ? written(array, layer) : NAMES[panel];
-      return element("button", { type: "button", click: () => go(panel, array, layer) }, name);
+      return element("button", { type: "button", click: () => go(panel, array, layer, run) }, run === undefined ? name : `${name}, ${lesson.runs[run].name}`);
     });
   }
 
-  function go(panel, array, layer) {
+  async function go(panel, array, layer, run) {
+    const id = store.lab.lesson.ids[run];
+    if (id !== undefined && id !== store.lab.active) await store.tell("activate", { run: id });
     if (array) {
       store.select({ tab: "equations", layer });
       light(array, layer, TRIES);
@@ -100,7 +102,7 @@ export function mountLessons(place, store) {
       element("input", { type: "radio", name: `guess-${lesson.name}`, value: i, change: () => { guessed = i; judge(); } }), text));
     const play = element("button.primary", { type: "button", click: toggle }, "Play");
     parts = {
-      play, verdict: element("div.verdict", { role: "status" }), runs: element("div.lesson-runs", { role: "group", "aria-label": "runs" }),
+      play, verdict: element("div.lesson-verdict", { role: "status" }), runs: element("div.lesson-runs", { role: "group", "aria-label": "runs" }),
       answers: element("fieldset.question", {}, element("legend", {}, `Before you play: ${lesson.question.text}`), ...answers),
     };
     const title = element("h2", { tabindex: -1 }, lesson.title);
@@ -184,6 +186,7 @@ export function mountLessons(place, store) {
         : element(`p${right ? ".yes" : ".no"}`, {}, right ? "Your answer was right." : `Not quite. It is: ${question.options[question.right]}.`),
       changed.length > 0 && element("p.changed", {}, `You have changed ${changed.join(" and ")} since the lesson began, so this is an experiment of your own.`),
     ].filter(Boolean));
+    parts.verdict.scrollIntoView({ block: "nearest" });
   }
 
   store.on("lab", (lab) => {
