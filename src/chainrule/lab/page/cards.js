@@ -55,7 +55,7 @@ export function lineCard({ l, i, j }, { run, W, dW, example }) {
 
 /**
  * A unit in a sentence.
- * @param {[number, number]} unit
+ * @param {number[]} unit
  * @param {any} run
  * @param {any} layer  the view "layer" of it
  * @returns {string}

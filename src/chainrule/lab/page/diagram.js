@@ -139,8 +139,8 @@ export function mountDiagram(place, store, controls) {
   }
 
   /** Into sight, where the network is wider than its place. */
-  function follow([l]) {
-    const { x } = layout.columns[l];
+  function follow(unit) {
+    const { x } = layout.columns[unit[0]];
     if (x < frame.scrollLeft + 50 || x > frame.scrollLeft + frame.clientWidth - 50) frame.scrollLeft = x - frame.clientWidth / 2;
   }
 

@@ -161,7 +161,7 @@ export function mountPlane(place, store) {
   function ring(context) {
     const chosen = selection.example && points.find(({ part, index }) => part === selection.example.part && index === selection.example.index);
     if (!chosen) return;
-    for (const [style, width] of [["--card", 5], ["--accent", 2.5]]) {
+    for (const { style, width } of [{ style: "--card", width: 5 }, { style: "--accent", width: 2.5 }]) {
       context.strokeStyle = color(style);
       context.lineWidth = width;
       context.beginPath();
@@ -171,7 +171,7 @@ export function mountPlane(place, store) {
   }
 
   function drawCross(context, [px, py]) {
-    for (const [style, width] of [["--card", 4], ["--ink", 1.5]]) {
+    for (const { style, width } of [{ style: "--card", width: 4 }, { style: "--ink", width: 1.5 }]) {
       context.strokeStyle = color(style);
       context.lineWidth = width;
       context.beginPath();
@@ -185,6 +185,7 @@ export function mountPlane(place, store) {
 
   // -- pointer and keys ------------------------------------------------------------------------------------------------
 
+  /** @param {number[]} place in pixels @param {number} [reach] */
   const nearest = ([px, py], reach = NEAR) => {
     let [best, away] = [null, reach];
     for (const point of points) {
@@ -205,6 +206,11 @@ export function mountPlane(place, store) {
     return [...Array(k).keys()].map((c) => A.data[(c * A.data.length) / k + at]);
   }
 
+  /**
+   * What there is at a place: a title, and terms with what they are.
+   * @param {number[]} place in pixels
+   * @returns {any[] | null}
+   */
   function lines([px, py]) {
     const { run, shown } = store;
     const { classes, inputs, task, target } = run.data;
@@ -242,17 +248,17 @@ export function mountPlane(place, store) {
   function press(event) {
     const at = [event.offsetX, event.offsetY];
     if (!paints()) return choose(nearest(at));
-    if (!axis?.holds(...at)) return;
+    if (!axis?.holds(at[0], at[1])) return;
     painting = true;
     canvas.setPointerCapture(event.pointerId);
-    paint.stroke(at, axis.at(...at), true);
+    paint.stroke(at, axis.at(at[0], at[1]), true);
   }
 
   function move(event) {
     const at = [event.offsetX, event.offsetY];
     pointed = painting ? null : at;
     canvas.style.cursor = paints() ? "crosshair" : nearest(at) ? "pointer" : "";
-    if (painting && axis.holds(...at)) paint.stroke(at, axis.at(...at), false);
+    if (painting && axis.holds(at[0], at[1])) paint.stroke(at, axis.at(at[0], at[1]), false);
     else tellAt(at);
   }
 

@@ -34,7 +34,7 @@ export function levelsOf(W, full) {
  * @param {import("./graph.js").Column[]} columns
  * @param {{ level: Int8Array, across: number }[]} levels  of W[1], W[2], …
  * @param {number[]} strength     of each layer's lines, up to 1; above 1 they light up
- * @param {[number, number] | null} chosen  the unit whose lines stand out
+ * @param {number[] | null} chosen  the unit whose lines stand out
  */
 export function wires(canvas, columns, levels, strength, chosen) {
   const { context } = fit(canvas);
