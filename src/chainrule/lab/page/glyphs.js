@@ -110,7 +110,7 @@ function inputRange(data, shape, l) {
 }
 
 /** Middle and reach of some of the numbers: inputs have any range. */
-function spread(data, from, count) {
+export function spread(data, from, count) {
   let [low, high] = [Infinity, -Infinity];
   for (let k = from; k < from + count; k++) [low, high] = [Math.min(low, data[k]), Math.max(high, data[k])];
   return { middle: (low + high) / 2, reach: (high - low) / 2 || 1 };
