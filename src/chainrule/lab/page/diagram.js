@@ -102,7 +102,7 @@ export function mountDiagram(place, store, controls) {
   }
 
   function drawWires(W, letter) {
-    const full = fullWidth(W);
+    const full = fullWidth(W, letter === "dW");
     const levels = levelsOf(W, full);
     const lit = /^d?[Wb]$/.test(selection.hover?.letter ?? "");
     const strength = W.map((_, at) => {
