@@ -41,6 +41,10 @@ def test_units_and_lines_by_pointer(diagram):
     assert "unit 2 of layer 1" in card.inner_text()
     strongest = abs(net.W[1][2]).argmax()
     assert f"x{strongest + 1}, w = {net.W[1][2, strongest]:.3g}".replace("-", "−") in card.inner_text()
+    page.locator(".peek").filter(has_text="a of unit 2 of layer 1").wait_for()
+    a = page.evaluate("lab.shown['plane.field'].a.data[0]")  # at the lower left corner of the plane
+    corner = [[low] for low, _ in page.evaluate("lab.shown['plane.field'].range")]
+    assert abs(a - net.layers(corner)[1][1][2, 0]) < 1e-6
     units.click(position={"x": unit["x"], "y": unit["y"]})
     assert page.evaluate("[lab.selection.unit, lab.selection.layer]") == [[1, 2], 1]
 

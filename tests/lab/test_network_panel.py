@@ -81,7 +81,7 @@ def test_options_change_while_it_runs_and_say_since_when(open_lab):
     page.keyboard.press("Enter")
     page.get_by_label("longest gradient").fill("1")
     page.keyboard.press("Enter")
-    page.get_by_label("β₁").fill("0.8")
+    page.get_by_role("textbox", name="β₁").fill("0.8")
     page.keyboard.press("Enter")
     settled(page, "lab.run.options.optimizer.beta1 === 0.8")
     options = page.at.lab.runs[1].line.options

@@ -22,10 +22,20 @@ MOST_UNITS = 64  # of a layer that are drawn one by one
 _MARGIN = 0.1  # of the range of an input, beyond the outermost examples
 
 
-def plane(run: Run, side: int = GRID) -> dict[str, Any]:
-    """Ŷ over the plane of two inputs (n[L], side, side), the lowest x2 first, or over the line of one (n[L], side)."""
-    A = run.network.forward(_grid(run, side))
-    return {"A": _over(A, run, side).astype(np.float32), "range": _range(run)}
+def plane(run: Run, side: int = GRID, unit: tuple[int, int] | None = None) -> dict[str, Any]:
+    """Ŷ over the plane of two inputs (n[L], side, side), the lowest x2 first, or over the line of one (n[L], side).
+
+    unit: (l, i); then also its a, as "a" (1, side, side) or (1, side), and "unit" again.
+    """
+    points = _grid(run, side)
+    found = {"A": _over(run.network.forward(points), run, side).astype(np.float32), "range": _range(run)}
+    if unit is not None:
+        l, i = (int(n) for n in unit)
+        if not (0 <= l <= run.network.L and 0 <= i < run.network.sizes[l]):
+            raise ValueError(f"unit {i} of layer {l}: there is none")
+        row = run.network.layers(points)[1][l][i : i + 1] if l else points[i : i + 1]
+        found |= {"unit": [l, i], "a": _over(np.ascontiguousarray(row), run, side).astype(np.float32)}
+    return found
 
 
 def units(run: Run, side: int = SMALL, most: int = MOST_UNITS) -> dict[str, Any]:

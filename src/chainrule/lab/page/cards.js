@@ -5,7 +5,7 @@ import { element, number } from "./draw.js";
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 /** What a unit of a layer is called: of the input its name. */
-function called(run, l, i) {
+export function called(run, l, i) {
   if (l === 0) return run.data.image ? `pixel ${i}` : (run.data.inputs[i] ?? `input ${i}`);
   if (l === run.g.length) return run.data.task === "classes" ? `output “${run.data.classes[i]}”` : "output ŷ";
   return `unit ${i} of layer ${l}`;
@@ -55,7 +55,7 @@ export function lineCard({ l, i, j }, { run, W, dW, example }) {
 
 /**
  * A unit in a sentence.
- * @param {[number, number]} unit
+ * @param {number[]} unit
  * @param {any} run
  * @param {any} layer  the view "layer" of it
  * @returns {string}

@@ -102,7 +102,7 @@ export function mountDiagram(place, store, controls) {
   }
 
   function drawWires(W, letter) {
-    const full = fullWidth(W);
+    const full = fullWidth(W, letter === "dW");
     const levels = levelsOf(W, full);
     const lit = /^d?[Wb]$/.test(selection.hover?.letter ?? "");
     const strength = W.map((_, at) => {
@@ -134,13 +134,19 @@ export function mountDiagram(place, store, controls) {
     card.hidden = !found;
     if (found) moveCard(found.unit ?? pointer);
     if (same) return;
-    store.refresh();
+    peek();
     draw();
   }
 
+  /** Let the plane show the unit that is pointed at, or where the keys are. */
+  function peek() {
+    const unit = hovered?.unit ? [hovered.unit.l, hovered.unit.i] : focused ? cursor : null;
+    store.select({ peek: store.run?.data.range.length ? unit : null });
+  }
+
   /** Into sight, where the network is wider than its place. */
-  function follow([l]) {
-    const { x } = layout.columns[l];
+  function follow(unit) {
+    const { x } = layout.columns[unit[0]];
     if (x < frame.scrollLeft + 50 || x > frame.scrollLeft + frame.clientWidth - 50) frame.scrollLeft = x - frame.clientWidth / 2;
   }
 
@@ -159,7 +165,7 @@ export function mountDiagram(place, store, controls) {
 
   function focus(on) {
     focused = on;
-    if (on) store.refresh();
+    peek();
     draw();
   }
 
@@ -189,7 +195,7 @@ export function mountDiagram(place, store, controls) {
       cursor = neighbor(layout.columns, cursor, event.key) ?? cursor;
       unsaid = true;
       follow(cursor);
-      store.refresh();
+      peek();
       draw();
     } else if (event.key === "Enter") choose(cursor);
     else if (event.key === "Escape") store.select({ unit: null });

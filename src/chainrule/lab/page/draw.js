@@ -69,7 +69,7 @@ export function shadesNow() {
 
 /**
  * Paint numbers as shades into a canvas of as many pixels; it is stretched by CSS or drawImage.
- * @param {HTMLCanvasElement | OffscreenCanvas} canvas
+ * @param {HTMLCanvasElement} canvas
  * @param {ArrayLike<number>} values row by row, rows × columns from `offset` on
  * @param {number} rows
  * @param {number} columns
@@ -162,7 +162,7 @@ export const count = (value) => grouped.format(Math.round(value));
  * @param {string} name tag, with classes after points: "button.quiet"
  * @param {Record<string, any>} [properties] attributes; functions are listeners ("click")
  * @param {...(Node | string | null | undefined | false)} children
- * @returns {HTMLElement}
+ * @returns {any}
  */
 export function element(name, properties = {}, ...children) {
   const [tag, ...classes] = name.split(".");
@@ -173,7 +173,7 @@ export function element(name, properties = {}, ...children) {
     else if (value === true) made.setAttribute(key, "");
     else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, String(value));
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  for (const child of children) if (child !== null && child !== undefined && child !== false) made.append(child);
   return made;
 }
 

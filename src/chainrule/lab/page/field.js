@@ -1,6 +1,7 @@
 /** Data with one or two inputs, and what the network says everywhere between them: a plane, or a curve over a line. */
 
 import { classColor, classShape, color, dark, fit, mark, number, paint, shade, ticks } from "./draw.js";
+import { scaleOf, spread } from "./glyphs.js";
 
 const EDGES = { left: 40, right: 10, top: 8, bottom: 34 };
 const STRENGTH = 0.72; // of the field's colors, so that points stand out from it
@@ -45,14 +46,25 @@ const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
  * Paint the output over the plane into a canvas of as many pixels as there are numbers.
  * @param {HTMLCanvasElement} canvas
  * @param {any} run
- * @param {{ shape: number[], data: Float32Array }} A  (n[L], side, side), the lowest x2 first
+ * @param {any} plane  the view of it: Ŷ, or the unit that is pointed at
  * @param {boolean} discrete  only which side, or which class
  */
-export function paintField(canvas, run, { shape: [k, rows, columns], data }, discrete) {
+export function paintField(canvas, run, plane, discrete) {
+  const { shape: [k, rows, columns], data } = plane.a ?? plane.A;
+  if (plane.a) {
+    const { middle, reach } = unitScale(run, plane.unit[0], data);
+    return paint(canvas, data, rows, columns, { middle, reach: reach / STRENGTH, flip: true });
+  }
   if (k > 1) return blend(canvas, k, rows, columns, data, discrete);
   const { middle, reach } = middleOf(run);
   const values = discrete ? Float32Array.from(data, (value) => (value > middle ? middle + reach : middle - reach)) : data;
   paint(canvas, values, rows, columns, { middle, reach: reach / STRENGTH, flip: true });
+}
+
+/** The scale of the pictures of the diagram, for a unit of a layer. */
+function unitScale(run, l, data) {
+  if (l === 0) return spread(data, 0, data.length);
+  return scaleOf(run.g[l - 1], l === run.g.length, run.data.task === "regression" ? run.data.target_range : null, data);
 }
 
 /** Colors of classes by their shares, through the ground where none leads. */
@@ -94,9 +106,9 @@ export function drawAxes(context, { left, top, w, h, x, y, range }, names) {
   context.strokeStyle = color("--line");
   context.lineWidth = 1;
   context.textAlign = "center";
-  for (const value of ticks(...range[0], w / 70)) context.fillText(number(value, 3), x(value), top + h + 14);
+  for (const value of ticks(range[0][0], range[0][1], w / 70)) context.fillText(number(value, 3), x(value), top + h + 14);
   context.textAlign = "right";
-  for (const value of ticks(...range[1], h / 60)) context.fillText(number(value, 3), left - 5, y(value) + 4);
+  for (const value of ticks(range[1][0], range[1][1], h / 60)) context.fillText(number(value, 3), left - 5, y(value) + 4);
   context.textAlign = "center";
   context.fillStyle = color("--ink");
   context.fillText(names[0], left + w / 2, top + h + 29);
@@ -112,10 +124,11 @@ export function drawAxes(context, { left, top, w, h, x, y, range }, names) {
  * The output over a line: one curve, or one for each class.
  * @param {CanvasRenderingContext2D} context
  * @param {ReturnType<typeof axes>} place
- * @param {{ shape: number[], data: Float32Array }} A
+ * @param {any} plane  the view of it; of a unit that is pointed at, the curve is dashed
  * @param {any} run
  */
-export function drawCurve(context, { x, y, range, left, top, w, h }, { shape: [k, count], data }, run) {
+export function drawCurve(context, { x, y, range, left, top, w, h }, plane, run) {
+  const { shape: [k, count], data } = plane.A;
   context.save();
   context.beginPath();
   context.rect(left, top, w, h);
@@ -126,12 +139,21 @@ export function drawCurve(context, { x, y, range, left, top, w, h }, { shape: [k
     context.strokeRect(left - 5, y(0.5), w + 10, h * 2);
     context.setLineDash([]);
   }
+  const follow = (values, from) => {
+    context.beginPath();
+    for (let i = 0; i < count; i++) context.lineTo(x(range[0][0] + ((range[0][1] - range[0][0]) * i) / (count - 1)), y(values[from + i]));
+    context.stroke();
+  };
   context.lineWidth = 2.5;
   for (let c = 0; c < k; c++) {
     context.strokeStyle = k > 1 ? classColor(c) : color("--accent");
-    context.beginPath();
-    for (let i = 0; i < count; i++) context.lineTo(x(range[0][0] + ((range[0][1] - range[0][0]) * i) / (count - 1)), y(data[c * count + i]));
-    context.stroke();
+    follow(data, c * count);
+  }
+  if (plane.a) {
+    context.strokeStyle = color("--ink");
+    context.setLineDash([6, 4]);
+    follow(plane.a.data, 0);
+    context.setLineDash([]);
   }
   context.restore();
 }
@@ -150,8 +172,9 @@ function sprite(fill, shape, hollow, wrong) {
   context.scale(ratio, ratio);
   const ground = color("--card");
   if (wrong) {
-    for (const [stroke, width] of [[ground, 3], [color("--ink"), 1.3]]) {
-      [context.strokeStyle, context.lineWidth] = [stroke, width];
+    for (const { stroke, width } of [{ stroke: ground, width: 3 }, { stroke: color("--ink"), width: 1.3 }]) {
+      context.strokeStyle = stroke;
+      context.lineWidth = width;
       context.beginPath();
       context.arc(side / 2, side / 2, POINT + 2.8, 0, 7);
       context.stroke();

@@ -110,7 +110,7 @@ function inputRange(data, shape, l) {
 }
 
 /** Middle and reach of some of the numbers: inputs have any range. */
-function spread(data, from, count) {
+export function spread(data, from, count) {
   let [low, high] = [Infinity, -Infinity];
   for (let k = from; k < from + count; k++) [low, high] = [Math.min(low, data[k]), Math.max(high, data[k])];
   return { middle: (low + high) / 2, reach: (high - low) / 2 || 1 };
@@ -131,7 +131,9 @@ export function glyph(context, { i, x, y, side }, look) {
   else bars(context, look, i, left, top, side);
 }
 
-function curve(context, { data, count, low, top: high }, i, left, top, side) {
+/** @param {any} look @param {number} i @param {number} left @param {number} top @param {number} side */
+function curve(context, look, i, left, top, side) {
+  const { data, count, low, top: high } = look;
   const at = (value) => top + side - 2 - ((Math.max(low, Math.min(high, value)) - low) / (high - low)) * (side - 4);
   context.strokeStyle = color("--line");
   context.lineWidth = 1;
@@ -146,7 +148,9 @@ function curve(context, { data, count, low, top: high }, i, left, top, side) {
   context.stroke();
 }
 
-function bars(context, { data, count, low: lows, top: highs }, i, x, top, side, height = side) {
+/** @param {any} look @param {number} i @param {number} x @param {number} top @param {number} side @param {number} [height] */
+function bars(context, look, i, x, top, side, height = side) {
+  const { data, count, low: lows, top: highs } = look;
   const [low, high] = [lows[i], highs[i]];
   const [left, room] = [x + 2, side - 4];
   let most = 1;
@@ -169,7 +173,7 @@ function bars(context, { data, count, low: lows, top: highs }, i, x, top, side, 
  * A whole matrix as a small picture, with the histogram of its numbers below.
  * @param {CanvasRenderingContext2D} context
  * @param {import("./graph.js").Place} place
- * @param {any} block  of the view "parameters"
+ * @param {any} found  of the view "parameters"
  * @param {Look | null} before
  * @returns {Look}
  */

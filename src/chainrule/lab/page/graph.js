@@ -22,7 +22,7 @@ const NARROWEST = 66; // from one layer to the next
  * @param {number[]} sizes
  * @param {number} room    CSS pixels from left to right
  * @param {boolean} image  whether the inputs are pixels
- * @param {[number, number]} margins  for the names of inputs and outputs
+ * @param {number[]} margins  for the names of inputs and outputs
  * @returns {{ width: number, height: number, columns: Column[], head: number }}
  */
 export function arrange(sizes, room, image, [left, right]) {
@@ -103,9 +103,9 @@ export function line(path, from, to) {
 /**
  * The unit that an arrow key leads to.
  * @param {Column[]} columns
- * @param {[number, number]} unit
+ * @param {number[]} unit
  * @param {string} key
- * @returns {[number, number] | null}
+ * @returns {number[] | null}
  */
 export function neighbor(columns, [l, i], key) {
   const here = columns[l].units[i];

@@ -1,3 +1,4 @@
+import { called } from "./cards.js";
 import { classColor, classShape, color, element, fit, mark, number, shadesNow, sight } from "./draw.js";
 import { POINT, axes, drawAxes, drawCurve, drawPoint, middleOf, paintField, ranges } from "./field.js";
 import { painter } from "./painting.js";
@@ -19,7 +20,8 @@ export function mountPlane(place, store) {
     focus: () => { focused = true; draw(); }, blur: () => { focused = false; draw(); },
   });
   const card = element("div.card", { hidden: true });
-  const figure = element("figure.data", {}, canvas, card);
+  const caption = element("figcaption.peek", { hidden: true });
+  const figure = element("figure.data", {}, canvas, caption, card);
   const legend = element("p.legend");
   const said = element("p.hidden", { "aria-live": "polite" });
   const check = (label, on, act) => element("label", {}, element("input", { type: "checkbox", checked: on, change: (event) => act(event.target.checked) }), label);
@@ -44,7 +46,7 @@ export function mountPlane(place, store) {
   const field = document.createElement("canvas");
 
   const drawing = () => kind !== "rows" && visible();
-  store.want("plane.field", () => (drawing() && kind !== "scatter" ? { view: "plane", side: SIDE } : null));
+  store.want("plane.field", () => (drawing() && kind !== "scatter" ? { view: "plane", side: SIDE, unit: selection.peek } : null));
   store.want("plane.examples", () => (drawing() && store.due ? { view: "examples" } : null));
   new ResizeObserver(draw).observe(figure);
   store.on("frame", draw);
@@ -131,7 +133,7 @@ export function mountPlane(place, store) {
     axis = axes(ranges(run, plane), width, height);
     canvas.place = (x1, x2) => ({ x: axis.x(x1), y: axis.y(x2) }); // for tests
     if (kind === "plane") {
-      if (fieldOf !== plane) paintField(field, run, plane.A, sharp);
+      if (fieldOf !== plane) paintField(field, run, plane, sharp);
       fieldOf = plane;
       context.imageSmoothingEnabled = true;
       context.imageSmoothingQuality = "high";
@@ -143,7 +145,9 @@ export function mountPlane(place, store) {
     const painted = paint.points();
     if (painted) for (const [x1, x2, k] of painted) drawPoint(context, run, axis.x(x1), axis.y(x2), k, null, false);
     else for (const part of withHeld ? ["validation", "train"] : ["train"]) drawPart(context, run, examples[part], part);
-    if (kind === "line") drawCurve(context, axis, plane.A, run);
+    if (kind === "line") drawCurve(context, axis, plane, run);
+    caption.hidden = !plane.unit;
+    if (plane.unit) caption.textContent = `a of ${called(run, plane.unit[0], plane.unit[1])}`;
     ring(context);
     if (focused && cross) drawCross(context, cross);
   }
@@ -161,7 +165,7 @@ export function mountPlane(place, store) {
   function ring(context) {
     const chosen = selection.example && points.find(({ part, index }) => part === selection.example.part && index === selection.example.index);
     if (!chosen) return;
-    for (const [style, width] of [["--card", 5], ["--accent", 2.5]]) {
+    for (const { style, width } of [{ style: "--card", width: 5 }, { style: "--accent", width: 2.5 }]) {
       context.strokeStyle = color(style);
       context.lineWidth = width;
       context.beginPath();
@@ -171,7 +175,7 @@ export function mountPlane(place, store) {
   }
 
   function drawCross(context, [px, py]) {
-    for (const [style, width] of [["--card", 4], ["--ink", 1.5]]) {
+    for (const { style, width } of [{ style: "--card", width: 4 }, { style: "--ink", width: 1.5 }]) {
       context.strokeStyle = color(style);
       context.lineWidth = width;
       context.beginPath();
@@ -185,6 +189,7 @@ export function mountPlane(place, store) {
 
   // -- pointer and keys ------------------------------------------------------------------------------------------------
 
+  /** @param {number[]} place in pixels @param {number} [reach] */
   const nearest = ([px, py], reach = NEAR) => {
     let [best, away] = [null, reach];
     for (const point of points) {
@@ -205,6 +210,11 @@ export function mountPlane(place, store) {
     return [...Array(k).keys()].map((c) => A.data[(c * A.data.length) / k + at]);
   }
 
+  /**
+   * What there is at a place: a title, and terms with what they are.
+   * @param {number[]} place in pixels
+   * @returns {any[] | null}
+   */
   function lines([px, py]) {
     const { run, shown } = store;
     const { classes, inputs, task, target } = run.data;
@@ -242,17 +252,17 @@ export function mountPlane(place, store) {
   function press(event) {
     const at = [event.offsetX, event.offsetY];
     if (!paints()) return choose(nearest(at));
-    if (!axis?.holds(...at)) return;
+    if (!axis?.holds(at[0], at[1])) return;
     painting = true;
     canvas.setPointerCapture(event.pointerId);
-    paint.stroke(at, axis.at(...at), true);
+    paint.stroke(at, axis.at(at[0], at[1]), true);
   }
 
   function move(event) {
     const at = [event.offsetX, event.offsetY];
     pointed = painting ? null : at;
     canvas.style.cursor = paints() ? "crosshair" : nearest(at) ? "pointer" : "";
-    if (painting && axis.holds(...at)) paint.stroke(at, axis.at(...at), false);
+    if (painting && axis.holds(at[0], at[1])) paint.stroke(at, axis.at(at[0], at[1]), false);
     else tellAt(at);
   }
 

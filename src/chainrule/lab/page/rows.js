@@ -98,7 +98,7 @@ export function pages(store, wanted) {
   }
 
   function drawRows(run, view) {
-    const focused = sheet.contains(document.activeElement) ? document.activeElement.dataset.at : null;
+    const focused = sheet.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.at : null;
     const regression = run.data.task === "regression";
     const line = (cells, at) => {
       const now = verdict(run, view, at);

@@ -20,6 +20,7 @@ const APART = 100; // milliseconds between two looks at what need not be there a
  * @property {string | null} phase                       "forward", "cost", "backward", "update", or null
  * @property {{ letter: string, layer: number }[]} done   arrays that are computed so far, within a phase
  * @property {number | null} paint                       the class that a click on the plane paints
+ * @property {number[] | null} peek                     [l, i]: the unit that is pointed at, which the plane shows
  * @property {boolean} gradients                         whether lines of the diagram are dW in place of W
  * @property {string} tab                                what stands on the right
  */
@@ -62,7 +63,7 @@ export class Store extends EventTarget {
     this.open = false;
     /** @type {Selection} */
     this.selection = {
-      layer: 1, unit: null, example: null, hover: null, inspect: null, phase: null, done: [], paint: null, gradients: false, tab: "equations",
+      layer: 1, unit: null, example: null, hover: null, inspect: null, phase: null, done: [], paint: null, gradients: false, peek: null, tab: "equations",
     };
     this.frames = 0;
     /** Whether a view that need not be there at every frame is asked for: each 100 ms while it trains fast, else always. */

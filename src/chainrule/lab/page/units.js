@@ -17,7 +17,7 @@ import { line } from "./graph.js";
  * @property {any} gradients  the same of gradients, where it is there
  * @property {any} example    the view "example"
  * @property {{ unit?: import("./graph.js").Place, line?: { l: number, i: number, j: number } } | null} hovered
- * @property {[number, number] | null} cursor  of the keyboard
+ * @property {number[] | null} cursor  of the keyboard
  * @property {number | null} J
  */
 
@@ -219,7 +219,7 @@ function label(context, text, x, y, width) {
 function highlight(context, columns, { l, i, j }) {
   const path = new Path2D();
   line(path, columns[l - 1].units[j], columns[l].units[i]);
-  for (const [style, width] of [["--card", 8], ["--glow", 5], ["--ink", 1.2]]) {
+  for (const { style, width } of [{ style: "--card", width: 8 }, { style: "--glow", width: 5 }, { style: "--ink", width: 1.2 }]) {
     context.strokeStyle = color(style);
     context.lineWidth = width;
     context.stroke(path);

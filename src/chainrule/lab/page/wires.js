@@ -5,16 +5,19 @@ import { line } from "./graph.js";
 
 const LEVELS = 14; // widths of a line
 const WIDEST = 5;
+const LEAST = 0.2; // weights that are all small look thin
 export const PALE = 0.13;
 
 /**
  * What the full width of a line is: a round number, so that it seldom changes, which few weights exceed.
  * @param {{ data: Float32Array }[]} W
+ * @param {boolean} gradients  which have any size
  * @returns {number}
  */
-export function fullWidth(W) {
+export function fullWidth(W, gradients) {
   const sizes = W.flatMap(({ data }) => [...data].map(Math.abs)).filter((size) => size > 0 && Number.isFinite(size)).sort((a, b) => a - b);
-  return sizes.length ? roundUp(sizes[Math.floor(0.96 * (sizes.length - 1))]) : 1;
+  const full = sizes.length ? roundUp(sizes[Math.floor(0.96 * (sizes.length - 1))]) : 1;
+  return gradients ? full : Math.max(LEAST, full);
 }
 
 /**
@@ -34,7 +37,7 @@ export function levelsOf(W, full) {
  * @param {import("./graph.js").Column[]} columns
  * @param {{ level: Int8Array, across: number }[]} levels  of W[1], W[2], …
  * @param {number[]} strength     of each layer's lines, up to 1; above 1 they light up
- * @param {[number, number] | null} chosen  the unit whose lines stand out
+ * @param {number[] | null} chosen  the unit whose lines stand out
  */
 export function wires(canvas, columns, levels, strength, chosen) {
   const { context } = fit(canvas);
