@@ -33,6 +33,7 @@ export function mountEquations(place, store) {
   const list = element("div.equations", { keydown: move });
   place.append(element("div.controls", {}, scopes, layer, numbers), of, list);
 
+  place.classList.add("live");
   store.want("letters", () => (store.due && store.selection.tab === "equations" ? { view: "letters", corner: withNumbers ? CORNER : 0 } : null));
 
   /** The layer that is shown: that of the phase while one runs. */

@@ -167,6 +167,7 @@ export function mountInspector(place, store) {
     const found = store.shown.inspect;
     if (!inspect || !found || found.letter !== inspect.letter || found.l !== inspect.layer) return;
     drawn = found;
+    sheet.classList.toggle("empty", !found.shape);
     if (!found.shape) {
       words.textContent = `there is no ${written(inspect.letter, inspect.layer)} in this step`;
       body.replaceChildren();
