@@ -90,6 +90,10 @@ def test_numbers_in_the_equations_are_those_of_a_trace(open_lab):
     low, high, norm = numbers(row.locator(".size").text_content())
     np.testing.assert_allclose([low, high, norm], [t.dW[2].min(), t.dW[2].max(), np.linalg.norm(t.dW[2])], rtol=1e-2)
     assert abs(numbers(page.locator('[data-target="J3"] .size').text_content())[0] - t.J) < 1e-5
+    shown = " ".join(page.locator('[data-target="J3"] .filled mn').all_text_contents())  # 1/m · … + λ/2m · … = J
+    squares = sum((W**2).sum() for W in t.W[1:])
+    wanted = [1, 320, 320 * t.J - 0.25 * squares, 0.5, 640, squares, t.J]
+    np.testing.assert_allclose(numbers(shown), wanted, rtol=1e-5)
     page.get_by_role("button", name="general").click()
     page.locator('[data-target="dZ3"] .shapes').filter(has_text="(n[L], m) − (n[L], m) → (n[L], m)").wait_for()
 

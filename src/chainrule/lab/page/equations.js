@@ -33,6 +33,7 @@ export function mountEquations(place, store) {
   const list = element("div.equations", { keydown: move });
   place.append(element("div.controls", {}, scopes, layer, numbers), of, list);
 
+  place.classList.add("live");
   store.want("letters", () => (store.due && store.selection.tab === "equations" ? { view: "letters", corner: withNumbers ? CORNER : 0 } : null));
 
   /** The layer that is shown: that of the phase while one runs. */
@@ -169,7 +170,8 @@ export function mountEquations(place, store) {
 
   /** The equation with matrices in place of its letters, each with its letter below; cut before + and =, so that it wraps. */
   function fill(place, line, found) {
-    if (!ARRAYS.has(line.letter) || line.shown.includes("_")) return;
+    if (line.letter === "J") return place.replaceChildren(equation(costs(found, store.run.equations.l2)));
+    if (line.before || line.shown.includes("_")) return;
     const L = store.run.sizes.length - 1;
     const at = ({ letter, layer }) => sketch(found, letter, layer);
     if (!at(line)?.corner) return;
@@ -224,6 +226,13 @@ export function mountEquations(place, store) {
 
 /** Which array a sign of an equation stands for, if any. */
 const named = (node) => (node.kind === "name" ? (node.text === "Y" ? "Y" : null) : node.letter === "g" && node.above ? "slope" : node.letter);
+
+/** J with its numbers: the sum of the losses, and that of the squared weights. */
+function costs({ J, m, W }, l2) {
+  const squares = W.reduce((sum, each) => sum + (each ? each.norm ** 2 : 0), 0);
+  const losses = m * J - (l2 / 2) * squares;
+  return `J = (1/${m}) · ${number(losses, 6)}${l2 ? ` + (${number(l2)}/${2 * m}) · ${number(squares, 6)}` : ""} = ${number(J, 6)}`;
+}
 
 /** A slope's own brackets go where its matrix stands. */
 const applied = (nodes) => nodes.filter((node, i) => !(node.kind === "group" && nodes[i - 1]?.letter === "g" && nodes[i - 1].above));

@@ -167,6 +167,8 @@ export function mountInspector(place, store) {
     const found = store.shown.inspect;
     if (!inspect || !found || found.letter !== inspect.letter || found.l !== inspect.layer) return;
     drawn = found;
+    sheet.classList.toggle("empty", !found.shape);
+    words.textContent = meaning(found.letter, found.l, store.run.sizes.length - 1);
     if (!found.shape) {
       words.textContent = `there is no ${written(inspect.letter, inspect.layer)} in this step`;
       body.replaceChildren();

@@ -215,7 +215,7 @@ export function filled(formula, values) {
     if (match[0] === "⁻ᶻ") result += `^{−${value.startsWith("−") ? `(${value})` : value}}`;
     else if (match[0] === "ᶻ") result += `^{${value}}`;
     else {
-      const times = end >= 0 && formula.slice(end, start).trim() === "" ? " · " : "";
+      const times = (end >= 0 && formula.slice(end, start).trim() === "") || formula[start - 1] === "½" ? " · " : "";
       const before = formula.slice(0, start).trimEnd().at(-1) ?? "";
       const alone = (before === "" || "([|,={".includes(before)) && !(next in ABOVE);
       result += times + (value.startsWith("−") && !(alone && !times) ? `(${value})` : value);

@@ -147,13 +147,17 @@ function sum({ run, seen, step: { l }, i }) {
   return [products(`z of ${unitName(run, l, i)}, term by term`, ["from", "w", l === 1 ? "x" : "a", l === 1 ? "w · x" : "w · a"], terms, [["b", seen.b], ["z, the sum", seen.Z[l].data[i]]])];
 }
 
-const ALPHA = (spec) => spec.match(/\((.+)\)/)?.[1];
+/** The formula of the letter that mish uses for a part of its own. */
+const helping = (g) => g.match(/, (t = .+)/)?.[1];
 
 /** The numbers that formulas have letters for. */
 function letters(run, seen, l, i) {
   const values = { z: number(seen.Z[l].data[i]), a: number(seen.A[l].data[i]) };
-  const alpha = ALPHA(run.g[l - 1]);
+  const spec = run.g[l - 1], [g] = run.formulas[spec];
+  const alpha = spec.match(/\((.+)\)/)?.[1];
   if (alpha) values.α = number(Number(alpha));
+  for (const [, name, value] of g.matchAll(/(\p{L}) ≈ ([\d.]+)/gu)) values[name] = value;
+  if (helping(g)) values.t = number(Math.tanh(Math.log1p(Math.exp(seen.Z[l].data[i]))));
   return values;
 }
 
@@ -209,9 +213,9 @@ function back({ run, seen, step: { l }, i }) {
 function error({ run, seen, step: { l }, i, L }) {
   const dz = number(seen.dZ[l].data[i], 5), values = letters(run, seen, l, i);
   const slope = seen.slope[l]?.data[i];
-  const [, ofSlope] = run.formulas[run.g[l - 1]];
+  const [g, ofSlope] = run.formulas[run.g[l - 1]];
   const byA = ofSlope.replaceAll("g(z)", "a");
-  const slopes = () => [formula(`g′(z) = ${byA}`), formula(`g′(z) = ${filled(byA, values)}`), formula(`g′(z) = ${number(slope, 5)}`)];
+  const slopes = () => [formula(`g′(z) = ${byA}`), helping(g) && formula(helping(g)), formula(`g′(z) = ${filled(byA, values)}`), formula(`g′(z) = ${number(slope, 5)}`)];
   if (l < L) return [...slopes(), formula(`dz = ${filled("d · s", { d: number(seen.dA[l].data[i], 5), s: number(slope, 5) })} = ${dz}`)];
   const [, right] = run.equations.backward[L - 1][1].split(" = ");
   const text = right.replace(`g[${L}]′(Z[${L}])`, "s").replaceAll(`A[${L}]`, "a").replace("Y", "y").replaceAll("∗", "·");

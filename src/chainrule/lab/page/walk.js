@@ -28,6 +28,7 @@ export function mountWalk(place, store) {
     element("div.controls", {}, element("label", {}, "example ", field), parts, button("‹", "the example before", () => choose(example().index - 1)), button("›", "the next example", () => choose(example().index + 1)), wrong),
     verdict, without, element("div.controls.pace", {}, back, next), walked);
 
+  place.classList.add("one-example");
   const example = () => store.selection.example ?? { part: "train", index: 0 };
   const here = () => store.selection.tab === "walk" && store.run;
   const L = () => store.run.sizes.length - 1;
@@ -119,6 +120,8 @@ export function mountWalk(place, store) {
     verdict.textContent = (right === null ? "" : right ? "✓ Right. " : "✗ Wrong. ") + text;
     without.hidden = !store.run.options.dropout.some(Boolean);
     verdict.classList.toggle("wrong", right === false);
+    verdict.classList.toggle("right", right === true);
+    verdict.setAttribute("aria-live", store.lab.playing ? "off" : "polite");
   }
 
   /** The units of a step's layer, to choose from. */
