@@ -77,11 +77,11 @@ def test_options_change_while_it_runs_and_say_since_when(open_lab):
     page.get_by_text("more: no L2").click()
     page.get_by_label("λ of the L2 term").fill("0.5")
     page.keyboard.press("Enter")
-    page.get_by_label("dropout after layer 2").fill("0.25")
+    page.locator(".panel.network").get_by_label("dropout after layer 2").fill("0.25")
     page.keyboard.press("Enter")
     page.get_by_label("longest gradient").fill("1")
     page.keyboard.press("Enter")
-    page.get_by_label("β₁").fill("0.8")
+    page.locator(".panel.network").get_by_label("β₁", exact=True).fill("0.8")
     page.keyboard.press("Enter")
     settled(page, "lab.run.options.optimizer.beta1 === 0.8")
     options = page.at.lab.runs[1].line.options
