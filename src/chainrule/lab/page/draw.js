@@ -158,11 +158,18 @@ const grouped = new Intl.NumberFormat("en-US");
 export const count = (value) => grouped.format(Math.round(value));
 
 /**
+ * The element of a tag.
+ * @template {string} T
+ * @typedef {T extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[T] : HTMLElement} Tagged
+ */
+
+/**
  * An element, its properties, and what is in it.
- * @param {string} name tag, with classes after points: "button.quiet"
+ * @template {string} N
+ * @param {N} name tag, with classes after points: "button.quiet"
  * @param {Record<string, any>} [properties] attributes; functions are listeners ("click")
- * @param {...(Node | string | null | undefined | false)} children
- * @returns {HTMLElement}
+ * @param {...(Node | string | number | null | undefined | false)} children
+ * @returns {N extends `${infer T}.${string}` ? Tagged<T> : Tagged<N>}
  */
 export function element(name, properties = {}, ...children) {
   const [tag, ...classes] = name.split(".");
@@ -173,8 +180,8 @@ export function element(name, properties = {}, ...children) {
     else if (value === true) made.setAttribute(key, "");
     else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, String(value));
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
-  return made;
+  made.append(.../** @type {string[]} */ (children.filter((child) => child !== null && child !== undefined && child !== false)));
+  return /** @type {any} */ (made);
 }
 
 /**
