@@ -54,7 +54,7 @@ export function mountData(place, store) {
   });
 
   dialog.addEventListener("keydown", async (event) => {
-    if (event.key !== "Enter" || !event.target.matches?.("input[type=text], input[type=number]")) return;
+    if (event.key !== "Enter" || !(/** @type {HTMLElement} */ (event.target)).matches?.("input[type=text], input[type=number]")) return;
     event.preventDefault();
     await look(); // at what was typed last
     if (!take.disabled) learn();
@@ -174,7 +174,7 @@ export function mountData(place, store) {
   }
 
   function chooseFeatures(event) {
-    const chosen = [...inputs.querySelectorAll("input:checked")].map(({ value }) => value);
+    const chosen = [.../** @type {NodeListOf<HTMLInputElement>} */ (inputs.querySelectorAll("input:checked"))].map(({ value }) => value);
     if (chosen.length) features = chosen;
     else event.target.checked = true;
   }

@@ -79,7 +79,7 @@ export function shadesNow() {
 export function paint(canvas, values, rows, columns, { offset = 0, middle = 0, reach = 1, flip = false } = {}) {
   if (canvas.width !== columns) canvas.width = columns;
   if (canvas.height !== rows) canvas.height = rows;
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(columns, rows);
   const table = shadesNow();
   const pixels = image.data;

@@ -72,7 +72,7 @@ export function readyMade(store, changed) {
 
   function choose(name, values = {}) {
     [chosen, given] = [name, values];
-    for (const card of cards.children) card.setAttribute("aria-pressed", String(card.dataset.name === name));
+    for (const card of /** @type {Iterable<HTMLElement>} */ (cards.children)) card.setAttribute("aria-pressed", String(card.dataset.name === name));
     changed();
   }
 

@@ -39,7 +39,7 @@ export function mountTake(place, store) {
     program.hidden = address.hidden = true;
     answer.textContent = "";
     standing.textContent = `${store.run.name}, step ${count(store.here.step)}, data: ${store.run.data.name}`;
-    const panels = [...store.root.querySelectorAll(".panel")].filter((panel) => panel.offsetHeight);
+    const panels = [.../** @type {NodeListOf<HTMLElement>} */ (store.root.querySelectorAll(".panel"))].filter((panel) => panel.offsetHeight);
     pictures.replaceChildren(...panels.map(picture));
     dialog.showModal();
   }
