@@ -16,6 +16,7 @@ const CARD = 220; // pixels across
  */
 export function mountDiagram(place, store, controls) {
   const under = element("canvas.wires", { "aria-hidden": "true" });
+  /** @type {HTMLCanvasElement & { cost?: number, places?: () => object }} */
   const over = element("canvas.units", {
     tabindex: 0, role: "application", "aria-label": "the network: arrow keys go from unit to unit, Enter chooses one, Escape none",
     pointermove: point, pointerleave: () => hover(null), click: press, keydown: key, focus: () => focus(true), blur: () => focus(false),
@@ -38,7 +39,8 @@ export function mountDiagram(place, store, controls) {
   let seenOf = null; // the view that `seen` was made from
   const blocks = [];
   let hovered = null; // { unit: Place } or { line: { l, i, j } }
-  let cursor = [1, 0]; // of the keyboard
+  /** @type {[number, number]} of the keyboard */
+  let cursor = [1, 0];
   let focused = false;
   let unsaid = false; // the cursor has come to another unit
   let drawn = ""; // what the lines were drawn from
@@ -82,7 +84,7 @@ export function mountDiagram(place, store, controls) {
       cursor: focused ? cursor : null, J: store.here.J,
     });
     if (hovered) showCard();
-    if (table.open) table.lastChild.replaceChildren(layerTable(shown["diagram.layer"], run, (i) => choose([shown["diagram.layer"].l, i])));
+    if (table.open) table.lastElementChild.replaceChildren(layerTable(shown["diagram.layer"], run, (i) => choose([shown["diagram.layer"].l, i])));
     if (unsaid && shown["diagram.layer"]?.l === cursor[0]) say("");
     over.cost = 0.9 * (over.cost ?? 0) + 0.1 * (performance.now() - began); // milliseconds, on the mean
   }
@@ -109,6 +111,7 @@ export function mountDiagram(place, store, controls) {
       const state = light(letter, at + 1);
       return state === "glow" ? 2 : !lit && state === "" ? 1 : PALE;
     });
+    /** @type {[number, number] | null} */
     const chosen = hovered?.unit ? [hovered.unit.l, hovered.unit.i] : selection.unit;
     const now = [...levels.map(({ level }) => level.join()), strength, chosen, full, letter, color("--ink"), devicePixelRatio].join("|");
     if (now === drawn) return;
@@ -139,6 +142,7 @@ export function mountDiagram(place, store, controls) {
   }
 
   /** Into sight, where the network is wider than its place. */
+  /** @param {[number, number]} unit */
   function follow([l]) {
     const { x } = layout.columns[l];
     if (x < frame.scrollLeft + 50 || x > frame.scrollLeft + frame.clientWidth - 50) frame.scrollLeft = x - frame.clientWidth / 2;

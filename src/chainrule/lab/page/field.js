@@ -16,7 +16,7 @@ export function axes([[x0, x1], [y0, y1]], width, height) {
   const { left, right, top, bottom } = EDGES;
   const [w, h] = [width - left - right, height - top - bottom];
   return {
-    left, top, w, h, range: [[x0, x1], [y0, y1]],
+    left, top, w, h, range: /** @type {[[number, number], [number, number]]} */ ([[x0, x1], [y0, y1]]),
     x: (value) => left + ((value - x0) / (x1 - x0)) * w,
     y: (value) => top + h - ((value - y0) / (y1 - y0)) * h,
     at: (px, py) => [x0 + ((px - left) / w) * (x1 - x0), y0 + ((top + h - py) / h) * (y1 - y0)],
@@ -150,7 +150,7 @@ function sprite(fill, shape, hollow, wrong) {
   context.scale(ratio, ratio);
   const ground = color("--card");
   if (wrong) {
-    for (const [stroke, width] of [[ground, 3], [color("--ink"), 1.3]]) {
+    for (const [stroke, width] of /** @type {[string, number][]} */ ([[ground, 3], [color("--ink"), 1.3]])) {
       [context.strokeStyle, context.lineWidth] = [stroke, width];
       context.beginPath();
       context.arc(side / 2, side / 2, POINT + 2.8, 0, 7);

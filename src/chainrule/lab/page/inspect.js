@@ -197,8 +197,8 @@ export function mountInspector(place, store) {
   }
 
   body.addEventListener("click", ({ target }) => {
-    const cell = target.closest("td");
-    if (cell && drawn) hand.pick(drawn.row + [...body.children].indexOf(cell.parentNode), drawn.column + cell.cellIndex - 1);
+    const cell = (/** @type {HTMLElement} */ (target)).closest("td");
+    if (cell && drawn) hand.pick(drawn.row + [...body.children].indexOf(cell.parentElement), drawn.column + cell.cellIndex - 1);
   });
 
   function sizes(found) {

@@ -13,6 +13,7 @@ const NEAR = 9; // pixels from a point that still mean it
  */
 export function mountPlane(place, store) {
   const { selection } = store;
+  /** @type {HTMLCanvasElement & { cost?: number, place?: (x1: number, x2: number) => { x: number, y: number } }} */
   const canvas = element("canvas.field", {
     tabindex: 0, role: "application", "aria-label": "the data: arrow keys move a cross, Enter chooses the nearest example, or paints",
     pointerdown: press, pointermove: move, pointerup: release, pointercancel: release, pointerleave: leave, keydown: key,
@@ -161,7 +162,7 @@ export function mountPlane(place, store) {
   function ring(context) {
     const chosen = selection.example && points.find(({ part, index }) => part === selection.example.part && index === selection.example.index);
     if (!chosen) return;
-    for (const [style, width] of [["--card", 5], ["--accent", 2.5]]) {
+    for (const [style, width] of /** @type {[string, number][]} */ ([["--card", 5], ["--accent", 2.5]])) {
       context.strokeStyle = color(style);
       context.lineWidth = width;
       context.beginPath();
@@ -171,7 +172,7 @@ export function mountPlane(place, store) {
   }
 
   function drawCross(context, [px, py]) {
-    for (const [style, width] of [["--card", 4], ["--ink", 1.5]]) {
+    for (const [style, width] of /** @type {[string, number][]} */ ([["--card", 4], ["--ink", 1.5]])) {
       context.strokeStyle = color(style);
       context.lineWidth = width;
       context.beginPath();
@@ -205,6 +206,11 @@ export function mountPlane(place, store) {
     return [...Array(k).keys()].map((c) => A.data[(c * A.data.length) / k + at]);
   }
 
+  /**
+   * What the card says: a title, and pairs of a term and its value.
+   * @param {[number, number]} at
+   * @returns {[string, ...string[][]] | null}
+   */
   function lines([px, py]) {
     const { run, shown } = store;
     const { classes, inputs, task, target } = run.data;
@@ -240,6 +246,7 @@ export function mountPlane(place, store) {
   const choose = (point) => point && store.select({ example: { part: point.part, index: point.index }, tab: "walk" });
 
   function press(event) {
+    /** @type {[number, number]} */
     const at = [event.offsetX, event.offsetY];
     if (!paints()) return choose(nearest(at));
     if (!axis?.holds(...at)) return;
@@ -249,6 +256,7 @@ export function mountPlane(place, store) {
   }
 
   function move(event) {
+    /** @type {[number, number]} */
     const at = [event.offsetX, event.offsetY];
     pointed = painting ? null : at;
     canvas.style.cursor = paints() ? "crosshair" : nearest(at) ? "pointer" : "";
