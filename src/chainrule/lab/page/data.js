@@ -39,22 +39,25 @@ export function mountData(place, store) {
 
   let [source, found, timer, asked, features, kept] = [sources[0], null, 0, 0, [], "0.2"];
 
+  /** @type {Map<import("./sources.js").Source, { tab: HTMLElement, panel: HTMLElement }>} */
+  const parts = new Map();
   for (const each of sources) {
     const id = `data-${each.name}`;
-    each.tab = element("button", { type: "button", role: "tab", id: `${id}-tab`, "aria-controls": id, click: () => choose(each) }, each.label);
-    each.panel = element("div", { role: "tabpanel", id, "aria-labelledby": `${id}-tab` }, each.body);
-    list.append(each.tab);
-    bodies.append(each.panel);
+    const tab = element("button", { type: "button", role: "tab", id: `${id}-tab`, "aria-controls": id, click: () => choose(each) }, each.label);
+    const panel = element("div", { role: "tabpanel", id, "aria-labelledby": `${id}-tab` }, each.body);
+    parts.set(each, { tab, panel });
+    list.append(tab);
+    bodies.append(panel);
   }
   list.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!move) return;
     choose(sources[(sources.indexOf(source) + move + sources.length) % sources.length]);
-    source.tab.focus();
+    parts.get(source).tab.focus();
   });
 
   dialog.addEventListener("keydown", async (event) => {
-    if (event.key !== "Enter" || !event.target.matches?.("input[type=text], input[type=number]")) return;
+    if (event.key !== "Enter" || !(/** @type {HTMLElement} */ (event.target)).matches?.("input[type=text], input[type=number]")) return;
     event.preventDefault();
     await look(); // at what was typed last
     if (!take.disabled) learn();
@@ -76,11 +79,11 @@ export function mountData(place, store) {
     if (source && source.name !== "paint") kept = share.value;
     share.value = anew ? "0" : kept;
     source = one;
-    for (const each of sources) {
+    for (const [each, { tab, panel }] of parts) {
       const on = each === one;
-      each.tab.setAttribute("aria-selected", String(on));
-      each.tab.tabIndex = on ? 0 : -1;
-      each.panel.hidden = !on;
+      tab.setAttribute("aria-selected", String(on));
+      tab.tabIndex = on ? 0 : -1;
+      panel.hidden = !on;
     }
     say();
     look();
@@ -174,7 +177,7 @@ export function mountData(place, store) {
   }
 
   function chooseFeatures(event) {
-    const chosen = [...inputs.querySelectorAll("input:checked")].map(({ value }) => value);
+    const chosen = [.../** @type {NodeListOf<HTMLInputElement>} */ (inputs.querySelectorAll("input:checked"))].map(({ value }) => value);
     if (chosen.length) features = chosen;
     else event.target.checked = true;
   }

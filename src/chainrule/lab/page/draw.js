@@ -69,7 +69,7 @@ export function shadesNow() {
 
 /**
  * Paint numbers as shades into a canvas of as many pixels; it is stretched by CSS or drawImage.
- * @param {HTMLCanvasElement} canvas
+ * @param {HTMLCanvasElement | OffscreenCanvas} canvas
  * @param {ArrayLike<number>} values row by row, rows × columns from `offset` on
  * @param {number} rows
  * @param {number} columns
@@ -79,7 +79,7 @@ export function shadesNow() {
 export function paint(canvas, values, rows, columns, { offset = 0, middle = 0, reach = 1, flip = false } = {}) {
   if (canvas.width !== columns) canvas.width = columns;
   if (canvas.height !== rows) canvas.height = rows;
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(columns, rows);
   const table = shadesNow();
   const pixels = image.data;
@@ -158,11 +158,18 @@ const grouped = new Intl.NumberFormat("en-US");
 export const count = (value) => grouped.format(Math.round(value));
 
 /**
+ * The element of a tag.
+ * @template {string} T
+ * @typedef {T extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[T] : HTMLElement} Tagged
+ */
+
+/**
  * An element, its properties, and what is in it.
- * @param {string} name tag, with classes after points: "button.quiet"
+ * @template {string} N
+ * @param {N} name tag, with classes after points: "button.quiet"
  * @param {Record<string, any>} [properties] attributes; functions are listeners ("click")
- * @param {...(Node | string | null | undefined | false)} children
- * @returns {any}
+ * @param {...(Node | string | number | null | undefined | false)} children
+ * @returns {N extends `${infer T}.${string}` ? Tagged<T> : Tagged<N>}
  */
 export function element(name, properties = {}, ...children) {
   const [tag, ...classes] = name.split(".");
@@ -173,8 +180,8 @@ export function element(name, properties = {}, ...children) {
     else if (value === true) made.setAttribute(key, "");
     else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, String(value));
   }
-  for (const child of children) if (child !== null && child !== undefined && child !== false) made.append(child);
-  return made;
+  made.append(.../** @type {string[]} */ (children.filter((child) => child !== null && child !== undefined && child !== false)));
+  return /** @type {any} */ (made);
 }
 
 /**

@@ -51,12 +51,12 @@ export function mountEquations(place, store) {
     numbers.setAttribute("aria-pressed", String(withNumbers));
     layer.replaceChildren(...Array.from({ length: L }, (_, k) => element("option", { value: k + 1, selected: k + 1 === chosen() }, `l = ${k + 1} of ${L}`)));
     layer.hidden = scope === "all" || L === 1;
-    const focused = list.contains(place.ownerDocument.activeElement) ? place.ownerDocument.activeElement.dataset : null;
+    const focused = list.contains(place.ownerDocument.activeElement) ? (/** @type {HTMLElement} */ (place.ownerDocument.activeElement)).dataset : null;
     const parts = sections(run, scope, Math.min(chosen(), L));
     lines = [];
     list.replaceChildren(...parts.map(([name, equations, after]) => element("section", {},
       element("h2", {}, name), ...equations.map(make), ...after.map(note))));
-    const tokens = [...list.querySelectorAll(".letter")];
+    const tokens = [.../** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll(".letter"))];
     const again = focused && tokens.find((token) => token.dataset.letter === focused.letter && token.dataset.layer === focused.layer);
     (again ?? tokens[0])?.setAttribute("tabindex", "0");
     again?.focus();
@@ -86,7 +86,7 @@ export function mountEquations(place, store) {
     const L = store.run.sizes.length - 1;
     const at = letter === "Y" ? L : line.at(node.layer);
     const sign = drawn({ ...node, above: letter === "slope" ? "′" : node.above });
-    const made = math("mrow", sign);
+    const made = /** @type {MathMLElement} */ (math("mrow", sign));
     const act = (over) => store.select({ hover: over ? { letter, layer: at } : null });
     const open = () => store.select({ inspect: { letter, layer: at } });
     for (const [name, value] of Object.entries({ class: "letter", role: "button", tabindex: "-1", "aria-label": `${nameOf(letter, at)}: ${meaning(letter, at, L)}` })) made.setAttribute(name, value);
@@ -121,13 +121,13 @@ export function mountEquations(place, store) {
     if (!to) return;
     now.setAttribute("tabindex", "-1");
     to.setAttribute("tabindex", "0");
-    to.focus();
+    (/** @type {HTMLElement} */ (to)).focus();
   }
 
   /** Which letters light up; which equations are done, at work, to come. */
   function light() {
     const { hover, phase, done } = store.selection;
-    for (const each of list.querySelectorAll(".letter")) {
+    for (const each of /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll(".letter"))) {
       each.classList.toggle("lit", hover !== null && each.dataset.letter === hover.letter && Number(each.dataset.layer) === hover.layer);
     }
     const L = store.run.sizes.length - 1;
@@ -280,9 +280,10 @@ function sections(run, scope, l) {
   const values = Object.entries(all.constants).map(([name, value]) => `${name} = ${number(value)}`).join(", ");
   const steps = [["ᵗ", "t counts the steps of this optimizer; "], ["∇", "∇J is the gradient by all parameters; "]]
     .map(([sign, words]) => (all.update.some((text) => text.includes(sign)) ? words : "")).join("");
+  /** @returns {[string, string][]} */
   const everywhere = (which, head, keep) => (general ? [...new Set(g)].flatMap((spec) => {
     const of = g.flatMap((name, k) => (name === spec && keep(k + 1) ? [k + 1] : []));
-    return of.length ? [[`${spec}, layer${of.length > 1 ? "s" : ""} ${ranged(of)}: `, `${head} = ${formulas[spec][which]}`]] : [];
+    return of.length ? [/** @type {[string, string]} */ ([`${spec}, layer${of.length > 1 ? "s" : ""} ${ranged(of)}: `, `${head} = ${formulas[spec][which]}`])] : [];
   }) : []);
   const loss = all.delta === null ? all.loss : all.loss.replaceAll("δ", number(all.delta));
   return [

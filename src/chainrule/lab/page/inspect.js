@@ -199,8 +199,8 @@ export function mountInspector(place, store) {
   }
 
   body.addEventListener("click", ({ target }) => {
-    const cell = target.closest("td");
-    if (cell && drawn) hand.pick(drawn.row + [...body.children].indexOf(cell.parentNode), drawn.column + cell.cellIndex - 1);
+    const cell = (/** @type {HTMLElement} */ (target)).closest("td");
+    if (cell && drawn) hand.pick(drawn.row + [...body.children].indexOf(cell.parentElement), drawn.column + cell.cellIndex - 1);
   });
 
   function sizes(found) {
@@ -219,7 +219,7 @@ export function mountInspector(place, store) {
     table.style.left = `${column * CELL.width}px`;
     table.setAttribute("aria-rowcount", String(rows + 1));
     table.setAttribute("aria-colcount", String(columns + 1));
-    if (body.children.length !== n || (body.firstChild?.children.length ?? 0) !== k + 1) {
+    if (body.children.length !== n || (body.firstElementChild?.children.length ?? 0) !== k + 1) {
       head.replaceChildren(element("tr", {}, element("td"), ...Array.from({ length: k }, () => element("th", { scope: "col" }))));
       body.replaceChildren(...Array.from({ length: n }, () => element("tr", {}, element("th", { scope: "row" }), ...Array.from({ length: k }, () => element("td")))));
     }
@@ -227,7 +227,7 @@ export function mountInspector(place, store) {
     const examples = found.examples?.data;
     const mark = examples && chosen?.part === "train" ? [...examples].indexOf(chosen.index) : -1;
     for (let c = 0; c < k; c++) {
-      const cell = head.firstChild.children[c + 1];
+      const cell = head.firstElementChild.children[c + 1];
       cell.textContent = examples ? `ex. ${count(examples[c])}` : letter === "b" || letter === "db" ? "" : unitName(store.run, l - 1, column + c);
       cell.classList.toggle("chosen", c === mark);
     }

@@ -18,8 +18,8 @@ export function mountLessons(place, store) {
   const buttons = KINDS.map(([name, label]) => element("button", { type: "button", "aria-pressed": "false", click: () => show(name) }, label));
   place.append(element("div.kinds", { role: "group", "aria-label": "what to learn with" }, ...buttons), ...Object.values(bodies));
   const opened = { homework: mountHomework(bodies.homework, store), quiz: mountQuiz(bodies.quiz, store) };
-  bodies.lessons.append(element("div.lessons"));
-  const lessons = bodies.lessons.firstChild;
+  const lessons = element("div.lessons");
+  bodies.lessons.append(lessons);
 
   function show(name) {
     KINDS.forEach(([each], i) => {
@@ -84,7 +84,7 @@ export function mountLessons(place, store) {
 
   /** Let a letter of the equations light up, as soon as it is there. */
   function light(letter, layer, tries) {
-    const token = store.root?.querySelector(`#panel-equations .letter[data-letter="${letter}"][data-layer="${layer}"]`);
+    const token = /** @type {HTMLElement} */ (store.root?.querySelector(`#panel-equations .letter[data-letter="${letter}"][data-layer="${layer}"]`));
     if (token?.checkVisibility()) {
       token.focus();
       token.scrollIntoView({ block: "nearest" });

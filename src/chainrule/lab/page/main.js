@@ -15,7 +15,12 @@ import { mountTake } from "./take.js";
 import { mountTime } from "./time.js";
 import { mountWalk } from "./walk.js";
 
-const TABS = [["equations", "Equations", mountEquations], ["walk", "One example", mountWalk], ["findings", "Diagnosis", mountFindings], ["lessons", "Lessons", mountLessons]];
+const TABS = [
+  { name: "equations", label: "Equations", mount: mountEquations },
+  { name: "walk", label: "One example", mount: mountWalk },
+  { name: "findings", label: "Diagnosis", mount: mountFindings },
+  { name: "lessons", label: "Lessons", mount: mountLessons },
+];
 
 /**
  * The whole page, in an element, over a link.
@@ -83,23 +88,23 @@ export function mount(place, link) {
 function tabs(store) {
   const list = element("div.tabs", { role: "tablist", "aria-label": "working" });
   const place = element("section.panel.work", { "aria-label": "working" }, list);
-  const made = TABS.map(([name, label, mountOn]) => {
+  const made = TABS.map(({ name, label, mount }) => {
     const tab = element("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, click: () => store.select({ tab: name }) }, label);
     const body = element("div.body", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}`, tabindex: 0 });
-    mountOn(body, store);
+    mount(body, store);
     list.append(tab);
     place.append(body);
-    return [name, tab, body];
+    return { name, tab, body };
   });
   list.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!move) return;
-    const next = (made.findIndex(([name]) => name === store.selection.tab) + move + made.length) % made.length;
-    store.select({ tab: made[next][0] });
-    made[next][1].focus();
+    const next = (made.findIndex(({ name }) => name === store.selection.tab) + move + made.length) % made.length;
+    store.select({ tab: made[next].name });
+    made[next].tab.focus();
   });
   const show = () => {
-    for (const [name, tab, body] of made) {
+    for (const { name, tab, body } of made) {
       const on = name === store.selection.tab;
       tab.setAttribute("aria-selected", String(on));
       tab.tabIndex = on ? 0 : -1;

@@ -168,7 +168,10 @@ function spaced(operator, before, after) {
 /** A letter, or the derivative by it: d and the letter, both slanted. */
 const letters = (name) => (/^d[a-zA-Z]$/.test(name) ? math("mrow", math("mi", "d"), math("mi", name[1])) : math("mi", name));
 
-/** A letter with its layer above it and its unit below. */
+/**
+ * A letter with its layer above it and its unit below.
+ * @param {Partial<Node_>} node
+ */
 function array({ letter, layer, below, above }) {
   const base = letters(letter), over = math("mrow", ...layerSigns(layer), ...(above ? [math("mo", above)] : []));
   return below ? math("msubsup", base, index(below), over) : math("msup", base, over);
@@ -259,7 +262,7 @@ export function shapes(text, shape) {
  * @param {{ corner: import("./protocol.js").Tensor, shape: number[] }} array  its corner, and the shape of all
  * @param {(value: number) => string} write
  * @param {boolean} [turned] whether it is shown transposed
- * @returns {Element}
+ * @returns {Element & { fill?: (data: ArrayLike<number>) => void }}
  */
 export function matrix({ corner, shape }, write, turned = false) {
   const [rows, columns] = turned ? [...corner.shape].reverse() : corner.shape;

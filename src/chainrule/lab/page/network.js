@@ -19,7 +19,8 @@ export function mountNetwork(place, store, draw) {
   structure.element.classList.add("structure");
   const summary = element("summary");
   const fields = {};
-  const begin = element("details.more.begin", {}, summary, element("div.fields"));
+  const beginning = element("div.fields");
+  const begin = element("details.more.begin", {}, summary, beginning);
   const training = element("div.training");
   const diagram = element("div");
   place.append(training, diagram, begin);
@@ -144,7 +145,7 @@ export function mountNetwork(place, store, draw) {
   fields.seed = new Field("seed", seed, dice);
   fields.normalize = new Field("normalize", normalize);
   fields.dtype = new Field("numbers", dtype);
-  begin.lastChild.append(...Object.values(fields).map((field) => field.element));
+  beginning.append(...Object.values(fields).map((field) => field.element));
 
   store.on("lab", () => {
     const { design, data, sizes, loss, g } = store.run;

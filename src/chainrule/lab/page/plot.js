@@ -53,13 +53,21 @@ function ticks(low, high, log, room) {
 const short = (tick) => (tick && (Math.abs(tick) < 1e-3 || Math.abs(tick) >= 1e5) ? tick.toExponential().replace("+", "").replaceAll("-", "−") : number(tick, 3));
 
 export class Plot {
+  /** @type {(step: number) => void} */ go;
+  /** @type {[number, number] | null} */ range;
+  /** @type {number} */ floor;
+  /** @type {boolean} */ log;
+
   /**
    * @param {string} title
    * @param {{ go: (step: number) => void, log?: boolean, range?: [number, number], floor?: number, note?: string }} how
    *   range: that it shows at least; floor: it shows nothing below; note: what exactly is shown
    */
   constructor(title, { go, log = false, range = null, floor = -Infinity, note = "" }) {
-    Object.assign(this, { go, log, range, floor, cursor: null, held: false });
+    Object.assign(this, { go, log, range, floor });
+    /** @type {number | null} the step that is read */
+    this.cursor = null;
+    this.held = false; // by a pointer
     /** @type {Seen} */
     this.seen = { lines: [], step: 0, end: 0, changes: [] };
     this.title = element("h3", { title: note }, title);
@@ -80,6 +88,7 @@ export class Plot {
     this.element = element("figure.plot", {}, element("figcaption", {}, this.title, range ? null : scale, rows), this.canvas, this.table, this.readout);
     this._listen();
     this.rename(title);
+    /** @type {[number, number]} */
     this.size = [0, 0];
     new ResizeObserver(() => {
       this.size = [this.canvas.clientWidth, this.canvas.clientHeight];
@@ -138,7 +147,11 @@ export class Plot {
     return Math.round(Math.max(0, Math.min(1, (x - left) / width)) * end);
   }
 
-  /** What each line has at a step. */
+  /**
+   * What each line has at a step.
+   * @param {number} step
+   * @returns {[string, number][]}
+   */
   _values(step) {
     return this.seen.lines.filter((line) => line.name).map((line) => [line.name, line.y[place(line.x, step)]]);
   }
@@ -275,7 +288,14 @@ function rule(pen, x0, y0, x1, y1) {
   pen.stroke();
 }
 
-/** A line with its band. */
+/**
+ * A line with its band.
+ * @param {CanvasRenderingContext2D} pen
+ * @param {Line} line
+ * @param {(step: number) => number} X
+ * @param {(value: number) => number | null} Y
+ * @param {number} alpha
+ */
 function trace(pen, { x, y, low, high, color: ground, dash = [], faint }, X, Y, alpha) {
   pen.strokeStyle = pen.fillStyle = ground;
   if (low && high && x.length > 1) {

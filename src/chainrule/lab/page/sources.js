@@ -17,6 +17,7 @@ import { drawPreview } from "./preview.js";
  * @property {(found: any) => void} [understood] hears what the lab says of the spec
  * @property {(found: any) => object} [design] what else of the design fits this data
  * @property {() => void} [taken]        the data is there
+ * @property {(files: [string, File][]) => Promise<void>} [take]  those of files that were dropped
  */
 
 const OWN = "your arrays";
@@ -60,7 +61,7 @@ export function readyMade(store, changed) {
       card.dataset.name = name;
       cards.append(card);
     }
-    for (const card of cards.children) {
+    for (const card of /** @type {Iterable<HTMLElement>} */ (cards.children)) {
       try {
         const found = await store.ask("understand", { spec: specOf(card.dataset.name) });
         card.title = found.about ?? found.name;
@@ -72,7 +73,7 @@ export function readyMade(store, changed) {
 
   function choose(name, values = {}) {
     [chosen, given] = [name, values];
-    for (const card of cards.children) card.setAttribute("aria-pressed", String(card.dataset.name === name));
+    for (const card of /** @type {Iterable<HTMLElement>} */ (cards.children)) card.setAttribute("aria-pressed", String(card.dataset.name === name));
     changed();
   }
 
@@ -113,7 +114,7 @@ export function typed(store, changed) {
   const settings = element("div.settings");
   const fill = () => {
     field.value = given.formula;
-    settings.replaceChildren(...[["low", "x from"], ["high", "to"], ["m", "examples", 1], ["noise", "noise", 0.05], ["seed", "seed", 1]].map(([key, label, step]) =>
+    settings.replaceChildren(.../** @type {[string, string, number?][]} */ ([["low", "x from"], ["high", "to"], ["m", "examples", 1], ["noise", "noise", 0.05], ["seed", "seed", 1]]).map(([key, label, step]) =>
       numberField(label, given[key], (value) => { given[key] = value; changed(); }, step ? { step, min: key === "m" ? 1 : 0 } : {})));
   };
   const body = element("div", {},

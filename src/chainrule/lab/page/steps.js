@@ -16,12 +16,12 @@ const LARGEST = 12;
 /** @param {number} L @returns {Step[]} */
 export function steps(L) {
   const layers = Array.from({ length: L }, (_, k) => k + 1);
-  return [
+  return /** @type {Step[]} */ ([
     { kind: "x", l: 0 },
     ...layers.flatMap((l) => [{ kind: "z", l }, { kind: "a", l }]),
     { kind: "loss", l: L },
     ...layers.reverse().flatMap((l) => [...(l < L ? [{ kind: "da", l }] : []), { kind: "dz", l }, { kind: "dw", l }]),
-  ];
+  ]);
 }
 
 /** A unit's index below its letter, counted from 0 as in the code; none where it is alone. */

@@ -39,7 +39,7 @@ export function mountTake(place, store) {
     program.hidden = address.hidden = true;
     answer.textContent = "";
     standing.textContent = `${store.run.name}, step ${count(store.here.step)}, data: ${store.run.data.name}`;
-    const panels = [...store.root.querySelectorAll(".panel")].filter((panel) => panel.offsetHeight);
+    const panels = [.../** @type {NodeListOf<HTMLElement>} */ (store.root.querySelectorAll(".panel"))].filter((panel) => panel.offsetHeight);
     pictures.replaceChildren(...panels.map(picture));
     dialog.showModal();
   }
@@ -118,7 +118,11 @@ export function mountTake(place, store) {
     } }, label);
   }
 
-  /** Beside the dialog nothing is seen or heard while it is open. */
+  /**
+   * Beside the dialog nothing is seen or heard while it is open.
+   * @param {string} text
+   * @param {"note" | "error"} [kind]
+   */
   function say(text, kind = "note") {
     if (!dialog.open) return store.say(text, kind);
     answer.textContent = text;

@@ -141,9 +141,10 @@ export function mountTime(place, store) {
 
   function move() {
     const end = Math.max(1, store.here.end);
-    for (const tick of ticks.children) {
-      tick.hidden = tick.dataset.step > end;
-      tick.style.left = `calc(${THUMB / 2}px + (100% - ${THUMB}px) * ${tick.dataset.step / end})`;
+    for (const tick of /** @type {Iterable<HTMLElement>} */ (ticks.children)) {
+      const step = Number(tick.dataset.step);
+      tick.hidden = step > end;
+      tick.style.left = `calc(${THUMB / 2}px + (100% - ${THUMB}px) * ${step / end})`;
     }
   }
 

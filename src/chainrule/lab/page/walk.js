@@ -91,7 +91,7 @@ export function mountWalk(place, store) {
       const value = result(seen, step, unit(step.l));
       const shown = value === null ? "" : `= ${number(value)}`;
       walked.children[k].querySelector("output").textContent = shown;
-      walked.children[k].firstChild.setAttribute("aria-label", `${headline(store.run, step, unit(step.l))} ${shown}`);
+      walked.children[k].firstElementChild.setAttribute("aria-label", `${headline(store.run, step, unit(step.l))} ${shown}`);
     });
     const step = list[at], i = unit(step.l), current = walked.children[at];
     chips(current.querySelector(".chips"), step, seen);
@@ -145,7 +145,7 @@ export function mountWalk(place, store) {
   }
 
   place.ownerDocument.addEventListener("keydown", (event) => {
-    if (!here() || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input:not([type=number]), textarea, dialog")) return;
+    if (!here() || event.ctrlKey || event.metaKey || event.altKey || (/** @type {HTMLElement} */ (event.target)).closest?.("input:not([type=number]), textarea, dialog")) return;
     const by = { n: 1, b: -1 }[event.key];
     if (!by) return;
     event.preventDefault();
