@@ -158,11 +158,18 @@ const grouped = new Intl.NumberFormat("en-US");
 export const count = (value) => grouped.format(Math.round(value));
 
 /**
+ * The element of a tag, which may have classes after points: "button.quiet" is a button.
+ * @template {string} N
+ * @typedef {N extends `${infer T}.${string}` ? Tagged<T> : N extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[N] : HTMLElement} Tagged
+ */
+
+/**
  * An element, its properties, and what is in it.
- * @param {string} name tag, with classes after points: "button.quiet"
+ * @template {string} N
+ * @param {N} name tag, with classes after points: "button.quiet"
  * @param {Record<string, any>} [properties] attributes; functions are listeners ("click")
- * @param {...(Node | string | null | undefined | false)} children
- * @returns {HTMLElement}
+ * @param {...(Node | string | number | null | undefined | false)} children
+ * @returns {Tagged<N>}
  */
 export function element(name, properties = {}, ...children) {
   const [tag, ...classes] = name.split(".");
