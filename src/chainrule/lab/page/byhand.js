@@ -13,7 +13,9 @@ export function byHand(store, unitName) {
   const value = element("input", { type: "text", inputmode: "decimal", "aria-label": "value", class: "entry", required: true });
   const said = element("span.wrong", { role: "alert" });
   const form = element("form.by-hand", { hidden: true, submit: set }, element("span", {}, "set by hand"), unit, input, value, element("button", { type: "submit" }, "Set"), said);
-  let letter = "W", l = 1, known = () => null;
+  let letter = "W", l = 1;
+  /** @type {(i: number, j: number) => number | null} */
+  let known = () => null;
 
   /** The number that is there now. */
   function fill() {

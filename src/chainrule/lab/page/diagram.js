@@ -38,7 +38,7 @@ export function mountDiagram(place, store, controls) {
   let seenOf = null; // the view that `seen` was made from
   const blocks = [];
   let hovered = null; // { unit: Place } or { line: { l, i, j } }
-  let cursor = [1, 0]; // of the keyboard
+  let cursor = /** @type {[number, number]} */ ([1, 0]); // of the keyboard
   let focused = false;
   let unsaid = false; // the cursor has come to another unit
   let drawn = ""; // what the lines were drawn from
@@ -109,7 +109,7 @@ export function mountDiagram(place, store, controls) {
       const state = light(letter, at + 1);
       return state === "glow" ? 2 : !lit && state === "" ? 1 : PALE;
     });
-    const chosen = hovered?.unit ? [hovered.unit.l, hovered.unit.i] : selection.unit;
+    const chosen = /** @type {[number, number] | null} */ (hovered?.unit ? [hovered.unit.l, hovered.unit.i] : selection.unit);
     const now = [...levels.map(({ level }) => level.join()), strength, chosen, full, letter, color("--ink"), devicePixelRatio].join("|");
     if (now === drawn) return;
     drawn = now;
@@ -139,6 +139,7 @@ export function mountDiagram(place, store, controls) {
   }
 
   /** Into sight, where the network is wider than its place. */
+  /** @param {number[]} unit */
   function follow([l]) {
     const { x } = layout.columns[l];
     if (x < frame.scrollLeft + 50 || x > frame.scrollLeft + frame.clientWidth - 50) frame.scrollLeft = x - frame.clientWidth / 2;

@@ -271,9 +271,10 @@ function sections(run, scope, l) {
   const values = Object.entries(all.constants).map(([name, value]) => `${name} = ${number(value)}`).join(", ");
   const steps = [["ᵗ", "t counts the steps of this optimizer; "], ["∇", "∇J is the gradient by all parameters; "]]
     .map(([sign, words]) => (all.update.some((text) => text.includes(sign)) ? words : "")).join("");
+  /** @type {(which: number, head: string, keep: (k: number) => boolean) => [string, string][]} */
   const everywhere = (which, head, keep) => (general ? [...new Set(g)].flatMap((spec) => {
     const of = g.flatMap((name, k) => (name === spec && keep(k + 1) ? [k + 1] : []));
-    return of.length ? [[`${spec}, layer${of.length > 1 ? "s" : ""} ${ranged(of)}: `, `${head} = ${formulas[spec][which]}`]] : [];
+    return of.length ? [/** @type {[string, string]} */ ([`${spec}, layer${of.length > 1 ? "s" : ""} ${ranged(of)}: `, `${head} = ${formulas[spec][which]}`])] : [];
   }) : []);
   const loss = all.delta === null ? all.loss : all.loss.replaceAll("δ", number(all.delta));
   return [

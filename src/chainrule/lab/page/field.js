@@ -94,9 +94,9 @@ export function drawAxes(context, { left, top, w, h, x, y, range }, names) {
   context.strokeStyle = color("--line");
   context.lineWidth = 1;
   context.textAlign = "center";
-  for (const value of ticks(...range[0], w / 70)) context.fillText(number(value, 3), x(value), top + h + 14);
+  for (const value of ticks(range[0][0], range[0][1], w / 70)) context.fillText(number(value, 3), x(value), top + h + 14);
   context.textAlign = "right";
-  for (const value of ticks(...range[1], h / 60)) context.fillText(number(value, 3), left - 5, y(value) + 4);
+  for (const value of ticks(range[1][0], range[1][1], h / 60)) context.fillText(number(value, 3), left - 5, y(value) + 4);
   context.textAlign = "center";
   context.fillStyle = color("--ink");
   context.fillText(names[0], left + w / 2, top + h + 29);
@@ -150,7 +150,7 @@ function sprite(fill, shape, hollow, wrong) {
   context.scale(ratio, ratio);
   const ground = color("--card");
   if (wrong) {
-    for (const [stroke, width] of [[ground, 3], [color("--ink"), 1.3]]) {
+    for (const [stroke, width] of /** @type {[string, number][]} */ ([[ground, 3], [color("--ink"), 1.3]])) {
       [context.strokeStyle, context.lineWidth] = [stroke, width];
       context.beginPath();
       context.arc(side / 2, side / 2, POINT + 2.8, 0, 7);

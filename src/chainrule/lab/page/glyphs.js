@@ -131,6 +131,7 @@ export function glyph(context, { i, x, y, side }, look) {
   else bars(context, look, i, left, top, side);
 }
 
+/** @param {CanvasRenderingContext2D} context @param {any} look */
 function curve(context, { data, count, low, top: high }, i, left, top, side) {
   const at = (value) => top + side - 2 - ((Math.max(low, Math.min(high, value)) - low) / (high - low)) * (side - 4);
   context.strokeStyle = color("--line");
@@ -146,6 +147,7 @@ function curve(context, { data, count, low, top: high }, i, left, top, side) {
   context.stroke();
 }
 
+/** @param {CanvasRenderingContext2D} context @param {any} look */
 function bars(context, { data, count, low: lows, top: highs }, i, x, top, side, height = side) {
   const [low, high] = [lows[i], highs[i]];
   const [left, room] = [x + 2, side - 4];
@@ -169,7 +171,7 @@ function bars(context, { data, count, low: lows, top: highs }, i, x, top, side, 
  * A whole matrix as a small picture, with the histogram of its numbers below.
  * @param {CanvasRenderingContext2D} context
  * @param {import("./graph.js").Place} place
- * @param {any} block  of the view "parameters"
+ * @param {any} found  of the view "parameters"
  * @param {Look | null} before
  * @returns {Look}
  */

@@ -15,6 +15,7 @@ import { mountTake } from "./take.js";
 import { mountTime } from "./time.js";
 import { mountWalk } from "./walk.js";
 
+/** @type {[string, string, (place: HTMLElement, store: Store) => void][]} */
 const TABS = [["equations", "Equations", mountEquations], ["walk", "One example", mountWalk], ["findings", "Diagnosis", mountFindings], ["lessons", "Lessons", mountLessons]];
 
 /**
@@ -89,7 +90,7 @@ function tabs(store) {
     mountOn(body, store);
     list.append(tab);
     place.append(body);
-    return [name, tab, body];
+    return /** @type {[string, HTMLElement, HTMLElement]} */ ([name, tab, body]);
   });
   list.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

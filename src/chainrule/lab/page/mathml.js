@@ -168,7 +168,7 @@ function spaced(operator, before, after) {
 /** A letter, or the derivative by it: d and the letter, both slanted. */
 const letters = (name) => (/^d[a-zA-Z]$/.test(name) ? math("mrow", math("mi", "d"), math("mi", name[1])) : math("mi", name));
 
-/** A letter with its layer above it and its unit below. */
+/** A letter with its layer above it and its unit below. @param {{ letter?: string, layer?: string, below?: string, above?: string }} node */
 function array({ letter, layer, below, above }) {
   const base = letters(letter), over = math("mrow", ...layerSigns(layer), ...(above ? [math("mo", above)] : []));
   return below ? math("msubsup", base, index(below), over) : math("msup", base, over);

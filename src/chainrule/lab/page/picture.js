@@ -73,12 +73,15 @@ function draw(node, into, frame) {
   }
 }
 
+/** @type {[string, number, number, number, number][]} */
+const SIDES = [["Top", 0, 0, 1, 0], ["Bottom", 0, 1, 1, 1], ["Left", 0, 0, 0, 1], ["Right", 1, 0, 1, 1]];
+
 /** The ground and the border of an element, where it has them. */
 function ground(style, place, into) {
   const color = style.backgroundColor;
   const filled = color !== "transparent" && !/, 0\)$|\/ 0\)$/.test(color);
   if (filled) into.append(make("rect", { ...place, fill: color, rx: parseFloat(style.borderTopLeftRadius) || 0 }));
-  for (const [side, x1, y1, x2, y2] of [["Top", 0, 0, 1, 0], ["Bottom", 0, 1, 1, 1], ["Left", 0, 0, 0, 1], ["Right", 1, 0, 1, 1]]) {
+  for (const [side, x1, y1, x2, y2] of SIDES) {
     if (!parseFloat(style[`border${side}Width`]) || style[`border${side}Style`] === "none") continue;
     into.append(make("line", {
       x1: place.x + x1 * place.width, y1: place.y + y1 * place.height, x2: place.x + x2 * place.width, y2: place.y + y2 * place.height,

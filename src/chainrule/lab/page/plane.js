@@ -161,7 +161,7 @@ export function mountPlane(place, store) {
   function ring(context) {
     const chosen = selection.example && points.find(({ part, index }) => part === selection.example.part && index === selection.example.index);
     if (!chosen) return;
-    for (const [style, width] of [["--card", 5], ["--accent", 2.5]]) {
+    for (const [style, width] of /** @type {[string, number][]} */ ([["--card", 5], ["--accent", 2.5]])) {
       context.strokeStyle = color(style);
       context.lineWidth = width;
       context.beginPath();
@@ -171,7 +171,7 @@ export function mountPlane(place, store) {
   }
 
   function drawCross(context, [px, py]) {
-    for (const [style, width] of [["--card", 4], ["--ink", 1.5]]) {
+    for (const [style, width] of /** @type {[string, number][]} */ ([["--card", 4], ["--ink", 1.5]])) {
       context.strokeStyle = color(style);
       context.lineWidth = width;
       context.beginPath();
@@ -228,7 +228,7 @@ export function mountPlane(place, store) {
     const found = lines(at);
     card.hidden = !found;
     if (!found) return null;
-    const [title, ...pairs] = found;
+    const [title, ...pairs] = /** @type {[string, ...[string, string][]]} */ (found);
     card.replaceChildren(...(title ? [element("h3", {}, title)] : []), element("dl", {}, ...pairs.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)])));
     const wide = card.offsetWidth;
     card.style.left = `${at[0] + 14 + wide > canvas.clientWidth ? Math.max(0, at[0] - 14 - wide) : at[0] + 14}px`;
@@ -240,7 +240,7 @@ export function mountPlane(place, store) {
   const choose = (point) => point && store.select({ example: { part: point.part, index: point.index }, tab: "walk" });
 
   function press(event) {
-    const at = [event.offsetX, event.offsetY];
+    const at = /** @type {[number, number]} */ ([event.offsetX, event.offsetY]);
     if (!paints()) return choose(nearest(at));
     if (!axis?.holds(...at)) return;
     painting = true;
@@ -249,7 +249,7 @@ export function mountPlane(place, store) {
   }
 
   function move(event) {
-    const at = [event.offsetX, event.offsetY];
+    const at = /** @type {[number, number]} */ ([event.offsetX, event.offsetY]);
     pointed = painting ? null : at;
     canvas.style.cursor = paints() ? "crosshair" : nearest(at) ? "pointer" : "";
     if (painting && axis.holds(...at)) paint.stroke(at, axis.at(...at), false);

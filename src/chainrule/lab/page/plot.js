@@ -59,7 +59,12 @@ export class Plot {
    *   range: that it shows at least; floor: it shows nothing below; note: what exactly is shown
    */
   constructor(title, { go, log = false, range = null, floor = -Infinity, note = "" }) {
-    Object.assign(this, { go, log, range, floor, cursor: null, held: false });
+    this.go = go;
+    this.log = log;
+    this.range = range;
+    this.floor = floor;
+    this.cursor = null;
+    this.held = false;
     /** @type {Seen} */
     this.seen = { lines: [], step: 0, end: 0, changes: [] };
     this.title = element("h3", { title: note }, title);
@@ -80,6 +85,7 @@ export class Plot {
     this.element = element("figure.plot", {}, element("figcaption", {}, this.title, range ? null : scale, rows), this.canvas, this.table, this.readout);
     this._listen();
     this.rename(title);
+    /** @type {[number, number]} */
     this.size = [0, 0];
     new ResizeObserver(() => {
       this.size = [this.canvas.clientWidth, this.canvas.clientHeight];
@@ -139,6 +145,7 @@ export class Plot {
   }
 
   /** What each line has at a step. */
+  /** @param {number} step @returns {[string, number | null][]} */
   _values(step) {
     return this.seen.lines.filter((line) => line.name).map((line) => [line.name, line.y[place(line.x, step)]]);
   }
@@ -275,7 +282,7 @@ function rule(pen, x0, y0, x1, y1) {
   pen.stroke();
 }
 
-/** A line with its band. */
+/** A line with its band. @param {CanvasRenderingContext2D} pen @param {any} line */
 function trace(pen, { x, y, low, high, color: ground, dash = [], faint }, X, Y, alpha) {
   pen.strokeStyle = pen.fillStyle = ground;
   if (low && high && x.length > 1) {

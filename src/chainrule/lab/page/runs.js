@@ -31,10 +31,10 @@ export function mountRuns(place, store) {
     menu.firstChild.focus();
   });
   menu.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
+    if (event.relatedTarget && !menu.contains(/** @type {Node} */ (event.relatedTarget))) menu.open = false;
   });
   store.root.addEventListener("pointerdown", (event) => {
-    if (menu.open && !menu.contains(event.target)) menu.open = false;
+    if (menu.open && !menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
   });
 
   /** What one may want to compare this run with. */
@@ -44,13 +44,14 @@ export function mountRuns(place, store) {
     const faster = (by) => ({ optimizer: { ...options.optimizer, learning_rate: Number((rate * by).toPrecision(12)) } });
     const all = (name) => ({ activations: design.hidden.map(() => name) });
     const others = design.hidden.length ? ["relu", "tanh", "sigmoid"].filter((name) => design.activations.some((each) => each !== name)) : [];
+    /** @type {[string, object, string | null][]} */
     const found = [
       ["a copy of this run", {}, null],
-      ...others.map((name) => [`same seed, with ${name}`, all(name), name]),
+      ...others.map((name) => /** @type {[string, object, string]} */ ([`same seed, with ${name}`, all(name), name])),
       [`same seed, learning rate × 10: ${number(rate * 10)}`, faster(10), `α × 10`],
       [`same seed, learning rate ÷ 10: ${number(rate / 10)}`, faster(0.1), `α ÷ 10`],
       [`with another seed: ${design.seed + 1}`, { seed: design.seed + 1 }, `seed ${design.seed + 1}`],
-      ...(design.init === "zeros" ? [] : [["same seed, all weights zero", { init: "zeros" }, "zeros"]]),
+      ...(design.init === "zeros" ? [] : [/** @type {[string, object, string]} */ (["same seed, all weights zero", { init: "zeros" }, "zeros"])]),
     ];
     return found.map(([label, change, name]) => element("button.quiet", { type: "button", click: async () => {
       menu.open = false;

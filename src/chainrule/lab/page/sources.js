@@ -17,6 +17,9 @@ import { drawPreview } from "./preview.js";
  * @property {(found: any) => void} [understood] hears what the lab says of the spec
  * @property {(found: any) => object} [design] what else of the design fits this data
  * @property {() => void} [taken]        the data is there
+ * @property {(files: any[]) => Promise<void>} [take] files are given to it
+ * @property {HTMLElement} [tab]
+ * @property {HTMLElement} [panel]
  */
 
 const OWN = "your arrays";
@@ -113,7 +116,7 @@ export function typed(store, changed) {
   const settings = element("div.settings");
   const fill = () => {
     field.value = given.formula;
-    settings.replaceChildren(...[["low", "x from"], ["high", "to"], ["m", "examples", 1], ["noise", "noise", 0.05], ["seed", "seed", 1]].map(([key, label, step]) =>
+    settings.replaceChildren(.../** @type {[string, string, number?][]} */ ([["low", "x from"], ["high", "to"], ["m", "examples", 1], ["noise", "noise", 0.05], ["seed", "seed", 1]]).map(([key, label, step]) =>
       numberField(label, given[key], (value) => { given[key] = value; changed(); }, step ? { step, min: key === "m" ? 1 : 0 } : {})));
   };
   const body = element("div", {},

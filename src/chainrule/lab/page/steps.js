@@ -16,11 +16,13 @@ const LARGEST = 12;
 /** @param {number} L @returns {Step[]} */
 export function steps(L) {
   const layers = Array.from({ length: L }, (_, k) => k + 1);
+  /** @type {(kind: Kind, l: number) => Step} */
+  const step = (kind, l) => ({ kind, l });
   return [
-    { kind: "x", l: 0 },
-    ...layers.flatMap((l) => [{ kind: "z", l }, { kind: "a", l }]),
-    { kind: "loss", l: L },
-    ...layers.reverse().flatMap((l) => [...(l < L ? [{ kind: "da", l }] : []), { kind: "dz", l }, { kind: "dw", l }]),
+    step("x", 0),
+    ...layers.flatMap((l) => [step("z", l), step("a", l)]),
+    step("loss", L),
+    ...layers.reverse().flatMap((l) => [...(l < L ? [step("da", l)] : []), step("dz", l), step("dw", l)]),
   ];
 }
 

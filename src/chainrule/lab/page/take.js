@@ -118,7 +118,7 @@ export function mountTake(place, store) {
     } }, label);
   }
 
-  /** Beside the dialog nothing is seen or heard while it is open. */
+  /** Beside the dialog nothing is seen or heard while it is open. @param {string} text @param {"note" | "error"} [kind] */
   function say(text, kind = "note") {
     if (!dialog.open) return store.say(text, kind);
     answer.textContent = text;

@@ -219,7 +219,7 @@ function label(context, text, x, y, width) {
 function highlight(context, columns, { l, i, j }) {
   const path = new Path2D();
   line(path, columns[l - 1].units[j], columns[l].units[i]);
-  for (const [style, width] of [["--card", 8], ["--glow", 5], ["--ink", 1.2]]) {
+  for (const [style, width] of /** @type {[string, number][]} */ ([["--card", 8], ["--glow", 5], ["--ink", 1.2]])) {
     context.strokeStyle = color(style);
     context.lineWidth = width;
     context.stroke(path);

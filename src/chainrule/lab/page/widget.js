@@ -32,7 +32,7 @@ function overModel(model) {
   let heard, ended, gone = false;
   return {
     lost: "The kernel of this notebook does not answer. Run the cell again.",
-    send: (frame) => { if (!gone) model.send({ view }, undefined, [frame.buffer]); },
+    send: (frame) => { if (!gone) model.send({ view }, undefined, [/** @type {ArrayBuffer} */ (frame.buffer)]); },
     listen(hear, tell) {
       heard = (content, [bytes]) => {
         if (content.view === view) hear(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
