@@ -49,6 +49,7 @@ def source(tmp_path):
 
 
 PARTS = {"chainrule/engines/contract.py", "chainrule/py.typed", "chainrule/quiz/chapters/02-shapes.md"}
+PARTS |= {"chainrule/lab/page/index.html", "chainrule/lab/page/style.css", "chainrule/lab/page/start.js"}
 SLOWER = 'chainrule: the C++ part could not be compiled; networks will run on the slower "numpy" engine.'
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ import chainrule
 from support import docstrings
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("train", "predict", "evaluate", "explain", "inspect", "trace", "diagnose", "claims", "quiz", "export")
+COMMANDS = ["train", "predict", "evaluate", "explain", "inspect", "trace", "diagnose", "claims", "quiz", "lab"]
+COMMANDS += ["export"]
 QUICK = (("--effort", "quick"), ("--epochs", "3"))
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -49,6 +51,15 @@ def test_what_is_shown_of_a_table_is_what_was_understood(document):
     assert f"```text\n{model.columns_}\n" in (ROOT / document).read_text(encoding="utf-8")
 
 
+def lab_begins(arguments, folder):
+    command = [sys.executable, "-m", "chainrule", "lab", *arguments, "--no-open"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        said = running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        assert "The lab is at http://127.0.0.1:" in said, running.stderr.read()
+        assert running.wait(60) == 130
+
+
 @pytest.mark.parametrize("session", blocks("console"))
 def test_commands_run(session, folder):
     commands = [line[2:].split("#")[0] for line in session.splitlines() if line.startswith("$ ")]
@@ -59,6 +70,9 @@ def test_commands_run(session, folder):
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
             continue
         assert words[0] == "chainrule"
+        if words[1] == "lab":  # it goes on until somebody ends it
+            lab_begins(words[2:], folder)
+            continue
         if words[1] == "train":  # how good it becomes is not the question here
             words += [part for option in QUICK if option[0] not in words for part in option]
         run = subprocess.run(

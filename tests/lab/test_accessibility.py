@@ -25,15 +25,9 @@ def trained(page):
     settled(page, "lab.here.step === 30")
 
 
-@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 1280), (False, 400)])
-def test_nothing_serious_on_the_page(open_lab, dark, width):
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 400)])
+def test_nothing_serious_in_any_tab(open_lab, dark, width):
     page = open_lab(dark=dark, width=width, bypass_csp=True)
-    trained(page)
-    assert serious(page) == []
-
-
-def test_nothing_serious_in_any_tab(open_lab):
-    page = open_lab(bypass_csp=True)
     trained(page)
     tabs = page.get_by_role("tab")
     assert tabs.count() >= 4

@@ -1,6 +1,7 @@
 """Attacks on a lab that is served (the table in docs/lab-security.md names each test), and what comes of them."""
 
 import http.client
+import re
 import socket
 import struct
 import threading
@@ -8,6 +9,7 @@ import time
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +54,17 @@ def raw(at, request):
             while part := connection.recv(65536):
                 found += part
         return found
+
+
+def test_the_table_of_attacks_names_tests_that_are_here_and_all_of_them():
+    table = (Path(__file__).parents[2] / "docs" / "lab-security.md").read_text(encoding="utf-8")
+    here = {name for name in globals() if name.startswith("test_") and not name.startswith("test_the_table")}
+    named = set(re.findall(r"`(test_\w+)`", table))
+    assert named <= here
+    assert here - named <= {
+        "test_the_lab_answers_to_the_names_of_the_loopback",
+        "test_a_lab_on_the_network_answers_to_its_names_and_to_addresses",
+    }
 
 
 # -- by which name ---------------------------------------------------------------------------------------------------

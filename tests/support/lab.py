@@ -55,10 +55,10 @@ def served(design: Any = None, port: int = 0, **options: Any) -> Iterator[Served
 
 
 @contextmanager
-def serving(lab: Lab, port: int = 0) -> Iterator[Served]:
+def serving(lab: Lab, port: int = 0, token: str = "the-token") -> Iterator[Served]:
     """A lab that is there, served until the end."""
     listening = server.listen(port=port)
-    door = Door(listening.getsockname()[1], "the-token")
+    door = Door(listening.getsockname()[1], token)
     with server.serving(lab, door, listening):
         yield Served(lab, door)
 

@@ -71,12 +71,12 @@ def lab(
             )
         address = f"http://{_shown(host)}:{at}/?token="
         taken = f"Port {port} is taken. " if at != port else ""
-        show(f"{taken}The lab is at {address}{door.token} (Ctrl-C ends and saves it)")
-        sys.stdout.flush()
-        thread = ends.enter_context(serving(made, door, listening))
-        if browser:
-            threading.Thread(target=_open, args=(address + door.once(),), daemon=True).start()
         try:
+            thread = ends.enter_context(serving(made, door, listening))
+            show(f"{taken}The lab is at {address}{door.token} (Ctrl-C ends and saves it)")
+            sys.stdout.flush()
+            if browser:
+                threading.Thread(target=_open, args=(address + door.once(),), daemon=True).start()
             while thread.is_alive():
                 thread.join(1.0)
         except KeyboardInterrupt:
