@@ -61,7 +61,8 @@ export function mountFindings(place, store) {
     summary.textContent = `${names ? `${names} finding${names > 1 ? "s" : ""}` : "Nothing found"} at step ${count(step)}, ${some}.${gone}`;
     if (key === shown) return;
     shown = key;
-    const focused = place.contains(place.getRootNode().activeElement) ? place.getRootNode().activeElement.dataset.key : null;
+    const { activeElement: focus } = /** @type {Document | ShadowRoot} */ (place.getRootNode());
+    const focused = focus instanceof HTMLElement && place.contains(focus) ? focus.dataset.key : null;
     const helps = new Map(); // what was advised already
     list.replaceChildren(...grouped(findings).map((group) => card(group, helps)));
     const texts = Object.entries(passed).map(([name, lines]) => [name, lines.join("; ")]);
