@@ -61,13 +61,14 @@ export function mountFindings(place, store) {
     summary.textContent = `${names ? `${names} finding${names > 1 ? "s" : ""}` : "Nothing found"} at step ${count(step)}, ${some}.${gone}`;
     if (key === shown) return;
     shown = key;
-    const focused = place.contains(place.getRootNode().activeElement) ? place.getRootNode().activeElement.dataset.key : null;
+    const focus = /** @type {HTMLElement | null} */ (/** @type {Document | ShadowRoot} */ (place.getRootNode()).activeElement);
+    const focused = place.contains(focus) ? focus.dataset.key : null;
     const helps = new Map(); // what was advised already
     list.replaceChildren(...grouped(findings).map((group) => card(group, helps)));
     const texts = Object.entries(passed).map(([name, lines]) => [name, lines.join("; ")]);
     const folded = [fold(`Checked, no fault: ${texts.length}`, texts), fold(`Not checked: ${Object.keys(unchecked).length}`, Object.entries(unchecked))];
     more.replaceChildren(...folded.filter(Boolean));
-    if (focused) place.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) (/** @type {HTMLElement} */ (place.querySelector(`[data-key="${CSS.escape(focused)}"]`)))?.focus();
     mark();
     store.dispatchEvent(new CustomEvent("findings", { detail: findings }));
   }
