@@ -16,6 +16,7 @@ const CARD = 220; // pixels across
  */
 export function mountDiagram(place, store, controls) {
   const under = element("canvas.wires", { "aria-hidden": "true" });
+  /** @type {HTMLCanvasElement & { cost?: number, places?: () => object }} */
   const over = element("canvas.units", {
     tabindex: 0, role: "application", "aria-label": "the network: arrow keys go from unit to unit, Enter chooses one, Escape none",
     pointermove: point, pointerleave: () => hover(null), click: press, keydown: key, focus: () => focus(true), blur: () => focus(false),
@@ -82,7 +83,7 @@ export function mountDiagram(place, store, controls) {
       cursor: focused ? cursor : null, J: store.here.J,
     });
     if (hovered) showCard();
-    if (table.open) table.lastChild.replaceChildren(layerTable(shown["diagram.layer"], run, (i) => choose([shown["diagram.layer"].l, i])));
+    if (table.open) table.lastElementChild.replaceChildren(layerTable(shown["diagram.layer"], run, (i) => choose([shown["diagram.layer"].l, i])));
     if (unsaid && shown["diagram.layer"]?.l === cursor[0]) say("");
     over.cost = 0.9 * (over.cost ?? 0) + 0.1 * (performance.now() - began); // milliseconds, on the mean
   }

@@ -14,6 +14,7 @@ const NEAR = 9; // pixels from a point that still mean it
  */
 export function mountPlane(place, store) {
   const { selection } = store;
+  /** @type {HTMLCanvasElement & { cost?: number, place?: (x1: number, x2: number) => { x: number, y: number } }} */
   const canvas = element("canvas.field", {
     tabindex: 0, role: "application", "aria-label": "the data: arrow keys move a cross, Enter chooses the nearest example, or paints",
     pointerdown: press, pointermove: move, pointerup: release, pointercancel: release, pointerleave: leave, keydown: key,

@@ -113,7 +113,7 @@ export function pages(store, wanted) {
     sheet.replaceChildren(element("table", {},
       element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
       element("tbody", {}, ...view.rows.map(line))));
-    if (focused !== null) sheet.querySelector(`[data-at="${focused}"]`)?.focus({ preventScroll: true });
+    if (focused !== null) (/** @type {HTMLElement} */ (sheet.querySelector(`[data-at="${focused}"]`)))?.focus({ preventScroll: true });
   }
 
   return { body, draw, reset() { [first, painted] = [0, ""]; } };
