@@ -28,7 +28,7 @@ def test_two_runs_of_the_same_seed_differ_by_their_activation_only(open_lab):
     assert cards.count() == 2
     score = float(((one.network.forward(X) > 0.5) == Y).mean())
     cards.first.get_by_text(f"{score:.3g}").wait_for()
-    assert page.get_by_role("img", name="what relu answers over the plane").is_visible()
+    assert page.get_by_role("img", name="what relu answers over its inputs").is_visible()
 
 
 def test_a_copy_has_the_changes_of_options_too(open_lab):

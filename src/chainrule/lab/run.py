@@ -18,6 +18,7 @@ from chainrule.network import Network
 
 MEASURED = 2000  # examples that costs and scores are measured on, at most; chosen
 MEASURING = 0.015  # of the time, at most, for measurements on the way, …
+AT_EASE = 0.1  # … or so much, where a play does not go as fast as it can …
 AT_FIRST = 0.15  # … but for so many seconds, so that a short training has a curve …
 APART = 0.03  # … and so far from the last one, of its step; all chosen
 SAMPLED = 256  # examples whose arrays are looked at while it plays, at most; chosen
@@ -214,15 +215,15 @@ class Run:
             return np.asarray(Y[0], np.float32)
         return np.asarray(Y[0] > 0.5 if len(Y) == 1 else Y.argmax(axis=0), np.int32)
 
-    def measure_on_the_way(self) -> None:
+    def measure_on_the_way(self, share: float = MEASURING) -> None:
         """Measure between two pieces of training, while that takes a small share of the time."""
-        start, before = time.perf_counter(), self._looked
-        self._budget = min(AT_FIRST, self._budget + MEASURING * (start - before))
-        self._looked = start
+        now, before, spent = time.perf_counter(), self._looked, time.thread_time()
+        self._budget = min(AT_FIRST, self._budget + share * (now - before))
+        self._looked = now
         if self._budget < 0 or abs(self.line.step - self._measured) <= APART * self._measured:
             return
         self.measure()
-        self._budget -= time.perf_counter() - start
+        self._budget -= time.thread_time() - spent  # not what others took of the machine meanwhile
         self._measured = self.line.step
 
     def measure(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from chainrule.lab import learning, protocol, take, views
 from chainrule.lab.data import load, understand
 from chainrule.lab.design import GIVEN, OPTIONS, Design, Examples, choices, fitted, suited
 from chainrule.lab.pages import Page, Pages, Send, Views, sentence
-from chainrule.lab.run import Run
+from chainrule.lab.run import AT_EASE, MEASURING, Run
 from chainrule.lab.uploads import Uploads
 from chainrule.lab.worker import Worker
 from chainrule.network import Network
@@ -137,7 +137,7 @@ class Lab:
         self._pace = max((time.perf_counter() - now) / steps, 1e-7)
         self._began = (began, done + steps) if not lagging else (time.perf_counter(), 0)
         for run in going:
-            run.measure_on_the_way()
+            run.measure_on_the_way(MEASURING if self.speed is None else AT_EASE)
         if all(run.done for run in self.runs.values()):
             self.pause()
 

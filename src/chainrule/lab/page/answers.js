@@ -55,7 +55,7 @@ export function mountAnswers(place, store, visible) {
     if (made !== key) {
       made = key;
       cells = [...Array(k * k).keys()].map((cell) => element("button", { type: "button", click: () => next(Math.floor(cell / k), cell % k) }));
-      const head = element("tr", {}, element("td", {}, "y \\ ŷ"), ...classes.map((name) => element("th", { scope: "col" }, name)));
+      const head = element("tr", {}, element("td", { title: "rows are classes, columns answers" }, "y\\ŷ"), ...classes.map((name) => element("th", { scope: "col" }, name)));
       body.replaceChildren(element(`table.confusion${k < 5 ? ".few" : ""}`, {}, element("thead", {}, head), element("tbody", {}, ...classes.map((name, y) =>
         element("tr", {}, element("th", { scope: "row" }, name), ...cells.slice(y * k, y * k + k).map((cell) => element("td", {}, cell)))))));
     }

@@ -1,5 +1,6 @@
 import { against, differences } from "./changes.js";
-import { classColor, count, dark, element, number, paint, sight } from "./draw.js";
+import { classColor, color, count, dark, element, fit, number, paint, sight } from "./draw.js";
+import { style } from "./plot.js";
 import { swatch } from "./runs.js";
 
 const SIDE = 56; // points along a side of the small pictures
@@ -37,10 +38,10 @@ export function mountCompare(place, store) {
   });
   store.on("frame", () => place.hidden || !visible() || store.lab.runs.forEach((run) => fill(run, made.get(run.id))));
 
-  const plane = (run) => run.data.range.length === 2;
+  const plane = (run) => run.data.range.length > 0;
 
   function card(run, first) {
-    const canvas = plane(run) ? element("canvas", { role: "img", "aria-label": `what ${run.name} answers over the plane` }) : null;
+    const canvas = plane(run) ? element("canvas", { role: "img", "aria-label": `what ${run.name} answers over its inputs` }) : null;
     const figures = element("dl");
     const differs = run === first ? [] : differences(first, run);
     const on = run.id === store.lab.active;
@@ -65,11 +66,29 @@ export function mountCompare(place, store) {
     }
   }
 
-  /** What a run answers over the plane. */
+  /** What a run answers over its inputs. */
   function picture(canvas, run, { shape: [classes], data }) {
+    if (run.data.range.length === 1) return courses(canvas, run, classes, data);
     if (run.data.task === "classes") return areas(canvas, classes, data);
     const [low, high] = run.data.task === "binary" ? [0, 1] : run.data.target_range;
     paint(canvas, data, SIDE, SIDE, { middle: (low + high) / 2, reach: (high - low) / 2 || 1, flip: true });
+  }
+
+  /** What it answers over the line of one input, within the targets and a little beyond. */
+  function courses(canvas, run, outputs, data) {
+    const { context: pen, width, height } = fit(canvas);
+    const [low, high] = run.data.task === "regression" ? run.data.target_range : [0, 1];
+    const margin = 0.12 * (high - low || 1);
+    const Y = (value) => height * (1 - (value - low + margin) / (high - low + 2 * margin));
+    pen.strokeStyle = color("--line");
+    pen.strokeRect(0.5, 0.5, width - 1, height - 1);
+    pen.lineWidth = 1.8;
+    for (let k = 0; k < outputs; k++) {
+      pen.strokeStyle = outputs > 1 ? classColor(k) : style(run.id).color;
+      pen.beginPath();
+      for (let p = 0; p < SIDE; p++) pen.lineTo((width * p) / (SIDE - 1), Y(data[k * SIDE + p]));
+      pen.stroke();
+    }
   }
 
   /** Where each class is the answer. */

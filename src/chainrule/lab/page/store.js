@@ -69,6 +69,7 @@ export class Store extends EventTarget {
     /** Whether a view that need not be there at every frame is asked for: each 100 ms while it trains fast, else always. */
     this.due = true;
     this._seen = new Map(); // when each view was asked for
+    this._kept = []; // those that are shown on without being asked for
     this.columns = [];
     this._wanted = new Map();
     this._asked = new Map();
@@ -142,6 +143,7 @@ export class Store extends EventTarget {
   /** Look anew: what is wanted has changed. */
   refresh() {
     this._stamp = null;
+    this._seen.clear();
     this._look();
   }
 
@@ -174,17 +176,19 @@ export class Store extends EventTarget {
 
   _look() {
     if (!this.lab) return;
-    const views = {}, now = performance.now();
+    const views = {}, kept = [], now = performance.now();
     let spared = false; // at most one of the dear ones at a time, so that all frames take alike
     for (const [name, view] of this._wanted) {
       const since = now - (this._seen.get(name) ?? -Infinity);
       this.due = !this.fast || (since >= APART && (!spared || since >= 2 * APART));
       const wanted = view();
+      if (!wanted && !this.due) kept.push(name);
       if (!wanted) continue;
       spared ||= this.fast && this.due;
       this._seen.set(name, now);
       views[name] = { run: this.lab.active, ...wanted };
     }
+    this._kept = kept;
     const id = this._looking = ++this._number;
     this._link.send(pack({ id, do: "look", stamp: this._stamp, views }));
   }
@@ -234,7 +238,7 @@ export class Store extends EventTarget {
   _see({ stamp, at, views }) {
     this._stamp = stamp;
     this.at = at;
-    this.shown = views;
+    this.shown = { ...Object.fromEntries(this._kept.map((name) => [name, this.shown[name]])), ...views };
     if (this._drawing) return;
     this._drawing = true;
     requestAnimationFrame(() => {
