@@ -175,12 +175,16 @@ export class Store extends EventTarget {
   _look() {
     if (!this.lab) return;
     const views = {}, now = performance.now();
+    this._kept = []; // what is not due: its last answer stays
     let spared = false; // at most one of the dear ones at a time, so that all frames take alike
     for (const [name, view] of this._wanted) {
       const since = now - (this._seen.get(name) ?? -Infinity);
       this.due = !this.fast || (since >= APART && (!spared || since >= 2 * APART));
       const wanted = view();
-      if (!wanted) continue;
+      if (!wanted) {
+        if (!this.due) this._kept.push(name);
+        continue;
+      }
       spared ||= this.fast && this.due;
       this._seen.set(name, now);
       views[name] = { run: this.lab.active, ...wanted };
@@ -234,7 +238,8 @@ export class Store extends EventTarget {
   _see({ stamp, at, views }) {
     this._stamp = stamp;
     this.at = at;
-    this.shown = views;
+    const kept = this._kept.filter((name) => name in this.shown).map((name) => [name, this.shown[name]]);
+    this.shown = { ...Object.fromEntries(kept), ...views };
     if (this._drawing) return;
     this._drawing = true;
     requestAnimationFrame(() => {
