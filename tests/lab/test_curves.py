@@ -94,3 +94,22 @@ def test_answers_of_a_regression(open_lab):
     figure.get_by_role("button", name=str(worst), exact=True).click()
     settled(page, f"lab.selection.example?.index === {worst}")
     plot(page, "R²").wait_for()
+
+
+def test_while_it_plays_fast_what_is_not_asked_for_anew_stays(open_lab):
+    page = open_lab(height=1500)
+    page.keyboard.press("ArrowRight")
+    at(page, 1)
+    page.keyboard.press(" ")
+    settled(page, "lab.fast && lab.shown['curve:1'] && lab.shown['marks:1']")
+    missing = page.evaluate(
+        """() => new Promise((done) => {
+          let missing = 0, frames = 0;
+          lab.on("frame", () => {
+            missing += !(lab.shown["curve:1"] && lab.shown["marks:1"]);
+            if (++frames === 20) done(missing);
+          });
+        })"""
+    )
+    page.keyboard.press(" ")
+    assert missing == 0

@@ -91,6 +91,7 @@ class Comm(BaseComm):
 def kernel(monkeypatch):
     found = Kernel()
     monkeypatch.setattr(comm, "create_comm", found.create)
+    monkeypatch.setattr("chainrule.lab.widget.kernel_loop", lambda: None)  # a browser of other tests may run one
     return found
 
 
@@ -320,7 +321,7 @@ def test_modules_can_be_loaded_one_after_the_other_and_leave_the_document_alone(
     assert loaded == set(texts)
     alone = r"""import\(|\bfetch\(|import\.meta|localStorage|(document|window|globalThis)\.addEventListener
         |document\.(getElementById|querySelector)"""
-    for name in set(texts) - {"start.js", "widget.js"}:
+    for name in set(texts) - {"start.js", "link.js", "widget.js"}:
         assert not re.search(alone, code[name], re.VERBOSE), name
 
 

@@ -154,6 +154,13 @@ def _random(case: Case) -> Remedy | None:
     )
 
 
+def _apart(case: Case) -> Remedy | None:
+    """Random first weights; where they are, it is L2 that pulls units together."""
+    l2 = case.options.l2
+    less = Remedy({"l2": 0.0}, f"λ = 0 instead of {l2:g}: L2 pulls the units together.") if l2 else None
+    return _random(case) or less
+
+
 def _usual_output(case: Case) -> Remedy | None:
     if case.design.output is None and case.design.loss is None:
         return None
@@ -277,7 +284,7 @@ REMEDIES: dict[str, Callable[[Case], Remedy | None]] = {
     "leaking columns": _dropped,
     "L2 too strong": _less_l2,
     "dropout too strong": _less_dropout,
-    "symmetric hidden units": _random,
+    "symmetric hidden units": _apart,
     "exploding gradients": _smaller_gradients,
     "learning rate too high": _slower,
     "saturated units": _unsaturated,

@@ -47,10 +47,7 @@ class LabWidget(anywidget.AnyWidget):
         )
         self._lab, self.given, self.cell = made, given, _cell()
         self._views: dict[str, Page] = {}
-        try:
-            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()  # the kernel's
-        except RuntimeError:
-            self._loop = None
+        self._loop = kernel_loop()
         _open.add(self)
         weakref.finalize(self, made.close)  # at the latest when Python ends
         self.on_msg(self._hear)
@@ -180,3 +177,11 @@ def _cell() -> tuple[str, int] | None:
     asked: Any = shell.get_parent() if hasattr(shell, "get_parent") else {}
     name = asked.get("metadata", {}).get("cellId")
     return (str(name), shell.execution_count) if name else None
+
+
+def kernel_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that a notebook's kernel runs cells in; None elsewhere."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

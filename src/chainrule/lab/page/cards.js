@@ -81,7 +81,7 @@ export function layerTable(layer, run, choose) {
   const shown = layer.low.shape[0];
   const head = ["unit", "b", "strongest from", "w", "lowest z", "mean z", "highest z", ...(layer.flat ? ["g′ next to 0"] : [])];
   const line = (i) => element("tr", {},
-    element("th", { scope: "row" }, element("button.quiet", { type: "button", click: () => choose(i) }, called(run, l, i))),
+    element("th", { scope: "row" }, element("button.quiet", { type: "button", click: () => choose(i) }, l < run.g.length ? `unit ${i}` : called(run, l, i))),
     ...[number(layer.b.data[i]), called(run, l - 1, layer.strongest.data[i]), ...["weight", "low", "mean", "high"].map((name) => number(layer[name].data[i])),
       ...(layer.flat ? [percent(layer.flat.data[i])] : [])].map((text) => element("td", {}, text)));
   return element("table", {},

@@ -194,6 +194,7 @@ export function mountData(place, store) {
     try {
       await store.ask("design", { change: { data } });
       dialog.close();
+      store.root.querySelector(".play")?.focus(); // or space, the key that plays, opens the dialog again
       source.taken?.();
       if (source.name !== "paint" && store.selection.paint !== null) store.select({ paint: null });
       store.say(`learning from ${store.run.data.name}`);

@@ -4,7 +4,7 @@ export const MOST = 16; // units of a layer that are drawn; of a larger one the 
 const FIRST = 12;
 const HEAD = 22; // above the units: the array of a layer
 const FOOT = 34; // below them: the cost
-const NARROWEST = 66; // from one layer to the next
+const NARROWEST = 60; // from one layer to the next
 
 /**
  * @typedef {{ l: number, i: number, x: number, y: number, side: number }} Place  center and side of a unit

@@ -77,6 +77,8 @@ export function mount(place, link) {
     if (kind === "note") setTimeout(() => line.remove(), 6000);
   });
 
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => store.refresh());
+
   function turn() {
     place.dataset.theme = dark() ? "light" : "dark";
     store.refresh();

@@ -157,7 +157,7 @@ export function mountNetwork(place, store, draw) {
     offer(normalize, [["", "no"], ...store.choices.normalize]);
     set(normalize, design.normalize ?? "");
     set(dtype, design.dtype);
-    summary.textContent = `begins with: ${own ? `deviation ${number(design.init)}` : design.init} weights${design.init_scale === 1 ? "" : ` × ${number(design.init_scale)}`}, seed ${design.seed}, inputs ${design.normalize ? `normalized (${design.normalize})` : "not normalized"}, ${design.dtype}`;
+    summary.textContent = `begins with: ${own ? `deviation ${number(design.init)}` : design.init === "zeros" ? "zero" : design.init} weights${design.init_scale === 1 ? "" : ` × ${number(design.init_scale)}`}, seed ${design.seed}, inputs ${design.normalize ? `normalized (${design.normalize})` : "not normalized"}, ${design.dtype}`;
     inputs.lastChild.textContent = `${count(sizes[0])} input${sizes[0] > 1 ? "s" : ""}`;
     last.children[1].textContent = `${count(sizes.at(-1))} unit${sizes.at(-1) > 1 ? "s" : ""}`;
     const [name] = loss.split("("), now = JSON.stringify({ output: g.at(-1), loss: name });

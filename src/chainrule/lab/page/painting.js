@@ -70,7 +70,7 @@ export function painter(store, redraw) {
     show();
   });
   const hint = element("span.hint", {}, "");
-  const bar = element("div.painting", {}, classes, undo, clear, hint);
+  const bar = element("div.painting", {}, element("span.hint", {}, "paint"), classes, undo, clear, hint);
 
   function show() {
     const k = Math.min(9, Math.max(2, store.run?.data.classes.length ?? 2)) + 1; // one more than there are

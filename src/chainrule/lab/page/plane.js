@@ -1,5 +1,5 @@
 import { called } from "./cards.js";
-import { classColor, classShape, color, element, fit, mark, number, shadesNow, sight } from "./draw.js";
+import { classColor, classShape, color, dark, element, fit, mark, number, shadesNow, sight } from "./draw.js";
 import { POINT, axes, drawAxes, drawCurve, drawPoint, middleOf, paintField, ranges } from "./field.js";
 import { painter } from "./painting.js";
 import { pages, scatter } from "./rows.js";
@@ -50,7 +50,12 @@ export function mountPlane(place, store) {
   store.want("plane.field", () => (drawing() && kind !== "scatter" ? { view: "plane", side: SIDE, unit: selection.peek } : null));
   store.want("plane.examples", () => (drawing() && store.due ? { view: "examples" } : null));
   new ResizeObserver(draw).observe(figure);
-  store.on("frame", draw);
+  let ground = dark();
+  store.on("frame", () => {
+    if (ground !== dark()) explain();
+    ground = dark();
+    draw();
+  });
   store.on("select", draw);
   store.on("lab", () => {
     const { id, revision, data } = store.run;

@@ -217,7 +217,7 @@ export class Plot {
     }
     pen.textBaseline = "top";
     pen.textAlign = "center";
-    for (const tick of ticks(0, end, false, width / 80)) if (Number.isInteger(tick)) pen.fillText(count(tick), X(tick), TOP + tall + 5);
+    for (const tick of ticks(0, end, false, width / 60)) if (Number.isInteger(tick)) pen.fillText(count(tick), X(tick), TOP + tall + 5);
 
     for (const { step: at, color: ground } of this.seen.changes) {
       pen.strokeStyle = pen.fillStyle = ground;
@@ -256,11 +256,11 @@ export class Plot {
       pen.arc(X(here), Y(value), 2.6, 0, 7);
       pen.fill();
     }
-    this._label(pen, labels, LEFT + width + 6, Y, tall);
+    this._label(pen, labels, LEFT + width + 6, Y, tall, right - 8);
   }
 
   /** The names at the ends of the lines, none over another. */
-  _label(pen, labels, x, Y, tall) {
+  _label(pen, labels, x, Y, tall, room) {
     pen.textAlign = "left";
     pen.textBaseline = "middle";
     const ends = labels.map(({ label, y, color: ground }) => ({ label, ground, y: Y(y[y.length - 1]) })).filter(({ y }) => Number.isFinite(y)).sort((a, b) => a.y - b.y);
@@ -268,7 +268,7 @@ export class Plot {
     for (let k = ends.length - 1, floor = TOP + tall; k >= 0; k--, floor -= 11) ends[k].y = Math.min(ends[k].y, floor);
     for (const { label, ground, y } of ends) {
       pen.fillStyle = ground;
-      pen.fillText(label, x, y);
+      pen.fillText(fitted(pen, label, room), x, y);
     }
   }
 
@@ -321,4 +321,11 @@ function trace(pen, { x, y, low, high, color: ground, dash = [], faint }, X, Y, 
   pen.setLineDash([]);
   pen.globalAlpha = 1;
   pen.lineWidth = 1;
+}
+
+/** A text as far as there is room for it. */
+function fitted(pen, text, room) {
+  let shown = text;
+  while (shown.length > 1 && pen.measureText(shown).width > room) shown = `${shown.replace(/…$/, "").slice(0, -1)}…`;
+  return shown;
 }
