@@ -68,7 +68,7 @@ export function mountFindings(place, store) {
     const texts = Object.entries(passed).map(([name, lines]) => [name, lines.join("; ")]);
     const folded = [fold(`Checked, no fault: ${texts.length}`, texts), fold(`Not checked: ${Object.keys(unchecked).length}`, Object.entries(unchecked))];
     more.replaceChildren(...folded.filter(Boolean));
-    if (focused) place.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) (/** @type {HTMLElement} */ (place.querySelector(`[data-key="${CSS.escape(focused)}"]`)))?.focus();
     mark();
     store.dispatchEvent(new CustomEvent("findings", { detail: findings }));
   }

@@ -15,6 +15,7 @@ const NEAR = 9; // pixels from a point that still mean it
 export function mountPlane(place, store) {
   const { selection } = store;
   /** @type {HTMLCanvasElement & { cost?: number, place?: (x1: number, x2: number) => { x: number, y: number } }} */
+  /** @type {HTMLCanvasElement & { cost?: number, place?: (x1: number, x2: number) => { x: number, y: number } }} */
   const canvas = element("canvas.field", {
     tabindex: 0, role: "application", "aria-label": "the data: arrow keys move a cross, Enter chooses the nearest example, or paints",
     pointerdown: press, pointermove: move, pointerup: release, pointercancel: release, pointerleave: leave, keydown: key,
@@ -42,6 +43,8 @@ export function mountPlane(place, store) {
   let cross = null; // of the keyboard, in pixels
   let pointed = null; // in pixels
   let points = []; // { part, index, x, y } in pixels
+  const layer = document.createElement("canvas"); // of the points
+  let layerOf = []; // what it was drawn from
   let axis = null;
   let fieldOf = null; // the view that the field was painted from
   const field = document.createElement("canvas");
@@ -128,7 +131,7 @@ export function mountPlane(place, store) {
     const examples = shown["plane.examples"];
     if (!drawing() || !examples?.train) return;
     const began = performance.now();
-    if (kind === "scatter") points = scatter(canvas, examples, run, withHeld);
+    if (kind === "scatter") [points, layerOf] = [scatter(canvas, examples, run, withHeld), []];
     else if (shown["plane.field"]?.A) drawField(run, shown["plane.field"], examples);
     if (pointed || (focused && cross)) tellAt(pointed ?? cross);
     canvas.cost = 0.9 * (canvas.cost ?? 0) + 0.1 * (performance.now() - began); // milliseconds, on the mean
@@ -142,20 +145,35 @@ export function mountPlane(place, store) {
       if (fieldOf !== plane) paintField(field, run, plane, sharp);
       fieldOf = plane;
       context.imageSmoothingEnabled = true;
-      context.imageSmoothingQuality = "high";
+      context.imageSmoothingQuality = "low"; // for it grows; the best one takes a third of a frame
       context.drawImage(field, axis.left, axis.top, axis.w, axis.h);
     }
     const names = run.data.inputs;
     drawAxes(context, axis, kind === "plane" ? names : [names[0], run.data.task === "regression" ? run.data.target || "y" : "ŷ"]);
-    points = [];
     const painted = paint.points();
+    if (painted) [points, layerOf] = [[], []];
     if (painted) for (const [x1, x2, k] of painted) drawPoint(context, run, axis.x(x1), axis.y(x2), k, null, false);
-    else for (const part of withHeld ? ["validation", "train"] : ["train"]) drawPart(context, run, examples[part], part);
+    else drawExamples(context, run, examples, width, height);
     if (kind === "line") drawCurve(context, axis, plane, run);
     caption.hidden = !plane.unit;
     if (plane.unit) caption.textContent = `a of ${called(run, plane.unit[0], plane.unit[1])}`;
     ring(context);
     if (focused && cross) drawCross(context, cross);
+  }
+
+  /** All points at once: they change less often than the field below them. */
+  function drawExamples(context, run, examples, width, height) {
+    const ratio = devicePixelRatio || 1;
+    const now = [examples, withHeld, kind, width, height, ratio, dark(), run.revision, run.id];
+    if (now.some((each, k) => each !== layerOf[k])) {
+      layerOf = now;
+      [layer.width, layer.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+      const pen = layer.getContext("2d");
+      pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+      points = [];
+      for (const part of withHeld ? ["validation", "train"] : ["train"]) drawPart(pen, run, examples[part], part);
+    }
+    context.drawImage(layer, 0, 0, width, height);
   }
 
   function drawPart(context, run, { x, y, answer }, part) {
