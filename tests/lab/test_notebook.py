@@ -91,7 +91,9 @@ class Comm(BaseComm):
 def kernel(monkeypatch):
     found = Kernel()
     monkeypatch.setattr(comm, "create_comm", found.create)
-    monkeypatch.setattr(sys.modules["chainrule.lab.widget"], "kernel_loop", lambda: None)  # a browser of other tests may run one
+    monkeypatch.setattr(
+        sys.modules["chainrule.lab.widget"], "kernel_loop", lambda: None
+    )  # a browser of other tests may run one
     return found
 
 
