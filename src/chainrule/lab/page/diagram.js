@@ -17,7 +17,6 @@ const CARD = 220; // pixels across
 export function mountDiagram(place, store, controls) {
   const under = element("canvas.wires", { "aria-hidden": "true" });
   /** @type {HTMLCanvasElement & { cost?: number, places?: () => object }} */
-  /** @type {HTMLCanvasElement & { cost?: number, places?: () => object }} */
   const over = element("canvas.units", {
     tabindex: 0, role: "application", "aria-label": "the network: arrow keys go from unit to unit, Enter chooses one, Escape none",
     pointermove: point, pointerleave: () => hover(null), click: press, keydown: key, focus: () => focus(true), blur: () => focus(false),
