@@ -36,6 +36,12 @@ def tour(open_lab, tmp_path):
     return begin
 
 
+def whole(test):
+    """A step that is taken when the pictures are."""
+    test.__test__ = TAKE
+    return test
+
+
 def go(page, step):
     field = page.get_by_placeholder("step")
     field.fill(str(step))
@@ -62,6 +68,7 @@ def test_the_first_look_an_array_whole_and_one_example(tour):
     take("walk", page.locator(".panel.work"))
 
 
+@whole
 def test_options_that_change_on_the_way(tour):
     page, take = tour(
         {"hidden": [8], "activations": ["tanh"], "optimizer": {"name": "GradientDescent", "learning_rate": 0.1}}
@@ -75,6 +82,7 @@ def test_options_that_change_on_the_way(tour):
     assert [step for step, _ in page.at.lab.run().line.changes] == [0, 400]
 
 
+@whole
 def test_a_table_as_it_was_understood(tour):
     page, take = tour({"data": {"kind": "bundled", "name": "wine"}})
     go(page, 100)
@@ -84,6 +92,7 @@ def test_a_table_as_it_was_understood(tour):
     take("data")
 
 
+@whole
 def test_saturated_units_found_and_mended_beside_it(tour):
     page, take = tour({"hidden": [8], "activations": ["tanh"], "init_scale": 100, "init": "auto"})
     go(page, 300)
@@ -96,6 +105,7 @@ def test_saturated_units_found_and_mended_beside_it(tour):
     assert after > before
 
 
+@whole
 def test_a_lesson_with_its_verdict(tour):
     page, take = tour()
     tab(page, "Lessons")
@@ -106,6 +116,7 @@ def test_a_lesson_with_its_verdict(tour):
     take("lesson")
 
 
+@whole
 def test_the_film_of_the_readme(tour):
     from PIL import Image
 
