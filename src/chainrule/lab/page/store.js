@@ -75,7 +75,7 @@ export class Store extends EventTarget {
     this._asked = new Map();
     this._number = 0;
     this._stamp = null;
-    this._drawing = false;
+    this._drawing = this._behind = false;
     this._link = link;
     link.listen((frame) => this._hear(unpack(frame)), (open) => this._tell(open));
   }
@@ -239,12 +239,17 @@ export class Store extends EventTarget {
     this._stamp = stamp;
     this.at = at;
     this.shown = { ...Object.fromEntries(this._kept.map((name) => [name, this.shown[name]])), ...views };
-    if (this._drawing) return;
+    if (this._drawing) {
+      this._behind = true;
+      return;
+    }
     this._drawing = true;
+    this._look(); // the lab works on the next one while the page waits for its frame, and draws
     requestAnimationFrame(() => {
       this._drawing = false;
       this.frames += 1;
-      this._look(); // first, so that the lab works while the page draws
+      if (this._behind) this._look();
+      this._behind = false;
       this.dispatchEvent(new CustomEvent("frame"));
     });
   }
