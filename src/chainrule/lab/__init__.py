@@ -1,1 +1,1 @@
-"""The lab, of which there is so far the time line: a training that goes to any of its steps, forwards and backwards."""
+"""The lab: a page on which a network trains in the open, on any of its steps. session.py is it without the web."""

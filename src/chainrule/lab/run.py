@@ -154,27 +154,28 @@ class Run:
 
     def edit(self, letter: str, l: int, i: int, j: int, value: float) -> None:
         """Set W[l][i, j] or b[l][i] by hand, and go on from here."""
-        array = {"W": self.network.W, "b": self.network.b}.get(letter)
-        if array is None or not 1 <= l <= self.network.L:
+        places = _places(self.network).get((letter, l))
+        if places is None:
             raise ValueError(f"{letter}[{l}]: wanted W or b of a layer from 1 to {self.network.L}")
-        rows, columns = array[l].shape
+        rows, columns = places.shape
         if not (0 <= i < rows and 0 <= j < columns):
             raise ValueError(f"{letter}[{l}] ({rows}, {columns}) has no number at ({i}, {j})")
         check_number("value", value, "a finite number", isfinite)
-        self.line.edit(_offset(self.network, letter, l) + i * columns + j, float(value))
+        self.line.edit(int(places[i, j]), float(value))
         self.marks = {step: mark for step, mark in self.marks.items() if step < self.line.step}
         self.revision += 1
         self.stopped = ""
 
     def edits(self) -> list[list[Any]]:
         """What was set by hand: [step, letter, l, i, j, value] each."""
-        found = []
-        for step, edited in sorted(self.line.edits.items()):
-            for place, value in edited.items():
-                letter, l, start = next(reversed([each for each in _offsets(self.network) if each[2] <= place]))
-                columns = self.network.sizes[l - 1] if letter == "W" else 1
-                found.append([step, letter, l, *divmod(place - start, columns), value])
-        return found
+        arrays = _places(self.network).items()
+        return [
+            [step, *name, *np.argwhere(places == place)[0].tolist(), value]
+            for step, edited in sorted(self.line.edits.items())
+            for place, value in edited.items()
+            for name, places in arrays
+            if places[0, 0] <= place <= places[-1, -1]
+        ]
 
     # -- what there is to see ----------------------------------------------------------------------------------------
 
@@ -273,15 +274,7 @@ def score(task: str, A: Array, Y: Array) -> float | None:
     return float((A.argmax(axis=0) == Y.argmax(axis=0)).mean())
 
 
-def _offsets(network: Network) -> list[tuple[str, int, int]]:
-    """Where each W[l] and b[l] begins in the vector of parameters: (letter, l, place), from the first to the last."""
-    found, start = [], 0
-    for l in range(1, network.L + 1):
-        for letter, array in (("W", network.W[l]), ("b", network.b[l])):
-            found.append((letter, l, start))
-            start += array.size
-    return found
-
-
-def _offset(network: Network, letter: str, l: int) -> int:
-    return next(place for *name, place in _offsets(network) if name == [letter, l])
+def _places(network: Network) -> dict[tuple[str, int], Array]:
+    """Of each number of W[l] and b[l] its place in the vector of parameters, by letter and l."""
+    W, b = network.unpack(np.arange(network.parameters.size))
+    return {(letter, l): array[l] for l in range(1, network.L + 1) for letter, array in (("W", W), ("b", b))}
