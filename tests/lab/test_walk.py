@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from lab.test_equations import numbers
-from support.lab import settled
+from support.lab import numbers, settled
 
 BINARY = {"l2": 0.1}
 SMALL = {"hidden": [5], "activations": ["mish"], "optimizer": {"name": "GradientDescent", "learning_rate": 0.1}}

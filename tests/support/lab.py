@@ -1,5 +1,6 @@
 """A lab that is served, and a page without a browser that talks to it."""
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -15,6 +16,14 @@ from chainrule.lab.door import Door
 from chainrule.lab.session import Lab
 
 FLOWER = {"data": {"kind": "bundled", "name": "flower"}, "hidden": [8, 4], "activations": ["tanh", "tanh"], "seed": 1}
+
+
+MINUS = str.maketrans("−", "-")
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers in a text of the page."""
+    return [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text.translate(MINUS).replace(",", ""))]
 
 
 @dataclass

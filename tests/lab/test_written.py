@@ -10,14 +10,7 @@ from chainrule.lab import views
 from chainrule.lab.design import RULES, Design, options
 from chainrule.lab.run import Run
 from chainrule.lab.written import equations
-from support.lab import settled
-
-MINUS = str.maketrans("−", "-")
-
-
-def numbers(text):
-    """The numbers in a text of the page."""
-    return [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text.translate(MINUS).replace(",", ""))]
+from support.lab import numbers, settled
 
 
 def traced(page):
