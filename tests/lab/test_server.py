@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from chainrule.lab import protocol
+from chainrule.lab import protocol, server
 from chainrule.lab.design import Design
 from chainrule.lab.door import Door
 from chainrule.lab.session import Lab
@@ -24,6 +24,21 @@ ADDRESS = re.compile(r"The lab is at (http://(\S+):(\d+)/\?token=(\S+))")
 
 
 # -- tabs and connections --------------------------------------------------------------------------------------------
+
+
+def test_no_part_of_an_answer_waits_for_the_other_side_to_confirm_the_one_before():
+    with server.listen() as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_the_page_names_its_modules_so_that_none_is_found_after_another(open_lab):
+    page = open_lab()
+    loaded = set(page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)"))
+    with urllib.request.urlopen(page.at.key) as answer:
+        named = re.findall(r"<([\w.]+)>; rel=modulepreload", answer.headers["Link"])
+    assert {page.url + name for name in named} == {name for name in loaded if name.endswith(".js")}
 
 
 def test_a_change_in_one_tab_is_seen_in_the_other():

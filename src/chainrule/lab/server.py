@@ -48,6 +48,8 @@ def application(lab: Lab, door: Door) -> "Starlette":
     there = (file for file in PAGE.iterdir() if file.is_file() and not file.is_symlink())
     files = {file.name: file for file in there if file.suffix in KINDS and not file.name.startswith(".")}
     files["favicon.ico"] = files["icon.svg"]
+    modules = (name for name in files if name.endswith(".js") and name != "widget.js")  # which notebooks begin with
+    ahead = ", ".join(f"<{name}>; rel=modulepreload" for name in modules)  # not found one after the other
     pages: set[WebSocket] = set()
 
     def text(content: str, status: int) -> Response:
@@ -62,7 +64,8 @@ def application(lab: Lab, door: Door) -> "Starlette":
         file = files.get(request.path_params["name"] or "index.html")
         if file is None:
             return text("not found", 404)
-        answer = Response(file.read_bytes(), 200, HEADERS, KINDS[file.suffix])
+        headers = HEADERS | {"Link": ahead} if file.suffix == ".html" else HEADERS
+        answer = Response(file.read_bytes(), 200, headers, KINDS[file.suffix])
         if opened:  # no redirect: one that began on another site would go on without the cookie, which is strict
             answer.set_cookie(*door.cookie, httponly=True, samesite="strict", path="/")
         return answer
@@ -169,10 +172,15 @@ def listen(host: str = "127.0.0.1", port: int = 0, others: int = 0) -> socket.so
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in range(port, min(port + others, 65535) + 1):
         try:
-            return socket.create_server((host, candidate), family=family)
+            listening = socket.create_server((host, candidate), family=family)
         except OSError:
             if candidate == min(port + others, 65535):
                 raise
+        else:
+            # Those that are accepted inherit it; asyncio sets it only where the socket was made with TCP's number.
+            # Without it the second part of an answer waits 40 ms for the other side to confirm the first.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return listening
     raise AssertionError
 
 
