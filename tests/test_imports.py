@@ -19,6 +19,7 @@ ORDER = [
     {"datasets", "initializers", "layout", "losses", "normalization", "optimizers", "schedules"},
     {"engines", "readers"},
     {"files"},
+    {"blocks"},
     {"training"},
     {"network"},
     {"plots", "working"},
@@ -33,6 +34,7 @@ ORDER = [
 ARROWS = {
     "__main__": "cli",
     "activations": "text",
+    "blocks": "engines errors files readers text",
     "checks": "_native _types elsewhere text",
     "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
     "cli": "_version activations claims datasets engines errors exporting files lab plots quiz readers tabular text "

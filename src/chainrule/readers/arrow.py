@@ -1,7 +1,6 @@
 """From a table of Arrow to a DataFrame: whole numbers stay exact, and errors name the column."""
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainrule.errors import ReadingNote
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def plain(path: Path, schema: "pa.Schema", rows: int) -> "pa.Schema":
+def plain(path: object, schema: "pa.Schema", rows: int) -> "pa.Schema":
     """The columns with one value in each row. Lists and the like are left out, with a note."""
     import pyarrow as pa
 
@@ -31,7 +30,7 @@ def plain(path: Path, schema: "pa.Schema", rows: int) -> "pa.Schema":
     return pa.schema([field for field in schema if field not in nested], schema.metadata)
 
 
-def frame(path: Path, table: "pa.Table") -> "pd.DataFrame":
+def frame(path: object, table: "pa.Table") -> "pd.DataFrame":
     """The table for pandas; a named index is a column of it."""
     import pandas as pd
     import pyarrow as pa
@@ -58,7 +57,7 @@ def frame(path: Path, table: "pa.Table") -> "pd.DataFrame":
     return frame
 
 
-def _check_text(path: Path, name: str, column: "pa.ChunkedArray") -> None:
+def _check_text(path: object, name: str, column: "pa.ChunkedArray") -> None:
     """Refuse text that is no UTF-8, with its row."""
     import pyarrow as pa
 

@@ -68,7 +68,7 @@ def shown_name(path: Path) -> str:
 
 
 @contextmanager
-def opening(path: Path, kind: str) -> Iterator[None]:
+def opening(path: object, kind: str) -> Iterator[None]:
     """Whatever a library says about a damaged file, as one ReaderError."""
     try:
         yield

@@ -1,0 +1,185 @@
+"""Tables larger than the memory, block by block."""
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from chainrule.blocks import ahead, formats, places, text
+from chainrule.readers import arrow
+from chainrule.readers.common import ReaderError
+from chainrule.text import did_you_mean, first_few
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Names = str | Sequence[str]
+
+
+class Blocks:
+    """A table on the disk, or anywhere else, that is read block by block and so may be larger than the memory.
+
+    `Network.train`, the estimators and their `predict` take it in place of X and y. A block is a row group of Parquet,
+    a record batch of Arrow, or 4 MB of an array (.npy); text (.csv, .tsv, .jsonl …) is converted to Parquet once.
+
+    Parameters
+    ----------
+    source : path, URL or list of them
+        A file, a folder with all in it, or a glob, of one format and with the same columns. URLs (s3://, gs:// …) are
+        opened by pyarrow, or by fsspec where it is installed.
+    columns : list of str, optional
+        The inputs; all but target and weights unless given.
+    target : str or list of str, optional
+        The column to predict, or several; for .npy the file of the targets, or a list of as many.
+    weights : str, optional
+        The column with the weight of each example.
+    window : int, optional
+        How many blocks are mixed at a time; as many as hold about 64 MB unless given, and at least 2.
+    cache : path, optional
+        The folder for what text is converted to; beside it unless given.
+
+    Attributes
+    ----------
+    rows : int
+        In all blocks.
+    sizes : tuple of int
+        The rows of each block.
+    columns : tuple of str
+        The inputs, in their order.
+    targets : tuple of str
+        The columns to predict.
+
+    Raises
+    ------
+    ReaderError
+        For what cannot be read, columns that are not there, and formats that are not known.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        target: Names | None = None,
+        weights: str | None = None,
+        window: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> None:
+        found = places.find(source)
+        if found[0].ending in places.TEXTS:
+            found = [text.converted(place, cache) for place in found]
+        files = list(map(formats.opened, found))
+        if found[0].ending in places.ARRAYS:
+            files, target = _with_targets(files, target)
+        self._files, self.schema = files, files[0].schema
+        self.targets = () if target is None else (target,) if isinstance(target, str) else tuple(target)
+        self._weights, self.window = weights, window
+        if isinstance(columns, str):
+            raise ReaderError(f"columns: got {columns!r}, wanted a list of names: [{columns!r}]")
+        others = {*self.targets, weights}
+        self.columns = tuple(n for n in self.schema.names if n not in others) if columns is None else tuple(columns)
+        self._check_names()
+        # Blocks without a row are none.
+        self._blocks = [(file, i) for file in files for i, rows in enumerate(file.sizes) if rows]
+        self.sizes = tuple(file.sizes[i] for file, i in self._blocks)
+        self.rows = sum(self.sizes)
+        if not self.rows:
+            raise ReaderError(f"{found[0].name}: no examples, it has no rows")
+        self._starts = [0, *accumulate(self.sizes)]
+
+    def _check_names(self) -> None:
+        """ReaderError for a column that is not in each of the files, or stands in two places."""
+        wanted = (*self.columns, *self.targets, *filter(None, [self._weights]))
+        for file in self._files:
+            for name in wanted:
+                if name not in file.schema.names:
+                    hint, known = did_you_mean(name, file.schema.names, 3), first_few(file.schema.names, quoted=True)
+                    raise ReaderError(f"{file.place.name}: no column {name!r}.{hint} Columns: {known}")
+        if twice := [name for i, name in enumerate(wanted) if name in wanted[:i]]:
+            raise ReaderError(f"{self._files[0].place.name}: column {twice[0]!r} is asked for twice")
+        if not self.columns:
+            raise ReaderError(f"{self._files[0].place.name}: no columns are left to predict from")
+
+    def name(self, i: int) -> str:
+        """What to call a block in an error: its file, and which it is there.
+
+        Parameters
+        ----------
+        i : int
+
+        Returns
+        -------
+        str
+        """
+        file, k = self._blocks[i]
+        return f"{file.place.name}, {file.block} {k}"
+
+    def arrow(self, i: int, columns: Sequence[str]) -> "pa.Table":
+        """These columns of a block as a table of Arrow.
+
+        Parameters
+        ----------
+        i : int
+        columns : list of str
+
+        Returns
+        -------
+        pyarrow.Table
+        """
+        file, k = self._blocks[i]
+        return file.read(k, columns)
+
+    def read(self, i: int, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """One block as a frame, whose index counts the rows of the whole table.
+
+        Parameters
+        ----------
+        i : int
+            Which, from 0 to len(sizes) − 1.
+        columns : list of str, optional
+            Inputs, targets and weights unless given; any columns of the files.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        names = (*self.columns, *self.targets, *filter(None, [self._weights])) if columns is None else columns
+        frame = arrow.frame(self.name(i), self.arrow(i, names))
+        frame.index += self._starts[i]
+        return frame
+
+    def tables(self, columns: Sequence[str] | None = None) -> "Iterator[pd.DataFrame]":
+        """All blocks in their order, as `read` gives them, one read ahead.
+
+        Parameters
+        ----------
+        columns : list of str, optional
+            As for `read`.
+
+        Returns
+        -------
+        iterator of pandas.DataFrame
+        """
+        return ahead.each(partial(self.read, columns=columns), range(len(self.sizes)))
+
+    def __repr__(self) -> str:
+        others = len(self._files) - 1
+        more = f" and {others:,} more" if others else ""
+        return (
+            f"<Blocks of {self._files[0].place.name}{more}: {self.rows:,} rows in {len(self.sizes):,} blocks, "
+            f"{len(self.columns):,} inputs, target {first_few(self.targets) or 'none'}>"
+        )
+
+
+def _with_targets(files: Sequence[Any], target: Names | None) -> tuple[list[formats.File], Names | None]:
+    """Arrays with those of their targets beside them, where `target` gives files; and the columns that these are."""
+    given = [target] if isinstance(target, (str, os.PathLike)) else list(target or ())
+    if not any(os.fspath(one).endswith(places.ARRAYS) for one in given):
+        return list(files), target
+    if len(given) != len(files):
+        raise ReaderError(f"target: got {len(given)} files for {len(files)} of inputs, wanted one for each")
+    targets = [formats.Npy(place, "y") for place in places.find(given)]
+    pairs: list[formats.File] = [formats.Pair(X, Y) for X, Y in zip(files, targets, strict=True)]
+    return pairs, targets[0].schema.names

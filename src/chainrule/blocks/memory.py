@@ -1,0 +1,29 @@
+"""How much memory there is."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_GROUP = Path("/sys/fs/cgroup")
+
+
+def available() -> int:
+    """Bytes that this process may still take: by the system, by its limits (rlimit), by those of its container."""
+    most = [1 << 62]
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        most.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    with suppress(OSError, ValueError):
+        limit = int((_GROUP / "memory.max").read_text(encoding="ascii"))
+        most.append(limit - int((_GROUP / "memory.current").read_text(encoding="ascii")))
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        pages = list(map(int, Path("/proc/self/statm").read_text(encoding="ascii").split()))
+        for limit, used in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
+            if (soft := resource.getrlimit(limit)[0]) != resource.RLIM_INFINITY:
+                most.append(soft - used * os.sysconf("SC_PAGE_SIZE"))
+    if len(most) == 1:  # no Linux
+        with suppress(AttributeError, OSError, ValueError):
+            most.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    return max(0, min(most))

@@ -1,0 +1,111 @@
+"""Tables as text (.csv, .tsv, .jsonl …): converted once to Parquet, from which they are read ever after."""
+
+import hashlib
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chainrule import readers
+from chainrule.blocks.places import Place, find
+from chainrule.errors import ReadingNote
+from chainrule.files import atomic
+from chainrule.readers.common import ReaderError, opening
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+ROWS = 65_536  # of a row group, at most
+FIRST_TEXT = b"first text"  # in the metadata of a column: where among numbers text stands first
+_MADE_OF = b"chainrule"  # in the metadata of the file
+
+
+def converted(place: Place, cache: str | os.PathLike[str] | None) -> Place:
+    """The Parquet file of a text, written now if it is not there, or if the text has changed since."""
+    if not place.is_local:
+        raise ReaderError(f"{place.name}: is text that is not on this machine; copy it here, or write it as Parquet")
+    path, stamp = Path(place.path), json.dumps(place.stamp).encode()
+    made = Path(f"{path}.parquet")
+    if cache is not None:
+        os.makedirs(cache, exist_ok=True)
+        made = Path(cache) / f"{path.name}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}.parquet"
+    if made.exists():
+        from pyarrow import parquet
+
+        with opening(made, "Parquet"):
+            before = (parquet.read_schema(made).metadata or {}).get(_MADE_OF)
+        if before is None:
+            raise ReaderError(f"{made}: is in the place of what {path} is converted to; move it, or give cache=FOLDER")
+        if before == stamp:
+            return find(made)[0]
+    written: dict[str, str] = {}
+    while (wrong := _convert(path, made, stamp, written)) is not None:
+        written |= wrong
+    warnings.warn(f"{path}: converted once to {made}, from which it is read from now on", ReadingNote, stacklevel=3)
+    return find(made)[0]
+
+
+def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> dict[str, str] | None:
+    """Write the Parquet file; or a column that is no column of numbers, as it seemed to be, and where this shows.
+
+    written: such columns, which are read as text.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    done, schema = 0, None
+    writer: Any = None
+    try:
+        with atomic.replacing(made) as raw:
+            for table in readers.batches(path, rows=ROWS, written=list(written)):
+                frame: Any = table.X
+                if schema is None:
+                    schema = _schema(frame, stamp, written)
+                    writer = parquet.ParquetWriter(raw, schema)
+                columns = []
+                for field in schema:
+                    try:
+                        columns.append(pa.Array.from_pandas(frame[field.name], type=field.type))
+                    except (pa.ArrowInvalid, pa.ArrowTypeError):
+                        raise _TextError(field.name, _first_text(frame[field.name], done)) from None
+                writer.write_table(pa.table(columns, schema=schema))
+                done += len(frame)
+            if writer is not None:
+                writer.close()
+    except _TextError as text:
+        return {text.column: text.where}
+    except OSError as error:
+        raise ReaderError(
+            f"{path}: cannot be converted to {made}: {error.strerror}; give cache=FOLDER, one that can be written to"
+        ) from None
+    return None
+
+
+class _TextError(Exception):
+    """A column of numbers has text in it."""
+
+    def __init__(self, column: str, where: str) -> None:
+        super().__init__()
+        self.column, self.where = column, where
+
+
+def _schema(frame: "pd.DataFrame", stamp: bytes, written: dict[str, str]) -> "pa.Schema":
+    """The types of the columns; one without a value may have text later."""
+    import pyarrow as pa
+
+    fields = []
+    for field in pa.Schema.from_pandas(frame, preserve_index=False):
+        kind = pa.large_string() if pa.types.is_null(field.type) else field.type
+        about = {FIRST_TEXT: written[field.name].encode()} if field.name in written else None
+        fields.append(pa.field(field.name, kind, metadata=about))
+    return pa.schema(fields, {_MADE_OF: stamp})
+
+
+def _first_text(column: "pd.Series[Any]", done: int) -> str:
+    import pandas as pd
+
+    wrong = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy()
+    row = int(wrong.argmax())
+    return f"row {done + row + 1:,}: {str(column.iloc[row])[:40]!r}"
