@@ -126,12 +126,13 @@ def test_a_table_as_it_is_understood(here):
 def test_the_cells_are_the_rows_of_the_table(here):
     made = load(PEOPLE)
     lines = [line.split(",") for line in people().splitlines()]
-    assert made.cells[0] == ("row", *lines[0])
-    assert len(made.cells) == made.X.shape[1] + 1
-    for k, cells in enumerate(made.cells[1:]):
-        assert list(cells[1:]) == lines[int(cells[0])]
-        assert made.X[made.inputs.index("age missing"), k] == (cells[2] == "")
-        assert made.classes[made.Y[:, k].argmax()] == cells[-1]
+    assert made.columns == ("row", *lines[0])
+    for part, X, Y in (("train", made.X, made.Y), ("validation", made.X_val, made.Y_val)):
+        assert X.shape[1] > 5
+        for k, cells in enumerate(made.cells(part, np.arange(X.shape[1]))):
+            assert cells[1:] == lines[int(cells[0])]
+            assert X[made.inputs.index("age missing"), k] == (cells[2] == "")
+            assert made.classes[Y[:, k].argmax()] == cells[-1]
 
 
 def test_what_is_said_of_a_table_is_done(here):

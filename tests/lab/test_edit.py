@@ -12,6 +12,7 @@ from chainrule.lab.data import load
 from chainrule.lab.design import Design
 from chainrule.lab.run import Run
 from chainrule.lab.session import Lab
+from support.lab import settled
 
 DESIGN = Design.of(
     {"data": {"kind": "bundled", "name": "flower", "m": 60}, "hidden": [3], "activations": ["tanh"], "batch_size": 20}
@@ -107,3 +108,22 @@ def test_a_weight_is_set_by_hand_on_the_page(open_lab):
     page.get_by_text("W[1] of unit 2, x2: −2.5, from step 0 on.").wait_for()
     assert page.at.lab.run().edits() == [[0, "W", 1, 2, 1, -2.5]]
     assert page.at.lab.run().network.W[1][2, 1] == -2.5
+
+
+def test_a_click_on_a_line_of_the_diagram_leads_to_its_weight_and_the_time_line_has_what_was_set(open_lab):
+    page = open_lab({"hidden": [3], "activations": ["tanh"]})
+    page.evaluate("lab.tell('go', {step: 3})")
+    settled(page, "lab.here.step === 3 && document.querySelector('canvas.units').cost > 0")
+    start, end = page.evaluate("(({'0,1': a, '1,2': b}) => [a, b])(document.querySelector('canvas.units').places())")
+    x = start["x"] + start["side"] / 2 + 0.8 * (end["x"] - end["side"] / 2 - start["x"] - start["side"] / 2)
+    y = start["y"] + 0.8**2 * (3 - 2 * 0.8) * (end["y"] - start["y"])
+    page.locator("canvas.units").click(position={"x": x, "y": y})
+    sheet = page.locator("dialog.inspect")
+    picked = sheet.locator("td.picked")
+    w = page.at.lab.run().network.W[1][2, 1]
+    picked.filter(has_text=f"{abs(w):.4g}").wait_for()
+    assert float(sheet.get_by_label("value").input_value()) == w
+    page.keyboard.type("0\n")  # it has the focus, and its text is chosen
+    page.get_by_text("W[1] of unit 2, x2: 0, from step 3 on.").wait_for()
+    tick = page.get_by_role("group", name="changes on the way").get_by_role("button")
+    assert tick.get_attribute("title") == "from step 3 on: W[1][2, 1] = 0 by hand"

@@ -67,7 +67,9 @@ def test_what_it_begins_with_and_that_a_run_begins_anew_is_said_once(open_lab):
 
 
 def test_options_change_while_it_runs_and_say_since_when(open_lab):
-    page = open_lab()
+    page = open_lab({"activations": ["leaky_relu(0.1)", "tanh"]})
+    shown = page.get_by_label("activation of layer 1").locator("option:checked")
+    assert shown.inner_text() == "leaky relu(0.1)"  # which is none of those that are offered
     to(page, 11)
     page.get_by_label("learning rate, as a slider").fill("-1")
     page.get_by_text("from step 11 on").wait_for()

@@ -99,7 +99,7 @@ def test_a_table_is_dropped_understood_changed_and_learned(choosing):
     assert design.data["category"] == ["age"]
     assert design.data["drop"] == ["city"]
     assert examples.target == "member"
-    assert examples.cells[0] == ("row", "age", "city", "joined", "member")
+    assert examples.columns == ("row", "age", "city", "joined", "member")
     page.get_by_role("button", name="data: people.csv").click()
     assert page.get_by_label("age: taken as").input_value() == "category"
 

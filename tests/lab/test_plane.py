@@ -85,7 +85,8 @@ def test_painted_points_become_data_that_trains(plane):
     page.get_by_text("Empty: choose a class and paint").wait_for()
     painted = {0: [(-3, -3), (-2, -3), (-3, -2)], 1: [(3, 3), (2, 3), (3, 2)]}
     for k, points in painted.items():
-        page.get_by_role("button", name=f"paint class {k}").click()
+        page.locator(".brush").nth(k).click()
+        page.locator(".brush").nth(k).click()  # once more, and it still paints
         for x1, x2 in points:
             before = lab.runs[1].revision
             field.click(position=place(page, x1, x2))
@@ -98,12 +99,13 @@ def test_painted_points_become_data_that_trains(plane):
     page.locator(".painting").get_by_text("undo").click()
     settled(page, "lab.run.data.spec.points.length === 5")
     field.focus()
-    page.get_by_role("button", name="paint class 2").click()
+    page.get_by_role("button", name="new class").click()
     field.focus()
     page.keyboard.press("Shift+ArrowUp")
     page.keyboard.press("Enter")  # the third class, by keyboard
     settled(page, "lab.run.data.classes.length === 3 && lab.run.sizes.at(-1) === 3")
-    page.keyboard.press("Escape")
+    assert page.locator(".brush").all_inner_texts() == ["0", "1", "2", "new class"]
+    page.get_by_role("button", name="stop").click()
     assert page.evaluate("lab.selection.paint") is None
     page.evaluate("lab.tell('go', {step: 300})")
     settled(page, "lab.here.step === 300")

@@ -48,7 +48,7 @@ def test_the_slider_leads_to_the_same_bits_also_across_changes_of_options(open_l
         assert page.get_by_label("learning rate", exact=True).input_value() == str(rate)
     assert len({found.tobytes() for found in there.values()}) == len(set(steps))
 
-    first, second = page.get_by_role("group", name="changes of options").get_by_role("button").all()
+    first, second = page.get_by_role("group", name="changes on the way").get_by_role("button").all()
     assert first.get_attribute("title") == "from step 20 on: learning rate 0.01 → 0.1"
     assert second.get_attribute("title") == "from step 45 on: optimizer Adam → Momentum"
     first.click()

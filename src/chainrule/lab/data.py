@@ -138,10 +138,13 @@ def _named(name: str, Y: Array, task: str) -> dict[str, Any]:
 def _points(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
     """{"kind": "points", "points": [[x1, x2, class], …], "classes": 2}: painted by hand.
 
-    "range", [[low, high], [low, high]], is what the page shows of the plane.
+    "names" are those of the classes; "range", [[low, high], [low, high]], is what the page shows of the plane.
     """
-    given = Given(spec, ("points", "classes", "range", "features"))
+    given = Given(spec, ("points", "classes", "names", "range", "features"))
     k = given.whole("classes", 2, 2, MOST_CLASSES)
+    classes = tuple(given.names("names") or map(str, range(k)))
+    if len(set(classes)) != k:
+        raise ValueError(f"names: got {list(classes)!r:.80}, wanted {k}, each another one")
     points = given.get("points", [])
     if not isinstance(points, list | tuple | np.ndarray) or not len(points):
         raise ValueError(f"points: got {points!r:.40}, wanted at least one, each [x1, x2, class]")
@@ -163,7 +166,7 @@ def _points(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
     Y = np.array([whole], float) if k == 2 else datasets.one_hot(whole, k)
     code = [*_literal("x1", x1), *_literal("x2", x2), *_literal("labels", whole), "X = np.array([x1, x2])"]
     code.append("Y = np.array([labels], float)" if k == 2 else f"Y = cr.datasets.one_hot(labels, {k})")
-    task, classes = "binary" if k == 2 else "classes", tuple(map(str, range(k)))
+    task = "binary" if k == 2 else "classes"
     return examples(given, "painted points", X, Y, code, task=task, target="class", classes=classes)
 
 

@@ -45,11 +45,11 @@ class Examples:
 
     X (n[0], m) and Y (n[L], m) are trained on; X_val and Y_val, perhaps with no columns, are not. task: "binary",
     "classes" or "regression". inputs: n[0] names. classes: their names, n[L] of them, or the two of a binary task;
-    empty for a regression. image: (height, width, channels) where an input is a pixel. cells: of the examples as they
-    are in the table, header first and then a row for each of the first training examples; None where X shows it all.
+    empty for a regression. image: (height, width, channels) where an input is a pixel. columns: of a table, the number
+    of a row first and the target last; cells: gives these of some examples of a part, as the table has them.
     remarks: one line each. plan: what each column of a table is taken for. code: lines of Python that make X, Y,
     X_val and Y_val of NumPy as np and chainrule as cr, to the bit. points, points_val (1 or 2, m): where the examples
-    lie on a line or a plane, where `features` makes more inputs, (n[0], k), of points (2, k), such as x1 · x2. table:
+    lie on a line or a plane, where `features` makes others of them, (n[0], k) of (2, k), such as x1 · x2. table:
     of a table its plan and the fitted steps that make Xᵀ of its rows (None of pixels), for the model that one takes
     along. target_scale: Y is (target − its first) / its second number.
     network: the one that a notebook gave with them, as it was then; a design may begin from its parameters.
@@ -65,7 +65,8 @@ class Examples:
     target: str
     classes: tuple[str, ...] = ()
     image: tuple[int, int, int] | None = None
-    cells: tuple[tuple[str, ...], ...] | None = None
+    columns: tuple[str, ...] = ()
+    cells: Callable[[str, Array], list[list[str]]] | None = None
     remarks: tuple[str, ...] = ()
     plan: tuple[Mapping[str, Any], ...] = ()
     code: tuple[str, ...] = ()

@@ -101,10 +101,10 @@ class Run:
                 "m": self.m,
                 "m_val": examples.Y_val.shape[1],
                 "range": [] if places is None else [[float(row.min()), float(row.max())] for row in places],
-                "target_range": [float(examples.Y.min()), float(examples.Y.max())],
+                "target_range": [float(each) for each in self.own(np.array([examples.Y.min(), examples.Y.max()]))],
+                "target_scale": list(examples.target_scale),
                 "remarks": list(examples.remarks),
                 "plan": [dict(column) for column in examples.plan],
-                "table": examples.cells is not None,
             },
             "sizes": net.sizes,
             "parameters": net.parameters.size,
@@ -211,10 +211,15 @@ class Run:
         return self.network.forward(X[:, :most]), Y[:, :most]
 
     def said(self, Y: Array) -> Array:
-        """Of targets or outputs (n[L], k) the class, or the number: (k,)."""
+        """Of targets or outputs (n[L], k) the class, or the number in the units of the data: (k,)."""
         if self.examples.task == "regression":
-            return np.asarray(Y[0], np.float32)
+            return np.asarray(self.own(Y[0]), np.float32)
         return np.asarray(Y[0] > 0.5 if len(Y) == 1 else Y.argmax(axis=0), np.int32)
+
+    def own(self, Y: Array) -> Array:
+        """Targets or outputs in the units of the data, where a regression has a target that was standardized."""
+        center, scale = self.examples.target_scale
+        return Y if (center, scale) == (0, 1) else Y * scale + center
 
     def measure_on_the_way(self, share: float = MEASURING) -> None:
         """Measure between two pieces of training, while that takes a small share of the time."""

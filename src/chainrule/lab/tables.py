@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
 from chainrule import datasets, readers, tabular
 from chainrule._types import Array
 from chainrule.errors import ChainruleError, UserNote
@@ -23,7 +27,6 @@ from chainrule.tabular.findings import giveaways
 from chainrule.tabular.opened import taken
 from chainrule.text import first_few
 
-MOST_CELLS = 500  # rows of which a page shows the cells
 MOST_COLUMNS = 2000  # of a table; chosen
 PICTURES = 24  # that are shown before they are taken
 PARTS = 30  # of the range of a target
@@ -69,12 +72,13 @@ def _taken(given: Given, table: Table, plan: Plan, rows: Any, y: Array, source: 
     if (count := len(train) + len(val)) < len(y):
         remarks.append(f"{count:,} of {len(y):,} rows, drawn by chance")
     remarks += [found.text for found in giveaways(plan, rows, y)]
-    return Examples(
+    made = Examples(
         table.name, X, Y[:, train], X_val, Y[:, val], plan.task, tuple(tabular.input_names(plan, preparation)),
-        plan.target, tuple(map(str, plan.classes or ())), plan.image_shape, _cells(table, rows, train), tuple(remarks),
-        tuple(described(plan, table)), (*source, *code, line, "Y, Y_val = Y[:, train], Y[:, val]"),
+        plan.target, tuple(map(str, plan.classes or ())), plan.image_shape, *_cells(table, rows, train, val),
+        tuple(remarks), tuple(described(plan, table)), (*source, *code, line, "Y, Y_val = Y[:, train], Y[:, val]"),
         table=(plan, preparation),
     )  # fmt: skip
+    return _in_own_units(made, preparation)
 
 
 def _inputs(given: Given, plan: Plan, rows: Any, y: Array) -> tuple[Array, Array, Array, Array, Any, list[str]]:
@@ -111,6 +115,23 @@ def _inputs(given: Given, plan: Plan, rows: Any, y: Array) -> tuple[Array, Array
     X_val = made.astype(float).T if held else X[:, :0]
     code.append(f"X_val = {making.format(some.format('val'))}.astype(float).T" if held else "X_val = X[:, :0]")
     return train, val, X, X_val, preparation, code
+
+
+def _in_own_units(made: Examples, preparation: Any) -> Examples:
+    """One or two numbers lie on a line or a plane in units of their own, though the network gets them standardized."""
+    if len(made.X) > 2 or preparation is None:
+        return made
+    inputs = preparation.named_steps["inputs"]
+    if isinstance(inputs, ColumnTransformer):
+        step = inputs.named_transformers_.get("number")
+        inputs = step[-1] if isinstance(step, Pipeline) else None
+    if not isinstance(inputs, StandardScaler) or inputs.mean_.size != len(made.X):
+        return made
+    center, scale = inputs.mean_[:, None], inputs.scale_[:, None]
+    return replace(
+        made, points=made.X * scale + center, points_val=made.X_val * scale + center,
+        features=lambda points: (points - center) / scale,
+    )  # fmt: skip
 
 
 def _targets(plan: Plan, y: Array) -> tuple[Array, str]:
@@ -298,16 +319,18 @@ def described(plan: Plan, table: Table) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(table: Table, rows: Any, train: Array) -> tuple[tuple[str, ...], ...] | None:
-    """The header, and the first training rows as they are in the table, each with its number there."""
+def _cells(table: Table, rows: Any, train: Array, val: Array) -> tuple[tuple[str, ...], Any]:
+    """The columns of a table and what gives their cells, as `Examples` has them."""
     if not isinstance(rows, pd.DataFrame):
-        return None
-    some = rows.iloc[train[:MOST_CELLS]]
-    y = pd.Series(table.y).loc[some.index]
-    found = [("row", *map(str, some.columns), str(table.target))]
-    for row, cells, target in zip(some.index, some.itertuples(index=False, name=None), y, strict=True):
-        found.append((str(row + 1), *map(_cell, cells), _cell(target)))
-    return tuple(found)
+        return (), None
+    y, parts = pd.Series(table.y), {"train": train, "validation": val}
+
+    def cells(part: str, index: Array) -> list[list[str]]:
+        some = rows.iloc[parts[part][index]]
+        each = zip(some.index, some.itertuples(index=False, name=None), y.loc[some.index], strict=True)
+        return [[str(row + 1), *map(_cell, values), _cell(target)] for row, values, target in each]
+
+    return ("row", *map(str, rows.columns), str(table.target)), cells
 
 
 def _cell(value: Any) -> str:

@@ -25,16 +25,18 @@ _MARGIN = 0.1  # of the range of an input, beyond the outermost examples
 def plane(run: Run, side: int = GRID, unit: tuple[int, int] | None = None) -> dict[str, Any]:
     """Ŷ over the plane of two inputs (n[L], side, side), the lowest x2 first, or over the line of one (n[L], side).
 
-    unit: (l, i); then also its a, as "a" (1, side, side) or (1, side), and "unit" again.
+    Ŷ is in the units of the data. unit: (l, i); then also its a, as "a" (1, side, side), or (1, side) where 0 and 1 are
+    those of a standardized target, and "unit" again.
     """
     points = _grid(run, side)
-    found = {"A": _over(run.network.forward(points), run, side).astype(np.float32), "range": _range(run)}
+    found = {"A": _over(run.own(run.network.forward(points)), run, side).astype(np.float32), "range": _range(run)}
     if unit is not None:
         l, i = (int(n) for n in unit)
         if not (0 <= l <= run.network.L and 0 <= i < run.network.sizes[l]):
             raise ValueError(f"unit {i} of layer {l}: there is none")
         row = run.network.layers(points)[1][l][i : i + 1] if l else points[i : i + 1]
-        found |= {"unit": [l, i], "a": _over(np.ascontiguousarray(row), run, side).astype(np.float32)}
+        row = run.own(row) if l == run.network.L or len(_places(run)) == 1 else np.ascontiguousarray(row)
+        found |= {"unit": [l, i], "a": _over(row, run, side).astype(np.float32)}
     return found
 
 
@@ -48,7 +50,7 @@ def units(run: Run, side: int = SMALL, most: int = MOST_UNITS) -> dict[str, Any]
     net, most = run.network, int(most)
     if run.examples.coordinates("train") is not None:
         points = _grid(run, side)
-        A = [points, *net.layers(points)[1][1:]]
+        A = [points, *net.layers(points)[1][1:-1], run.own(net.forward(points))]
         layers = [_over(np.ascontiguousarray(each[:most]), run, side).astype(np.float32) for each in A]
         return {"kind": "plane", "inputs": layers[0], "layers": layers[1:]}
     seen = run.sampled()
@@ -234,8 +236,8 @@ def example(run: Run, index: int = 0, part: str = "train", unit: tuple[int, int]
         found[letter] = [None if A is None else dense(A)[:, 0] for A in getattr(seen, letter)]
     if net.g[-1].derivative is not None:
         found["slope"][-1] = net.g[-1].slope(seen.Z[-1])[:, 0]
-    if part == "train" and run.examples.cells is not None and index + 1 < len(run.examples.cells):
-        found["cells"] = [list(run.examples.cells[0]), list(run.examples.cells[index + 1])]
+    if run.examples.cells is not None:
+        found["cells"] = [list(run.examples.columns), *run.examples.cells(part, np.array([index]))]
     found["x"] = run.part(part)[0][:, index]
     if unit is not None:
         l, i = (int(n) for n in unit)
@@ -303,14 +305,18 @@ def pictures(
 
 
 def cells(run: Run, first: int = 0, count: int = 50, part: str = "train", wrong: bool = False) -> dict[str, Any]:
-    """Rows of the table as they are, the target, and the answer; wrong: only those that the network gets wrong."""
-    found = _rows(run, first, count, part, wrong)
-    rows = run.examples.cells if part == "train" else None
-    if rows is None:
+    """Examples with their targets and answers; of a table the cells of those columns that are learned from.
+
+    wrong: only those that the network gets wrong.
+    """
+    found, made = _rows(run, first, count, part, wrong), run.examples
+    if made.cells is None:
         shown = [[f"{x:.4g}" for x in column] for column in dense(run.part(part)[0][:, found["index"]]).T]
-    else:
-        shown = [list(rows[i + 1]) if i + 1 < len(rows) else [] for i in found["index"]]
-    return {**found, "header": list(rows[0] if rows else run.examples.inputs), "rows": shown}
+        return {**found, "header": list(made.inputs), "rows": shown}
+    out = {made.target, *(column["name"] for column in made.plan if column["role"] == "left out")}
+    used = [k for k, name in enumerate(made.columns) if k == 0 or name not in out]
+    rows = [[row[k] for k in used] for row in made.cells(part, found["index"])]
+    return {**found, "header": [made.columns[k] for k in used], "rows": rows}
 
 
 def _rows(run: Run, first: int, count: int, part: str, wrong: bool) -> dict[str, Any]:

@@ -1,18 +1,20 @@
 import { element, number } from "./draw.js";
+import { unitName } from "./names.js";
 
 const MOST = 400; // units or inputs that a list offers
 
 /**
  * A form that sets a number of W or b: what if this weight were 0? It stands from this step on.
  * @param {import("./store.js").Store} store
- * @param {(run: any, l: number, i: number) => string} unitName
+ * @param {() => void} moved hears of another place that is chosen
  */
-export function byHand(store, unitName) {
+export function byHand(store, moved) {
   const unit = element("select", { "aria-label": "of unit", change: () => fill() });
   const input = element("select", { "aria-label": "for input", change: () => fill() });
+  const from = element("span", {}, "from");
   const value = element("input", { type: "text", inputmode: "decimal", "aria-label": "value", class: "entry", required: true });
   const said = element("span.wrong", { role: "alert" });
-  const form = element("form.by-hand", { hidden: true, submit: set }, element("span", {}, "set by hand"), unit, input, value, element("button", { type: "submit" }, "Set"), said);
+  const form = element("form.by-hand", { hidden: true, submit: set }, element("span", {}, "set by hand: of"), unit, from, input, element("span", {}, "="), value, element("button", { type: "submit" }, "Set"), said);
   let letter = "W", l = 1;
   /** @type {(i: number, j: number) => number | null} */
   let known = () => null;
@@ -22,6 +24,7 @@ export function byHand(store, unitName) {
     const now = known(Number(unit.value), Number(input.value));
     value.value = now === null ? "" : String(now);
     said.textContent = "";
+    moved();
   }
 
   async function set(event) {
@@ -55,7 +58,7 @@ export function byHand(store, unitName) {
       const options = (count, of) => Array.from({ length: Math.min(MOST, count) }, (_, i) => element("option", { value: i }, unitName(store.run, of, i)));
       unit.replaceChildren(...options(store.run.sizes[layer], layer));
       input.replaceChildren(...options(store.run.sizes[layer - 1], layer - 1));
-      input.hidden = name === "b";
+      input.hidden = from.hidden = name === "b";
       fill();
     },
     /** Choose a place. */
@@ -64,7 +67,10 @@ export function byHand(store, unitName) {
       unit.value = String(i);
       input.value = String(j);
       fill();
+      value.focus();
       value.select();
     },
+    /** The place that is chosen, where numbers can be set. @returns {[number, number] | null} */
+    place: () => (form.hidden ? null : [Number(unit.value), letter === "W" ? Number(input.value) : 0]),
   };
 }

@@ -1,15 +1,9 @@
 /** The numbers of a unit or a line: on a small card, in a sentence, in a table. */
 
 import { element, number } from "./draw.js";
+import { called, unitName } from "./names.js";
 
 const percent = (share) => `${Math.round(100 * share)} %`;
-
-/** What a unit of a layer is called: of the input its name. */
-export function called(run, l, i) {
-  if (l === 0) return run.data.image ? `pixel ${i}` : (run.data.inputs[i] ?? `input ${i}`);
-  if (l === run.g.length) return run.data.task === "classes" ? `output “${run.data.classes[i]}”` : "output ŷ";
-  return `unit ${i} of layer ${l}`;
-}
 
 const rows = (pairs) => element("dl", {}, ...pairs.filter(Boolean).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 
@@ -81,7 +75,7 @@ export function layerTable(layer, run, choose) {
   const shown = layer.low.shape[0];
   const head = ["unit", "b", "strongest from", "w", "lowest z", "mean z", "highest z", ...(layer.flat ? ["g′ next to 0"] : [])];
   const line = (i) => element("tr", {},
-    element("th", { scope: "row" }, element("button.quiet", { type: "button", click: () => choose(i) }, l < run.g.length ? `unit ${i}` : called(run, l, i))),
+    element("th", { scope: "row" }, element("button.quiet", { type: "button", click: () => choose(i) }, unitName(run, l, i))),
     ...[number(layer.b.data[i]), called(run, l - 1, layer.strongest.data[i]), ...["weight", "low", "mean", "high"].map((name) => number(layer[name].data[i])),
       ...(layer.flat ? [percent(layer.flat.data[i])] : [])].map((text) => element("td", {}, text)));
   return element("table", {},

@@ -42,17 +42,20 @@ function differing(before, after) {
 }
 
 /**
- * The changes of options on the time line of a run.
+ * What a person changed on the time line of a run: options, and numbers that were set by hand.
  * @param {any} run of the lab
- * @returns {{ step: number, words: string, names: string[] }[]} "learning rate 0.01 → 0.1"
+ * @returns {{ step: number, words: string, names: string[] }[]} "learning rate 0.01 → 0.1", with the names of the options
  */
 export function changesOf(run) {
+  const found = new Map(); // step → names and words
+  const add = (step, name, words) => found.set(step, [...(found.get(step) ?? []), [name, words]]);
   let before = { ...run.design, batch_size: run.design.batch_size >= run.data.m ? null : run.design.batch_size };
-  return run.changes.map(([step, after]) => {
-    const found = differing(before, after);
+  for (const [step, after] of run.changes) {
+    for (const [name, a, b] of differing(before, after)) add(step, name, `${NAMES[name]} ${worded(name, a)} → ${worded(name, b)}`);
     before = after;
-    return { step, names: found.map(([name]) => name), words: found.map(([name, a, b]) => `${NAMES[name]} ${worded(name, a)} → ${worded(name, b)}`).join(", ") };
-  }).filter(({ words }) => words);
+  }
+  for (const [step, letter, l, i, j, value] of run.edits) add(step, null, `${letter}[${l}][${i}, ${j}] = ${number(value)} by hand`);
+  return [...found].sort(([a], [b]) => a - b).map(([step, each]) => ({ step, names: each.map(([name]) => name).filter(Boolean), words: each.map(([, words]) => words).join(", ") }));
 }
 
 /**

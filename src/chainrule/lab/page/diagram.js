@@ -2,7 +2,7 @@ import { layerTable, lineCard, saidOf, unitCard } from "./cards.js";
 import { color, element, number, sight } from "./draw.js";
 import { looks } from "./glyphs.js";
 import { MOST, arrange, lineAt, neighbor, unitAt } from "./graph.js";
-import { outputs, units, widest } from "./units.js";
+import { units, widest } from "./units.js";
 import { PALE, fullWidth, levelsOf, wires } from "./wires.js";
 
 const LATE = { forward: ["Z", "A"], backward: ["dA", "dZ", "dW", "db"] }; // what a phase computes
@@ -89,11 +89,10 @@ export function mountDiagram(place, store, controls) {
   }
 
   function settle(run) {
-    const { image, inputs } = run.data;
-    const made = arrange(run.sizes, frame.clientWidth, Boolean(image), [image ? 52 : 36 + widest(over, inputs.slice(0, MOST)), 36 + Math.max(16, widest(over, outputs(run).slice(0, MOST)))]);
+    const { image } = run.data;
+    const made = arrange(run.sizes, frame.clientWidth, Boolean(image), [image ? 52 : 36 + widest(over, run, 0, MOST), 36 + widest(over, run, run.g.length, MOST)]);
     stack.style.width = `${made.width}px`;
     controls.style.width = `${made.width}px`;
-    store.lay(made.columns.map(({ x }) => x));
     stack.style.height = `${made.height}px`;
     drawn = "";
     store.lay(made.columns.map(({ x }) => x));
@@ -187,6 +186,9 @@ export function mountDiagram(place, store, controls) {
     const { unit, line } = hovered ?? {};
     if (unit || line) choose(unit ? [unit.l, unit.i] : [line.l, line.i]);
     else store.select({ unit: null });
+    if (!line) return;
+    hover(null);
+    store.select({ inspect: { letter: "W", layer: line.l, at: [line.i, line.j] } });
   }
 
   function key(event) {

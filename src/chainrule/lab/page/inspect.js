@@ -1,8 +1,10 @@
 import { byHand } from "./byhand.js";
 import { count, element, fit, number, paint, color } from "./draw.js";
 import { equation } from "./mathml.js";
+import { unitName } from "./names.js";
 
 const CELL = { width: 96, height: 26, head: 28, side: 118 }; // pixels
+const NEAR = 20; // rows and columns around a number that is asked for
 const AROUND = 6; // rows and columns beyond those that can be seen, so that scrolling finds them there
 const PER_EXAMPLE = new Set(["X", "A", "Z", "D", "slope", "dA", "dZ", "Y"]);
 
@@ -43,20 +45,6 @@ export function meaning(letter, l, L) {
 export const written = (letter, layer) => (letter === "slope" ? `g[${layer}]′(Z[${layer}])` : letter === "X" || letter === "Y" ? letter : `${letter}[${layer}]`);
 
 /**
- * A unit by its number, counted from 0 as in the code; of the inputs their names.
- * @param {any} run
- * @param {number} l
- * @param {number} i from 0
- * @returns {string}
- */
-export function unitName(run, l, i) {
-  if (l === 0) return run.data.inputs[i] ?? `input ${i}`;
-  const { classes, target } = run.data;
-  if (l === run.sizes.length - 1) return run.sizes[l] === classes.length ? classes[i] : run.sizes[l] === 1 ? target || "ŷ" : `output ${i}`;
-  return `unit ${i}`;
-}
-
-/**
  * One array, whole: opened by store.select({ inspect: { letter, layer } }), from anywhere.
  * @param {HTMLElement} place
  * @param {import("./store.js").Store} store
@@ -76,7 +64,7 @@ export function mountInspector(place, store) {
   const table = element("table", { role: "grid", "aria-label": "numbers" }, head, body);
   const space = element("div.space", {}, table);
   const scroll = element("div.window", { tabindex: 0, role: "region", "aria-label": "the numbers; arrow keys scroll", scroll: moved, keydown: (event) => event.stopPropagation() }, space);
-  const hand = byHand(store, unitName);
+  const hand = byHand(store, mark);
   const sheet = element("dialog.inspect", { "aria-labelledby": "inspect-title" },
     element("div.head", {}, title, words, layers, followed, close),
     element("div.whole", {},
@@ -158,7 +146,7 @@ export function mountInspector(place, store) {
     followed.hidden = !PER_EXAMPLE.has(inspect.letter);
     scroll.scrollTop = scroll.scrollLeft = 0;
     shown = "";
-    asked = visible();
+    asked = inspect.at ? inspect.at.map((k) => [Math.max(0, k - NEAR), k + NEAR]) : visible();
     title.focus();
   });
 
@@ -186,8 +174,10 @@ export function mountInspector(place, store) {
     if (shown !== `${found.letter}${found.l}`) {
       shown = `${found.letter}${found.l}`;
       hand.offer(found.letter, found.l, there);
-      if (follow.checked) toExample();
+      if (inspect.at) show(inspect.at);
+      else if (follow.checked) toExample();
     }
+    mark();
   }
 
   /** The number at a place, where it is in the window of those that are known. */
@@ -196,6 +186,20 @@ export function mountInspector(place, store) {
     const [n, k] = values.shape;
     const [r, c] = [i - row, j - column];
     return r >= 0 && r < n && c >= 0 && c < k ? values.data[r * k + c] : null;
+  }
+
+  /** Bring a number into sight, ready to be set. */
+  function show([i, j]) {
+    scroll.scrollTop = (i + 0.5) * CELL.height - (scroll.clientHeight - CELL.head) / 2;
+    scroll.scrollLeft = (j + 0.5) * CELL.width - (scroll.clientWidth - CELL.side) / 2;
+    hand.pick(i, j);
+  }
+
+  /** Mark the number that the form is about. */
+  function mark() {
+    body.querySelector(".picked")?.classList.remove("picked");
+    const [i, j] = hand.place() ?? [-1, -1];
+    if (drawn?.values) body.children[i - drawn.row]?.children[j - drawn.column + 1]?.classList.toggle("picked", j >= drawn.column);
   }
 
   body.addEventListener("click", ({ target }) => {

@@ -90,11 +90,12 @@ export function mountNetwork(place, store, draw) {
 
   function hiddenLayer(l) {
     const field = entry(`units of layer ${l}`, (n) => (Number.isInteger(n) ? units(l, n) : structure.wrong(`layer ${l}: got ${n ?? "nothing"}, wanted a whole number of units, 1 or more`, [field])), { inputmode: "numeric" });
-    const activation = choice(`activation of layer ${l}`, store.choices.activations, (name) => edit({ activations: layers().activations.map((each, k) => (k === l - 1 ? name : each)) }));
+    const activation = choice(`activation of layer ${l}`, [], (name) => edit({ activations: layers().activations.map((each, k) => (k === l - 1 ? name : each)) }));
     const made = element("div.layer", {}, element("div.layer-head", {}, element("span.word", {}, "layer "), String(l), element("button.quiet.away", { type: "button", "aria-label": `remove layer ${l}`, title: `remove layer ${l}`, click: () => remove(l) }, "×")),
       element("div.units", {}, holding("−", `one unit less in layer ${l}`, () => units(l, layers().hidden[l - 1] - 1)), field, holding("+", `one unit more in layer ${l}`, () => units(l, layers().hidden[l - 1] + 1))),
       activation);
-    return { element: made, show: (n, name) => { set(field, n); set(activation, name); } };
+    const known = store.choices.activations;
+    return { element: made, show: (n, name) => { set(field, n); offer(activation, known.includes(name) ? known : [name, ...known]); set(activation, name); } };
   }
 
   const output = choice("output and loss", [], (value) => anew(structure, JSON.parse(value)));

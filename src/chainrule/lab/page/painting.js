@@ -4,6 +4,9 @@ import { classColor, classShape, element, fit, mark } from "./draw.js";
 
 const APART = 7; // pixels from one point of a stroke to the next
 
+/** A name for one more class. */
+const freeName = (classes, k) => (classes.includes(String(k)) ? freeName(classes, k + 1) : String(k));
+
 /**
  * Paint points into the data; each stroke begins the run anew with what there is then.
  * @param {import("./store.js").Store} store
@@ -55,7 +58,8 @@ export function painter(store, redraw) {
     const { spec, classes } = store.run.data;
     const kept = Object.fromEntries(["validation", "split_seed", "features"].filter((name) => name in spec).map((name) => [name, spec[name]]));
     const most = Math.max(classes.length, ...painted.map(([, , k]) => k + 1), 2);
-    return { kind: "points", points: painted, classes: most, range, ...kept };
+    const names = Array.from({ length: most }, (_, k) => classes[k] ?? freeName(classes, k));
+    return { kind: "points", points: painted, classes: most, names, range, ...kept };
   }
 
   const button = (label, title, act) => element("button", { type: "button", title, click: act }, label);
@@ -69,23 +73,33 @@ export function painter(store, redraw) {
     redraw();
     show();
   });
+  const stop = button("stop", "paint no more: clicks choose examples again (Escape)", () => store.select({ paint: null }));
   const hint = element("span.hint", {}, "");
-  const bar = element("div.painting", {}, element("span.hint", {}, "paint"), classes, undo, clear, hint);
+  const bar = element("div.painting", {}, element("span.hint", {}, "paint"), classes, stop, undo, clear, hint);
+
+  /** What the points of a class are called; of one that is not there yet, null. */
+  const named = (k) => store.run.data.classes[k] ?? null;
 
   function show() {
-    const k = Math.min(9, Math.max(2, store.run?.data.classes.length ?? 2)) + 1; // one more than there are
-    if (classes.children.length !== k) classes.replaceChildren(...[...Array(k).keys()].map(brush));
+    if (!store.run) return;
+    const { classes: there } = store.run.data;
+    const k = Math.min(9, Math.max(2, there.length)) + 1; // one more than there are
+    if (classes.dataset.names !== String([k, there])) classes.replaceChildren(...[...Array(k).keys()].map(brush));
+    classes.dataset.names = String([k, there]);
     [...classes.children].forEach((each, at) => {
       each.classList.toggle("on", selection.paint === at);
       each.setAttribute("aria-pressed", String(selection.paint === at));
     });
     undo.disabled = !past.length && !points;
-    hint.textContent = points && !points.length ? "Empty: choose a class and paint." : selection.paint === null ? "" : "Click or drag on the plane.";
+    stop.hidden = selection.paint === null;
+    if (selection.paint !== null) hint.textContent = `Click or drag on the plane: ${named(selection.paint) ?? "a class that is new"}.`;
+    else hint.textContent = points && !points.length ? "Empty: choose a class and paint." : "";
   }
 
   function brush(k) {
     const canvas = element("canvas", { "aria-hidden": "true" });
-    const made = element("button.brush", { type: "button", "aria-pressed": "false", "aria-label": `paint class ${k}`, title: `paint class ${k}`, click: () => store.select({ paint: selection.paint === k ? null : k }) }, canvas, String(k));
+    const name = named(k), title = name === null ? "paint points of another class" : `paint points of class ${name}`;
+    const made = element("button.brush", { type: "button", "aria-pressed": "false", title, click: () => store.select({ paint: k }) }, canvas, element("span", {}, name ?? "new class"));
     requestAnimationFrame(() => {
       const { context } = fit(canvas);
       context.fillStyle = context.strokeStyle = classColor(k);

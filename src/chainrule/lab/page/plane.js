@@ -1,6 +1,6 @@
-import { called } from "./cards.js";
 import { classColor, classShape, color, dark, element, fit, mark, number, shadesNow, sight } from "./draw.js";
 import { POINT, axes, drawAxes, drawCurve, drawPoint, middleOf, paintField, ranges } from "./field.js";
+import { called } from "./names.js";
 import { painter } from "./painting.js";
 import { pages, scatter } from "./rows.js";
 
@@ -14,7 +14,6 @@ const NEAR = 9; // pixels from a point that still mean it
  */
 export function mountPlane(place, store) {
   const { selection } = store;
-  /** @type {HTMLCanvasElement & { cost?: number, place?: (x1: number, x2: number) => { x: number, y: number } }} */
   /** @type {HTMLCanvasElement & { cost?: number, place?: (x1: number, x2: number) => { x: number, y: number } }} */
   const canvas = element("canvas.field", {
     tabindex: 0, role: "application", "aria-label": "the data: arrow keys move a cross, Enter chooses the nearest example, or paints",
@@ -156,7 +155,8 @@ export function mountPlane(place, store) {
     else drawExamples(context, run, examples, width, height);
     if (kind === "line") drawCurve(context, axis, plane, run);
     caption.hidden = !plane.unit;
-    if (plane.unit) caption.textContent = `a of ${called(run, plane.unit[0], plane.unit[1])}`;
+    const above = kind === "line" && run.data.target_scale[1] !== 1 && plane.unit?.[0] < run.g.length;
+    if (plane.unit) caption.textContent = `a of ${called(run, plane.unit[0], plane.unit[1])}${above ? ", at the height of a standardized y" : ""}`;
     ring(context);
     if (focused && cross) drawCross(context, cross);
   }
@@ -316,7 +316,7 @@ export function mountPlane(place, store) {
       if (axis.holds(...cross)) {
         paint.stroke(cross, axis.at(...cross), true);
         paint.end(axis.range);
-        said.textContent = `painted a point of class ${selection.paint}`;
+        said.textContent = `painted a point of class ${store.run.data.classes[selection.paint] ?? "that is new"}`;
       }
     } else choose(nearest(cross, Infinity));
     event.preventDefault();

@@ -109,9 +109,9 @@ export function pages(store, wanted) {
       row.classList.toggle("on", isChosen(view, at));
       return row;
     };
-    const head = ["#", regression ? "ŷ" : "answer", run.data.target || "y", ...view.header];
+    const head = [["example", "counted from 0, as the columns of X in the code"], [regression ? "ŷ" : "network says", "what the network answers"], [`${run.data.target || "y"} (true)`, "the target"], ...view.header.map((name) => [name])];
     sheet.replaceChildren(element("table", {},
-      element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+      element("thead", {}, element("tr", {}, ...head.map(([text, title]) => element("th", { scope: "col", title }, text)))),
       element("tbody", {}, ...view.rows.map(line))));
     if (focused !== null) (/** @type {HTMLElement} */ (sheet.querySelector(`[data-at="${focused}"]`)))?.focus({ preventScroll: true });
   }

@@ -141,7 +141,7 @@ export function typed(store, changed) {
  * @returns {Source}
  */
 export function painted(store, changed) {
-  let [classes, kept, range] = [2, null, null];
+  let [classes, kept] = [2, null]; // kept: the spec of points that are there
   const choice = element("select", { "aria-label": "classes", change: () => begin(Number(choice.value)) },
     ...CORNERS.slice(1).map((_, k) => element("option", { value: k + 2 }, `${k + 2} classes`)));
   const empty = element("button", { type: "button", hidden: true, click: () => begin(classes) }, "an empty sheet");
@@ -159,10 +159,10 @@ export function painted(store, changed) {
     name: "paint", label: "Paint", kinds: ["points"], body,
     open(spec) {
       if (spec.kind !== "points") return;
-      [classes, kept, range, empty.hidden] = [spec.classes ?? 2, spec.points, spec.range, false];
+      [classes, kept, empty.hidden] = [spec.classes ?? 2, spec, false];
       choice.value = String(classes);
     },
-    spec: () => ({ kind: "points", points: kept ?? CORNERS.slice(0, classes).map(([x1, x2], k) => [x1, x2, k]), classes, range: kept ? range : SHEET }),
+    spec: () => kept ?? { kind: "points", points: CORNERS.slice(0, classes).map(([x1, x2], k) => [x1, x2, k]), classes, range: SHEET },
     taken: () => store.select({ paint: 0 }),
   };
 }

@@ -1,6 +1,6 @@
 import { count, element, number } from "./draw.js";
-import { unitName } from "./inspect.js";
 import { equation, filled } from "./mathml.js";
+import { unitName } from "./names.js";
 
 /**
  * The steps of one example through the network and back, each written out term by term.

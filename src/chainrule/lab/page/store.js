@@ -16,7 +16,8 @@ const APART = 100; // milliseconds between two looks at what need not be there a
  * @property {[number, number] | null} unit              [l, i]: the unit that is chosen
  * @property {{ part: string, index: number } | null} example  the example that is walked through
  * @property {{ letter: string, layer: number } | null} hover  the array that lights up
- * @property {{ letter: string, layer: number } | null} inspect  the array that is seen whole; set it from anywhere
+ * @property {{ letter: string, layer: number, at?: [number, number] } | null} inspect  the array that is seen whole, perhaps
+ *   at one of its numbers; set it from anywhere
  * @property {string | null} phase                       "forward", "cost", "backward", "update", or null
  * @property {{ letter: string, layer: number }[]} done   arrays that are computed so far, within a phase
  * @property {number | null} paint                       the class that a click on the plane paints

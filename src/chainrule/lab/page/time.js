@@ -19,9 +19,10 @@ export function mountTime(place, store) {
 
   const playing = button("▶", "play", "Space", toggle, ".play");
   const phase = button("phase", "one phase: forward, cost, backward, update", "p", onePhase);
+  const replay = button("replay", "replay: the very same run again from its seed, and whether it comes to the same bits", "r", again);
   const drag = paced((step) => go({ step }));
   const slider = element("input", { type: "range", min: 0, max: 1, value: 0, step: 1, "aria-label": "step", class: "timeline", input: () => drag(Number(slider.value)) });
-  const ticks = element("div.ticks", { role: "group", "aria-label": "changes of options" });
+  const ticks = element("div.ticks", { role: "group", "aria-label": "changes on the way" });
   const field = element("input", { type: "number", min: 0, step: 1, class: "goto", "aria-label": "go to step", title: "go to this step", placeholder: "step", change: jump });
   const speed = element("select", { "aria-label": "speed", title: "speed", change: () => store.lab.playing && play() },
     ...SPEEDS.map(([value, label]) => element("option", { value: value ?? "", selected: value === USUAL }, label)));
@@ -36,7 +37,7 @@ export function mountTime(place, store) {
       button("step ▸", "one step: the next mini-batch", "ArrowRight", () => go({ by: 1 })),
       button("epoch ▸", "to the end of the epoch", "e", () => go({ by: 1, unit: "epoch" })),
       phase, speed,
-      button("again", "the very same run again, from its seed", "r", again)),
+      replay),
     element("div.line", {}, element("div.track", {}, slider, ticks), field, where), stopped);
 
   let held = false; // by a pointer: then it stands where the pointer is
@@ -68,6 +69,7 @@ export function mountTime(place, store) {
   let before = null; // of each run where it was, and the digest of its parameters there
 
   async function again() {
+    if (!store.here.step) return;
     clear();
     before = (await store.tell("again")) ?? null;
   }
@@ -130,7 +132,7 @@ export function mountTime(place, store) {
     keys[event.key]();
   });
 
-  /** Where options changed: one can go there. */
+  /** Where a person changed something: one can go there. */
   function mark() {
     ticks.replaceChildren(...changesOf(store.run).map(({ step, words }) => {
       const says = `from step ${step} on: ${words}`;
@@ -170,6 +172,7 @@ export function mountTime(place, store) {
     if (step !== at && store.selection.phase) clear();
     const within = per_epoch > 1 && example ? ` + ${count(example)} of ${count(store.run.data.m)} examples` : "";
     where.textContent = `step ${count(step)} · epoch ${count(epoch)}${within} · J = ${number(J)}`;
+    replay.disabled = step === 0;
     stopped.textContent = why;
     stopped.hidden = !why;
   });

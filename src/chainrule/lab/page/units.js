@@ -3,6 +3,7 @@
 import { count, color, fit, number, shade } from "./draw.js";
 import { block, glyph } from "./glyphs.js";
 import { line } from "./graph.js";
+import { unitName } from "./names.js";
 
 /**
  * All that the units are drawn from.
@@ -23,17 +24,15 @@ import { line } from "./graph.js";
 
 const font = (weight = "") => `${weight} 12px system-ui, "DejaVu Sans", sans-serif`;
 
-/** @param {any} run @returns {string[]} what the output units are called */
-export const outputs = (run) => (run.data.task === "classes" ? run.data.classes : ["ŷ"]);
-
-/** The widest of some names in pixels, of those that are shown. */
-export function widest(canvas, names) {
+/** The widest of the names of some units of a layer, in pixels. */
+export function widest(canvas, run, l, most) {
   const context = canvas.getContext("2d");
   context.font = font();
-  return Math.max(0, ...names.map((name) => context.measureText(short(name)).width));
+  return Math.max(16, ...Array.from({ length: Math.min(most, run.sizes[l]) }, (_, i) => context.measureText(short(unitName(run, l, i))).width));
 }
 
-const short = (name) => (name.length > 14 ? `${name.slice(0, 13)}…` : name);
+/** What is in the middle of a long name goes: columns of a table often differ at their ends only. */
+const short = (name) => (name.length > 14 ? `${name.slice(0, 5)}…${name.slice(-8)}` : name);
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -195,7 +194,7 @@ function names(context, { l, units, picture }, { run, selection, example }, with
     if (l === 0 || l === L) {
       context.textAlign = l ? "left" : "right";
       context.fillStyle = color("--ink");
-      context.fillText(short((l ? outputs(run) : run.data.inputs)[i] ?? ""), x + (l ? 1 : -1) * (side / 2 + 7), y + 4);
+      context.fillText(short(unitName(run, l, i)), x + (l ? 1 : -1) * (side / 2 + 7), y + 4);
     }
     if (values) label(context, number(values[i], 3), x, y + side / 2 + 4, side + 18);
   }

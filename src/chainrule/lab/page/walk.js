@@ -1,6 +1,6 @@
 import { count, element, number } from "./draw.js";
-import { unitName } from "./inspect.js";
 import { equation } from "./mathml.js";
+import { unitName } from "./names.js";
 import { headline, result, steps, written } from "./steps.js";
 
 const MOST_CHIPS = 40; // units of a layer that are offered one by one
@@ -108,8 +108,11 @@ export function mountWalk(place, store) {
     if (place.ownerDocument.activeElement !== field) field.value = String(seen.index); // not while one types
     field.max = String((seen.part === "train" ? store.run.data.m : store.run.data.m_val) - 1);
     parts.value = seen.part;
+    const [center, scale] = store.run.data.target_scale;
+    const own = (each) => number(each * scale + center);
+    const standardized = scale === 1 ? "" : ` (standardized, as below: ${number(a[0])} and ${number(y[0])})`;
     let text, right = null;
-    if (task === "regression") text = `The network says ŷ = ${a.map((each) => number(each)).join(", ")}, and it is ${y.map((each) => number(each)).join(", ")}`;
+    if (task === "regression") text = `The network says ŷ = ${a.map(own).join(", ")}, and it is ${y.map(own).join(", ")}${standardized}`;
     else if (a.length === 1) {
       right = a[0] > 0.5 === y[0] > 0.5;
       text = `The network says ${classes[Number(a[0] > 0.5)]} (ŷ = ${number(a[0])}), and it is ${classes[Number(y[0] > 0.5)]}`;
