@@ -34,7 +34,7 @@ ORDER = [
 ARROWS = {
     "__main__": "cli",
     "activations": "text",
-    "blocks": "engines errors files readers text",
+    "blocks": "_types checks engines errors files readers text",
     "checks": "_native _types elsewhere text",
     "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
     "cli": "_version activations claims datasets engines errors exporting files lab plots quiz readers tabular text "
@@ -64,7 +64,7 @@ ARROWS = {
     "working": "_types activations checks engines equations losses network optimizers text",
 }
 # What is known for the sake of its type only, in annotations.
-IN_ANNOTATIONS = {"cli": "_types", "engines": "network", "training": "network"}
+IN_ANNOTATIONS = {"blocks": "network", "cli": "_types", "engines": "network", "training": "network"}
 # Rooms that model files name, and files loads by that name when a file or a model asks for it (codec.PLACES).
 BY_NAME = "estimators network normalization optimizers schedules tabular"
 

@@ -63,6 +63,30 @@ def describe_layers(sizes: Sequence[int], activations: Sequence[str]) -> list[di
     ]
 
 
+def shown(network: Any) -> str:
+    """A network as it is made: Network([2, 4, 1], hidden='tanh', …)."""
+    hidden = [g.spec for g in network.g[1:-1]]
+    names = repr(hidden[0] if len(set(hidden)) == 1 else hidden)
+    middle = f"hidden={names}, " if hidden else ""
+    return (
+        f"Network({network.sizes}, {middle}output={network.g[-1].spec!r}, loss={network.loss.spec!r}, "
+        f"dtype={network.dtype.name!r})"
+    )
+
+
+def describe(network: Any) -> dict[str, Any]:
+    """A network in words and numbers; see `Network.describe`."""
+    normalizer = network.normalizer
+    return {
+        "layers": describe_layers(network.sizes, [g.spec for g in network.g[1:]]),
+        "inputs": network.sizes[0],
+        "parameters": network.parameters.size,
+        "loss": network.loss.spec,
+        "dtype": network.dtype.name,
+        "normalize": normalizer and ("robust" if normalizer.clip else "standard"),
+    }
+
+
 def table(layers: Sequence[dict[str, Any]]) -> str:
     """The layers of `describe_layers` as a table of text."""
     rows = [("layer", "units", "activation", "W", "b", "parameters")]

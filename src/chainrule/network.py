@@ -9,7 +9,7 @@ import numpy as np
 from chainrule import activations, checks, elsewhere, equations, initializers, layout, losses
 from chainrule._types import Array
 from chainrule.activations import Activation
-from chainrule.engines import blas, kernel
+from chainrule.engines import blas, kernel, stream
 from chainrule.layout import Views
 from chainrule.losses import Loss
 from chainrule.normalization import Normalizer
@@ -109,8 +109,6 @@ class Network:
     if not TYPE_CHECKING:  # to which any name would be right
         __getattr__ = elsewhere.no_attribute
 
-    # -- parameters --------------------------------------------------------------------------------------------------
-
     @property
     def parameters(self) -> Array:
         """The flat vector W[1], b[1], W[2], …, shape (p,). Assigning to it writes into it: it stays the one vector."""
@@ -198,8 +196,6 @@ class Network:
             normalizer.check(network.sizes[0])
         return network
 
-    # -- computing ---------------------------------------------------------------------------------------------------
-
     @property
     def engine(self) -> str:
         """Who computes `forward`, `cost` and `gradients`: "native", the compiled kernel, or "numpy", the reference."""
@@ -219,12 +215,14 @@ class Network:
 
         Parameters
         ----------
-        X : array of shape (n[0], m)
+        X : array of shape (n[0], m), or Blocks
 
         Returns
         -------
-        array of shape (n[L], m)
+        array of shape (n[L], m); of Blocks an iterator over those of each, in their order
         """
+        if isinstance(X, stream.Streamed):
+            return map(self.forward, X.inputs(self))  # type: ignore[return-value]
         X = self.check_inputs(X)
         compiled = self.compiled()
         if compiled is None:
@@ -254,13 +252,14 @@ class Network:
     def _layers(self, X: Any) -> tuple[list[Any], list[Any]]:
         return equations.forward(X, self.W, self.b, self.g)
 
-    def cost(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> float:
+    def cost(self, X: Any, Y: Any = None, l2: float = 0.0, weights: Any = None) -> float:
         """J = (1/m) Σ 𝓛(ŷ, y) + (λ/2m) Σ ‖W[l]‖².
 
         Parameters
         ----------
-        X : array of shape (n[0], m)
+        X : array of shape (n[0], m), or Blocks
         Y : array of shape (n[L], m)
+            Left out for Blocks, which have their targets and weights.
         l2 : float, default 0
             λ.
         weights : array of shape (m,), optional
@@ -272,10 +271,13 @@ class Network:
             J.
         """
         examples, l2 = self.check_examples(X, Y, weights), checks.check_l2(l2)
-        return self._cost_and_gradients(*examples, l2)[0] if l2 else self.evaluate(*examples)[0]
+        return self._cost_and_gradient(*examples, l2)[0] if l2 else self.evaluate(*examples)[0]
 
     def evaluate(self, X: Any, Y: Array, w: Array | None) -> tuple[float, Array]:
-        """J without L2, and A[L] (n[L], m), of checked examples; infinite or NaN where numbers overflow."""
+        """J without L2, and A[L] (n[L], m; not of Windows), of checked examples; infinite or NaN for an overflow."""
+        if isinstance(X, stream.Windows):
+            J = stream.mean(X, lambda X, Y, w, _: self.evaluate(X, Y, w)[0])
+            return J, np.empty((self.sizes[-1], 0), self.dtype)
         if (compiled := self.compiled()) is not None:
             A = np.empty(Y.shape, self.dtype)
             return compiled.evaluate(self._parameters, kernel.data(X, Y, w), A), A
@@ -283,7 +285,9 @@ class Network:
             Z, layers = equations.forward(X, self.W, self.b, self.g)
             return float(equations.cost(Z, Y, self.W, self.loss, 0.0, w)[0]), layers[-1]
 
-    def gradients(self, X: Any, Y: Any, l2: float = 0.0, weights: Any = None) -> tuple[float, list[Any], list[Any]]:
+    def gradients(
+        self, X: Any, Y: Any = None, l2: float = 0, weights: Any = None
+    ) -> tuple[float, list[Any], list[Any]]:
         """The cost and its derivatives by every W[l] and b[l].
 
         Parameters
@@ -297,16 +301,21 @@ class Network:
         dW, db : lists of arrays
             dW[l] (n[l], n[l-1]) and db[l] (n[l], 1) for l = 1 … L; index 0 is None.
         """
-        return self._cost_and_gradients(*self.check_examples(X, Y, weights), checks.check_l2(l2))
+        J, gradient = self._cost_and_gradient(*self.check_examples(X, Y, weights), checks.check_l2(l2))
+        dW, db = self.unpack(gradient)
+        return J, list(dW), list(db)
 
-    def _cost_and_gradients(self, X: Any, Y: Array, w: Array | None, l2: float) -> tuple[float, list[Any], list[Any]]:
+    def _cost_and_gradient(self, X: Any, Y: Array, w: Array | None, l2: float) -> tuple[float, Array]:
+        """J and its gradient (p,)."""
+        if isinstance(X, stream.Windows):
+            J, gradient = stream.cost_and_gradient(X, l2, self._cost_and_gradient)
+            return J, gradient.astype(self.dtype)
         if (compiled := self.compiled()) is not None:
             gradient = np.empty_like(self._parameters)
-            J = compiled.cost_and_gradients(self._parameters, kernel.data(X, Y, w), l2, gradient)
-            return J, *map(list, self.unpack(gradient))
+            return compiled.cost_and_gradients(self._parameters, kernel.data(X, Y, w), l2, gradient), gradient
         with blas.one_thread():
             J, dW, db = equations.cost_and_gradients(X, Y, self.W, self.b, self.g, self.slope, self.loss, l2, w)
-        return float(J), dW, db
+        return float(J), self.pack(dW, db)
 
     @property
     def slope(self) -> list[Any]:
@@ -316,14 +325,12 @@ class Network:
     train = train
     __call__ = forward
 
-    # -- checks ------------------------------------------------------------------------------------------------------
-
     def normalize(self, X: Any, method: str | None = "standard", *, update: bool = False) -> "Network":
         """Measure a training set and normalize every later input by it.
 
         Parameters
         ----------
-        X : array of shape (n[0], m)
+        X : array of shape (n[0], m), or Blocks
             The training set.
         method : {"standard", "robust"} or None, default "standard"
             "standard": mean and deviation; "robust": median and quartiles, smoothly clipped; None switches it off.
@@ -335,6 +342,10 @@ class Network:
         Network
             Itself.
         """
+        if isinstance(X, stream.Streamed) and method is not None:
+            for i, part in enumerate(X.inputs(self)):
+                self.normalize(part, method, update=update or i > 0)
+            return self
         before = self.normalizer.moments if update and self.normalizer is not None else None
         if update and (method != "standard" or (self.normalizer is not None and before is None)):
             raise ValueError("update: only the mean and deviation of method 'standard' can be told from pieces")
@@ -356,6 +367,10 @@ class Network:
         known_finite: X and Y, arrays, were looked through for NaN and infinity just now; they are not again where they
         come out as they went in, or whole numbers become floats.
         """
+        if isinstance(X, stream.Streamed):
+            if Y is not None or weights is not None:
+                raise ValueError("Y and weights: Blocks have them: Blocks(…, target=COLUMN, weights=COLUMN)")
+            return X.examples(self)
         given, inputs = X, self.check_inputs(X)
         targets = checks.check_targets(Y, self.sizes[-1], inputs.shape[1], self.dtype)
         if not (known_finite and inputs is given):
@@ -366,16 +381,8 @@ class Network:
         w = None if weights is None else checks.check_weights(weights, inputs.shape[1], self.dtype)
         return inputs, targets, w
 
-    # -- looking -----------------------------------------------------------------------------------------------------
-
     def __repr__(self) -> str:
-        hidden = [g.spec for g in self.g[1:-1]]
-        shown = repr(hidden[0] if len(set(hidden)) == 1 else hidden)
-        middle = f"hidden={shown}, " if hidden else ""
-        return (
-            f"Network({self.sizes}, {middle}output={self.g[-1].spec!r}, loss={self.loss.spec!r}, "
-            f"dtype={self.dtype.name!r})"
-        )
+        return layout.shown(self)
 
     def describe(self) -> dict[str, Any]:
         """The network in words and numbers.
@@ -385,15 +392,7 @@ class Network:
         dict
             layers (a list of units, activation, W, b, parameters), inputs, parameters, loss, dtype, normalize.
         """
-        normalizer = self.normalizer
-        return {
-            "layers": layout.describe_layers(self.sizes, [g.spec for g in self.g[1:]]),
-            "inputs": self.sizes[0],
-            "parameters": self.parameters.size,
-            "loss": self.loss.spec,
-            "dtype": self.dtype.name,
-            "normalize": normalizer and ("robust" if normalizer.clip else "standard"),
-        }
+        return layout.describe(self)
 
     def __str__(self) -> str:
         total = f"{self.parameters.size:,} parameters ({self.dtype.name}), {self.sizes[0]} inputs, {self.loss.spec}"

@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from chainrule.blocks import ahead, formats, places, text
+from chainrule._types import Array
+from chainrule.blocks import ahead, examples, formats, memory, places, text
+from chainrule.blocks.windows import Windows
+from chainrule.checks import check_whole
+from chainrule.engines.stream import Streamed
 from chainrule.readers import arrow
 from chainrule.readers.common import ReaderError
 from chainrule.text import did_you_mean, first_few
@@ -15,10 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from chainrule.network import Network
+
 Names = str | Sequence[str]
 
 
-class Blocks:
+class Blocks(Streamed):
     """A table on the disk, or anywhere else, that is read block by block and so may be larger than the memory.
 
     `Network.train`, the estimators and their `predict` take it in place of X and y. A block is a row group of Parquet,
@@ -50,6 +56,10 @@ class Blocks:
         The inputs, in their order.
     targets : tuple of str
         The columns to predict.
+    weights : str or None
+        The column with the weight of each example.
+    starts : tuple of int
+        How many rows come before each block.
 
     Raises
     ------
@@ -70,12 +80,13 @@ class Blocks:
         found = places.find(source)
         if found[0].ending in places.TEXTS:
             found = [text.converted(place, cache) for place in found]
+        check_whole(window=window)
         files = list(map(formats.opened, found))
         if found[0].ending in places.ARRAYS:
             files, target = _with_targets(files, target)
         self._files, self.schema = files, files[0].schema
         self.targets = () if target is None else (target,) if isinstance(target, str) else tuple(target)
-        self._weights, self.window = weights, window
+        self.weights, self.window = weights, window
         if isinstance(columns, str):
             raise ReaderError(f"columns: got {columns!r}, wanted a list of names: [{columns!r}]")
         others = {*self.targets, weights}
@@ -87,11 +98,11 @@ class Blocks:
         self.rows = sum(self.sizes)
         if not self.rows:
             raise ReaderError(f"{found[0].name}: no examples, it has no rows")
-        self._starts = [0, *accumulate(self.sizes)]
+        self.starts = tuple(accumulate(self.sizes[:-1], initial=0))
 
     def _check_names(self) -> None:
         """ReaderError for a column that is not in each of the files, or stands in two places."""
-        wanted = (*self.columns, *self.targets, *filter(None, [self._weights]))
+        wanted = (*self.columns, *self.targets, *filter(None, [self.weights]))
         for file in self._files:
             for name in wanted:
                 if name not in file.schema.names:
@@ -129,7 +140,23 @@ class Blocks:
         pyarrow.Table
         """
         file, k = self._blocks[i]
+        memory.check(self.name(i), self.sizes[i], 2 * self.weight(i, columns), "to read them takes")
         return file.read(k, columns)
+
+    def weight(self, i: int, columns: Sequence[str]) -> int:
+        """Bytes that these columns of a block take in memory, about.
+
+        Parameters
+        ----------
+        i : int
+        columns : list of str
+
+        Returns
+        -------
+        int
+        """
+        file, k = self._blocks[i]
+        return file.weight(k, columns)
 
     def read(self, i: int, columns: Sequence[str] | None = None) -> "pd.DataFrame":
         """One block as a frame, whose index counts the rows of the whole table.
@@ -145,9 +172,9 @@ class Blocks:
         -------
         pandas.DataFrame
         """
-        names = (*self.columns, *self.targets, *filter(None, [self._weights])) if columns is None else columns
+        names = (*self.columns, *self.targets, *filter(None, [self.weights])) if columns is None else columns
         frame = arrow.frame(self.name(i), self.arrow(i, names))
-        frame.index += self._starts[i]
+        frame.index += self.starts[i]
         return frame
 
     def tables(self, columns: Sequence[str] | None = None) -> "Iterator[pd.DataFrame]":
@@ -162,7 +189,55 @@ class Blocks:
         -------
         iterator of pandas.DataFrame
         """
-        return ahead.each(partial(self.read, columns=columns), range(len(self.sizes)))
+        return ahead.each(partial(self.read, i, columns) for i in range(len(self.sizes)))
+
+    # -- for networks ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def classes(self) -> Array:
+        """The different labels of the target in their order, looked for in all rows of its column.
+
+        Returns
+        -------
+        array of shape (classes,)
+        """
+        return examples.classes(self)
+
+    def inputs(self, network: "Network") -> Iterator[Array]:
+        """X of each block, in their order, checked but not normalized.
+
+        Parameters
+        ----------
+        network : Network
+
+        Returns
+        -------
+        iterator of arrays of shape (n[0], rows)
+        """
+        return examples.inputs(self, network)
+
+    def examples(self, network: "Network") -> tuple[Windows, Any, None]:
+        """X, Y and weights for a training of a network.
+
+        Parameters
+        ----------
+        network : Network
+
+        Returns
+        -------
+        X, Y, weights
+        """
+        return examples.examples(self, network)
+
+    @property
+    def files(self) -> list[places.Place]:
+        """The files of the blocks, as they were found.
+
+        Returns
+        -------
+        list of Place
+        """
+        return [file.place for file in self._files]
 
     def __repr__(self) -> str:
         others = len(self._files) - 1

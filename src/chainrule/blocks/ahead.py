@@ -1,8 +1,8 @@
 """Reading ahead: the next piece is read in a thread while the one at hand is used."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
 
 from chainrule.engines import interrupts
 
@@ -33,13 +33,16 @@ class Ahead(Generic[T]):
             interrupts.check()
         if self._error is not None:
             raise self._error
-        return self._found[0]
+        return self._found.pop()
 
 
-def each(function: Callable[[Any], T], arguments: Sequence[Any]) -> Iterator[T]:
-    """function(argument) for each argument, one ahead."""
+def each(calls: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """What functions give, one after the other, each called while what the one before it gave is used."""
     following: Ahead[T] | None = None
-    for i, argument in enumerate(arguments):
-        found = function(argument) if following is None else following.result()
-        following = Ahead(lambda j=i + 1: function(arguments[j])) if i + 1 < len(arguments) else None  # type: ignore[misc]
-        yield found
+    for call in calls:
+        found = None if following is None else [following.result()]
+        following = Ahead(call)
+        if found is not None:
+            yield found.pop()
+    if following is not None:
+        yield following.result()

@@ -4,6 +4,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from chainrule.readers.common import ReaderError
+
+_MB = 1e6
 _GROUP = Path("/sys/fs/cgroup")
 
 
@@ -27,3 +30,13 @@ def available() -> int:
         with suppress(AttributeError, OSError, ValueError):
             most.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
     return max(0, min(most))
+
+
+def check(name: str, rows: int, needed: int, what: str) -> None:
+    """ReaderError that names a block, if the memory that is left does not suffice for what needs so many bytes."""
+    if needed > (left := available()):
+        raise ReaderError(
+            f"{name}: its {rows:,} rows are too many for the memory: {what} {needed / _MB:,.0f} MB, and "
+            f"{left / _MB:,.0f} MB are left. Write the table in smaller blocks: "
+            "pyarrow.parquet.write_table(table, file, row_group_size=65536)"
+        )

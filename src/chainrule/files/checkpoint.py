@@ -19,6 +19,7 @@ from chainrule._types import Array
 from chainrule.checks import check_whole
 from chainrule.engines import interrupts
 from chainrule.engines.draws import rng_state
+from chainrule.engines.stream import Windows
 from chainrule.errors import CheckpointError, CheckpointWarning, ModelFileError, Saved
 from chainrule.files import model as model_files
 from chainrule.text import as_json, first_few, one_line
@@ -191,7 +192,9 @@ class CheckpointWriter:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", CheckpointWarning)  # it is said in the next lines
                 self._write(tree)
-        stopped = f"training stopped after epoch {epoch}; "
+        example = tree["place"][0]
+        part = f" and {example:,} examples of the next" if example else ""
+        stopped = f"training stopped after epoch {epoch}{part}; "
         if self.failure is None:
             return Saved(f"{stopped}{self.path} holds it, resume=True goes on from there", True)
         there = f"it holds epoch {self._written}" if self._written >= 0 else "there is none"
@@ -236,8 +239,10 @@ class CheckpointWriter:
 
 
 def digest(*arrays: Any) -> str:
-    """A short checksum of arrays, dense or sparse, or None."""
+    """A short checksum of arrays, dense or sparse, or None; of examples that are read by and by, their fingerprint."""
     checksum = hashlib.sha256()
+    if isinstance(arrays[0], Windows):
+        return arrays[0].fingerprint()
     for array in arrays:
         parts = [array]
         if hasattr(array, "indptr"):

@@ -16,6 +16,7 @@ from chainrule._types import Array
 from chainrule.engines import interrupts
 from chainrule.engines.contract import Engine, Objective
 from chainrule.engines.state import State
+from chainrule.engines.stream import Stream
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS
 from chainrule.training import lbfgs
@@ -178,6 +179,8 @@ class Loop:
                 yield
             return
         state_dict, process = partial(self.state_dict, state), os.getpid()
+        if isinstance(engine, Stream):
+            engine.pause = lambda: writer.write_if_due(state.epoch, state_dict)
         try:
             if not self.ended:
                 writer.write_if_due(state.epoch, state_dict)
@@ -216,8 +219,8 @@ class Loop:
         """Whether anything was done."""
         first, costs = state.epoch, list[float]()
         count = self.epochs_until_told(first)
-        if writer is not None:
-            count = min(count, writer.epochs_until_due(first))
+        if writer is not None:  # within an epoch of a stream it is written, too, when all before it is recorded
+            count = 1 if isinstance(engine, Stream) else min(count, writer.epochs_until_due(first))
         try:
             engine.run(state, count, costs)
         except BaseException as error:

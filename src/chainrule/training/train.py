@@ -13,6 +13,7 @@ from chainrule._types import Array
 from chainrule.checks import check_function, check_l2, check_whole, generator, helpful
 from chainrule.engines.contract import Engine
 from chainrule.engines.state import EpochOrder, OptimizerState, State
+from chainrule.engines.stream import Stream, Streamed, Windows
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.schedules import Schedule, knows_ahead
@@ -36,8 +37,8 @@ class CheckedExamples(tuple[Any, ...]):
 def train(
     network: "Network",
     X: Any,
-    Y: Any,
-    optimizer: Optimizer | LBFGS,
+    Y: Any = None,
+    optimizer: Optimizer | LBFGS | None = None,
     *,
     epochs: int,
     batch_size: int | None = None,
@@ -48,7 +49,7 @@ def train(
     shuffle: bool = True,
     seed: int | np.random.Generator | None = None,
     order: Order | None = None,
-    validation: tuple[Any, ...] | None = None,
+    validation: Any = None,
     patience: int | None = None,
     schedule: Schedule | None = None,
     clip_norm: float | None = None,
@@ -64,10 +65,11 @@ def train(
 
     Parameters
     ----------
-    X : array of shape (n[0], m)
+    X : array of shape (n[0], m), or Blocks
         The examples, as columns; may be a scipy.sparse array.
     Y : array of shape (n[L], m)
-        Their targets; one-hot for softmax (`chainrule.one_hot` makes them of labels).
+        Their targets; one-hot for softmax (`chainrule.one_hot` makes them of labels). Blocks have their own:
+        ``net.train(blocks, optimizer, epochs=…, batch_size=…)``.
     optimizer : Adam, GradientDescent, … or LBFGS
         How to step. LBFGS takes the full batch and chooses its own steps.
     epochs : int
@@ -91,7 +93,7 @@ def train(
         from when the training is made, and in every epoch.
     order : function, optional
         epoch → permutation of 0 … m − 1, in the place of `shuffle`.
-    validation : (X, Y) or (X, Y, weights), optional
+    validation : (X, Y), (X, Y, weights) or Blocks, optional
         Examples on which the cost is measured after each epoch that is reported; with patience, after every epoch.
     patience : int, optional
         Stop after so many epochs without a lower validation cost. However the training ends, the parameters with the
@@ -133,7 +135,10 @@ def train(
     An update is W[l] = W[l] − α dW[l], b[l] = b[l] − α db[l] for gradient descent; see `chainrule.optimizers` for the
     others.
     """
+    if isinstance(X, Streamed) and optimizer is None:
+        Y, optimizer = None, Y
     check_optimizer(optimizer)
+    assert optimizer is not None
     if epochs is None:
         raise ValueError("epochs: got None, wanted a whole number of 1 or more")
     within = every if isinstance(every, Batches) else None
@@ -147,6 +152,9 @@ def train(
     if patience is not None and validation is None:
         raise ValueError("patience: there is nothing to watch; give validation=(X, Y) as well")
     chosen = engines.get(engine, network, optimizer, precision)
+    if isinstance(X, Streamed):
+        _check_streamed(optimizer, batch_size, order)
+        chosen = Stream(chosen)
     watched = None if validation is None else _check_validation(network, validation)
     recorder = StepRecorder(network, epochs, every, patience is not None, watched, chosen.name, settings is not None)
     rule = None if patience is None else Patience(patience, network.parameters)
@@ -265,7 +273,9 @@ def prepare(
     rng = generator(seed) if draws else None
     mask_key = 0 if rng is None else int(rng.integers(2**63))
     shuffled = None
-    if order is not None:
+    if isinstance(X, Windows):
+        X.shuffle = shuffle
+    elif order is not None:
         order = partial(_checked_order, order, m)
     elif shuffle and rng is not None:
         shuffled = EpochOrder(rng, m, resumable)
@@ -278,7 +288,17 @@ def prepare(
     )  # fmt: skip
 
 
-def _check_validation(network: "Network", given: tuple[Any, ...]) -> Examples:
+def _check_streamed(optimizer: Any, batch_size: int | None, order: Order | None) -> None:
+    """ValueError for what needs all examples at once."""
+    if batch_size is None and not isinstance(optimizer, LBFGS):
+        raise ValueError("batch_size: Blocks are trained by mini-batches; give batch_size=256, say")
+    if order is not None:
+        raise ValueError("order: Blocks come in an order by themselves; leave it out, or give shuffle=False")
+
+
+def _check_validation(network: "Network", given: Any) -> Examples:
+    if isinstance(given, Streamed):
+        return network.check_examples(given, None)
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise ValueError(f"validation: got {type(given).__name__}, wanted (X, Y) or (X, Y, weights)")
     try:
@@ -313,7 +333,7 @@ def _writer(
             "l2": state.l2,
             "dropout": state.dropout,
             "clip_norm": state.clip_norm,
-            "shuffle": state.order is not None,
+            "shuffle": state.X.shuffle if isinstance(state.X, Windows) else state.order is not None,
             "own order": order is not None,
             "seed": seed,
             "every": every,
