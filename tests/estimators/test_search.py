@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn import config_context, get_config, model_selection
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_regression
@@ -21,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from chainrule import GridSearchCV, MLPClassifier, MLPRegressor, RandomizedSearchCV
-from chainrule.training.many import available_threads
+from chainrule.training.threads import available_threads
 
 X, Y = load_iris(return_X_y=True)
 GRID = {"alpha": [1e-4, 1e-1], "hidden_layer_sizes": [(5,), (8, 4)]}
@@ -85,6 +86,21 @@ def test_pipelines_regressors_and_other_estimators():
         warnings.filterwarnings("ignore", message="lbfgs failed to converge")
         assert_the_same(GridSearchCV(regressor, grid, cv=3), inputs, targets, sample_weight=np.arange(90))
     assert_the_same(GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2]}, cv=3), X, Y)
+
+
+def test_where_the_caller_has_chosen_processes_it_runs_there_one_thread_in_each():
+    def score(estimator, X, y):  # a function of this one's, so that it is sent as it is
+        return {"process": os.getpid(), "threads": available_threads(), "score": estimator.score(X, y)}
+
+    expected = GridSearchCV(classifier(), GRID, cv=3, scoring=score, refit="score").fit(X, Y).cv_results_
+    assert (expected["mean_test_process"] == os.getpid()).all()
+    with parallel_config(backend="loky", n_jobs=2):
+        found = GridSearchCV(classifier(), GRID, cv=3, scoring=score, refit="score").fit(X, Y).cv_results_
+    np.testing.assert_array_equal(found["mean_test_score"], expected["mean_test_score"])
+    processes = {found[f"split{k}_test_process"][i] for k in range(3) for i in range(4)}
+    assert len(processes) <= 2
+    assert os.getpid() not in processes
+    assert (found["mean_test_threads"] == 1).all()
 
 
 def test_it_is_an_estimator_with_scikit_learns_parameters():

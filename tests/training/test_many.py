@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 import chainrule as cr
 from chainrule import Each, train_many
 from chainrule.engines import ENGINES
-from chainrule.training import many
+from chainrule.training.threads import available_threads
 from support.contract import problem
 
 
@@ -157,13 +157,13 @@ def test_the_threads_take_the_limit_of_the_one_that_calls(examples, monkeypatch,
     seen, at_once = [], []
 
     def order(epoch):
-        seen.append((threading.current_thread().name, many.available_threads()))
+        seen.append((threading.current_thread().name, available_threads()))
         at_once.append(len(set(threading.enumerate()) - before))
         return np.arange(90)
 
     before = set(threading.enumerate())
     with threadpool_limits(2, user_api="openmp"):
-        expected = many.available_threads()
+        expected = available_threads()
         train_many(networks(), X, Y, cr.Adam(), epochs=2, batch_size=30, order=order)
     assert {limit for _, limit in seen} == {expected}
     assert len({name for name, _ in seen}) <= expected

@@ -1,4 +1,7 @@
-"""scikit-learn's searches on threads: our fits leave the interpreter to one another, so no processes need to start."""
+"""scikit-learn's searches on threads: our fits leave the interpreter to one another, so no processes need to start.
+
+Where the caller has chosen processes or a cluster for joblib, they run there.
+"""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -9,13 +12,13 @@ from threading import Event
 from typing import Any, Self, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
-from joblib.parallel import FallbackToBackend, SequentialBackend, ThreadingBackend
+from joblib.parallel import FallbackToBackend, SequentialBackend, ThreadingBackend, get_active_backend
 from sklearn import config_context, model_selection
 
 from chainrule.estimators._sklearn import FuncWrapper
 from chainrule.estimators.docs import filled
 from chainrule.estimators.hooks import STOP
-from chainrule.training.many import GivenUp, available_threads, begin_thread, give_up_when, possible_threads
+from chainrule.training.threads import GivenUp, available_threads, begin_thread, give_up_when, possible_threads
 
 T = TypeVar("T")
 
@@ -111,6 +114,9 @@ class _OnThreads:
         self
             With `best_estimator_`, `best_params_` and `cv_results_`.
         """
+        chosen, _ = get_active_backend(prefer="threads")  # by a parallel_config around this; else threads
+        if not isinstance(chosen, (ThreadingBackend, SequentialBackend)):
+            return super().fit(X, y, **params)  # type: ignore[misc, no-any-return]
         limit = available_threads()
         # scikit-learn's checks change the filters for a moment and put back what they found: two threads at once may
         # leave a change behind. It ends here.
@@ -120,7 +126,7 @@ class _OnThreads:
 
 @filled(parameters=_PARAMETERS)
 class GridSearchCV(_OnThreads, model_selection.GridSearchCV):
-    """scikit-learn's GridSearchCV on threads instead of processes.
+    """scikit-learn's GridSearchCV on threads instead of processes, or where joblib's `parallel_config` says.
 
     Made for `MLPClassifier` and `MLPRegressor`, alone or in a pipeline, whose fits run at the same time; the fits of
     many other estimators wait for one another.
@@ -137,7 +143,7 @@ class GridSearchCV(_OnThreads, model_selection.GridSearchCV):
 
 @filled(parameters=_PARAMETERS)
 class RandomizedSearchCV(_OnThreads, model_selection.RandomizedSearchCV):
-    """scikit-learn's RandomizedSearchCV on threads instead of processes.
+    """scikit-learn's RandomizedSearchCV on threads instead of processes, or where joblib's `parallel_config` says.
 
     Made for the same estimators as `GridSearchCV`.
 

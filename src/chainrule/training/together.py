@@ -1,6 +1,6 @@
 """Which of many networks are trained together: tiny ones of one design, by an engine that is faster with several."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainrule import engines
@@ -21,17 +21,14 @@ _ALONE = ("weights", "order", "validation", "patience", "clip_norm", "checkpoint
 _FILLED = 0.7
 
 
-def blocks(networks: list["Network"], calls: list[dict[str, Any]], threads: int) -> list[list[int]]:
+def blocks(networks: Sequence["Network"], calls: Sequence[dict[str, Any]], threads: int) -> list[list[int]]:
     """The networks by their numbers, each in one list; those of a list are trained together.
 
     calls: for each network the arguments of `train`; the examples of those of one design are checked here, once.
     threads: how many take such lists.
     """
-    groups: dict[Hashable, list[int]] = {}
-    for i, (network, call) in enumerate(zip(networks, calls, strict=True)):
-        groups.setdefault(_design(network, call) or i, []).append(i)
     found = []
-    for group in groups.values():
+    for group in alike(networks, calls):
         lanes = _lanes(networks, calls, group) if len(group) > 1 else 1
         count = -(-len(group) // lanes)
         count = -(-count // threads) * threads  # as many for each thread
@@ -40,6 +37,14 @@ def blocks(networks: list["Network"], calls: list[dict[str, Any]], threads: int)
         else:
             found += [group[k::count] for k in range(count)]
     return sorted(found)
+
+
+def alike(networks: Sequence["Network"], calls: Sequence[dict[str, Any]]) -> list[list[int]]:
+    """The networks by their numbers, in lists of one design; one that nothing is trained together with is alone."""
+    groups: dict[Hashable, list[int]] = {}
+    for i, (network, call) in enumerate(zip(networks, calls, strict=True)):
+        groups.setdefault(_design(network, call) or i, []).append(i)
+    return list(groups.values())
 
 
 def run(trainings: list[Training], stopped: Callable[[], bool]) -> list[tuple[list[Step], DivergenceError | None]]:
@@ -88,7 +93,7 @@ def _design(network: "Network", call: dict[str, Any]) -> Hashable:
     return design
 
 
-def _lanes(networks: list["Network"], calls: list[dict[str, Any]], group: list[int]) -> int:
+def _lanes(networks: Sequence["Network"], calls: Sequence[dict[str, Any]], group: list[int]) -> int:
     """How many of a group of one design are trained together; their calls get the examples, checked."""
     network, call = networks[group[0]], calls[group[0]]
     options = {name: call[name] for name in ("batch_size", "precision")}
