@@ -1,5 +1,6 @@
 """What the documents say is true: their examples run, and what is public is documented."""
 
+import io
 import re
 import shlex
 import signal
@@ -51,8 +52,17 @@ def test_what_is_shown_of_a_table_is_what_was_understood(document):
     assert f"```text\n{model.columns_}\n" in (ROOT / document).read_text(encoding="utf-8")
 
 
-def lab_begins(arguments, folder):
-    command = [sys.executable, "-m", "chainrule", "lab", *arguments, "--no-open"]
+def commands(session):
+    return [shlex.split(line[2:].split("#")[0]) for line in session.splitlines() if line.startswith("$ ")]
+
+
+SESSIONS = blocks("console")
+LABS = {tuple(words) for session in SESSIONS for words in commands(session.values[0]) if words[1] == "lab"}
+
+
+@pytest.mark.parametrize("words", sorted(LABS), ids=" ".join)
+def test_the_lab_begins_as_it_is_typed_and_goes_on_until_somebody_ends_it(words, folder):
+    command = [sys.executable, "-m", *words, "--no-open"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         said = running.stdout.readline()
         running.send_signal(signal.SIGINT)
@@ -60,25 +70,31 @@ def lab_begins(arguments, folder):
         assert running.wait(60) == 130
 
 
-@pytest.mark.parametrize("session", blocks("console"))
-def test_commands_run(session, folder):
-    commands = [line[2:].split("#")[0] for line in session.splitlines() if line.startswith("$ ")]
-    assert commands
-    for command in commands:
-        words = shlex.split(command)
+def in_a_process(words):
+    run = subprocess.run([sys.executable, "-m", "chainrule", *words], capture_output=True, text=True, timeout=300)
+    return run.returncode, run.stderr
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_commands_run(session, folder, monkeypatch, run, request):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())  # the quiz asks, and nobody answers
+    assert commands(session)
+    for words in commands(session):
         if words[0] == "make":  # run by whoever reads the README, and by CI; here: the target is there
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
             continue
         assert words[0] == "chainrule"
-        if words[1] == "lab":  # it goes on until somebody ends it
-            lab_begins(words[2:], folder)
+        if words[1] == "lab":  # above, in a process of its own
+            assert tuple(words) in LABS
             continue
         if words[1] == "train":  # how good it becomes is not the question here
             words += [part for option in QUICK if option[0] not in words for part in option]
-        run = subprocess.run(
-            [sys.executable, "-m", "chainrule", *words[1:]], cwd=folder, capture_output=True, text=True, timeout=300
-        )
-        assert run.returncode == 0, run.stderr
+        if "README.md-2" in request.node.name:  # what a reader types first, as it is typed; the rest without a process
+            code, error = in_a_process(words[1:])
+        else:
+            code, _, error = run(*words[1:])
+        assert code == 0, error
 
 
 def test_every_link_of_the_readme_leads_to_a_file():
