@@ -6,6 +6,7 @@ of the left side: g′(0) = 0 for relu.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from math import inf, pi, sqrt
 from typing import Any
 
@@ -153,9 +154,9 @@ def _selu_slope(Z: Array) -> Array:
 
 
 def _normal_cdf(Z: Array) -> Array:
-    from scipy.special import ndtr  # here, because importing SciPy costs more than importing chainrule
-
-    return ndtr(Z)
+    # Of SciPy for arrays of numpy, of jax.scipy for those of jax.numpy. Importing SciPy costs more than chainrule does.
+    special = import_module(f"{Z.__array_namespace__().__name__.removesuffix('numpy')}scipy.special")
+    return special.ndtr(Z)
 
 
 def _gelu(Z: Array) -> Array:

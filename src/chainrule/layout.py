@@ -55,6 +55,13 @@ def unpack(sizes: Sequence[int], vector: Array) -> tuple[Views, Views]:
     return W, b
 
 
+def pack(dW: Sequence[Any], db: Sequence[Any]) -> Array:
+    """The vector of dW[1], db[1], dW[2], …, by the arrays' own functions: the inverse of `unpack`."""
+    parts = [part.reshape(-1) for pair in zip(dW[1:], db[1:], strict=True) for part in pair]
+    vector: Array = parts[0].__array_namespace__().concat(parts)
+    return vector
+
+
 def describe_layers(sizes: Sequence[int], activations: Sequence[str]) -> list[dict[str, Any]]:
     """Each layer of a network of these sizes n[0] … n[L]: units, activation, shapes of W and b, parameters."""
     return [

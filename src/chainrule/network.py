@@ -156,7 +156,7 @@ class Network:
         -------
         array of shape (p,)
         """
-        return np.concatenate([part.ravel() for pair in zip(dW[1:], db[1:], strict=True) for part in pair])
+        return layout.pack(dW, db)
 
     def __getstate__(self) -> dict[str, Any]:
         """The network as names and numbers: what is stored does not depend on where functions live."""

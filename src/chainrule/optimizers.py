@@ -18,6 +18,11 @@ from chainrule.text import meant, name_of
 State = tuple[Any, ...]
 
 
+def _root(s: Array) -> Array:
+    root: Array = s.__array_namespace__().sqrt(s)  # arrays of JAX come here, too
+    return root
+
+
 @dataclass(frozen=True)
 class Rule(Checked):
     """The base of the optimizers: what they have in common.
@@ -168,7 +173,7 @@ class RMSProp(Rule):
     def step(self, params: Array, grads: Array, state: State) -> tuple[Array, State]:
         (s,) = state
         s = self.beta * s + (1 - self.beta) * grads**2
-        return params - self.learning_rate * grads / (np.sqrt(s) + self.epsilon), (s,)
+        return params - self.learning_rate * grads / (_root(s) + self.epsilon), (s,)
 
 
 @dataclass(frozen=True)
@@ -210,7 +215,7 @@ class Adam(Rule):
         correction = (1 - self.beta2**t) ** 0.5
         epsilon = self.epsilon if self.epsilon_hat else self.epsilon * correction
         rate = self.learning_rate * correction / (1 - self.beta1**t)
-        return params - rate * v / (np.sqrt(s) + epsilon), (v, s, t)
+        return params - rate * v / (_root(s) + epsilon), (v, s, t)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Engines: who does the arithmetic, and which of them can.
 
 ``"numpy"`` is the reference: equations.py and optimizers.py in a loop. ``"native"`` is the compiled kernel, which
-computes the same, fused, and is checked against it. Both keep the contract of contract.py.
+computes the same, fused, and is checked against it. ``"jax"`` is the reference once more, compiled by JAX for a GPU,
+an extra. All keep the contract of contract.py.
 """
 
 import logging
@@ -18,22 +19,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("chainrule")
 
+NAMES = ("auto", "native", "numpy", "jax")
 PRECISIONS = ("float32", "float64", "bf16")  # the first two are those of networks
-ENGINES: dict[str, Engine] = {"numpy": reference.Numpy()}
+ENGINES: dict[str, Engine] = {"numpy": reference.Numpy()}  # those that are always here
 if kernel.BUILT:
     ENGINES["native"] = native.Native()
 
 
 def get(name: str, network: "Network", optimizer: Any = None, precision: str | None = None) -> Engine:
-    """The engine of a name, for a network, an optimizer and a precision; ``"auto"`` takes the fastest that can.
+    """The engine of a name, for a network, an optimizer and a precision; ``"auto"`` takes the faster of the first two.
 
     Where ``"auto"`` has to take the slower one, the log says why. ValueError for an unknown name, and for ``"native"``
-    or a precision that this network, engine or machine does not have.
+    or a precision that this network, engine or machine does not have. ImportError for ``"jax"`` where it is not there.
     """
-    if name not in ("auto", "numpy", "native"):
-        raise unknown("engine", name, ["auto", "numpy", "native"])
+    if name not in NAMES:
+        raise unknown("engine", name, NAMES)
     if precision is not None:
         _check_precision(precision, network.dtype.name)
+    if name == "jax":
+        return _jax(optimizer, precision)
     if precision == "bf16":
         return _in_bf16(name, network, optimizer)
     if name == "numpy":
@@ -77,14 +81,32 @@ def _in_bf16(name: str, network: "Network", optimizer: Any) -> Engine:
     """The engine that has products in bf16. ValueError where there is none."""
     if name == "numpy":
         raise ValueError("precision: engine 'numpy' has no 'bf16'. Leave out the one or the other")
+    _check_bf16(optimizer)
+    if (reason := _obstacle(network, optimizer) or kernel.bf16_obstacle()) is not None:
+        raise ValueError(f"precision: there is no 'bf16' here: {reason}. Leave precision out to train in float32")
+    return ENGINES["native"]
+
+
+def _check_bf16(optimizer: Any) -> None:
+    """ValueError for an optimizer that cannot do with products in bf16."""
     if isinstance(optimizer, LBFGS):
         raise ValueError(
             "precision: the line search of LBFGS needs gradients that are more exact than those of 'bf16'. Take "
             "another optimizer, or leave precision out"
         )
-    if (reason := _obstacle(network, optimizer) or kernel.bf16_obstacle()) is not None:
-        raise ValueError(f"precision: there is no 'bf16' here: {reason}. Leave precision out to train in float32")
-    return ENGINES["native"]
+
+
+def _jax(optimizer: Any, precision: str | None) -> Engine:
+    """The engine "jax". ImportError where JAX is not installed, ValueError where its device has no such precision."""
+    try:
+        from chainrule.engines import jax
+    except ImportError as error:
+        raise ImportError(f"engine 'jax' needs an extra: pip install \"chainrule[jax]\" ({error})") from error
+    if precision == "bf16":
+        _check_bf16(optimizer)
+        if (reason := jax.bf16_obstacle()) is not None:
+            raise ValueError(f"precision: there is no 'bf16' here: {reason}. Leave precision out to train in float32")
+    return jax.ENGINE
 
 
 @cache

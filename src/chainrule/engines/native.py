@@ -99,7 +99,7 @@ class Native:
         updates = memory.slots[-1] if counts_updates else 0
         place = kernel.module().Place(updates, memory.batches, state.epoch, state.example, state.total, state.seen)
         try:
-            orders = _orders(state, epochs)
+            orders = state.orders(epochs)
             rates = rates if orders is None else rates[: len(orders)]
             if deferral is not None:
                 deferral.giving_up = True
@@ -137,7 +137,7 @@ class Native:
             most = min(last - first, *map(_most, left))
             done: list[list[float]] = [[] for _ in left]
             try:
-                orders = [_orders(state, most) for state in left]
+                orders = [state.orders(most) for state in left]
                 most = min([most, *(len(rows) for rows in orders if rows is not None)])
                 trainer.run_many(
                     data,
@@ -171,15 +171,6 @@ def _most(state: State) -> int:
     if state.order is None:
         return _MOST_EPOCHS
     return state.order.most if isinstance(state.order, EpochOrder) else 1
-
-
-def _orders(state: State, most: int) -> Array | None:
-    """The orders of the epochs to come, a row for each; of fewer if those were drawn before."""
-    if state.order is None:
-        return None
-    if isinstance(state.order, EpochOrder):
-        return state.order.orders(state.epoch, most)
-    return np.ascontiguousarray(state.order_now(), np.int64)[None]
 
 
 def _options(state: State) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """The engine "numpy": equations.py and optimizers.py in a loop, to be read, and to check the others against."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf, isfinite
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule import equations
+from chainrule import equations, layout
 from chainrule._types import Array
 from chainrule.engines import blas, interrupts
 from chainrule.engines.contract import Objective
@@ -26,17 +26,44 @@ def dropout_masks(state: State, examples: int) -> list[Any] | None:
     keep · 2³².
     So a mask depends on its place only, not on the engine, the number of threads, or what was drawn before.
     """
-    if not any(state.dropout):
+
+    def words(counts: dict[int, int]) -> dict[int, Array]:
+        key, step = [state.mask_key, 0], state.memory.batches
+        streams = {l: np.random.Philox(key=key, counter=[0, 0, l, step]) for l in counts}
+        return {l: streams[l].random_raw((n + 1) // 2).astype("<u8").view("<u4")[:n] for l, n in counts.items()}
+
+    return masks(state.network.sizes, state.dropout, examples, state.network.dtype, words)
+
+
+def masks(
+    sizes: Sequence[int],
+    dropout: Sequence[float],
+    examples: int,
+    dtype: np.dtype[Any],
+    words: Callable[[dict[int, int]], dict[int, Any]],
+) -> list[Any] | None:
+    """The masks of `dropout_masks`; words: layer → a count, layer → the first so many numbers of its stream."""
+    counts = {l: sizes[l] * examples for l, rate in enumerate(dropout, start=1) if rate}
+    if not counts:
         return None
-    D: list[Any] = [None] * (state.network.L + 1)
-    for l, rate in enumerate(state.dropout, start=1):
-        if rate:
-            n, keep = state.network.sizes[l], 1 - rate
-            stream = np.random.Philox(key=[state.mask_key, 0], counter=[0, 0, l, state.memory.batches])
-            words = stream.random_raw((n * examples + 1) // 2).astype("<u8").view("<u4")[: n * examples]
-            stays = (words < np.uint64(keep * 2**32)).reshape(examples, n).T
-            D[l] = stays.astype(state.network.dtype) / state.network.dtype.type(keep)
+    D: list[Any] = [None] * len(sizes)
+    for l, drawn in words(counts).items():
+        keep = 1 - dropout[l - 1]
+        stays = (drawn < np.uint64(keep * 2**32)).reshape(examples, sizes[l]).T
+        D[l] = stays.astype(dtype) / dtype.type(keep)
     return D
+
+
+def cost_and_gradient(
+    network: Any, X: Any, Y: Any, weights: Any, l2: float, parameters: Any, D: list[Any] | None = None
+) -> tuple[Any, Any]:
+    """J at any flat vector of parameters (p,), and its gradient (p,), of a network's sizes, g, slope and loss.
+
+    Every array brings its own functions, as in equations.py.
+    """
+    W, b = layout.unpack(network.sizes, parameters)
+    J, dW, db = equations.cost_and_gradients(X, Y, W, b, network.g, network.slope, network.loss, l2, weights, D)
+    return J, layout.pack(dW, db)
 
 
 class Numpy:
@@ -49,24 +76,10 @@ class Numpy:
 
         @blas.one_thread()
         def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
-            return self.cost_and_gradients(network, X, Y, weights, l2, parameters)
+            J, gradient = cost_and_gradient(network, X, Y, weights, l2, parameters)
+            return float(J), gradient
 
         return cost_and_gradients
-
-    def cost_and_gradients(
-        self,
-        network: "Network",
-        X: Any,
-        Y: Array,
-        weights: Array | None,
-        l2: float,
-        parameters: Array,
-        D: list[Any] | None = None,
-    ) -> tuple[float, Array]:
-        """J at any flat vector of parameters (p,), and its gradient (p,)."""
-        W, b = network.unpack(parameters)
-        J, dW, db = equations.cost_and_gradients(X, Y, W, b, network.g, network.slope, network.loss, l2, weights, D)
-        return float(J), network.pack(dW, db)
 
     def run(self, state: State, epochs: int, costs: list[float] | None = None) -> list[float]:
         """Advance by whole epochs; `costs`, longer by the cost of each, before its updates."""
@@ -120,10 +133,11 @@ class Numpy:
                 w = None if state.weights is None else state.weights[:, batch]
                 if w is None or w.any():  # a batch of examples that do not count changes nothing
                     D = dropout_masks(state, size)
-                    J, gradient = self.cost_and_gradients(network, X, Y, w, state.l2, parameters, D)
+                    J, gradient = cost_and_gradient(network, X, Y, w, state.l2, parameters, D)
                     if state.clip_norm is not None:
                         gradient = clipped(gradient, state.clip_norm)
                     parameters, slots = optimizer.step(parameters, gradient, slots)
+                    J = float(J)
                     total, seen = total + J * size, seen + size
                     Js.append(J)
                     if not isfinite(J):
@@ -150,18 +164,14 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def clipped(gradient: Array, norm: float) -> Array:
+def clipped(gradient: Any, norm: float) -> Any:
     """g · min(1, norm / ‖g‖): the whole gradient, shortened to a length (Pascanu et al. 2013, algorithm 1).
 
     A gradient that is not finite stays that.
     """
-    length, range_ = float(np.linalg.norm(gradient)), np.finfo(gradient.dtype)
-    inexact = float(gradient.size * range_.tiny / range_.eps) ** 0.5
-    if (
-        np.isinf(length) or max(length, norm) < inexact
-    ):  # squares leave the range of numbers where the gradient does not
-        exponent = np.frexp(np.abs(gradient).max())[1]
-        scaled = np.ldexp(gradient, -exponent)  # its largest number is near 1
-        length, limit = float(np.linalg.norm(scaled)), float(np.ldexp(norm, -exponent))
-        return gradient if length <= limit else scaled * float(norm / length)
-    return gradient if length <= norm else gradient * float(norm / length)
+    xp = gradient.__array_namespace__()
+    exponent = xp.frexp(xp.abs(gradient).max())[1]
+    # Its largest number is from 1/2 to 1: squares may leave the range of numbers where the gradient itself does not.
+    scaled = xp.ldexp(gradient, -exponent)
+    length = xp.maximum(xp.linalg.norm(scaled), 0.5)  # it is, but for zeros
+    return xp.where(length <= xp.ldexp(norm, -exponent), gradient, scaled * (norm / length))

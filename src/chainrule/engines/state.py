@@ -93,6 +93,14 @@ class State:
             self._order = self.order(self.epoch)
         return self._order
 
+    def orders(self, most: int) -> Array | None:
+        """The orders of the epochs to come, a row for each; fewer where they cannot be known, or were drawn before."""
+        if self.order is None:
+            return None
+        if isinstance(self.order, EpochOrder):
+            return self.order.orders(self.epoch, most)
+        return np.ascontiguousarray(self.order_now(), np.int64)[None]
+
     def advanced(self, example: int, total: float, seen: float) -> None:
         """The mini-batches up to this example are done, perhaps the last of the epoch."""
         self.total, self.seen = total, seen

@@ -72,7 +72,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "schedule": [StrOptions(set(SCHEDULES)), callable, None],
         "scoring": [str, callable, None],
-        "engine": [StrOptions({"auto", *engines.ENGINES})],
+        "engine": [StrOptions(set(engines.NAMES))],
         "precision": [StrOptions(set(engines.PRECISIONS)), None],
         "dtype": "no_validation",
         "training_metric": ["boolean"],

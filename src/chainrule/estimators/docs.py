@@ -72,8 +72,9 @@ PARAMETERS = """\
         Factor of the learning rate over max_iter epochs (see `chainrule.schedules`), or a function epoch → factor.
     scoring : str, function or None, default None
         What early stopping watches: None is the {metric}, "loss" the validation cost, or any scikit-learn scorer.
-    engine : {"auto", "native", "numpy"}, default "auto"
-        Who computes: "native" is the compiled kernel, "numpy" the readable reference, "auto" the kernel where it can.
+    engine : {"auto", "native", "numpy", "jax"}, default "auto"
+        Who computes: "native" is the compiled kernel, "numpy" the readable reference, "auto" the kernel where it can;
+        "jax", an extra, is for a GPU.
     precision : {"float32", "float64", "bf16"} or None, default None
         Of the products in `fit`. "bf16" makes large layers in float32 (`dtype`) several times as fast on processors
         that have it, and their products exact to 3 digits; sums, parameters and predictions stay float32. None is the

@@ -102,11 +102,12 @@ def train(
         epoch → factor of the learning rate; see `chainrule.schedules`.
     clip_norm : float, optional
         The longest gradient allowed: a longer one is shortened to it.
-    engine : {"auto", "native", "numpy"}, default "auto"
+    engine : {"auto", "native", "numpy", "jax"}, default "auto"
         Who computes: "native" is the compiled kernel, "numpy" the readable reference, "auto" the kernel where it can.
+        "jax", an extra, is for a GPU: see `chainrule.devices`.
     precision : {"float32", "float64", "bf16"}, optional
         Of the products in training. "bf16" (2 to 3 digits) makes large layers of a float32 network faster, on
-        processors that have it; sums, parameters and predictions stay float32. None is the network's own.
+        processors and GPUs that have it; sums, parameters and predictions stay float32. None is the network's own.
     checkpoint : path or Checkpoint, optional
         A file that the training is kept in; see `chainrule.Checkpoint`.
     checkpoint_every : int, optional

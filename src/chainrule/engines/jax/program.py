@@ -1,0 +1,161 @@
+"""What JAX compiles: mini-batches of an epoch in one call, traced through equations.py and optimizers.py."""
+
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from chainrule.engines import reference
+from chainrule.engines.jax import philox
+from chainrule.engines.state import State
+from chainrule.losses import Loss
+from chainrule.optimizers import Rule
+
+if TYPE_CHECKING:
+    from chainrule.network import Network
+
+Array = Any  # of jax.numpy, or of NumPy on the way to the device
+# On a GPU: without it, another algorithm may be chosen for a product in the next process, and other bits come out.
+_OPTIONS = {"xla_gpu_deterministic_ops": True}
+
+
+class Design(NamedTuple):
+    """A network as the equations need it; two of one design share their programs."""
+
+    sizes: tuple[int, ...]
+    g: tuple[Any, ...]  # 1-based, as in the network
+    loss: Loss
+
+    @classmethod
+    def of(cls, network: "Network") -> "Design":
+        """That of a network."""
+        return cls(tuple(network.sizes), tuple(network.g), network.loss)
+
+    @property
+    def slope(self) -> list[Any]:
+        """g[l]′ of the hidden layers, 1-based."""
+        return [None, *(g.slope for g in self.g[1:-1]), None]
+
+
+class Recipe(NamedTuple):
+    """How a training steps: all that its program depends on, besides the shapes of the arrays."""
+
+    design: Design
+    optimizer: Any  # at any learning rate
+    l2: float
+    dropout: tuple[float, ...]
+    clip_norm: float | None
+    weighted: bool  # whether there are mini-batches whose weights are all 0
+
+    @classmethod
+    def of(cls, state: State) -> "Recipe":
+        """That of a state."""
+        optimizer = state.optimizer
+        if isinstance(optimizer, Rule):
+            optimizer = at_rate(optimizer, 0.0)
+        weighted = state.weights is not None
+        return cls(Design.of(state.network), optimizer, state.l2, state.dropout, state.clip_norm, weighted)
+
+
+class Place(NamedTuple):
+    """Where a training stands: its parameters (p,) and what the optimizer remembers."""
+
+    parameters: Array
+    slots: tuple[Any, ...]
+
+
+class Epoch(NamedTuple):
+    """An epoch under way: where it stands, and of each of its mini-batches J and whether it counted."""
+
+    place: Place
+    Js: Array  # (batches,); 0 for those that did not come yet, or do not count
+    counted: Array  # (batches,)
+
+
+class Examples(NamedTuple):
+    """Examples as rows. In mini-batches already, X is (batches, b, n[0]); or all of them, (m + 1, n[0]).
+
+    A short mini-batch is filled up with examples of weight 0. Where all are here the last one, number m, is that.
+    """
+
+    X: Array
+    Y: Array
+    weights: Array
+
+
+def at_rate(optimizer: Any, rate: Any) -> Any:
+    """The optimizer with another learning rate, perhaps one that JAX traces."""
+    other = copy(optimizer)
+    object.__setattr__(other, "learning_rate", rate)  # frozen; its check wants a number
+    return other
+
+
+def begin(place: Place, batches: int) -> Epoch:
+    """An epoch of so many mini-batches, in memory of its own."""
+    own = jax.tree.map(partial(jnp.array, copy=True), place)
+    return Epoch(own, jnp.zeros(batches, place.parameters.dtype), jnp.zeros(batches, bool))
+
+
+@partial(jax.jit, static_argnames="recipe", donate_argnames="epoch", compiler_options=_OPTIONS)
+def advance(
+    recipe: Recipe,
+    epoch: Epoch,
+    examples: Examples,
+    order: Array | None,
+    first: Any,
+    last: Any,
+    offset: Any,
+    step: Any,
+    mask_key: Any,
+    rate: Any,
+) -> Epoch:
+    """Mini-batches first … last − 1 of an epoch.
+
+    order: (batches, b), which examples each has; None where they are in mini-batches already, the first of which is
+    number `offset`. step: the number of mini-batch 0 in the whole training, for the masks.
+    """
+    optimizer = at_rate(recipe.optimizer, rate)
+
+    def batch(i: Array) -> tuple[Array, ...]:
+        which = i - offset if order is None else order[i]
+        return tuple(A[which] for A in examples)
+
+    def one(i: Array, so_far: Epoch) -> Epoch:
+        (parameters, slots), Js, counted = so_far
+        X, Y, w = batch(i)
+        words = partial(philox.words, mask_key, step + i)
+        D = reference.masks(recipe.design.sizes, recipe.dropout, len(Y), np.dtype(parameters.dtype), words)
+        J, gradient = reference.cost_and_gradient(recipe.design, X.T, Y.T, w[None], recipe.l2, parameters, D)
+        if recipe.clip_norm is not None:
+            gradient = reference.clipped(gradient, recipe.clip_norm)
+        counts, after = w.any(), Place(*optimizer.step(parameters, gradient, slots))
+        if recipe.weighted:
+            after = jax.tree.map(partial(jnp.where, counts), after, so_far.place)
+        return Epoch(after, Js.at[i].set(jnp.where(counts, J, 0)), counted.at[i].set(counts))
+
+    after: Epoch = lax.fori_loop(first, last, one, epoch)
+    return after
+
+
+@partial(jax.jit, donate_argnames="after")
+def settle(before: Place, after: Place, Js: Array, so_far: Any) -> tuple[Place, Array]:
+    """Where a training stands, and whether all of it, J of each mini-batch, and all `so_far`, is finite.
+
+    If it is not, it stands where it was before.
+    """
+    finite = jnp.asarray(so_far)
+    for A in jax.tree.leaves((after, Js)):
+        finite = finite & jnp.isfinite(A).all()
+    return jax.tree.map(partial(jnp.where, finite), after, before), finite
+
+
+@partial(jax.jit, static_argnames=("design", "l2"), compiler_options=_OPTIONS)
+def cost_and_gradient(
+    design: Design, X: Array, Y: Array, weights: Array | None, l2: float, parameters: Array
+) -> tuple[Array, Array]:
+    """J at any parameters (p,), and its gradient (p,), over all examples, here columns."""
+    return reference.cost_and_gradient(design, X, Y, weights, l2, parameters)

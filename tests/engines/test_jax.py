@@ -1,0 +1,215 @@
+"""The engine "jax" against the reference: the same numbers up to rounding, the same bits in whatever parts they come.
+
+Tests share designs where they can: a program of JAX takes a second to compile.
+"""
+
+import logging
+from copy import deepcopy
+from dataclasses import replace
+from itertools import zip_longest
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import chainrule as cr
+from chainrule import engines
+from chainrule.engines import ENGINES, interrupts
+from chainrule.network import Network
+from chainrule.training.train import prepare
+from support.contract import HIDDEN, OPTIMIZERS, PAIRS, network, problem, twin
+from support.rounding import GROWTH, UNIT, gradient_and_bound, step_and_bound
+
+jax = pytest.importorskip("jax", reason="the extra is not installed: pip install chainrule[jax]")
+
+from chainrule.engines.jax import ENGINE, feed, philox  # noqa: E402
+
+
+def wide(A):
+    """The same numbers in float64."""
+    return None if A is None else A.astype(np.float64)
+
+
+def examples(m=70, seed=0):
+    return problem("cross_entropy", "softmax", 3, 2, m, np.random.default_rng(seed))
+
+
+def state_of(optimizer=None, m=70, weights=None, dtype=np.float64, **options):
+    """A training of 70 examples in mini-batches of 16, so that the last one is short."""
+    net = Network([3, 6, 2], hidden="tanh", output="softmax", seed=0, dtype=dtype)
+    checked = net.check_examples(*examples(m), weights)
+    return prepare(net, checked, optimizer or cr.Adam(0.05), **{"batch_size": 16, "seed": 4, **options})
+
+
+def assert_same(state, other, exactly=True):
+    same = np.testing.assert_array_equal if exactly else assert_close
+    same(state.network.parameters, other.network.parameters)
+    for slot, slot_of_other in zip(state.memory.slots, other.memory.slots, strict=True):
+        same(slot, slot_of_other)
+        assert type(slot) is type(slot_of_other)
+    assert (state.epoch, state.example, state.memory.batches) == (other.epoch, other.example, other.memory.batches)
+    same(state.cost, other.cost)
+
+
+def assert_close(got, wanted):
+    np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize(("dtype", "optimizer"), [(np.float32, OPTIMIZERS[5]), (np.float64, OPTIMIZERS[7])], ids=str)
+def test_the_first_step_and_200_stay_within_the_bounds_of_rounding(dtype, optimizer):
+    rng, steps = np.random.default_rng(1), 200
+    optimizer = replace(optimizer, learning_rate=0.001, epsilon=0.1)
+    net = Network([13, 16, 9, 3], hidden="silu", output="softmax", init="xavier", seed=1, dtype=dtype)
+    X, Y, w = net.check_examples(*problem("cross_entropy", "softmax", 13, 3, 33, rng), rng.uniform(0.2, 3, 33))
+    u = UNIT[net.dtype] + UNIT[np.dtype(np.float64)]
+    start, other = net.parameters.copy(), twin(net)
+    J, gradient, error = gradient_and_bound(other, wide(X), wide(Y), wide(w), 0.3, u)
+    first, bound = step_and_bound(other, optimizer, gradient, error, u)
+    state = prepare(net, (X, Y, w), optimizer, l2=0.3)
+    (cost,) = ENGINE.run(state, 1)
+    assert cost == pytest.approx(J, rel=1e4 * u)
+    assert (abs(net.parameters - first) <= bound).all()
+    ENGINE.run(state, steps - 1)
+    ENGINES["numpy"].run(prepare(other, (wide(X), wide(Y), wide(w)), optimizer, l2=0.3), steps)
+    moved, step = (np.linalg.norm(parameters - start) for parameters in (other.parameters, first))
+    allowed = GROWTH * np.linalg.norm(bound) * max(steps, moved / step)
+    assert np.linalg.norm(net.parameters - other.parameters) <= allowed
+    assert net.parameters.dtype == state.memory.slots[0].dtype == dtype
+
+
+# Every hidden activation and every loss once, two activations in a network.
+TABLES = list(zip_longest(HIDDEN, PAIRS, fillvalue=("half_squared_error", "identity")))
+
+
+@pytest.mark.parametrize(("hidden", "pair"), TABLES, ids=str)
+def test_every_activation_and_every_loss_is_traced(hidden, pair):
+    loss, output = pair
+    rng = np.random.default_rng(2)
+    net = network([3, 4, 2], hidden, output, loss)
+    X, Y, w = net.check_examples(*problem(loss, output, 3, 2, 7, rng), rng.uniform(0.2, 3, 7))
+    wanted = ENGINES["numpy"].objective(net, X, Y, w, 0.1)(net.parameters)
+    got = ENGINE.objective(net, sp.csr_array(X), Y, w, 0.1)(net.parameters)
+    assert got[0] == pytest.approx(wanted[0], rel=1e-13)
+    np.testing.assert_allclose(got[1], wanted[1], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_every_optimizer_is_traced_with_its_learning_rate(optimizer):
+    states = []
+    for engine in (ENGINE, ENGINES["numpy"]):
+        net = Network([2, 1], seed=0)
+        X, Y = np.array([[1.0, 2.0, -1.0], [0.5, -1.0, 3.0]]), np.array([[0.0, 1.0, 1.0]])
+        state = prepare(net, net.check_examples(X, Y), optimizer, schedule=cr.schedules.Cosine(4))
+        engine.run(state, 3)
+        states.append(state)
+    assert_same(*states, exactly=False)
+
+
+STATES = {
+    "dropout, L2, a clipped gradient": {"dropout": 0.3, "l2": 0.1, "clip_norm": 0.1},
+    "batches that do not count": {
+        "weights": np.repeat([0.0, 1.0, 0.0, 2.0, 1.0], [16, 5, 20, 20, 9]),
+        "shuffle": False,
+    },
+}
+
+
+@pytest.mark.parametrize("options", STATES.values(), ids=STATES)
+def test_epochs_and_steps_have_the_same_bits_and_are_those_of_the_reference(options):
+    whole, parts, both, other = (state_of(**options) for _ in range(4))
+    costs = ENGINE.run(whole, 4)
+    in_parts, Js = [], []
+    while parts.epoch < 4:
+        epoch = parts.epoch
+        Js += ENGINE.steps(parts, 2)
+        in_parts += [parts.cost] if parts.epoch > epoch else []
+    ENGINE.steps(both, 3)
+    ENGINE.run(both, 1)
+    ENGINE.run(both, 3)
+    assert in_parts == costs
+    assert_same(parts, whole)
+    assert_same(both, whole)
+    wanted = []
+    while other.epoch < 4:
+        wanted += ENGINES["numpy"].steps(other, 5)
+    assert_close(Js, wanted)
+    assert_same(whole, other, exactly=False)
+
+
+def test_masks_have_the_bits_of_the_reference():
+    counts = {1: 35, 2: 28}
+    for key, step in ((9, 0), (2**63 - 1, 12345)):
+        with jax.enable_x64(True):
+            drawn = jax.jit(lambda key, step: philox.words(key, step, counts))(key, step)
+        for layer, count in counts.items():
+            stream = np.random.Philox(key=[key, 0], counter=[0, 0, layer, step])
+            wanted = stream.random_raw((count + 1) // 2).astype("<u8").view("<u4")[:count]
+            np.testing.assert_array_equal(drawn[layer], wanted)
+
+
+def test_what_does_not_fit_into_the_memory_of_the_device_is_sent_ahead(monkeypatch):
+    wanted = state_of()
+    ENGINE.run(wanted, 3)
+    monkeypatch.setattr(feed, "free_memory", lambda: 100)
+    monkeypatch.setattr(feed, "_SENT", 2 * 16 * 3 * 8)  # two mini-batches
+    for sparse in (False, True):
+        state = state_of()
+        if sparse:
+            state.X = sp.csc_array(state.X)
+        ENGINE.run(state, 1)
+        ENGINE.steps(state, 3)
+        ENGINE.run(state, 1)
+        ENGINE.run(state, 1)
+        assert_same(state, wanted, exactly=False)
+
+
+def test_after_an_epoch_that_is_not_finite_the_state_is_that_before_it():
+    net = Network([2, 1], output="identity", seed=0)
+    X, Y = np.arange(6.0).reshape(2, 3), np.ones((1, 3))
+    states = [prepare(deepcopy(net), net.check_examples(X, Y), cr.HeavyBall(1e80)) for _ in range(2)]
+    costs, wanted = (engine.run(state, 50) for engine, state in zip((ENGINE, ENGINES["numpy"]), states, strict=True))
+    assert 1 < len(costs) < 50
+    np.testing.assert_allclose(costs[:-1], wanted[:-1])
+    assert not np.isfinite(costs[-1])
+    assert_same(*states, exactly=False)
+    assert not np.isfinite(ENGINE.run(states[0], 3)).any()  # and the same happens again
+    assert states[0].epoch == len(costs) - 1
+
+
+def test_a_signal_leaves_the_epochs_that_are_done():
+    class StopError(Exception):
+        pass
+
+    looks = iter([False] * 6 + [True])
+    state, whole, costs = state_of(), state_of(), []
+
+    def question():
+        if next(looks):
+            raise StopError
+
+    interrupts.ask(question)
+    try:
+        with pytest.raises(StopError):
+            ENGINE.run(state, 10**6, costs)
+    finally:
+        interrupts.ask(lambda: None)
+    assert 0 < state.epoch == len(costs)
+    ENGINE.run(whole, state.epoch)
+    assert_same(state, whole)
+
+
+def test_the_log_tells_of_compilations_once(caplog):
+    caplog.set_level(logging.INFO, "chainrule")
+    for _ in range(2):
+        ENGINE.run(state_of(m=17), 1)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert told[0].startswith("engine 'jax': compiled for the ")
+
+
+def test_bf16_is_refused_where_the_device_has_none():
+    net = Network([2, 1], dtype=np.float32)
+    if jax.devices()[0].platform != "cpu":
+        pytest.skip("the device may have it")
+    with pytest.raises(ValueError, match="there is no 'bf16' here: JAX has none for the cpu"):
+        engines.get("jax", net, cr.Adam(), "bf16")
