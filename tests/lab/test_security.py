@@ -544,6 +544,9 @@ def test_a_folder_is_kept_as_it_was_and_nobody_else_reads_it(kept):
         kept.take("pets/cat/1.png/below", BYTES, id)
     with pytest.raises(ValueError, match="cannot be kept"):
         kept.take("pets/nothing", BYTES, id, more=True)
+    images = kept.take("images", BYTES)
+    assert kept.take("labels", BYTES, images) == images  # a file may lie beside another
+    assert (kept[images].parent / "labels").read_bytes() == BYTES.tobytes()
     folder = kept[id].parents[1]
     kept.close()
     assert not folder.exists()
