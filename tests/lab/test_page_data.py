@@ -1,10 +1,13 @@
 """The page, as a person brings data to it: chosen, dropped, painted, typed."""
 
+import gzip
+
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule.lab.data import arrays
+from support.files import idx
 
 TABLE = "age,city,joined,member\n" + "\n".join(
     f"{20 + 7 * i % 41},{('Graz', 'Linz', 'Wien')[i % 3]},2024-0{1 + i % 9}-1{i % 10},{('no', 'yes')[(i * i // 3) % 2]}"
@@ -135,6 +138,24 @@ def test_a_file_that_is_dropped_on_the_page_opens_the_dialog(open_lab):
         TABLE,
     )
     page.get_by_text("60 examples of 3 columns; to learn: member").wait_for()
+
+
+def test_images_and_labels_of_idx_are_chosen_together(choosing):
+    page = choosing()
+    page.get_by_role("tab", name="Your table").click()
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 4, 3), dtype=np.uint8)
+    files = [("t-labels-idx1-ubyte", idx(np.arange(10, dtype=np.uint8) % 2)), ("t-images-idx3-ubyte", idx(pixels))]
+    packed = [
+        {"name": f"{name}.gz", "mimeType": "application/gzip", "buffer": gzip.compress(content)}
+        for name, content in files
+    ]
+    chosen = page.get_by_label("Drop a table here")
+    chosen.set_input_files(packed[1])
+    page.get_by_role("alert").filter(has_text="there are no labels with these images").wait_for()
+    chosen.set_input_files(packed)
+    page.get_by_text("10 examples of 12 inputs; to learn: label, 2 classes").wait_for()
+    _, examples = learn(page)
+    assert (examples.name, examples.image, examples.classes) == ("t-images-idx3-ubyte.gz", (4, 3, 1), ("0", "1"))
 
 
 def test_what_no_reader_can_read_is_told(choosing):

@@ -1,11 +1,13 @@
 """The page, as a person uses it: take it along, and bring it back."""
 
+import json
 import re
 from xml.etree import ElementTree
 
 import numpy as np
 
 import chainrule as cr
+from support.lab import settled
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -82,6 +84,18 @@ def test_a_lab_file_brings_the_lab_back_and_a_wrong_one_says_so(open_lab, tmp_pa
     page.locator(".said p").filter(has_text="The lab is back.").wait_for()
     assert not dialog.is_visible()
     np.testing.assert_array_equal(page.at.lab.run().network.parameters, wanted)
+
+    table, content = tmp_path / "mine.csv", json.loads((tmp_path / "lab.json").read_text())
+    table.write_text("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
+    content["runs"][0]["design"]["data"] = {"kind": "file", "path": str(table), "target": "b"}
+    (tmp_path / "of-a-file.json").write_text(json.dumps(content))
+    asked = []
+    for answer, says in (("dismiss", "The lab stays as it was."), ("accept", "The lab is back.")):
+        page.once("dialog", lambda ask, answer=answer: (asked.append(ask.message), getattr(ask, answer)()))
+        page.get_by_label("lab file").set_input_files(tmp_path / "of-a-file.json")
+        page.locator(".said p").filter(has_text=says).last.wait_for()
+    assert str(table) in asked[0]
+    settled(page, "lab.run.data.name === 'mine.csv'")
 
 
 def test_every_panel_is_a_picture_of_what_is_in_it(open_lab, tmp_path):

@@ -1,6 +1,7 @@
 """Attacks on a lab that is served (the table in docs/lab-security.md names each test), and what comes of them."""
 
 import http.client
+import json
 import re
 import socket
 import struct
@@ -16,10 +17,13 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from chainrule.lab import protocol, server, uploads
+from chainrule.lab import protocol, server, take, uploads
+from chainrule.lab.design import Design
 from chainrule.lab.door import Door
+from chainrule.lab.kept import bring_back
+from chainrule.lab.session import Lab
 from chainrule.lab.uploads import Uploads
-from support.lab import Talk, served, settled
+from support.lab import FLOWER, Talk, served, settled
 
 FORBIDDEN = 403
 
@@ -544,6 +548,9 @@ def test_a_folder_is_kept_as_it_was_and_nobody_else_reads_it(kept):
         kept.take("pets/cat/1.png/below", BYTES, id)
     with pytest.raises(ValueError, match="cannot be kept"):
         kept.take("pets/nothing", BYTES, id, more=True)
+    images = kept.take("images", BYTES)
+    assert kept.take("labels", BYTES, images) == images  # a file may lie beside another
+    assert (kept[images].parent / "labels").read_bytes() == BYTES.tobytes()
     folder = kept[id].parents[1]
     kept.close()
     assert not folder.exists()
@@ -560,6 +567,38 @@ def test_uploads_have_a_limit_and_the_oldest_that_nobody_needs_make_room(kept, m
     monkeypatch.setattr(uploads, "MOST_FILES", 1)
     with pytest.raises(ValueError, match="has more than 1 files"):
         kept.take("3.csv", BYTES[:1], third)
+
+
+def test_a_lab_of_somebody_else_reads_no_file_that_nobody_agreed_to(tmp_path):
+    for name in ("inside/x.csv", "outside.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
+    lab = Lab(Design.of(FLOWER))
+    content = take.as_json(lab)
+
+    def of(path):
+        content["runs"][0]["design"]["data"] = {"kind": "file", "path": str(path), "target": "b"}
+        return json.dumps(content)
+
+    try:
+        before, path = lab.run(), tmp_path / "outside.csv"
+        assert lab.call(lambda: take.restore(lab, of(path)))["reads"] == [str(path)]
+        assert lab.call(lambda: take.restore(lab, of(path), [str(tmp_path)]))["reads"] == [str(path)]
+        assert lab.run() is before
+        file = tmp_path / "inside" / "x.lab.json"
+        for named in ("../outside.csv", path):
+            file.write_text(of(named))
+            with pytest.raises(ValueError, match=r"of data in .*outside\.csv, which is not in its folder"):
+                bring_back(lab, file, lambda asked: asked != [path])
+            assert lab.run() is before
+        file.write_text(of("x.csv"))
+        bring_back(lab, file, lambda asked: False)
+        assert lab.run().examples.name == "x.csv"
+        assert lab.call(lambda: take.restore(lab, of(path), [str(path)]))["reads"] == []
+        assert lab.run().examples.name == "outside.csv"
+        assert lab.call(lambda: take.restore(lab, of(path)))["reads"] == []  # which it has already
+    finally:
+        lab.close()
 
 
 def test_an_upload_goes_with_the_lab():

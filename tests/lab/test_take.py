@@ -141,7 +141,7 @@ def test_a_lab_comes_back_to_the_same_bits(lab, way, monkeypatch):
     lab.call(played)
     _, content = take.take(lab, way)
     other = Lab(Design.of({"data": FLOWER}))
-    assert other.call(lambda: take.restore(other, content.decode())) == ""
+    assert other.call(lambda: take.restore(other, content.decode()))["said"] == ""
     assert [run.name for run in other.runs.values()] == ["run 1", "with relu"]
     assert other.run().name == "with relu"
     assert other.speed == 30.0
@@ -159,7 +159,7 @@ def test_a_lab_that_was_far_is_on_its_way_for_a_while(lab, monkeypatch):
     content = take.take(lab, "lab")[1].decode()
     wanted = lab.run().network.parameters.copy()
     monkeypatch.setattr(session, "AT_ONCE", 0.0)
-    assert lab.call(lambda: take.restore(lab, content)) == "run 1 is on its way to step 300"
+    assert lab.call(lambda: take.restore(lab, content))["said"] == "run 1 is on its way to step 300"
     while lab.call(lambda: lab.playing):
         pass
     np.testing.assert_array_equal(lab.run().network.parameters, wanted)
@@ -261,6 +261,6 @@ def test_the_code_of_a_run_is_its_program(lab):
 def test_the_page_asks_for_it_by_two_commands(lab):
     found = lab.call(lambda: lab.take("link"))
     assert found["bytes"].dtype == np.uint8
-    assert lab.call(lambda: take.restore(lab, found["bytes"].tobytes().decode())) == ""
+    assert lab.call(lambda: take.restore(lab, found["bytes"].tobytes().decode()))["said"] == ""
     with pytest.raises(ValueError, match="wanted one of model, onnx, code, lab, link"):
         lab.call(lambda: lab.take("nothing"))

@@ -99,7 +99,7 @@ def _lab(data: str, target: str | None, hidden: str | None, seed: int | None) ->
             raise CommandError(f"{data}: a lab that is saved has its own network and data; leave the options away")
         made = Lab(Design({"kind": "bundled", "name": "flower"}))
         try:
-            said = bring_back(made, file)
+            said = bring_back(made, file, _agreed)
         except BaseException:
             made.close()
             raise
@@ -113,6 +113,17 @@ def _lab(data: str, target: str | None, hidden: str | None, seed: int | None) ->
     examples = load(design.data)
     made = Lab(suited(design, examples), examples)
     return made, Kept(made)
+
+
+def _agreed(paths: list[Path]) -> bool:
+    """Whether a person wants a lab, which somebody else may have written, to read these files."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ValueError(f"it is of data outside of its folder, {_several(paths)}: start it in a terminal, which asks")
+    return typer.confirm(f"This lab reads {_several(paths)}, outside of its folder. Read it?")
+
+
+def _several(paths: list[Path]) -> str:
+    return " and ".join(map(str, paths))
 
 
 def _source(data: str, target: str | None) -> Mapping[str, Any]:

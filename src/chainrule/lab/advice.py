@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import inf, isfinite, log10
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from chainrule.engines import blas
-from chainrule.lab.design import Design, Examples, as_json
+from chainrule.lab.design import Design, Examples, as_json, options_json
 from chainrule.lab.run import Run
 from chainrule.lab.timeline import Timeline
 from chainrule.text import as_json as plain
@@ -19,6 +21,12 @@ from chainrule.working.diagnosis import Finding, diagnose
 MOST, WIDE_MOST, MANY = 500, 200, 100  # examples that are looked at, and that of more than so many inputs; chosen
 WIDE = 64  # units from which on a layer can do without half of them
 MOST_UNITS = 256  # to which a layer is doubled
+# Of a lower learning rate: how far down it is looked for, examples that it is tried on, steps, and products of numbers
+# that these may take; chosen.
+TENTHS, TRIED, LEAST_STEPS, MOST_STEPS, WORK = 5, 2000, 20, 200, 300_000_000
+FEW = 100  # examples that the steps of such a trial are judged by
+TOO_HIGH = "learning rate too high"
+_TRIED: "WeakKeyDictionary[Run, dict[Any, float]]" = WeakKeyDictionary()  # a page asks again and again
 
 
 @dataclass(frozen=True)
@@ -34,17 +42,29 @@ class Case:
     """A finding, and the run that has it. others: the names of all findings."""
 
     finding: Finding
-    design: Design
-    options: Options
-    examples: Examples
+    run: Run
     others: tuple[str, ...]
 
-    def rate(self, factor: float, does: str) -> Remedy:
-        """Another learning rate, with two digits."""
-        before = self.options.optimizer.learning_rate
-        after = float(f"{before * factor:.2g}")
+    @property
+    def design(self) -> Design:
+        """Of the run."""
+        return self.run.design
+
+    @property
+    def options(self) -> Options:
+        """Of the run, as they are now."""
+        return self.run.line.options
+
+    @property
+    def examples(self) -> Examples:
+        """Of the run."""
+        return self.run.examples
+
+    def rate(self, after: float, does: str) -> Remedy:
+        """Another learning rate."""
         given = {**as_json(self.options.optimizer), "learning_rate": after}
-        return Remedy({"optimizer": given}, f"{does}: α = {after:g} instead of {before:g}.")
+        before = self.options.optimizer.learning_rate
+        return Remedy({"optimizer": given}, f"α = {after:g} instead of {before:g}: {does}.")
 
     def activations(self, taken: Mapping[str, str] | str) -> list[str]:
         """Those of the hidden layers, some or all of them otherwise."""
@@ -77,7 +97,7 @@ def advise(run: Run, most: int | None = None) -> dict[str, Any]:
     every = {finding.name: finding for finding in reversed(found.findings)}
     shown = []
     for finding in found:
-        remedy = _remedy(finding, every, Case(finding, run.design, options, examples, tuple(every)))
+        remedy = _remedy(finding, every, Case(finding, run, tuple(every)))
         shown.append(
             plain({**finding.to_dict(), "title": finding.title, "text": finding.measured})
             | {"change": dict(remedy.change) if remedy else None, "does": remedy.does if remedy else None}
@@ -113,7 +133,7 @@ def _remedy(finding: Finding, every: Mapping[str, Finding], case: Case) -> Remed
     """Of the finding itself; of one that only says that nothing is learned, that of what it may come from."""
     if finding.name in _STUCK:
         for cause in finding.explained_by:
-            of_cause = Case(every[cause], case.design, case.options, case.examples, case.others)
+            of_cause = Case(every[cause], case.run, case.others)
             if cause not in _STUCK and (remedy := REMEDIES[cause](of_cause)):
                 return remedy
     return REMEDIES[finding.name](case)
@@ -204,12 +224,40 @@ def _smaller_gradients(case: Case) -> Remedy | None:
 
 
 def _slower(case: Case) -> Remedy | None:
-    factor = 1 / 3 if isfinite(case.finding.value) else 1 / 10
-    return case.rate(factor, "A third of the learning rate" if factor > 0.2 else "A tenth of the learning rate")
+    """Of a third, a tenth, … of the rate the one that learns most from the beginning in some steps: they are made."""
+    before, steps = case.options.optimizer.learning_rate, _affordable(case)
+    rates = [float(f"{before * share:.1g}") for k in range(TENTHS) for share in (10.0**-k / 3, 10.0 ** -(k + 1))]
+    ends = [_tried(case.run, rate, steps) for rate in rates]
+    best = rates[int(np.argmin(ends))] if isfinite(min(ends)) else rates[1]
+    return case.rate(best, f"of {len(rates)} lower ones that were tried, J is lowest with it after {steps} steps")
+
+
+def _affordable(case: Case) -> int:
+    """How many steps: of a large network fewer."""
+    sizes = [len(case.examples.X), *case.design.hidden, len(case.examples.Y)]
+    weights = sum(n * before for before, n in pairwise(sizes))
+    return int(np.clip(WORK // (weights * min(case.options.batch_size, TRIED)), LEAST_STEPS, MOST_STEPS))
+
+
+def _tried(run: Run, rate: float, steps: int) -> float:
+    """J at the end of so many steps from the beginning with another learning rate; ∞ where it is too high, too."""
+    examples, options = run.examples, run.line.options
+    known = _TRIED.setdefault(run, {})
+    if (options, rate) not in known:
+        if run.m > TRIED:
+            examples = replace(examples, X=examples.X[:, :TRIED], Y=examples.Y[:, :TRIED])
+        given = options_json(replace(options, optimizer=replace(options.optimizer, learning_rate=rate)), run.m)
+        trial = Run(0, "", run.design.but(**given), examples)
+        trial.go(steps)
+        costs = history(trial.line)
+        found = diagnose(trial.network, examples.X, examples.Y, steps=costs if costs["cost"] else None, most=FEW)
+        wrong = trial.stopped or any(finding.name == TOO_HIGH for finding in found)
+        known[options, rate] = inf if wrong else float(np.mean(trial.line.costs[-max(1, steps // 10) :]))
+    return known[options, rate]
 
 
 def _faster(case: Case) -> Remedy | None:
-    return case.rate(10, "Ten times the learning rate")
+    return case.rate(float(f"{10 * case.options.optimizer.learning_rate:.2g}"), "ten times the learning rate")
 
 
 def _unsaturated(case: Case) -> Remedy | None:
@@ -286,7 +334,7 @@ REMEDIES: dict[str, Callable[[Case], Remedy | None]] = {
     "dropout too strong": _less_dropout,
     "symmetric hidden units": _apart,
     "exploding gradients": _smaller_gradients,
-    "learning rate too high": _slower,
+    TOO_HIGH: _slower,
     "saturated units": _unsaturated,
     "dead ReLU units": _leaky,
     "vanishing gradients": _steeper,

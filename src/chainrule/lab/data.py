@@ -97,13 +97,16 @@ def _preview(made: Examples, labels: Array | None) -> dict[str, Any]:
 
 
 def _bundled(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
-    """{"kind": "bundled", "name": "flower"} and the arguments of that function of `chainrule.datasets`."""
+    """{"kind": "bundled", "name": "flower"} and the arguments of that function of `chainrule.datasets`.
+
+    "one_hot": of two classes there is an output for each, as of more.
+    """
     name = spec.get("name")
     if name not in datasets.NAMES:
         raise unknown("bundled data set", name, datasets.NAMES)
     make = datasets.NAMES[name]
     parameters = inspect.signature(make).parameters
-    given = Given(spec, ("name", "features", *parameters))
+    given = Given(spec, ("name", "features", "one_hot", *parameters))
     limits = {"m": (1, MOST_ROWS), "seed": (0, 2**32 - 1), "classes": (2, MOST_CLASSES), "bits": (1, 16)}
     arguments: dict[str, Any] = {}
     for key in parameters:
@@ -120,7 +123,11 @@ def _bundled(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
         rest["inputs"] = [f"pixel {r},{c}" for r in range(8) for c in range(8)]
     if name in _COLUMNS:
         rest |= _named(name, Y, task)
-    return examples(given, str(name), X, Y, [f"X, Y = cr.datasets.{name}({said})"], task=task, **rest)
+    code = [f"X, Y = cr.datasets.{name}({said})"]
+    if given.flag("one_hot") and task == "binary":
+        task, Y = "classes", np.vstack([1 - Y, Y])
+        code.append("Y = np.vstack([1 - Y, Y])")
+    return examples(given, str(name), X, Y, code, task=task, **rest)
 
 
 def _named(name: str, Y: Array, task: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,25 +53,32 @@ class Kept:
         return found
 
 
-def bring_back(lab: Lab, file: Path) -> str:
-    """Let a lab be what a file says; what there is to say about it. ValueError where that cannot be."""
+def bring_back(lab: Lab, file: Path, agree: Callable[[list[Path]], bool]) -> str:
+    """Let a lab be what a file says; what there is to say about it. ValueError where that cannot be.
+
+    agree: whether it may read these files, which are not in its folder.
+    """
     with file.open("rb") as opened:
         raw = opened.read(take.MOST_BYTES + 1)
     try:
         content = dict(take.parsed(raw.decode()))
-        for data in _data(content):
-            if isinstance(data.get("path"), str):
-                data["path"] = str(file.parent / data["path"])
-        said: str = lab.call(lambda: take.restore(lab, json.dumps(content)))
+        named = [data for data in take.data_of(content) if isinstance(data.get("path"), str)]
+        for data in named:
+            data["path"] = str((file.parent / data["path"]).resolve())
+        paths = list(dict.fromkeys(Path(data["path"]) for data in named))
+        outside = [path for path in paths if not path.is_relative_to(file.parent.resolve())]
+        if outside and not agree(outside):
+            raise ValueError(f"it is of data in {', '.join(map(str, outside))}, which is not in its folder")
+        found = lab.call(lambda: take.restore(lab, json.dumps(content), list(map(str, paths))))
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
-    return said
+    return str(found["said"])
 
 
 def _write(file: Path, content: dict[str, Any], lab: Lab) -> None:
     """Write the content; paths in it begin at its folder. What was uploaded is copied beside the file."""
     beside = file.with_name(f"{file.name.removesuffix(ENDING)}.lab-data")
-    for data in _data(content):
+    for data in take.data_of(content):
         if (upload := data.get("upload")) is not None and isinstance(lab.uploads.get(upload), Path):
             kept = lab.uploads[upload]
             shutil.copytree(kept.parent, beside / upload, dirs_exist_ok=True)
@@ -83,16 +90,6 @@ def _write(file: Path, content: dict[str, Any], lab: Lab) -> None:
             data["path"] = path.relative_to(file.parent.resolve()).as_posix() if inside else str(path)
     with replacing(file) as opened:
         opened.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
-
-
-def _data(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What is said of the data of each run."""
-    runs = content.get("runs")
-    for run in runs if isinstance(runs, list) else ():
-        design = run.get("design") if isinstance(run, dict) else None
-        data = design.get("data") if isinstance(design, dict) else None
-        if isinstance(data, dict):
-            yield data
 
 
 def _names(name: str) -> Iterator[str]:

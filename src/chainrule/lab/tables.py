@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -208,6 +207,10 @@ def _plan(given: Given, table: Table) -> tuple[Plan, str]:
 
 
 def _no_target(table: Table) -> str:
+    if re.search(r"[-.]idx3-ubyte(\.gz)?$", table.name):
+        return (
+            f"{table.name}: there are no labels with these images; give both files together, or have them in one folder"
+        )
     names = getattr(table.X, "columns", ())
     if len(names):
         return f"{table.name}: which column is to be learned? Its columns: {first_few(names, 30)}"

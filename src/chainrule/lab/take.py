@@ -5,7 +5,7 @@ import tempfile
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from math import isfinite
 from pathlib import Path
@@ -45,12 +45,17 @@ def take(lab: "Lab", what: str, run: int | None = None) -> tuple[str, bytes]:
     return ways[what]()
 
 
-def restore(lab: "Lab", given: str) -> str:
-    """Let a lab be what `take` gave as a file or a link; what is still on its way, empty if all is there.
+def restore(lab: "Lab", given: str, reads: Collection[str] = ()) -> dict[str, Any]:
+    """Let a lab be what `take` gave as a file or a link. "said": what is still on its way, empty if all is there.
 
     Nothing changes where it cannot be. The time line has the same changes, and the network comes to the same bits.
+    Somebody else may have written it: where it names files of this machine that are neither data of the lab nor among
+    `reads`, to which a person has agreed, "reads" says which, and nothing is done.
     """
     content = parsed(given)
+    known = {Path(path).resolve() for path in (*_paths(run.design.data for run in lab.runs.values()), *reads)}
+    if unknown := [path for path in _paths(data_of(content)) if Path(path).resolve() not in known]:
+        return {"said": "", "reads": list(dict.fromkeys(unknown))}
     runs, steps = _runs(content, lab.uploads)
     active, speed = _whole("active", content.get("active"), len(runs) - 1), content.get("speed")
     lesson = None if content.get("lesson") is None else _lesson_of(content["lesson"], runs)
@@ -59,7 +64,21 @@ def restore(lab: "Lab", given: str) -> str:
         lab.lesson = {**lesson[0], "ids": [run.id for run in lesson[1]]}
         lab.push()
     going = [f"{run.name} is on its way to step {run.goal:,}" for run in runs if not run.done]
-    return ", ".join(going)
+    return {"said": ", ".join(going), "reads": []}
+
+
+def data_of(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What is said of the data of each run, of a lab as JSON that may be anything."""
+    runs = content.get("runs")
+    for run in runs if isinstance(runs, list) else ():
+        design = run.get("design") if isinstance(run, dict) else None
+        data = design.get("data") if isinstance(design, dict) else None
+        if isinstance(data, dict):
+            yield data
+
+
+def _paths(data: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [each["path"] for each in data if isinstance(each.get("path"), str)]
 
 
 # -- of a run ----------------------------------------------------------------------------------------------------------

@@ -35,8 +35,9 @@ class Uploads(dict[str, Any]):
         """Keep a file; its id, or that of the folder that it is in.
 
         name: as "pets/cat/1.png"; all of one folder have the first name in common, and the `id` that its first file was
-        given. more: it goes to the end of a file that is there. needed: ids that stay where there is no more room.
-        ValueError where it cannot be.
+        given. A file that is given the `id` of another one lies beside it, as labels beside images. more: it goes to
+        the end of a file that is there. needed: ids that stay where there is no more room. ValueError where it cannot
+        be.
         """
         if not isinstance(content, np.ndarray) or content.dtype != np.uint8:
             raise ValueError("upload: wanted the bytes of a file")
@@ -49,7 +50,8 @@ class Uploads(dict[str, Any]):
             if id is None:
                 id = self._begin(parts[0])
             whole, kept = self[id], self._kept[id]
-            if whole.name != parts[0] or (kept.files and whole.is_dir() != (len(parts) > 1)):
+            beside = len(parts) == 1 and whole.is_file()
+            if not beside and (whole.name != parts[0] or (kept.files and whole.is_dir() != (len(parts) > 1))):
                 raise ValueError(f"upload {id}: {shown} does not belong to {whole.name}")
             if kept.files >= MOST_FILES:
                 raise ValueError(f"upload {whole.name}: it has more than {MOST_FILES:,} files")

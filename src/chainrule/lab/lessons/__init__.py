@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chainrule.lab.lessons import descent, fitting, units, weights
+from chainrule.lab.lessons import descent, fitting, outputs, units, weights
 from chainrule.lab.lessons.common import SECONDS, Lesson, Question
 from chainrule.lab.run import Run
 from chainrule.text import as_json, unknown
@@ -22,6 +22,7 @@ CHAPTERS: dict[str, tuple[Lesson, ...]] = {
         descent.learning_rate_too_high, descent.learning_rate_too_low, descent.normalized_inputs,
         descent.mini_batches, descent.momentum, descent.adam_on_raw_inputs,
     ),
+    "What comes out": (outputs.two_classes,),
     "What was not trained on": (fitting.overfitting, fitting.l2, fitting.dropout),
 }  # fmt: skip
 LESSONS = {each.name: each for some in CHAPTERS.values() for each in some}

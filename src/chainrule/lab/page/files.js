@@ -3,7 +3,7 @@
 import { count, element } from "./draw.js";
 import { filesOf, upload } from "./upload.js";
 
-const TABLES = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.xlsx,.xlsm,.parquet,.feather,.arrow,.npz,.h5,.hdf5,.gz,.bz2,.xz,.zst,.zip";
+const IDX = /[-.]idx[13]-ubyte(\.gz)?$/; // images, and the labels of them, which come along
 const WORDS = [["number", "number"], ["category", "category"], ["date", "date"], ["text", "text"], ["drop", "left out"]];
 const TASKS = [["", "as it looks"], ["classes", "classes"], ["regression", "regression: numbers"]];
 const ENCODINGS = [["plain", "few inputs, each with a meaning"], ["recipe", "those of chainrule train: bins and statistics, too"]];
@@ -49,7 +49,7 @@ const select = (label, options, value, act) => {
  */
 export function table(store, changed, failed) {
   let [given, words, rows, shown] = [null, {}, new Map(), ""];
-  const { zone, said } = dropZone("Drop a table here, or choose a file: CSV, Excel, Parquet, JSON, Feather, NPZ, HDF5 … ", { accept: TABLES }, take);
+  const { zone, said } = dropZone("Drop a table here, or choose a file: CSV, Excel, Parquet, JSON, Feather, NPZ, HDF5 …; of IDX, images and labels together ", { multiple: true }, take);
   const target = select("the column to learn", [], "", (value) => say({ target: value, task: undefined }));
   const task = select("the task", TASKS, "", (value) => say({ task: value || undefined }));
   const encoding = select("inputs", ENCODINGS, "plain", (value) => say({ encoding: value }));
@@ -71,7 +71,8 @@ export function table(store, changed, failed) {
   const body = element("div", {}, zone, plan);
 
   async function take(files) {
-    const id = await bring(store, files.slice(0, 1), said, failed);
+    const pair = files.filter(([name]) => IDX.test(name)).sort(([a], [b]) => Number(a.includes("idx1")) - Number(b.includes("idx1")));
+    const id = await bring(store, pair.length ? pair.slice(0, 2) : files.slice(0, 1), said, failed);
     if (id !== null) begin({ kind: "file", upload: id });
   }
 

@@ -90,9 +90,15 @@ export function mountTake(place, store) {
     if (chosen) await restore(await chosen.text());
   }
 
-  async function restore(content) {
+  /** Somebody else may have written it: what it reads of this machine a person agrees to. */
+  async function restore(content, agreed = []) {
     try {
-      const said = await store.ask("restore", { given: content });
+      const { said, reads } = await store.ask("restore", { given: content, reads: agreed });
+      if (reads.length) {
+        if (confirm(`This lab is of data on this computer:\n${reads.join("\n")}\nRead it?`)) await restore(content, reads);
+        else say("The lab stays as it was.");
+        return;
+      }
       dialog.close();
       say(said ? `The lab is back: ${said}.` : "The lab is back.");
     } catch (error) {

@@ -10,6 +10,7 @@ from chainrule.working.diagnosis.measure import NEIGHBORS, Measured
 from chainrule.working.diagnosis.report import Finding, NotMeasuredError, require
 
 LONG = 10  # steps from which on a curve has a shape
+STRIDE = 0.5  # of the size of random weights, in one step: with shorter ones weights grow for long, and not at once
 
 
 def _check_curve(m: Measured, wanted: int) -> Array:
@@ -39,11 +40,12 @@ def too_high(m: Measured) -> Iterator[Finding]:
         )
         return
     sizes = [float(np.linalg.norm(W)) / (2 * len(W)) ** 0.5 for W in m.trace.W[1:]]
-    grown = [size for size, reach in zip(sizes, _reach(m), strict=False) if reach > 0.5]
+    moved = zip(sizes, _reach(m), _stride(m), strict=False)
+    grown = [size for size, reach, stride in moved if reach > 0.5 and stride > STRIDE]
     if grown:
         yield finding(
             quantity="size of the weights of a layer, in units of that of random ones, √(2 n[l]), the largest of those "
-            "that the steps have moved",
+            "that a few steps can have moved",
             value=max(grown),
             threshold=20,
             reason="400 times the variance of Z: all units are certain of all examples, in a few steps that were too "
@@ -121,12 +123,26 @@ def too_low(m: Measured) -> Iterator[Finding]:
 
 def _reach(m: Measured) -> list[float]:
     """How far all steps together can have moved the weights of each layer, in units of their size; [] if unknown."""
-    if not np.isfinite(way := m.curve.way * m.updates):
+    way = m.curve.way * m.updates
+    sizes = [max(float(np.linalg.norm(W)), len(W) ** 0.5) for W in m.trace.W[1:]]
+    return [way * length / size for length, size in zip(_lengths(m), sizes, strict=False)]
+
+
+def _stride(m: Measured) -> list[float]:
+    """How far a step of the mean learning rate can move the weights of each layer, in units of random ones."""
+    rate = m.curve.way / max(1, m.curve.epochs)
+    return [rate * length / (2 * len(W)) ** 0.5 for length, W in zip(_lengths(m), m.trace.W[1:], strict=False)]
+
+
+def _lengths(m: Measured) -> list[float]:
+    """How far a step of learning rate 1 can move the weights of each layer; [] if the rates are unknown.
+
+    Gradient descent goes ‖dW‖, optimizers that divide by the size of the gradient 1 for each weight.
+    """
+    if not np.isfinite(m.curve.way):
         return []
-    layers = [(W, dW - m.decay * W) for W, dW in zip(m.trace.W[1:], m.trace.dW[1:], strict=True)]
-    return [
-        float(way * max(np.linalg.norm(dW), dW.size**0.5) / max(np.linalg.norm(W), len(W) ** 0.5)) for W, dW in layers
-    ]
+    slopes = [dW - m.decay * W for W, dW in zip(m.trace.W[1:], m.trace.dW[1:], strict=True)]
+    return [max(float(np.linalg.norm(dW)), dW.size**0.5) for dW in slopes]
 
 
 def _to_come(costs: Array) -> float:
