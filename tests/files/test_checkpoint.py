@@ -172,7 +172,6 @@ def test_a_checkpoint_that_is_there_is_not_overwritten_unasked(tmp_path):
         ({"l2": 0.1}, r"l2: there 0\.0, here 0\.1"),
         ({"optimizer": cr.Adam(0.02)}, r"optimizer: there Adam\(learning_rate=0\.01.*here Adam\(learning_rate=0\.02"),
         ({"dtype": np.float32}, "network: there .*float64.* here .*float32"),
-        ({"engine": "numpy"}, "engine: there native, here numpy"),
         ({"weights": np.ones(90)}, "data: there"),
         ({"validation": (X, Y)}, "validation: there None"),
         ({"patience": 3, "validation": (X, Y)}, "patience: there None, here 3"),

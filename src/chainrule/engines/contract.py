@@ -9,7 +9,7 @@
 * ``steps(state, batches, costs)``: the same by so many mini-batches, but no further than to the end of the epoch; J of
   each is appended to `costs` (not of those whose weights are all 0, which are passed over). Bit for bit they are those
   of `run`. They are done together, or not at all.
-* ``run_many(states, epochs, costs)``: `run` for several trainings, to the bit; `lanes` says where that is faster.
+* ``run_many(states, epochs, costs)``: `run` for several trainings; `lists` says where that is faster.
 
 Random masks (dropout) come from a counter-based generator that every engine computes alike; see `dropout_masks` of
 reference.py. The examples of a state belong to the training while it runs: the kernel may keep a rearranged copy of a
@@ -45,14 +45,18 @@ class Engine(Protocol):
         """Advance by mini-batches of one epoch; `costs`, longer by J of each, before its update."""
         ...
 
-    def lanes(self, state: State) -> int:
-        """How many trainings like this one `run_many` takes at once; 1 where that would not be faster."""
+    def lists(self, state: State, count: int, threads: int) -> int:
+        """In how many lists so many trainings like this one are best given to `run_many`, by so many threads.
+
+        As many as there are trainings where each alone is faster.
+        """
         ...
 
     def run_many(self, states: Sequence[State], epochs: int, costs: Sequence[list[float]]) -> None:
         """Advance all by whole epochs, as `run` would each; to each belongs one of `costs`.
 
-        They have come equally far, are of one design, have the same examples, batch size and kind of optimizer, orders
-        that are drawn, or none, and neither weights, dropout nor clip_norm.
+        They have come equally far, are of one design, have the same batch size and kind of optimizer, orders that are
+        drawn, or none, and no weights. But on the engine "jax" also the same examples, and neither dropout nor
+        clip_norm.
         """
         ...

@@ -31,6 +31,9 @@ _CONSTANTS: dict[type, Callable[[Any], dict[str, Any]]] = {
     },
 }
 _UNUSED = {"beta1": 0.0, "beta2": 0.0, "epsilon": 1.0, "weight_decay": 0.0, "epsilon_hat": False}
+# The part of the lanes that must be filled for them to be faster than one network after the other: on a Sapphire Rapids
+# server full ones are 1.4 to 2.6 times as fast.
+_FILLED = 0.7
 _MOST_EPOCHS = 100_000  # in one call of the kernel: their learning rates are listed before
 
 
@@ -117,12 +120,14 @@ class Native:
             if isinstance(state.order, EpochOrder):
                 state.order.rewind(state.epoch)
 
-    def lanes(self, state: State) -> int:
-        """As many as a vector of the processor has numbers, for tiny networks; else 1."""
+    def lists(self, state: State, count: int, threads: int) -> int:
+        """Of tiny networks as many to a list as a vector of the processor has numbers, if most of them are used."""
         if state.precision == "bf16" or state.weights is not None or hasattr(state.X, "tocsc"):
-            return 1
-        lanes: int = _trainer(state).lanes(kernel.data(state.X, state.Y, None), state.batch_size)
-        return max(1, lanes)
+            return count
+        lanes = max(1, _trainer(state).lanes(kernel.data(state.X, state.Y, None), state.batch_size))
+        lists = -(-count // lanes)
+        lists = -(-lists // threads) * threads  # as many for each thread
+        return lists if lanes > 1 and count >= _FILLED * lanes * lists else count
 
     def run_many(self, states: Sequence[State], epochs: int, costs: Sequence[list[float]]) -> None:
         """Advance all by whole epochs, a network in each lane of the processor's vectors."""

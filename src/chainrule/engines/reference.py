@@ -99,9 +99,9 @@ class Numpy:
             costs += self._advance(state, batches)
         return costs
 
-    def lanes(self, state: State) -> int:
-        """One."""
-        return 1
+    def lists(self, state: State, count: int, threads: int) -> int:
+        """Each alone."""
+        return count
 
     def run_many(self, states: Sequence[State], epochs: int, costs: Sequence[list[float]]) -> None:
         """One after the other."""

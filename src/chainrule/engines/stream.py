@@ -165,9 +165,9 @@ class Stream:
             reader = self._readers[state] = _Reader(state.X, place, state.batch_size - 1)
         return reader
 
-    def lanes(self, state: State) -> int:
-        """One."""
-        return 1
+    def lists(self, state: State, count: int, threads: int) -> int:
+        """Each alone."""
+        return count
 
     def run_many(self, states: Sequence[State], epochs: int, costs: Sequence[list[float]]) -> None:
         """One after the other."""

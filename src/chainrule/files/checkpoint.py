@@ -4,6 +4,7 @@ The file is a model file (model.py); whatever happens while it is written, the o
 """
 
 import hashlib
+import logging
 import os
 import re
 import time
@@ -24,9 +25,12 @@ from chainrule.errors import CheckpointError, CheckpointWarning, ModelFileError,
 from chainrule.files import model as model_files
 from chainrule.text import as_json, first_few, one_line
 
+log = logging.getLogger("chainrule")
+
 StateDict = Callable[[], dict[str, Any]]  # all that changes from epoch to epoch; "epoch" of "epochs" are done
 
 _INITIAL = "initial parameters"
+_ENGINE = "engine"  # a training may go on with another one
 _RETIRED = {"schedule", "max_iter"}  # of version 0.1.0; a schedule is compared by what it gives, see `made_of`
 _NUMBER = re.compile(r"(?<![\w.])\d+(\.\d*)?(e[-+]?\d+)?(?![\w.])")
 SECONDS = 30.0  # between two writes, unless the user counts in epochs
@@ -48,8 +52,9 @@ class Checkpoint:
     resume : bool, default False
         Go on from the file where it is there, as if there had been no interruption, to the last bit. Data, options,
         seed and initial parameters must be the same, and a schedule or an order of one's own must have given the same
-        values so far; else the error says what differs. The network may also have the parameters that the file holds.
-        Without `resume`, a file that is there already is an error.
+        values so far; else the error says what differs. The engine may be another one, which rounds in another way.
+        The network may also have the parameters that the file holds. Without `resume`, a file that is there already is
+        an error.
 
     Raises
     ------
@@ -132,7 +137,8 @@ class CheckpointWriter:
                 self.same[_INITIAL] = there.get(_INITIAL, initial)
         here = self.same | self.done(epoch)
         # What was not known to the version that wrote the file is not compared, nor is what is no longer.
-        left = {name: text for name, text in there.items() if name in here or name not in _RETIRED}
+        free = {_ENGINE, *(_RETIRED - here.keys())}
+        left = {name: text for name, text in there.items() if name not in free}
         differ = [name for name, text in left.items() if _plain(text) != _plain(here.get(name, ""))]
         if differ:
             what = "; ".join(f"{name}: there {there[name]}, here {here.get(name, 'absent')}" for name in differ)
@@ -147,6 +153,9 @@ class CheckpointWriter:
                 f"checkpoint: {self.path} holds {epoch} epochs{' and a part of one' if within else ''}, and "
                 f"{self.epochs} are asked for; ask for {least} or more, or choose another name"
             )
+        if (before := there.get(_ENGINE)) not in (None, here.get(_ENGINE)):
+            log.info("%s: written by the engine '%s'; from here on '%s' computes, which rounds in another way",
+                     self.path, before, here.get(_ENGINE))  # fmt: skip
         self.saved, self._written, self._step = saved, epoch, int(saved["step"])
         self._measured, self._due = (epoch, time.monotonic()), time.monotonic() + SECONDS
 

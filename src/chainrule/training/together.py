@@ -1,7 +1,9 @@
-"""Which of many networks are trained together: tiny ones of one design, by an engine that is faster with several."""
+"""Which of many networks are trained together: those of one design, by an engine that is faster with several."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from chainrule import engines
 from chainrule.checks import check_whole
@@ -15,27 +17,19 @@ if TYPE_CHECKING:
     from chainrule.network import Network
 
 # Where somebody looks at the network between two epochs, or an engine has it for one network only.
-_ALONE = ("weights", "order", "validation", "patience", "clip_norm", "checkpoint", "checkpoint_every")
-# The part of an engine's lanes that must be filled for it to be faster than one network after the other: of the native
-# engine on a Sapphire Rapids server full ones are 1.4 to 2.6 times as fast.
-_FILLED = 0.7
+_ALONE = ("weights", "order", "validation", "patience", "checkpoint", "checkpoint_every")
 
 
 def blocks(networks: Sequence["Network"], calls: Sequence[dict[str, Any]], threads: int) -> list[list[int]]:
     """The networks by their numbers, each in one list; those of a list are trained together.
 
-    calls: for each network the arguments of `train`; the examples of those of one design are checked here, once.
+    calls: for each network the arguments of `train`; the examples of those of one list are checked here, once.
     threads: how many take such lists.
     """
     found = []
     for group in alike(networks, calls):
-        lanes = _lanes(networks, calls, group) if len(group) > 1 else 1
-        count = -(-len(group) // lanes)
-        count = -(-count // threads) * threads  # as many for each thread
-        if lanes == 1 or len(group) < _FILLED * lanes * count:
-            found += [[i] for i in group]
-        else:
-            found += [group[k::count] for k in range(count)]
+        count = _lists(networks, calls, group, threads) if len(group) > 1 else 1
+        found += [group[k::count] for k in range(count)]
     return sorted(found)
 
 
@@ -52,8 +46,9 @@ def run(trainings: list[Training], stopped: Callable[[], bool]) -> list[tuple[li
 
     They are of one list of `blocks`. stopped: whether they are to end with the epochs that are done.
     """
-    engine = engines.ENGINES["native"]  # the only one that takes several
     parts = [training._of_many() for training in trainings]
+    _, state, recorder = parts[0]
+    engine = engines.get(recorder.engine, state.network, state.optimizer, state.precision)
     steps: list[list[Step]] = [[] for _ in parts]
     errors: list[DivergenceError | None] = [None for _ in parts]
     going = list(range(len(parts)))
@@ -77,32 +72,41 @@ def _design(network: "Network", call: dict[str, Any]) -> Hashable:
     """What a network has in common with those that it may be trained together with; None if it goes alone."""
     if any(call[name] is not None for name in _ALONE) or call["resume"] or not knows_ahead(call["schedule"]):
         return None
-    no_dropout = isinstance(call["dropout"], (int, float)) and call["dropout"] == 0
-    if not no_dropout or isinstance(call["optimizer"], LBFGS) or isinstance(call["every"], Batches):
+    if isinstance(call["optimizer"], LBFGS) or isinstance(call["every"], Batches):
         return None
+    X, Y, of_jax = call["X"], call["Y"], call["engine"] == "jax"
+    no_dropout = isinstance(call["dropout"], (int, float)) and call["dropout"] == 0
+    if not of_jax and (call["clip_norm"] is not None or not no_dropout):
+        return None
+    shapes = of_jax and isinstance(X, np.ndarray) and isinstance(Y, np.ndarray)
+    examples = (X.shape, Y.shape) if shapes else (id(X), id(Y))
     options = tuple(call[name] for name in ("epochs", "batch_size", "engine", "precision"))
     try:
         check_whole(epochs=call["epochs"], batch_size=call["batch_size"])
         if network.normalizer is not None:
             return None
         kind = (type(network), tuple(network.sizes), network.dtype, network.loss, *network.g[1:])
-        design = (kind, type(call["optimizer"]), options, bool(call["shuffle"]), id(call["X"]), id(call["Y"]))
+        design = (kind, type(call["optimizer"]), options, bool(call["shuffle"]), examples)
         hash(design)
     except (AttributeError, TypeError, ValueError):
         return None  # what is wrong is said where it is trained
     return design
 
 
-def _lanes(networks: Sequence["Network"], calls: Sequence[dict[str, Any]], group: list[int]) -> int:
-    """How many of a group of one design are trained together; their calls get the examples, checked."""
+def _lists(networks: Sequence["Network"], calls: Sequence[dict[str, Any]], group: list[int], threads: int) -> int:
+    """In how many lists a group of one design is trained; the calls get their examples, checked."""
     network, call = networks[group[0]], calls[group[0]]
     options = {name: call[name] for name in ("batch_size", "precision")}
+    checked: dict[Hashable, CheckedExamples] = {}
     try:
         engine = engines.get(call["engine"], network, call["optimizer"], call["precision"])
-        examples = CheckedExamples(network.check_examples(call["X"], call["Y"]))
-        lanes = engine.lanes(prepare(network, examples, call["optimizer"], shuffle=False, **options))
-    except (AttributeError, TypeError, ValueError):
-        return 1
+        for X, Y in ((calls[i]["X"], calls[i]["Y"]) for i in group):
+            if (id(X), id(Y)) not in checked:
+                checked[id(X), id(Y)] = CheckedExamples(network.check_examples(X, Y))
+        state = prepare(network, checked[id(call["X"]), id(call["Y"])], call["optimizer"], shuffle=False, **options)
+        count = engine.lists(state, len(group), threads)
+    except (AttributeError, ImportError, TypeError, ValueError):
+        return len(group)  # what is wrong is said where they are trained
     for i in group:
-        calls[i].update(X=examples, Y=None)
-    return lanes
+        calls[i].update(X=checked[id(calls[i]["X"]), id(calls[i]["Y"])], Y=None)
+    return count

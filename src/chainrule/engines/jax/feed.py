@@ -1,6 +1,6 @@
 """How examples come to the device: all at once where they fit into its memory, else some mini-batches ahead."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from chainrule._types import Array
 from chainrule.engines.jax.program import Examples
 from chainrule.engines.state import State
 
-_SHARE = 0.5  # of the device's free memory that examples may take
+SHARE = 0.5  # of the device's free memory that examples may take
 _SENT = 1 << 26  # bytes that are sent at once where they do not fit
 
 
@@ -25,64 +25,82 @@ class Part(NamedTuple):
 
 
 class Feed:
-    """The examples of one state."""
+    """The examples of one training; or of several, which may have the same.
 
-    def __init__(self, state: State) -> None:
-        sparse = hasattr(state.X, "tocsr")
-        self.m = state.Y.shape[1]
-        self.X, self.Y = state.X.T.tocsr() if sparse else state.X.T, state.Y.T  # rows
-        self.weights = np.ones(self.m, state.Y.dtype) if state.weights is None else state.weights[0]
-        self.fits = not sparse and state.X.nbytes + state.Y.nbytes <= _SHARE * free_memory()
-        self._rows: Examples | None = None  # all of them on the device, by number
-        self._batches: tuple[tuple[int, int], Examples] | None = None  # in mini-batches of a size, from an example on
+    Where several have their own, the arrays have an axis more, the first.
+    """
+
+    def __init__(self, states: Sequence[State]) -> None:
+        first = states[0]
+        self.m = first.Y.shape[1]
+        self.shared = all(state.X is first.X and state.Y is first.Y for state in states)
+        self._sources = [_rows(state) for state in (states[:1] if self.shared else states)]
+        self._bytes = sum((X.shape[1] + Y.shape[1] + 1) * Y.itemsize for X, Y, _ in self._sources)  # of an example
+        sparse = hasattr(self._sources[0].X, "tocsr")
+        self.fits = not sparse and self.m * self._bytes <= SHARE * free_memory()
+        self._all: Examples | None = None  # on the device, by number
+        self._batches: tuple[tuple[int, int], Examples] | None = None  # there in mini-batches of b, from an example on
 
     def epoch(self, order: Array | None, start: int, b: int) -> Callable[[int, int], Part]:
         """The mini-batches of b examples of an epoch, in an order or in their own; number 0 begins at `start`.
 
         A function: from a mini-batch to another one, or fewer → the part that is on the device.
         """
-        count = -(-self.m // b)
+        count = rooms(self.m, b)
         if not self.fits:
             which = np.arange(self.m) if order is None else order
-            sent = max(1, min(count, _SENT // (b * self.X.shape[1] * self.Y.itemsize)))
+            sent = max(1, min(count, _SENT // (b * self._bytes)))
 
             def part(first: int, last: int) -> Part:
                 chunk = which[start + first * b : start + (first + sent) * b]
-                return Part(self._sent(chunk, sent, b), None, first, min(first + sent, last))
+                return Part(self._in_batches(chunk, sent, b), None, first, min(first + sent, last))
 
             return part
         if order is None:
-            examples, index = self._in_batches(start, b, count), None
+            if self._batches is None or self._batches[0] != (start, b):
+                self._batches = (start, b), self._in_batches(slice(start, None), count, b)
+            examples, index = self._batches[1], None
         else:
-            examples, index = self._all(), np.full(count * b, self.m)
-            index[: self.m - start] = order[start:]
-            index = jax.device_put(index.reshape(count, b))
+            if self._all is None:
+                self._all = self._put(_some(rows, slice(None), self.m + 1) for rows in self._sources)
+            lead = order.shape[:-1]
+            index = np.full((*lead, count * b), self.m)
+            index[..., : self.m - start] = order[..., start:]
+            examples, index = self._all, jax.device_put(index.reshape(*lead, count, b))
         return lambda first, last: Part(examples, index, 0, last)
 
-    def _all(self) -> Examples:
-        if self._rows is None:
-            self._rows = jax.device_put(self._padded(slice(None), self.m + 1))
-        return self._rows
-
-    def _in_batches(self, start: int, b: int, count: int) -> Examples:
-        if self._batches is None or self._batches[0] != (start, b):
-            self._batches = (start, b), self._sent(slice(start, None), count, b)
-        return self._batches[1]
-
-    def _sent(self, which: Any, count: int, b: int) -> Examples:
+    def _in_batches(self, which: Any, count: int, b: int) -> Examples:
         """Examples in `count` mini-batches, on the device."""
-        rows = self._padded(which, count * b)
-        sent: Examples = jax.device_put(Examples(*(A.reshape(count, b, *A.shape[1:]) for A in rows)))
-        return sent
+        every = (_some(rows, which, count * b) for rows in self._sources)
+        return self._put(Examples(*(A.reshape(count, b, *A.shape[1:]) for A in some)) for some in every)
 
-    def _padded(self, which: Any, count: int) -> Examples:
-        """These examples, as so many rows; those that there are not have weight 0."""
-        X = self.X[which]
-        parts = X.toarray() if hasattr(X, "toarray") else X, self.Y[which], self.weights[which]
-        padded = [np.zeros((count, *A.shape[1:]), self.Y.dtype) for A in parts]
-        for whole, A in zip(padded, parts, strict=True):
-            whole[: len(A)] = A
-        return Examples(*padded)
+    def _put(self, every: Iterable[Examples]) -> Examples:
+        stacked = [np.stack(arrays) for arrays in zip(*every, strict=True)]
+        put: Examples = jax.device_put(Examples(*(A[0] if self.shared else A for A in stacked)))
+        return put
+
+
+def _rows(state: State) -> Examples:
+    X = state.X.T.tocsr() if hasattr(state.X, "tocsr") else state.X.T
+    w = np.ones(state.Y.shape[1], state.Y.dtype) if state.weights is None else state.weights[0]
+    return Examples(X, state.Y.T, w)
+
+
+def _some(rows: Examples, which: Any, count: int) -> Examples:
+    """These examples, as so many rows; those that there are not have weight 0."""
+    X, Y, w = (A[which] for A in rows)
+    parts = X.toarray() if hasattr(X, "toarray") else X, Y, w
+    padded = [np.zeros((count, *A.shape[1:]), Y.dtype) for A in parts]
+    for whole, A in zip(padded, parts, strict=True):
+        whole[: len(A)] = A
+    return Examples(*padded)
+
+
+def rooms(m: int, b: int) -> int:
+    """Room for the mini-batches of an epoch, some more than there are, so that nearly equal ones share a program."""
+    count = -(-m // b)
+    step = 1 << max(0, count.bit_length() - 4)
+    return -(-count // step) * step
 
 
 def free_memory() -> float:

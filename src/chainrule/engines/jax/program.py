@@ -94,14 +94,14 @@ def at_rate(optimizer: Any, rate: Any) -> Any:
     return other
 
 
-def begin(place: Place, batches: int) -> Epoch:
-    """An epoch of so many mini-batches, in memory of its own."""
-    own = jax.tree.map(partial(jnp.array, copy=True), place)
-    return Epoch(own, jnp.zeros(batches, place.parameters.dtype), jnp.zeros(batches, bool))
+def begin(place: Place, batches: int, several: int | None) -> Epoch:
+    """An epoch of so many mini-batches, in memory of its own; of several trainings, or one."""
+    shape = (batches,) if several is None else (several, batches)
+    own = jax.tree.map(jnp.copy, place)
+    return Epoch(own, jnp.zeros(shape, place.parameters.dtype), jnp.zeros(shape, bool))
 
 
-@partial(jax.jit, static_argnames="recipe", donate_argnames="epoch", compiler_options=_OPTIONS)
-def advance(
+def _advance(
     recipe: Recipe,
     epoch: Epoch,
     examples: Examples,
@@ -141,8 +141,7 @@ def advance(
     return after
 
 
-@partial(jax.jit, donate_argnames="after")
-def settle(before: Place, after: Place, Js: Array, so_far: Any) -> tuple[Place, Array]:
+def _settle(before: Place, after: Place, Js: Array, so_far: Any) -> tuple[Place, Array]:
     """Where a training stands, and whether all of it, J of each mini-batch, and all `so_far`, is finite.
 
     If it is not, it stands where it was before.
@@ -151,6 +150,29 @@ def settle(before: Place, after: Place, Js: Array, so_far: Any) -> tuple[Place, 
     for A in jax.tree.leaves((after, Js)):
         finite = finite & jnp.isfinite(A).all()
     return jax.tree.map(partial(jnp.where, finite), after, before), finite
+
+
+def _several(recipe: Recipe, *given: Any, shared: bool) -> Epoch:
+    """`_advance` for several trainings, each with its own of all that has an axis more."""
+    epochs, examples, order, *common, mask_keys, rates = given
+    axes = 0, None if shared else 0, 0, *(None for _ in common), 0, 0
+    advance: Any = jax.vmap(partial(_advance, recipe), axes)
+    after: Epoch = advance(epochs, examples, order, *common, mask_keys, rates)
+    return after
+
+
+def _compiled(function: Any) -> Any:
+    return jax.jit(function, static_argnums=0, donate_argnums=1, compiler_options=_OPTIONS)
+
+
+_ONE = _compiled(_advance), jax.jit(_settle, donate_argnums=1)
+_SEVERAL = {shared: _compiled(partial(_several, shared=shared)) for shared in (False, True)}
+_SETTLE_SEVERAL = jax.jit(jax.vmap(_settle), donate_argnums=1)
+
+
+def of(several: bool, shared: bool) -> tuple[Any, Any]:
+    """`_advance` and `_settle`, compiled when called; of several trainings, which may have the same examples."""
+    return (_SEVERAL[shared], _SETTLE_SEVERAL) if several else _ONE
 
 
 @partial(jax.jit, static_argnames=("design", "l2"), compiler_options=_OPTIONS)
