@@ -1,12 +1,14 @@
 """`train_many` through an executor is `train_many` here, in bits and errors; real clusters: tests/test_cluster.py."""
 
+import multiprocessing
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from copy import deepcopy
 
 import numpy as np
@@ -83,6 +85,22 @@ def test_folds_have_their_own_examples():
     data = Each(x for x, _ in folds), Each(y for _, y in folds)
     here = train_many(others, *data, cr.Adam(), epochs=5)
     assert train_many(nets, *data, cr.Adam(), epochs=5, executor=Elsewhere(), chunksize=3) == here
+
+
+def test_of_blocks_each_task_reads_the_files(tmp_path):
+    np.save(tmp_path / "X.npy", X.T)
+    np.save(tmp_path / "Y.npy", Y.T)
+    blocks = cr.Blocks(tmp_path / "X.npy", target=tmp_path / "Y.npy")
+    assert len(pickle.dumps(blocks)) < 2000  # not the examples
+    nets, options = networks(3), {"epochs": 3, "batch_size": 32, "seed": 0}
+    others = deepcopy(nets)
+    here = train_many(others, blocks, cr.Adam(), **options)
+    assert train_many(nets, blocks, cr.Adam(), executor=Elsewhere(), chunksize=2, **options) == here
+    np.testing.assert_array_equal(nets[2].parameters, others[2].parameters)
+
+
+def test_no_networks_are_no_work():
+    assert train_many([], X, Y, cr.Adam(), epochs=1, executor=Elsewhere()) == []
 
 
 def test_generators_are_drawn_from_as_here():
@@ -168,6 +186,12 @@ class Late:
 def test_what_cannot_be_is_explained(options, kind, message):
     with pytest.raises(kind, match=message):
         train_many(networks(3), X, Y, cr.Adam(), **{"epochs": 1, **options})
+
+
+def test_a_process_that_dies_is_an_error():
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool, pytest.raises(BrokenProcessPool):
+        train_many(networks(3), X, Y, cr.Adam(), epochs=2, batch_size=32, order=os._exit, executor=pool)
 
 
 PROGRAM = """

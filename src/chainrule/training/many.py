@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from chainrule.checks import check_whole
+from chainrule.engines.stream import Streamed
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
 from chainrule.training import tasks
@@ -39,8 +40,8 @@ class Each(tuple[T, ...]):
 def train_many(
     networks: Iterable["Network"],
     X: Any,
-    Y: Any,
-    optimizer: Optimizer | LBFGS | Each[Optimizer | LBFGS],
+    Y: Any = None,
+    optimizer: Optimizer | LBFGS | Each[Optimizer | LBFGS] | None = None,
     *,
     epochs: int | Each[int],
     threads: int | None = None,
@@ -82,7 +83,7 @@ schedule, clip_norm, engine, precision, checkpoint, checkpoint_every, resume
     executor : Executor, optional
         Who trains them, in tasks, elsewhere: whatever has the method `map` of `concurrent.futures`, as its pools of
         processes, Dask's ``client.get_executor()``, or ``mpi4py.futures.MPIPoolExecutor()``. X and Y may be what it
-        resolves for its tasks, such as Futures of Dask.
+        resolves for its tasks, such as Futures of Dask; of Blocks each task reads the files.
     chunksize : int, optional
         Networks in each task of the executor; unless given at most 16, and fewer for there to be 64 tasks.
 
@@ -103,6 +104,8 @@ schedule, clip_norm, engine, precision, checkpoint, checkpoint_every, resume
         divergence stops all, as Ctrl-C does: what waits is not begun, what runs ends with the epoch it has done; with
         an executor on other machines, with its task.
     """
+    if isinstance(X, Streamed) and optimizer is None:
+        Y, optimizer = None, Y
     arguments = {name: value for name, value in locals().items() if name not in _OF_ALL}
     networks = list(networks)
     check_whole(threads=threads, chunksize=chunksize)

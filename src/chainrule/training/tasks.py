@@ -59,6 +59,8 @@ def run(
             f"executor: got {executor!r}, wanted one with the method map of concurrent.futures, such as "
             "concurrent.futures.ProcessPoolExecutor() or, with Dask, client.get_executor()"
         )
+    if not networks:
+        return []
     size = chunksize or max(1, min(_MOST, len(networks) // _TASKS))
     order = [i for group in together.alike(networks, calls) for i in group]
     chunks = [order[k : k + size] for k in range(0, len(order), size)]
