@@ -41,8 +41,8 @@ ARROWS = {
     "working",
     "datasets": "checks text",
     "engines": "_native _types activations equations errors layout losses optimizers text",
-    "estimators": "_types activations checks engines equations errors files network normalization optimizers plots "
-    "schedules text training working",
+    "estimators": "_types activations blocks checks engines equations errors files network normalization optimizers "
+    "plots schedules text training working",
     "exporting": "_types _version activations errors estimators files network tabular text",
     "files": "_types _version checks engines errors text",
     "initializers": "_types activations text",

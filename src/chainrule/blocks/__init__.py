@@ -1,16 +1,19 @@
 """Tables larger than the memory, block by block."""
 
+import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chainrule._types import Array
-from chainrule.blocks import ahead, examples, formats, memory, places, text
-from chainrule.blocks.windows import Windows
+from chainrule.blocks import ahead, formats, memory, numbers, places, text
+from chainrule.blocks.source import Source
 from chainrule.checks import check_whole
-from chainrule.engines.stream import Streamed
 from chainrule.readers import arrow
 from chainrule.readers.common import ReaderError
 from chainrule.text import did_you_mean, first_few
@@ -19,12 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from chainrule.network import Network
-
 Names = str | Sequence[str]
 
 
-class Blocks(Streamed):
+class Blocks(Source):
     """A table on the disk, or anywhere else, that is read block by block and so may be larger than the memory.
 
     `Network.train`, the estimators and their `predict` take it in place of X and y. A block is a row group of Parquet,
@@ -98,6 +99,13 @@ class Blocks(Streamed):
         self.rows = sum(self.sizes)
         if not self.rows:
             raise ReaderError(f"{found[0].name}: no examples, it has no rows")
+        if found[0].ending not in places.ARRAYS:
+            self.names = self.columns
+        if all(str(self.schema.field(name).type) == "float" for name in self.columns):
+            self.dtype = np.dtype(np.float32)
+        kinds = [self.schema.field(name).type for name in self.targets]
+        self.numeric, self.outputs, self.weighted = all(map(numbers.is_number, kinds)), len(kinds), weights is not None
+        self._names = (*self.columns, *self.targets, *filter(None, [weights]))
         self.starts = tuple(accumulate(self.sizes[:-1], initial=0))
 
     def _check_names(self) -> None:
@@ -172,7 +180,7 @@ class Blocks(Streamed):
         -------
         pandas.DataFrame
         """
-        names = (*self.columns, *self.targets, *filter(None, [self.weights])) if columns is None else columns
+        names = self._names if columns is None else columns
         frame = arrow.frame(self.name(i), self.arrow(i, names))
         frame.index += self.starts[i]
         return frame
@@ -191,9 +199,7 @@ class Blocks(Streamed):
         """
         return ahead.each(partial(self.read, i, columns) for i in range(len(self.sizes)))
 
-    # -- for networks ------------------------------------------------------------------------------------------------
-
-    @cached_property
+    @property
     def classes(self) -> Array:
         """The different labels of the target in their order, looked for in all rows of its column.
 
@@ -201,43 +207,106 @@ class Blocks(Streamed):
         -------
         array of shape (classes,)
         """
-        return examples.classes(self)
-
-    def inputs(self, network: "Network") -> Iterator[Array]:
-        """X of each block, in their order, checked but not normalized.
-
-        Parameters
-        ----------
-        network : Network
-
-        Returns
-        -------
-        iterator of arrays of shape (n[0], rows)
-        """
-        return examples.inputs(self, network)
-
-    def examples(self, network: "Network") -> tuple[Windows, Any, None]:
-        """X, Y and weights for a training of a network.
-
-        Parameters
-        ----------
-        network : Network
-
-        Returns
-        -------
-        X, Y, weights
-        """
-        return examples.examples(self, network)
+        return np.array(sorted(self._counts))
 
     @property
-    def files(self) -> list[places.Place]:
-        """The files of the blocks, as they were found.
+    def counts(self) -> Array:
+        """How many rows there are of each class.
 
         Returns
         -------
-        list of Place
+        array of shape (classes,)
         """
-        return [file.place for file in self._files]
+        return np.array([self._counts[label] for label in sorted(self._counts)])
+
+    @cached_property
+    def _counts(self) -> Counter[Any]:
+        if len(self.targets) != 1:
+            raise ReaderError(f"target: got {first_few(self.targets) or 'none'}, wanted one column of labels")
+        found, (column,) = Counter[Any](), self.targets
+        tables = ahead.each(partial(self.arrow, i, self.targets) for i in range(len(self.sizes)))
+        for i, table in enumerate(tables):
+            different, places = numbers.labels(self.name(i), self.starts[i], table.column(column), column)
+            counts = np.bincount(places, minlength=len(different))
+            found.update({label: n for label, n in zip(different.tolist(), counts.tolist(), strict=True) if n})
+            if len(found) > numbers.MOST_CLASSES:
+                raise ReaderError(
+                    f"{self.name(i)}: the target {column!r} has more than {numbers.MOST_CLASSES:,} different values "
+                    f"({first_few(found, 3)}), wanted classes"
+                )
+        return found
+
+    # -- what Source asks --------------------------------------------------------------------------------------------
+
+    @property
+    def features(self) -> int:  # type: ignore[override]
+        """The inputs of a row.
+
+        Returns
+        -------
+        int
+        """
+        return len(self.columns)
+
+    def labeled(self, i: int, dtype: np.dtype[Any], labels: bool) -> tuple[Array, Array, Array | None]:
+        """A block as numbers, with its labels as they are.
+
+        Parameters
+        ----------
+        i : int
+        dtype : dtype
+        labels : bool
+            Whether the targets are labels.
+
+        Returns
+        -------
+        X, y, weights
+        """
+        name, start, table = self.name(i), self.starts[i], self.arrow(i, self._names)
+        X, w = numbers.matrix(name, start, table, self.columns, dtype), None
+        if labels:
+            different, found = numbers.labels(name, start, table.column(self.targets[0]), self.targets[0])
+            y = different[found]
+        else:
+            y = numbers.matrix(name, start, table, self.targets, dtype)
+        if self.weights is not None:
+            w = numbers.weights(name, start, table, self.weights, dtype)
+        return X, y, w
+
+    def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
+        """The inputs of a block as numbers.
+
+        Parameters
+        ----------
+        i : int
+        dtype : dtype
+
+        Returns
+        -------
+        array of shape (rows, inputs)
+        """
+        return numbers.matrix(self.name(i), self.starts[i], self.arrow(i, self.columns), self.columns, dtype)
+
+    def check_numbers(self) -> None:
+        """ReaderError for inputs that are text, dates and the like."""
+        for file in self._files:
+            numbers.check_schema(file.place.name, file.schema, self.columns)
+
+    def fingerprint(self) -> str:
+        """What tells these blocks from others: columns, sizes, and the size, the beginning and the end of each file.
+
+        Returns
+        -------
+        str
+        """
+        about = hashlib.sha256(repr((self.columns, self.targets, self.weights, self.sizes, self.window)).encode())
+        for file in self._files:
+            with file.place.open() as raw:
+                size = raw.size()
+                about.update(f"{size}".encode() + raw.read(4096))
+                raw.seek(max(0, size - (1 << 16)))
+                about.update(raw.read())
+        return about.hexdigest()[:16]
 
     def __repr__(self) -> str:
         others = len(self._files) - 1

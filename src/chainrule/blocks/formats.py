@@ -1,7 +1,8 @@
 """Files that are read block by block: row groups of Parquet, record batches of Arrow, pieces of an array (.npy)."""
 
+from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PIECE = 4 << 20  # bytes of a block of an array
+_FOOTERS = 32  # of Parquet files that are kept
 
 
 class File(Protocol):
@@ -40,12 +42,14 @@ def opened(place: Place) -> File:
 
 
 class Parquet:
-    """Row groups. The footer is read again for each: those of thousands of files would not fit into the memory."""
+    """Row groups. The footers of the last files are kept: those of thousands would not fit into the memory."""
 
     block = "row group"
+    _recent: ClassVar[deque["Parquet"]] = deque()
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self._footer: Any = None
         with opening(place.name, "Parquet"), self._file() as file:
             about = file.metadata
             self.schema = arrow.plain(place.name, file.schema_arrow, about.num_rows)
@@ -59,7 +63,13 @@ class Parquet:
     def _file(self) -> Any:
         from pyarrow import parquet
 
-        return parquet.ParquetFile(self.place.open(), pre_buffer=not self.place.is_local)
+        file = parquet.ParquetFile(self.place.open(), metadata=self._footer, pre_buffer=not self.place.is_local)
+        if self._footer is None:
+            self._footer = file.metadata
+            self._recent.append(self)
+            if len(self._recent) > _FOOTERS:
+                self._recent.popleft()._footer = None
+        return file
 
     def weight(self, i: int, names: Sequence[str]) -> int:
         """Bytes that these columns of a row group take, as the file says."""

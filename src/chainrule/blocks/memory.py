@@ -7,6 +7,7 @@ from pathlib import Path
 from chainrule.readers.common import ReaderError
 
 _MB = 1e6
+_LITTLE = 1 << 24  # bytes that there always are: to ask takes longer than to read a small block
 _GROUP = Path("/sys/fs/cgroup")
 
 
@@ -34,7 +35,7 @@ def available() -> int:
 
 def check(name: str, rows: int, needed: int, what: str) -> None:
     """ReaderError that names a block, if the memory that is left does not suffice for what needs so many bytes."""
-    if needed > (left := available()):
+    if needed > _LITTLE and needed > (left := available()):
         raise ReaderError(
             f"{name}: its {rows:,} rows are too many for the memory: {what} {needed / _MB:,.0f} MB, and "
             f"{left / _MB:,.0f} MB are left. Write the table in smaller blocks: "

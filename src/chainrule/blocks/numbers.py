@@ -9,7 +9,6 @@ from chainrule._types import Array
 from chainrule.blocks.text import FIRST_TEXT
 from chainrule.checks import first_not_finite
 from chainrule.readers.common import ReaderError
-from chainrule.text import first_few
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +76,17 @@ def matrix(name: str, start: int, table: "pa.Table", columns: Sequence[str], dty
     return rows
 
 
+def weights(name: str, start: int, table: "pa.Table", column: str, dtype: np.dtype[Any]) -> Array:
+    """The weights of a block, (r,). ReaderError for one below 0."""
+    found = matrix(name, start, table, [column], dtype)[:, 0]
+    if (found < 0).any():
+        row = int((found < 0).argmax())
+        raise ReaderError(
+            f"{name}: the weight in {column!r}, row {start + row:,} of all, is {found[row]}, wanted 0 or more"
+        )
+    return found
+
+
 def labels(name: str, start: int, cells: "pa.ChunkedArray", column: str) -> tuple[Array, Array]:
     """The different labels of a column of a block, and of each row the place of its own among them."""
     import pyarrow as pa
@@ -98,26 +108,3 @@ def labels(name: str, start: int, cells: "pa.ChunkedArray", column: str) -> tupl
             "or booleans. A network with output='identity', and MLPRegressor, learn numbers"
         )
     return np.array(different), cells.indices.to_numpy()
-
-
-def all_classes(name: str, column: str, known: Array, more: Array) -> Array:
-    """The classes so far and those of one more block, in their order. ReaderError for too many."""
-    classes = more if not len(known) else np.union1d(known, more)
-    if len(classes) > MOST_CLASSES:
-        raise ReaderError(
-            f"{name}: the target {column!r} has more than {MOST_CLASSES:,} different values ({first_few(classes, 3)}), "
-            "wanted classes"
-        )
-    return np.unique(classes)
-
-
-def codes(name: str, column: str, classes: Array, different: Array, places: Array) -> Array:
-    """The number of the class of each row, (r,)."""
-    found = np.minimum(np.searchsorted(classes, different), len(classes) - 1)
-    if (wrong := classes[found] != different).any():
-        raise ReaderError(
-            f"{name}: the target {column!r} holds {different[wrong][0]!r}, which is none of the classes "
-            f"({first_few(classes, 5)})"
-        )
-    coded: Array = found[places]
-    return coded

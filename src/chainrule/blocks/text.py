@@ -52,28 +52,23 @@ def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> d
 
     written: such columns, which are read as text.
     """
-    import pyarrow as pa
     from pyarrow import parquet
 
     done, schema = 0, None
     writer: Any = None
     try:
         with atomic.replacing(made) as raw:
-            for table in readers.batches(path, rows=ROWS, written=list(written)):
-                frame: Any = table.X
-                if schema is None:
-                    schema = _schema(frame, stamp, written)
-                    writer = parquet.ParquetWriter(raw, schema)
-                columns = []
-                for field in schema:
-                    try:
-                        columns.append(pa.Array.from_pandas(frame[field.name], type=field.type))
-                    except (pa.ArrowInvalid, pa.ArrowTypeError):
-                        raise _TextError(field.name, _first_text(frame[field.name], done)) from None
-                writer.write_table(pa.table(columns, schema=schema))
-                done += len(frame)
-            if writer is not None:
-                writer.close()
+            try:
+                for table in readers.batches(path, rows=ROWS, written=list(written)):
+                    frame: Any = table.X
+                    if schema is None:
+                        schema = _schema(frame, stamp, written)
+                        writer = parquet.ParquetWriter(raw, schema)
+                    writer.write_table(_table(frame, schema, done))
+                    done += len(frame)
+            finally:
+                if writer is not None:
+                    writer.close()
     except _TextError as text:
         return {text.column: text.where}
     except OSError as error:
@@ -89,6 +84,19 @@ class _TextError(Exception):
     def __init__(self, column: str, where: str) -> None:
         super().__init__()
         self.column, self.where = column, where
+
+
+def _table(frame: "pd.DataFrame", schema: "pa.Schema", done: int) -> "pa.Table":
+    """Some rows in these types. _TextError for text among numbers."""
+    import pyarrow as pa
+
+    columns = []
+    for field in schema:
+        try:
+            columns.append(pa.Array.from_pandas(frame[field.name], type=field.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            raise _TextError(field.name, _first_text(frame[field.name], done)) from None
+    return pa.table(columns, schema=schema)
 
 
 def _schema(frame: "pd.DataFrame", stamp: bytes, written: dict[str, str]) -> "pa.Schema":

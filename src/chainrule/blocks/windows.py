@@ -26,8 +26,8 @@ class Targets(NamedTuple):
 class Windows(stream.Windows):
     """X of a training whose examples are read by and by; see `engines.stream`.
 
-    sizes: the rows of each block. block: reads one, as a network takes it; called in a thread. weigh: the sum of all
-    weights; None where there are none. together: the blocks of a window. about: what says that the data are the same.
+    sizes: the rows of each block. block: reads one, as a network takes it; called in threads. together: the blocks of
+    a window. weighted: whether examples have weights. about: what tells these examples from others.
     """
 
     sizes: Sequence[int]
@@ -36,7 +36,7 @@ class Windows(stream.Windows):
     dtype: np.dtype[Any]
     block: Callable[[int], Rows]
     together: int
-    weigh: Callable[[], float] | None
+    weighted: bool
     about: Callable[[], str]
     shuffle: bool = True
     _total: float | None = None
@@ -45,7 +45,8 @@ class Windows(stream.Windows):
     def total(self) -> float:
         """The number of examples, or the sum of their weights."""
         if self._total is None:
-            self._total = float(self.shape[1]) if self.weigh is None else self.weigh()
+            weights = (w.sum(dtype=float) for _, _, w in self.blocks() if w is not None)
+            self._total = float(sum(weights)) if self.weighted else float(self.shape[1])
         return self._total
 
     def fingerprint(self) -> str:
@@ -77,7 +78,7 @@ class Windows(stream.Windows):
         """The rows of a window, mixed, but for the first; with room in front."""
         rows = sum(self.sizes[i] for i in blocks)
         places = order.places(key, epoch, k, rows) + (room - skipped)
-        counts = [self.shape[0], self.outputs, 0 if self.weigh is None else 1]
+        counts = [self.shape[0], self.outputs, int(self.weighted)]
         whole = [np.empty((room + rows - skipped, n), self.dtype) if n else None for n in counts]
         start = 0
         for i in blocks:

@@ -60,23 +60,24 @@ class Streamed(ABC):
 
 
 def mean(X: Windows, function: Callable[[Array, Array, Array | None, float], Any]) -> Any:
-    """The mean of what a function gives for each block, each by its examples or their weights.
+    """The mean of what a function gives for each block, by the number of its examples or the sum of their weights.
 
-    function: X (n[0], r), Y (n[L], r), weights (1, r) or None, and the part of all examples that these are.
+    function: X (n[0], r), Y (n[L], r), weights (1, r) or None, and that number.
     """
-    value: Any = 0.0
+    value, total = 0.0, 0.0
     for rows, targets, w in X.blocks():
         interrupts.check()
-        if share := (len(rows) if w is None else float(w.sum())) / X.total:
-            value = value + share * function(rows.T, targets.T, None if w is None else w.T, share)
-    return value
+        if size := len(rows) if w is None else float(w.sum(dtype=float)):
+            value = value + size * function(rows.T, targets.T, None if w is None else w.T, size)
+            total += size
+    return value / total
 
 
 def cost_and_gradient(X: Windows, l2: float, function: Callable[..., tuple[float, Array]]) -> tuple[float, Array]:
     """J of all examples and its gradient (p,). function: X, Y, weights and λ of some → their J and gradient (p,)."""
 
-    def of_block(X: Array, Y: Array, w: Array | None, share: float) -> Array:
-        J, gradient = function(X, Y, w, l2 * share)  # λ/2m and λ/m of all m examples, of which these are m · share
+    def of_block(some: Array, Y: Array, w: Array | None, size: float) -> Array:
+        J, gradient = function(some, Y, w, l2 and l2 * size / X.total)  # λ/2m and λ/m with the m of all
         return np.append(gradient.astype(np.float64), J)
 
     both = mean(X, of_block)

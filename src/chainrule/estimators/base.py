@@ -19,14 +19,13 @@ from chainrule.estimators._sklearn import (
     Interval,
     Options,
     StrOptions,
-    check_sample_weight,
     fit_context,
     names_its_output,
 )  # fmt: skip
 from chainrule.estimators.explain import explained, validate
 from chainrule.estimators.fitting import Fit, follow_parameters
 from chainrule.estimators.hooks import Hooks
-from chainrule.estimators.rules import Rows
+from chainrule.estimators.rows import Rows
 from chainrule.estimators.solvers import SCHEDULES, draw_parameters, solver
 from chainrule.files.checkpoint import Checkpoint
 from chainrule.network import Network
@@ -165,7 +164,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
@@ -178,10 +177,10 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
 
         Parameters
         ----------
-        X : array-like or sparse array of shape (m, n)
+        X : array-like or sparse array of shape (m, n), or Blocks
             The examples, as rows.
         y : array-like of shape (m,) or (m, outputs)
-            Labels or numbers to predict, or 0 and 1 for each of several labels.
+            Labels or numbers to predict, or 0 and 1 for each of several labels. Blocks have their own.
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
         X_val, y_val : array-like, optional
@@ -225,18 +224,14 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         # Initialized by a call that raised an error, and not trained: begin anew.
         first_pass |= getattr(self, "history_", None) == {"cost": []}
 
-        X, y = validate(self, X, y, first_pass)
-        targets = self._encode(y, incremental)  # (m, n[L])
-        if sample_weight is not None:
-            with explained(sample_weight=sample_weight):
-                sample_weight = check_sample_weight(sample_weight, X)
-        sample_weight = self._weights(y, sample_weight, incremental)
+        rows = Rows.checked(self, X, y, sample_weight, incremental, first_pass)
+        features, outputs = rows.sizes
         if not first_pass:
-            follow_parameters(self, hidden, targets.shape[1])
-        self.n_outputs_ = targets.shape[1]
+            follow_parameters(self, hidden, outputs)
+        self.n_outputs_ = outputs
         self._random_state = ordinary.random_state(self.random_state)
         if first_pass:
-            self._initialize([X.shape[1], *hidden, self.n_outputs_], self._output(), X.dtype)
+            self._initialize([features, *hidden, outputs], self._output(), rows.dtype)
         elif not hasattr(self, "history_"):  # coefs_ were put in by hand
             self.history_ = {}
 
@@ -245,7 +240,6 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
             X_val, y_val = validate(self, X_val, y_val, False, ("X_val", "y_val"))
             held_out = Rows(X_val, self._encode(y_val, incremental=True))
         hooks = Hooks(self, given, silent=incremental)
-        rows = Rows(X, targets, sample_weight)
         Fit(self, solver(self), rows, held_out, hooks, incremental, checkpoint).run(first_pass)
         return self
 

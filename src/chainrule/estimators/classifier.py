@@ -14,11 +14,13 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from chainrule._types import Array
 from chainrule.checks import helpful
+from chainrule.engines.stream import Streamed
 from chainrule.estimators import ordinary
 from chainrule.estimators._sklearn import Interval, StrOptions, check_partial_fit_first_call, fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
 from chainrule.estimators.explain import explained
+from chainrule.estimators.rows import accuracy, answers
 
 
 @with_parameters(metric="accuracy")
@@ -143,14 +145,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (m, n)
+        X : array-like of shape (m, n), or Blocks
             The rows.
 
         Returns
         -------
         array of shape (m,) or (m, labels)
-            Labels; 0 and 1 for each of several.
+            Labels; 0 and 1 for each of several. Of Blocks an iterator over those of each, in their order.
         """
+        if isinstance(X, Streamed):
+            return answers(self, X, self._decode)  # type: ignore[return-value]
         return self._decode(self._outputs(X))
 
     def predict_proba(self, X: Any) -> Array:
@@ -158,15 +162,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (m, n)
+        X : array-like of shape (m, n), or Blocks
             The rows.
 
         Returns
         -------
         array of shape (m, classes)
-            In the order of `classes_`; of each label where there are several for a row.
+            In the order of `classes_`; of each label where there are several for a row. Of Blocks an iterator.
         """
-        A = self._outputs(X)
+        if isinstance(X, Streamed):
+            return answers(self, X, self._probabilities)  # type: ignore[return-value]
+        return self._probabilities(self._outputs(X))
+
+    def _probabilities(self, A: Array) -> Array:
         if self.n_outputs_ > 1:
             return A
         both = np.empty((len(A), 2), A.dtype)
@@ -178,7 +186,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (m, n)
+        X : array-like of shape (m, n), or Blocks
             The rows.
 
         Returns
@@ -186,23 +194,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         array of shape (m, classes)
             log(predict_proba(X)); −∞ for 0.
         """
-        with np.errstate(divide="ignore"):  # log 0 = −∞ is the answer
-            return np.log(self.predict_proba(X))
+
+        def logarithm(P: Array) -> Array:
+            with np.errstate(divide="ignore"):  # log 0 = −∞ is the answer
+                return np.log(P)
+
+        P = self.predict_proba(X)
+        return map(logarithm, P) if isinstance(X, Streamed) else logarithm(P)  # type: ignore[return-value]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The accuracy of `predict`.
 
         Parameters
         ----------
-        X : array-like of shape (m, n)
+        X : array-like of shape (m, n), or Blocks
             The rows.
         y : array-like of shape (m,) or (m, labels)
-            What is true.
+            What is true. Blocks have their own.
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
 
@@ -211,6 +224,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         float
             The share of rows that are right, in all of their labels.
         """
+        if isinstance(X, Streamed):
+            return accuracy(self, X)
         with explained(y=y, sample_weight=sample_weight):
             return float(super().score(X, y, sample_weight))
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from chainrule._types import Array
 from chainrule.checks import first_not_finite, refuse_masked
+from chainrule.engines.stream import Streamed
 from chainrule.estimators import ordinary
 from chainrule.estimators._sklearn import get_feature_names
 
@@ -27,6 +28,8 @@ def explained(**given: Any) -> Iterator[None]:
     """
     for name, values in given.items():
         refuse_masked(name, values)
+        if isinstance(values, Streamed):
+            raise ValueError(f"{name}: got {values!r}, wanted rows in memory; its tables() give them block by block")
         if not name.startswith(("y", "classes")):  # labels may be dates
             refuse_dates(name, values)
     try:

@@ -13,9 +13,11 @@ from chainrule import engines, equations
 from chainrule.engines import interrupts
 from chainrule.engines.draws import rng_state, set_rng_state
 from chainrule.engines.state import EpochOrder, OptimizerState, State
+from chainrule.engines.stream import Stream
 from chainrule.errors import ConstantPredictionWarning, DivergenceError, DivergenceWarning, TrainingInterrupted
 from chainrule.estimators.hooks import Hooks, is_within
-from chainrule.estimators.rules import FitRecorder, NoImprovement, Progress, Rows, follows, scorer
+from chainrule.estimators.rows import BlockRows, Rows
+from chainrule.estimators.rules import FitRecorder, NoImprovement, Progress, follows, scorer
 from chainrule.estimators.solvers import schedule
 from chainrule.files.checkpoint import Checkpoint, CheckpointWriter, digest, made_of, seeded
 from chainrule.optimizers import LBFGS
@@ -76,7 +78,7 @@ class Fit:
         self,
         estimator: Any,
         solver: Any,
-        rows: Rows,
+        rows: Rows | BlockRows,
         held_out: Rows | None,
         hooks: Hooks,
         incremental: bool,
@@ -86,6 +88,8 @@ class Fit:
         self.solver = solver
         self.network = estimator.network_
         self.engine = engines.get(estimator.engine, self.network, solver, estimator.precision)
+        if isinstance(rows, BlockRows):
+            self.engine = Stream(self.engine)
         self.rows = rows
         self.held_out = held_out
         self.hooks = hooks
@@ -124,7 +128,7 @@ class Fit:
         if not (self.incremental or is_within()):
             self._warn_if_constant()
 
-    def _measured(self, everything: Rows, first_pass: bool) -> Examples:
+    def _measured(self, everything: Rows | BlockRows, first_pass: bool) -> Examples:
         """The examples to train on, scaled by what is known of them now; if they are refused, they were not there."""
         est, network = self.estimator, self.network
         if self.incremental and est.normalize == "robust":
@@ -135,37 +139,37 @@ class Fit:
         before, attributes = network.normalizer, vars(est).copy()
         try:
             if first_pass or self.incremental:
-                est._measure_targets(everything.targets, first_pass)
+                everything.measure_targets(est, first_pass)
             counted = before is not None and before.moments is not None  # not by version 0.1.0
             if first_pass or (self.incremental and counted):
-                network.normalize(self.rows.X.T, est.normalize, update=not first_pass)
+                network.normalize(self.rows.columns, est.normalize, update=not first_pass)
             return self._examples(self.rows)
         except ValueError:
             network.normalizer = before
             vars(est).update(attributes)
             raise
 
-    def _examples(self, rows: Rows, smooth: bool = True) -> Examples:
-        """As the network has them: columns, checked. scikit-learn has looked through them for NaN and infinity."""
-        targets = self.estimator._targets(rows.targets, smooth)
-        examples: Examples = self.network.check_examples(rows.X.T, targets.T, rows.weights, known_finite=True)
-        return examples
+    def _examples(self, rows: Rows | BlockRows, smooth: bool = True) -> Examples:
+        """As the network has them."""
+        return rows.examples(self.network, lambda targets: self.estimator._targets(targets, smooth))
 
     def _hold_out(self) -> None:
         """scikit-learn's split for early stopping: stratified where there is a single output."""
         est, rows = self.estimator, self.rows
+        if isinstance(rows, BlockRows):
+            raise ValueError("early_stopping: no rows of Blocks are held out; give X_val and y_val, rows in memory")
         parts = train_test_split(
             *([rows.X, rows.targets] if rows.weights is None else [rows.X, rows.targets, rows.weights]),
             random_state=est._random_state,
             test_size=est.validation_fraction,
             stratify=rows.targets if is_classifier(est) and est.n_outputs_ == 1 else None,
         )
-        self.rows, self.held_out = Rows(*parts[::2]), Rows(*parts[1::2])
-        if self.held_out.X.shape[0] < 2:
+        self.rows, self.held_out = trained, held_out = Rows(*parts[::2]), Rows(*parts[1::2])
+        if held_out.m < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
-        for part, what in ((self.held_out, "held out for early stopping"), (self.rows, "left to train on")):
+        for part, what in ((held_out, "held out for early stopping"), (trained, "left to train on")):
             if part.weights is not None and not part.weights.any():
                 raise ValueError(
                     f"early_stopping: all {len(part.weights)} rows {what} have weight 0 (sample_weight, class_weight), "
@@ -283,7 +287,7 @@ class Fit:
             "engine": self.engine.name,
             "precision": est.precision or self.network.dtype.name,
             "network": self.network,
-            "data": digest(rows.X, rows.targets, rows.weights),
+            "data": rows.digest(),
             "classes": digest(getattr(est, "classes_", None)),
             "validation": None if others is None else digest(*[a for a in vars(others).values() if a is not None]),
         }
@@ -300,10 +304,11 @@ class Fit:
         return writer, writer.saved["began"]
 
     def _state(self, trained: Examples, progress: Progress) -> State:
-        est, m, rng = self.estimator, self.rows.X.shape[0], self.estimator._random_state
+        est, m, rng = self.estimator, self.rows.m, self.estimator._random_state
         if est.batch_size != "auto" and est.batch_size > m:
             _warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", UserWarning)
-        draws = bool(est.dropout and np.any(est.dropout))  # of masks; the orders come from `rng`
+        in_blocks = isinstance(self.rows, BlockRows)
+        draws = in_blocks or bool(est.dropout and np.any(est.dropout))  # of masks; other orders come from `rng`
         state = prepare(
             self.network,
             trained,
@@ -311,7 +316,7 @@ class Fit:
             batch_size=min(200 if est.batch_size == "auto" else est.batch_size, m),
             l2=est.alpha,
             dropout=list(est.dropout) if np.ndim(est.dropout) else float(est.dropout),
-            shuffle=False,
+            shuffle=in_blocks and est.shuffle,
             seed=rng.randint(2**31) if draws else None,
             schedule=schedule(est),
             clip_norm=est.clip_norm,
@@ -322,16 +327,14 @@ class Fit:
         state.epoch = len(est.loss_curve_) if self.incremental else 0
         if follows(est, "invscaling") or follows(est, "adaptive"):
             state.learning_rate = progress.rate
-        if est.shuffle:
+        if est.shuffle and not in_blocks:
             state.order = EpochOrder(rng, m, resumable=self.checkpoint is not None)
         return state
 
     def _warn_if_constant(self) -> None:
         """Say so, and why, when the network gives every example the same answer (scikit-learn's issue 31235)."""
-        est, network, m = self.estimator, self.network, self.rows.X.shape[0]
-        some = slice(None) if m <= 1000 else np.linspace(0, m - 1, 1000).astype(int)
-        Y = est._targets(self.rows.targets[some], smooth=False)
-        X = self.rows.X[some].T
+        est, network, some = self.estimator, self.network, self.rows.some()
+        Y, X = est._targets(some.targets, smooth=False), some.columns
         A = network.forward(X)
         spread = float((A.max(axis=1) - A.min(axis=1)).max())
         if not spread <= 0.025 * (float(Y.max()) - float(Y.min())):  # a deviation is at most half the range

@@ -10,10 +10,12 @@ from sklearn.utils.metaestimators import available_if
 
 from chainrule._types import Array
 from chainrule.checks import helpful
+from chainrule.engines.stream import Streamed
 from chainrule.estimators._sklearn import fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
 from chainrule.estimators.explain import explained, refuse_dates
+from chainrule.estimators.rows import answers, r2
 from chainrule.normalization import Moments, all_moments, moments
 from chainrule.text import parse_spec, unknown
 
@@ -140,25 +142,27 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (m, n)
+        X : array-like of shape (m, n), or Blocks
             The rows.
 
         Returns
         -------
         array of shape (m,) or (m, outputs)
-            Numbers in the units of y.
+            Numbers in the units of y. Of Blocks an iterator over those of each, in their order.
         """
+        if isinstance(X, Streamed):
+            return answers(self, X, self._decode)  # type: ignore[return-value]
         return self._decode(self._outputs(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R² of `predict`.
 
         Parameters
         ----------
-        X : array-like of shape (m, n)
+        X : array-like of shape (m, n), or Blocks
             The rows.
         y : array-like of shape (m,) or (m, outputs)
-            What is true.
+            What is true. Blocks have their own.
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
 
@@ -167,6 +171,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         float
             1 is perfect, 0 as good as the mean.
         """
+        if isinstance(X, Streamed):
+            return r2(self, X)
         refuse_dates("y", y)
         with explained(y=y, sample_weight=sample_weight):
             return float(super().score(X, y, sample_weight))

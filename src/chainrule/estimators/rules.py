@@ -8,21 +8,12 @@ from typing import Any
 
 from sklearn.metrics import check_scoring
 
-from chainrule._types import Array
 from chainrule.engines.state import OptimizerState
 from chainrule.estimators.hooks import Hooks
+from chainrule.estimators.rows import Rows
 from chainrule.estimators.solvers import schedule
 from chainrule.schedules import knows_ahead
 from chainrule.training.loop import Best, Examples
-
-
-@dataclass
-class Rows:
-    """Validated examples, one a row: X (m, n), targets (m, n[L]) not yet smoothed or scaled, weights (m,)."""
-
-    X: Any
-    targets: Array
-    weights: Array | None = None
 
 
 @dataclass

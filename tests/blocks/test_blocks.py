@@ -1,0 +1,176 @@
+"""Tables read block by block: every format and place, and what is wrong with them, named."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import chainrule as cr
+from chainrule.blocks import memory
+from chainrule.errors import ReadingNote
+from chainrule.readers import ReaderError
+
+M = 1000
+
+
+def table(m=M):
+    rng = np.random.default_rng(0)
+    columns = {"a": rng.normal(size=m), "b": rng.integers(0, 9, m), "c": rng.choice(["x", "y z"], m)}
+    return pd.DataFrame({**columns, "y": rng.integers(0, 2, m)})
+
+
+FRAME = table()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The same table in every format."""
+    path, whole = tmp_path_factory.mktemp("blocks"), pa.Table.from_pandas(FRAME)
+    pq.write_table(whole, path / "t.parquet", row_group_size=128)
+    (path / "parts").mkdir()
+    for i in range(4):
+        pq.write_table(whole.slice(i * 250, 250), path / f"parts/{i}.parquet", row_group_size=100)
+    (path / "parts/_SUCCESS").touch()
+    for name, options in (("t.arrow", None), ("t.feather", pa.ipc.IpcWriteOptions(compression="lz4"))):
+        with pa.OSFile(str(path / name), "wb") as file, pa.ipc.new_file(file, whole.schema, options=options) as writer:
+            writer.write_table(whole, max_chunksize=150)
+    FRAME.to_csv(path / "t.csv", index=False)
+    FRAME.to_csv(path / "t.csv.gz", index=False)
+    np.save(path / "X.npy", np.ascontiguousarray(FRAME[["a", "b"]].to_numpy()))
+    np.save(path / "Y.npy", FRAME["y"].to_numpy())
+    return path
+
+
+def together(blocks):
+    frames = list(blocks.tables())
+    assert tuple(map(len, frames)) == blocks.sizes
+    found = pd.concat(frames)
+    assert (found.index == np.arange(blocks.rows)).all()
+    return found
+
+
+@pytest.mark.parametrize(
+    "source", ["t.parquet", "parts", "parts/*.parquet", "file://parts", "t.arrow", "t.feather", "t.csv", "t.csv.gz"]
+)
+def test_every_format_gives_the_table(folder, source, tmp_path):
+    source = f"file://{folder}/{source[7:]}" if source.startswith("file://") else f"{folder}/{source}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReadingNote)
+        blocks = cr.Blocks(source, target="y", cache=tmp_path if ".csv" in source else None)
+    assert blocks.columns == ("a", "b", "c")
+    pd.testing.assert_frame_equal(together(blocks), FRAME, check_dtype=False, check_index_type=False)
+    assert list(blocks.read(0, ["c"])["c"]) == list(FRAME["c"][: blocks.sizes[0]])
+    np.testing.assert_array_equal(blocks.classes, [0, 1])
+
+
+def test_a_list_of_files_keeps_its_order_and_urls_are_opened_through_fsspec(folder):
+    files = [folder / "parts/2.parquet", folder / "parts/0.parquet"]
+    assert (together(cr.Blocks(files))["a"].to_numpy() == pd.concat([FRAME[500:750], FRAME[:250]])["a"]).all()
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").put(str(folder / "parts"), "/there", recursive=True)
+    assert (together(cr.Blocks("memory://there/?.parquet"))["a"].to_numpy() == FRAME["a"]).all()
+
+
+def test_arrays_come_in_pieces_with_their_targets_beside_them(folder, monkeypatch):
+    monkeypatch.setattr("chainrule.blocks.formats.PIECE", 16 * 300)
+    blocks = cr.Blocks(folder / "X.npy", target=str(folder / "Y.npy"))
+    assert blocks.sizes == (300, 300, 300, 100)
+    assert (blocks.columns, blocks.targets) == (("x1", "x2"), ("y",))
+    assert (together(blocks).to_numpy() == FRAME[["a", "b", "y"]].to_numpy()).all()
+
+
+def test_text_is_converted_once_and_again_when_it_has_changed(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n1,0\n2,1\n")
+    with pytest.warns(ReadingNote, match=r"converted once to .*t.csv.parquet, from which it is read from now on"):
+        assert cr.Blocks(path).rows == 2
+    assert cr.Blocks(path).rows == cr.Blocks(tmp_path).rows == 2  # without a warning
+    path.write_text("a,y\n1,0\n2,1\n3,1\n")
+    with pytest.warns(ReadingNote, match="converted"):
+        assert cr.Blocks(path).rows == 3
+
+
+def test_a_column_of_numbers_in_which_text_comes_up_late_is_text_and_its_row_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("chainrule.readers.stream.WHOLE", 1 << 10)
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(5000)) + "n/k,1\n" + "7,0\n" * 9)
+    with pytest.warns(ReadingNote, match="converted"):
+        blocks = cr.Blocks(path, target="y")
+    assert list(blocks.read(len(blocks.sizes) - 1)["a"][-3:]) == ["7", "7", "7"]
+    with pytest.raises(ReaderError, match=r"'a' holds text, wanted numbers; the first .* row 5,001: 'n/k'"):
+        cr.Network([1, 1]).train(blocks, cr.Adam(), epochs=1, batch_size=10)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda t: t.set_column(0, "a", pa.array([None if i == 777 else 1.0 for i in range(M)])),
+            "'a' has no value.*777",
+        ),
+        (
+            lambda t: t.set_column(0, "a", pa.array(np.where(np.arange(M) == 777, np.inf, 1))),
+            "inf in column 'a', row 777",
+        ),
+        (lambda t: t.set_column(3, "y", pa.array([None] * M, pa.int64())), "'y' has no value in 128 rows"),
+    ],
+)
+def test_what_is_no_number_is_named_with_its_place(tmp_path, change, says):
+    path = tmp_path / "t.parquet"
+    pq.write_table(change(pa.Table.from_pandas(FRAME)), path, row_group_size=128)
+    blocks = cr.Blocks(path, columns=["a", "b"], target="y")
+    with pytest.raises(ReaderError, match=f"t.parquet, row group [0-9]: .*{says}"):
+        cr.Network([2, 1]).train(blocks, cr.Adam(), epochs=1, batch_size=10).run()
+
+
+def test_names_that_are_not_there_files_that_are_not_and_odd_ones(folder, tmp_path):
+    with pytest.raises(ReaderError, match=r"no column 'B'. Did you mean 'b'"):
+        cr.Blocks(folder / "t.parquet", columns=["a", "B"])
+    pq.write_table(pa.Table.from_pandas(FRAME[["a"]]), tmp_path / "short.parquet")
+    with pytest.raises(ReaderError, match=r"short.parquet: no column 'b'"):
+        cr.Blocks([folder / "t.parquet", tmp_path / "short.parquet"])
+    for source, says in [
+        ("nothing.parquet", "no such file"),
+        (folder / "*.xyz", "no files that are .parquet"),
+        (folder, "is not of the format of"),
+        (7, "wanted a path"),
+        ("odd://x/t.parquet", "neither pyarrow nor fsspec can open odd://"),
+    ]:
+        with pytest.raises(ReaderError, match=says):
+            cr.Blocks(source)
+    np.save(tmp_path / "F.npy", np.asfortranarray(np.ones((5, 2))))
+    with pytest.raises(ReaderError, match=r"column by column.*ascontiguousarray"):
+        cr.Blocks(tmp_path / "F.npy")
+    np.save(tmp_path / "few.npy", np.zeros(5))
+    with pytest.raises(ReaderError, match=r"few.npy: has 5 rows, wanted 1,000"):
+        cr.Blocks(folder / "X.npy", target=str(tmp_path / "few.npy"))
+    pq.write_table(pa.table({"a": pa.array([], pa.float64())}), tmp_path / "empty.parquet")
+    with pytest.raises(ReaderError, match="no examples"):
+        cr.Blocks(tmp_path / "empty.parquet")
+
+
+def test_a_file_that_changes_while_it_is_read_and_one_that_is_damaged(folder, tmp_path):
+    path = tmp_path / "t.parquet"
+    data = (folder / "t.parquet").read_bytes()
+    path.write_bytes(data)
+    blocks = cr.Blocks(path, columns=["a"], target="y")
+    path.write_bytes(data + b" ")
+    with pytest.raises(ReaderError, match=r"t.parquet: has changed since its rows were counted"):
+        cr.Network([1, 1]).train(blocks, cr.Adam(), epochs=1, batch_size=10).run()
+    path.write_bytes(data[:100] + bytes(5000) + data[5100:])
+    with pytest.raises(ReaderError, match=r"t.parquet: not readable as Parquet"):
+        list(cr.Blocks(path).tables())
+
+
+def test_row_groups_that_are_too_large_for_the_memory_are_named(folder, monkeypatch):
+    blocks = cr.Blocks(folder / "t.parquet", columns=["a"], target="y")
+    assert memory.available() > 1 << 20
+    monkeypatch.setattr(memory, "_LITTLE", 0)
+    monkeypatch.setattr(memory, "available", lambda: 3000)
+    with pytest.raises(ReaderError, match=r"row group [0-9]: its 128 rows are too many for the memory.*row_group_size"):
+        cr.Network([1, 1]).train(blocks, cr.Adam(), epochs=1, batch_size=10)
+    with pytest.raises(ReaderError, match="to read them takes 0 MB, and 0 MB are left"):
+        blocks.read(0)
