@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.engines import draws, kernel
+from chainrule.engines.hosts import Hosts
 from chainrule.optimizers import Optimizer, Rule
 
 if TYPE_CHECKING:
@@ -68,7 +69,14 @@ class State:
     seen: float = 0.0
     schedule: Callable[[int], float] | None = None  # epoch → factor of the learning rate
     shuffled: "EpochOrder | None" = None  # the order of epochs of several mini-batches, where it is drawn
+    hosts: "Hosts | None" = None  # where it trains on several devices or processes: X, Y, weights are this one's
     _order: Array | None = None  # that `order` gave for this epoch
+
+    @property
+    def m(self) -> int:
+        """How many examples an epoch has."""
+        m: int = self.Y.shape[1] if self.hosts is None else self.hosts.m
+        return m
 
     def rate_in_force(self, epoch: int) -> float:
         """The learning rate of an epoch, by what the state has now."""
@@ -104,7 +112,7 @@ class State:
     def advanced(self, example: int, total: float, seen: float) -> None:
         """The mini-batches up to this example are done, perhaps the last of the epoch."""
         self.total, self.seen = total, seen
-        self.epoch, self.example = (self.epoch + 1, 0) if example >= self.Y.shape[1] else (self.epoch, example)
+        self.epoch, self.example = (self.epoch + 1, 0) if example >= self.m else (self.epoch, example)
 
     def state_dict(self) -> dict[str, Any]:
         """What changes from epoch to epoch, but for the examples: from it, and the rest, the training goes on."""

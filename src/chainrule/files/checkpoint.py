@@ -89,8 +89,8 @@ class CheckpointWriter:
 
     same: what must be as it was for the bits to be the same, by name. done: what functions of the user's own have made
     of the first so many epochs, by name. initial: the parameters that training begins with; None if they may be others.
-    epochs: how many are asked for. `saved` is what the file held; None where a new training begins. Raises
-    CheckpointError and ModelFileError.
+    epochs: how many are asked for. writes: False where another process writes the file. `saved` is what the file held;
+    None where a new training begins. Raises CheckpointError and ModelFileError.
     """
 
     def __init__(
@@ -100,7 +100,9 @@ class CheckpointWriter:
         done: Callable[[int], dict[str, str]],
         initial: Array | None,
         epochs: int,
+        writes: bool = True,
     ) -> None:
+        self.writes = writes
         self.path = os.fspath(settings.path)
         self.every = settings.every
         self.same = {name: words(value) for name, value in same.items()}
@@ -204,17 +206,20 @@ class CheckpointWriter:
         example = tree["place"][0]
         part = f" and {example:,} examples of the next" if example else ""
         stopped = f"training stopped after epoch {epoch}{part}; "
+        if not self.writes:
+            return Saved(f"{stopped}{self.path} is written by process 0", True)
         if self.failure is None:
             return Saved(f"{stopped}{self.path} holds it, resume=True goes on from there", True)
         there = f"it holds epoch {self._written}" if self._written >= 0 else "there is none"
         return Saved(f"{stopped}the checkpoint could not be written ({self.failure}); {there}", False)
 
     def _write(self, tree: dict[str, Any]) -> None:
-        if self._written < 0 and os.path.exists(self.path):
+        if self.writes and self._written < 0 and os.path.exists(self.path):
             raise CheckpointError(f"checkpoint: {self.path} has come to be there since this training was made")
         started, epoch = time.monotonic(), tree["epoch"]
         try:
-            model_files.write(self.path, tree | {"same": self.same | self.done(epoch)})
+            if self.writes:
+                model_files.write(self.path, tree | {"same": self.same | self.done(epoch)})
         except ModelFileError as error:
             if self._written < 0:
                 raise

@@ -192,6 +192,10 @@ class Loop:
                     writer.write_if_due(state.epoch, state_dict)
                 writer.answer_signals(state_dict)
                 yield
+        except ConnectionError as error:  # to the processes that train together with this one
+            if self._whole and os.getpid() == process:
+                writer.write_on_leaving(state_dict, error)
+            raise
         except Exception:
             raise
         except BaseException as error:  # an interrupt; GeneratorExit: the loop around it was left

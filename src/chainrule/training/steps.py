@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from chainrule._types import Array
 from chainrule.checks import check_whole, helpful
 from chainrule.engines import interrupts, native
+from chainrule.engines.hosts import Hosts
 from chainrule.engines.state import State
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.training.loop import Examples, Loop
@@ -116,6 +117,7 @@ class StepRecorder:
         self.reported: list[Step] = []
         self._due = False  # whether the last step is one that `every` asks for
         self._part: tuple[int | None, tuple[float, ...]] = None, ()  # `batch` and `costs` of the next step
+        self.hosts: Hosts | None = None  # where several processes train, each watching examples of its own
         self._counted = 0, 0  # examples and mini-batches of the epoch at hand before another batch size
 
     def epochs_until_report(self, first: int) -> int:
@@ -136,23 +138,30 @@ class StepRecorder:
         self._due = self._is_due(epoch)
         validation_cost = None
         if self.watched is not None and (self.watching or self._due) and isfinite(cost):
-            validation_cost = self.network.evaluate(*self.watched)[0]
+            validation_cost = self._validate(self.watched)
         self.last = self._step(epoch, cost, validation_cost)
         return [] if validation_cost is None else [validation_cost]
 
     def record_batches(self, state: State, Js: list[float]) -> None:
         """Make the step of a part of an epoch; that of the last part is made by `record`. Js: J of each mini-batch."""
         example, batch = self._counted
-        batch += -(-((state.example or state.Y.shape[1]) - example) // state.batch_size)
+        batch += -(-((state.example or state.m) - example) // state.batch_size)
         self._part = batch, tuple(Js)
         if not state.example:
             self._counted = 0, 0
         else:
-            validation_cost = None if self.watched is None else self.network.evaluate(*self.watched)[0]
+            validation_cost = None if self.watched is None else self._validate(self.watched)
             self.last = self._step(state.epoch, state.cost, validation_cost)
             self.reported = [self.last]
             if self.keep_steps:
                 self.steps += self.reported
+
+    def _validate(self, watched: Examples) -> float:
+        cost = self.network.evaluate(*watched)[0]
+        if self.hosts is None:
+            return cost
+        _, Y, w = watched
+        return self.hosts.mean(cost, float(Y.shape[1] if w is None else w.sum()))
 
     def change_batch_size(self, state: State) -> None:
         """From here on the mini-batches of the epoch at hand are counted by another size."""
@@ -302,7 +311,7 @@ class Training(Iterator[Step]):
         if batch_size is not ... and state.shuffled is not None:
             order = None if batch_size is None else state.shuffled
         known = {field.name: getattr(options, field.name) for field in fields(options)}
-        m, hidden = state.Y.shape[1], self._network.L - 1
+        m, hidden = state.m, self._network.L - 1
         self._change = Options.checked(**{**known, **given}, m=m, hidden=hidden), order
 
     def _changeable(self) -> State:

@@ -11,7 +11,9 @@ import numpy as np
 from chainrule import engines
 from chainrule._types import Array
 from chainrule.checks import check_function, check_l2, check_whole, generator, helpful
+from chainrule.engines import hosts as several
 from chainrule.engines.contract import Engine
+from chainrule.engines.hosts import Hosts
 from chainrule.engines.state import EpochOrder, OptimizerState, State
 from chainrule.engines.stream import Stream, Streamed, Windows
 from chainrule.errors import DivergenceError
@@ -169,6 +171,8 @@ def train(
             "checkpoint": checkpoint,
             "every=Batches": within,
         }
+        if several.active(chosen.name):
+            raise ValueError("LBFGS: it cannot train on several devices; give another optimizer, or another engine")
         if wrong := [name for name, value in given.items() if value is not None]:
             raise ValueError(f"LBFGS takes the full batch and chooses its own steps: leave out {', '.join(wrong)}")
         check_l2(l2)
@@ -176,18 +180,29 @@ def train(
         loop = Loop(network, epochs, recorder, rule)
         steps = _solver_steps(loop, recorder, optimizer, chosen, examples, l2)
         return Training(steps, network, epochs, False, recorder)
-    examples = X if isinstance(X, CheckedExamples) else network.check_examples(X, Y, weights)
+    if several.active(chosen.name) and 0 in np.shape(X):  # there may be more processes than examples
+        examples = np.zeros((network.sizes[0], 0), network.dtype), np.zeros((network.sizes[-1], 0), network.dtype), None
+    else:
+        examples = X if isinstance(X, CheckedExamples) else network.check_examples(X, Y, weights)
+    hosts = Hosts(examples[1].shape[1], examples[2] is not None) if several.active(chosen.name) else None
     state = prepare(
         network, examples, optimizer, batch_size=batch_size, l2=l2, dropout=dropout,
         shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,
-        precision=precision,
+        precision=precision, hosts=hosts,
     )  # fmt: skip
+    recorder.hosts = hosts
     recorder.learning_rate, recorder.asked = state.rate_in_force, not knows_ahead(schedule)
     batches = None if within is None else (within.count, recorder.record_batches)
     loop = Loop(network, epochs, recorder, rule, state.rate_in_force, batches)
     writer = None
-    if settings is not None:
-        writer = _writer(settings, state, recorder, rule, chosen, watched, schedule, order, seeded, every)
+    if settings is not None or hosts is not None:
+        from chainrule.training import same  # and not model files, where nothing is kept
+
+        what = same.described(state, rule, chosen.name, order, seeded, every)
+        if settings is not None:
+            writer = same.writer(settings, what, state, epochs, watched, schedule, order)
+        if hosts is not None:
+            same.agree(hosts, what | {"epochs": epochs, "validation": watched is not None}, state, seed, writer)
     steps = _engine_steps(loop, recorder, chosen, state, writer)
     return Training(steps, network, epochs, writer is not None, recorder, (loop, state))
 
@@ -261,32 +276,39 @@ def prepare(
     resumable: bool = False,
     memory: OptimizerState | None = None,
     draws: bool = True,
+    hosts: Hosts | None = None,
 ) -> State:
     """The checked state from which an engine trains on checked examples; the options are those of `train`.
 
-    draws: whether anything is drawn from `seed`; to make a generator takes 40 µs.
+    draws: whether anything is drawn from `seed`; to make a generator takes 40 µs. hosts: who trains together.
     """
     check_function("schedule", schedule, "a function epoch → factor, such as chainrule.schedules.Cosine(100)")
     check_function("order", order, "a function epoch → permutation of the examples")
     X, Y, w = examples
     m = Y.shape[1]
-    options = Options.checked(optimizer, batch_size, l2, dropout, clip_norm, hidden=network.L - 1, m=m)
+    all_m = m if hosts is None else hosts.m
+    options = Options.checked(optimizer, batch_size, l2, dropout, clip_norm, hidden=network.L - 1, m=all_m)
     rng = generator(seed) if draws else None
     mask_key = 0 if rng is None else int(rng.integers(2**63))
+    if hosts is not None:
+        mask_key = int(hosts.gather(np.array([mask_key]))[0, 0])  # without a seed, each has drawn another
     shuffled = None
     if isinstance(X, Windows):
         X.shuffle = shuffle
     elif order is not None:
         order = partial(_checked_order, order, m)
-    elif shuffle and rng is not None:
+    elif shuffle and rng is not None and hosts is None:
         shuffled = EpochOrder(rng, m, resumable)
         order = None if batch_size is None else shuffled
     memory = memory or OptimizerState(optimizer, network.parameters)
-    return State(
+    state = State(
         network, X, Y, w, optimizer, memory, options.batch_size, partial(learning_rate, optimizer, schedule), order,
         options.l2, options.dropout, options.clip_norm, precision or network.dtype.name, mask_key,
-        schedule=schedule, shuffled=shuffled,
+        schedule=schedule, shuffled=shuffled, hosts=hosts,
     )  # fmt: skip
+    if hosts is not None and order is None and shuffle and batch_size is not None:
+        state.order = lambda epoch: hosts.order(state.mask_key, epoch)  # a checkpoint may bring another key
+    return state
 
 
 def _check_streamed(optimizer: Any, batch_size: int | None, order: Order | None) -> None:
@@ -316,35 +338,3 @@ def _checked_order(order: Order, m: int, epoch: int) -> Array:
             f"{len(np.unique(permutation))} different values"
         )
     return permutation
-
-
-def _writer(
-    settings: "Checkpoint", state: State, recorder: StepRecorder, rule: Patience | None, engine: Engine,
-    watched: Examples | None, schedule: Schedule | None, order: Order | None, seed: str, every: int | Batches,
-) -> "CheckpointWriter":  # fmt: skip
-    """The writer of a training's checkpoint, which says what there was in the file."""
-    from chainrule.files.checkpoint import CheckpointWriter, digest, made_of
-
-    return CheckpointWriter(
-        settings,
-        {
-            "network": state.network,
-            "optimizer": state.optimizer,
-            "batch_size": state.batch_size,
-            "l2": state.l2,
-            "dropout": state.dropout,
-            "clip_norm": state.clip_norm,
-            "shuffle": state.X.shuffle if isinstance(state.X, Windows) else state.order is not None,
-            "own order": order is not None,
-            "seed": seed,
-            "every": every,
-            "patience": None if rule is None else rule.patience,
-            "engine": engine.name,
-            "precision": state.precision,
-            "data": digest(state.X, state.Y, state.weights),
-            "validation": None if watched is None else digest(*watched),
-        },
-        made_of(schedule, order),
-        state.network.parameters,
-        recorder.epochs,
-    )

@@ -13,6 +13,7 @@ from chainrule.engines import interrupts
 from chainrule.engines.jax import program
 from chainrule.engines.jax.feed import Feed, Part, rooms
 from chainrule.engines.jax.program import Epoch, Place, Recipe
+from chainrule.engines.jax.shares import Shares
 from chainrule.engines.state import State
 
 log = logging.getLogger("chainrule")
@@ -36,9 +37,11 @@ class Dispatch:
     place: where it stands. several: how many there are; None for one, whose arrays have no axis for that.
     """
 
-    def __init__(self, recipe: Recipe, precision: str | None, place: Place, feed: Feed, several: int | None) -> None:
+    def __init__(
+        self, recipe: Recipe, precision: str | None, place: Place, feed: Feed | Shares, several: int | None
+    ) -> None:
         self.recipe, self.precision, self.feed, self.several = recipe, precision, feed, several
-        self.place: Place = jax.device_put(place)
+        self.place: Place = feed.put(place)
         self._results: list[Any] = []
         self._finite: Any = True if several is None else np.ones(several, bool)
         self._advance, self._settle = program.of(several is not None, feed.shared)
@@ -62,7 +65,7 @@ class Dispatch:
         while done < batches:
             part = part_of(done, min(done + _ahead.get(self._kind, 1), batches))
             if done:  # and while that part was gathered the device was at the last one
-                jax.block_until_ready(epoch)  # type: ignore[no-untyped-call]
+                jax.block_until_ready(epoch)
                 self._look()
                 interrupts.check()
             epoch = self._call(epoch, part, done, step, mask_key, rate)
@@ -83,12 +86,13 @@ class Dispatch:
         shapes = jax.tree.map(lambda A: A.shape, (epoch.Js, part.examples.X))
         known, started = (self._kind, *shapes) in _compiled, monotonic()
         after: Epoch = self._advance(
-            self.recipe, epoch, part.examples, part.order, first, part.last, part.offset, step, mask_key, rate
-        )
+            self.recipe, epoch, part.examples, part.order, part.share,
+            first, part.last, part.offset, step, mask_key, rate,
+        )  # fmt: skip
         if not known:
             _compiled.add((self._kind, *shapes))
             self._since = monotonic()
-            where, seconds = jax.devices()[0].device_kind, self._since - started
+            where, seconds = jax.local_devices()[0].device_kind, self._since - started
             log.info("engine 'jax': compiled for the %s in %.1f s", where, seconds)
         return after
 
@@ -110,7 +114,7 @@ def advanced(state: State, finite: Any, Js: Array, counted: Array) -> list[float
         bad = next((i for i, J in enumerate(found) if not isfinite(J)), None)
         return [*found[:-1], inf] if bad is None else found[: bad + 1]
     first, b = state.example, state.batch_size
-    end = min(state.Y.shape[1], first + len(Js) * b)
+    end = min(state.m, first + len(Js) * b)
     sizes = np.diff(np.arange(first, end, b), append=end)[counted]
     total, seen = (state.total, state.seen) if first else (0.0, 0.0)
     total = np.cumsum([total, *np.multiply(sizes, found)])[-1]  # one after the other, in however many parts they come

@@ -1,7 +1,7 @@
 """The engine "jax"."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from chainrule.engines.jax import program, together
 from chainrule.engines.jax.dispatch import Dispatch, advanced, bring_back
 from chainrule.engines.jax.feed import Feed
 from chainrule.engines.jax.program import Design, Place, Recipe
+from chainrule.engines.jax.shares import Shares
 from chainrule.engines.state import EpochOrder, State
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Jax:
     name = "jax"
 
     def __init__(self) -> None:
-        self._feeds: WeakKeyDictionary[State, Feed] = WeakKeyDictionary()
+        self._feeds: WeakKeyDictionary[State, Feed | Shares] = WeakKeyDictionary()
 
     def objective(self, network: "Network", X: Any, Y: Array, weights: Array | None, l2: float) -> Objective:
         """The function from any flat vector of parameters (p,) to J and its gradient (p,)."""
@@ -71,9 +72,11 @@ class Jax:
         """A training on the device; at the end the network and the memory have what is whole of it."""
         with arithmetic(state.precision), interrupts.Deferral():
             place, before = Place(state.network.parameters, state.memory.slots), state.memory.batches
-            device = Dispatch(Recipe.of(state), state.precision, place, self._feed([state]), None)
+            feed = self._feed([state])
+            device = Dispatch(Recipe.of(state, feed.mesh), state.precision, place, feed, None)
             try:
-                yield device
+                with _connected(state):
+                    yield device
             finally:
                 if state.memory.batches != before:
                     bring_back(state, jax.device_get(device.place))
@@ -87,10 +90,11 @@ class Jax:
         with arithmetic(states[0].precision), interrupts.Deferral(), np.errstate(over="ignore"):
             together.run(states, epochs, costs, self._feed)
 
-    def _feed(self, states: Sequence[State]) -> Feed:
+    def _feed(self, states: Sequence[State]) -> Feed | Shares:
         """The examples of these; those that all have are kept for as long as the first of them."""
         if (feed := self._feeds.get(states[0])) is None:
-            feed = self._feeds[states[0]] = Feed(states[:1])
+            feed = Feed(states[:1]) if states[0].hosts is None else Shares(states[0])
+            self._feeds[states[0]] = feed
         return feed if all(state.X is states[0].X and state.Y is states[0].Y for state in states) else Feed(states)
 
 
@@ -104,7 +108,7 @@ def _advance(
     """
     interrupts.check()
     b, start = state.batch_size, state.example
-    left = -(-(state.Y.shape[1] - start) // b)
+    left = -(-(state.m - start) // b)
     if batches is not None or start:
         epochs, left = 1, min(left, batches or left)
     try:
@@ -124,6 +128,18 @@ def _advance(
 
 
 @contextmanager
+def _connected(state: State) -> Iterator[None]:
+    """Where other processes cannot be reached any more, a state becomes what it was before the call."""
+    before = state.epoch, state.example, state.total, state.seen, state.memory.batches
+    with nullcontext() if state.hosts is None else state.hosts.connected():
+        try:
+            yield
+        except jax.errors.JaxRuntimeError:
+            state.epoch, state.example, state.total, state.seen, state.memory.batches = before
+            raise
+
+
+@contextmanager
 def arithmetic(precision: str | None = None) -> Iterator[None]:
     """Numbers of 64 bits where there are any, and products of the precision that is asked for."""
     products = "BF16_BF16_F32" if precision == "bf16" else "highest"  # or else a GPU rounds the factors of float32
@@ -136,4 +152,4 @@ def bf16_obstacle() -> str | None:
     """Why there are no products in bf16; None if there are. Where JAX has none it takes others, and does not say so."""
     with arithmetic("bf16"):
         product = jax.jit(jax.numpy.matmul)(np.full((16, 16), 1 + 2**-10, np.float32), np.eye(16, dtype=np.float32))
-    return None if product[0, 0] == 1 else f"JAX has none for the {jax.devices()[0].device_kind}"
+    return None if product[0, 0] == 1 else f"JAX has none for the {jax.local_devices()[0].device_kind}"

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.engines.jax.program import Examples
+from chainrule.engines.jax.program import Examples, Share
 from chainrule.engines.state import State
 
 SHARE = 0.5  # of the device's free memory that examples may take
@@ -22,6 +22,7 @@ class Part(NamedTuple):
     order: Any
     offset: int
     last: int
+    share: Share | None = None
 
 
 class Feed:
@@ -30,13 +31,16 @@ class Feed:
     Where several have their own, the arrays have an axis more, the first.
     """
 
+    mesh = None
+    put = staticmethod(jax.device_put)
+
     def __init__(self, states: Sequence[State]) -> None:
         first = states[0]
         self.m = first.Y.shape[1]
         self.shared = all(state.X is first.X and state.Y is first.Y for state in states)
-        self._sources = [_rows(state) for state in (states[:1] if self.shared else states)]
-        self._bytes = sum((X.shape[1] + Y.shape[1] + 1) * Y.itemsize for X, Y, _ in self._sources)  # of an example
-        sparse = hasattr(self._sources[0].X, "tocsr")
+        self.sources = [_rows(state) for state in (states[:1] if self.shared else states)]
+        self._bytes = sum((X.shape[1] + Y.shape[1] + 1) * Y.itemsize for X, Y, _ in self.sources)  # of an example
+        sparse = hasattr(self.sources[0].X, "tocsr")
         self.fits = not sparse and self.m * self._bytes <= SHARE * free_memory()
         self._all: Examples | None = None  # on the device, by number
         self._batches: tuple[tuple[int, int], Examples] | None = None  # there in mini-batches of b, from an example on
@@ -49,7 +53,7 @@ class Feed:
         count = rooms(self.m, b)
         if not self.fits:
             which = np.arange(self.m) if order is None else order
-            sent = max(1, min(count, _SENT // (b * self._bytes)))
+            sent = self.at_once(count, b)
 
             def part(first: int, last: int) -> Part:
                 chunk = which[start + first * b : start + (first + sent) * b]
@@ -62,21 +66,25 @@ class Feed:
             examples, index = self._batches[1], None
         else:
             if self._all is None:
-                self._all = self._put(_some(rows, slice(None), self.m + 1) for rows in self._sources)
+                self._all = self._put(_some(rows, slice(None), self.m + 1) for rows in self.sources)
             lead = order.shape[:-1]
             index = np.full((*lead, count * b), self.m)
             index[..., : self.m - start] = order[..., start:]
             examples, index = self._all, jax.device_put(index.reshape(*lead, count, b))
         return lambda first, last: Part(examples, index, 0, last)
 
+    def at_once(self, count: int, b: int) -> int:
+        """How many of `count` mini-batches of b examples are sent at once, where they do not fit."""
+        return max(1, min(count, int(_SENT // (b * self._bytes))))
+
     def _in_batches(self, which: Any, count: int, b: int) -> Examples:
         """Examples in `count` mini-batches, on the device."""
-        every = (_some(rows, which, count * b) for rows in self._sources)
+        every = (_some(rows, which, count * b) for rows in self.sources)
         return self._put(Examples(*(A.reshape(count, b, *A.shape[1:]) for A in some)) for some in every)
 
     def _put(self, every: Iterable[Examples]) -> Examples:
         stacked = [np.stack(arrays) for arrays in zip(*every, strict=True)]
-        put: Examples = jax.device_put(Examples(*(A[0] if self.shared else A for A in stacked)))
+        put: Examples = self.put(Examples(*(A[0] if self.shared else A for A in stacked)))
         return put
 
 
@@ -105,5 +113,5 @@ def rooms(m: int, b: int) -> int:
 
 def free_memory() -> float:
     """Bytes on the device that are not in use; infinite where it does not say so, as a CPU."""
-    stats = jax.devices()[0].memory_stats()
+    stats = jax.local_devices()[0].memory_stats()
     return stats["bytes_limit"] - stats["bytes_in_use"] if stats else inf

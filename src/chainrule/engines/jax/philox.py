@@ -1,9 +1,11 @@
 """The counter-based generator of the dropout masks, Philox4x64-10 (Salmon et al. 2011), in the functions of JAX."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 Array = Any  # of jax.numpy
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
@@ -12,13 +14,16 @@ _ROUNDS = 10
 _LOW = 0xFFFFFFFF
 
 
-def words(key: Array, step: Array, counts: dict[int, int]) -> dict[int, Array]:
+def words(key: Array, step: Array, counts: dict[int, int], starts: Sequence[Array] | None = None) -> dict[int, Array]:
     """Layer → the first 32-bit numbers of numpy.random.Philox(key=[key, 0], counter=[0, 0, layer, step]).
 
-    counts: how many of each layer. All are drawn at once, which is one kernel of a GPU.
+    counts: how many of each layer. starts: for each layer, the number to begin with. All are drawn at once, which is
+    one kernel of a GPU.
     """
-    blocks = {layer: -(-count // 8) for layer, count in counts.items()}
-    place = jnp.concat([jnp.arange(1, n + 1, dtype=jnp.uint64) for n in blocks.values()])  # NumPy counts, then draws
+    blocks = {layer: -(-count // 8) + (starts is not None) for layer, count in counts.items()}  # a start is within one
+    before = {layer: jnp.uint64(0 if starts is None else starts[layer] // 8) for layer in counts}
+    # NumPy counts, then draws.
+    place = jnp.concat([jnp.arange(1, n + 1, dtype=jnp.uint64) + before[layer] for layer, n in blocks.items()])
     layer = jnp.concat([jnp.full(n, layer, jnp.uint64) for layer, n in blocks.items()])
     zero = jnp.zeros_like(place)
     c0, c1, c2, c3 = place, zero, layer, zero + step.astype(jnp.uint64)
@@ -31,7 +36,10 @@ def words(key: Array, step: Array, counts: dict[int, int]) -> dict[int, Array]:
     numbers = jnp.stack([c0, c1, c2, c3], axis=1)  # (blocks, 4) of 64 bits
     halves = jnp.stack([numbers & jnp.uint64(_LOW), numbers >> jnp.uint64(32)], axis=2).astype(jnp.uint32)
     drawn = jnp.split(halves, np.cumsum(list(blocks.values()))[:-1])
-    return {layer: part.reshape(-1)[: counts[layer]] for layer, part in zip(counts, drawn, strict=True)}
+    found = dict(zip(counts, [part.reshape(-1) for part in drawn], strict=True))
+    if starts is None:
+        return {layer: found[layer][:count] for layer, count in counts.items()}
+    return {layer: lax.dynamic_slice_in_dim(found[layer], starts[layer] % 8, count) for layer, count in counts.items()}
 
 
 def _product(a: Array, b: int) -> tuple[Array, Array]:

@@ -8,8 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as Spec
 
 from chainrule.engines import reference
+from chainrule.engines.hosts import DEVICES
 from chainrule.engines.jax import philox
 from chainrule.engines.state import State
 from chainrule.losses import Loss
@@ -50,15 +53,16 @@ class Recipe(NamedTuple):
     dropout: tuple[float, ...]
     clip_norm: float | None
     weighted: bool  # whether there are mini-batches whose weights are all 0
+    mesh: Mesh | None = None  # of the devices, where there are several
 
     @classmethod
-    def of(cls, state: State) -> "Recipe":
+    def of(cls, state: State, mesh: Mesh | None = None) -> "Recipe":
         """That of a state."""
         optimizer = state.optimizer
         if isinstance(optimizer, Rule):
             optimizer = at_rate(optimizer, 0.0)
-        weighted = state.weights is not None
-        return cls(Design.of(state.network), optimizer, state.l2, state.dropout, state.clip_norm, weighted)
+        weighted = state.weights is not None if state.hosts is None else state.hosts.weighted
+        return cls(Design.of(state.network), optimizer, state.l2, state.dropout, state.clip_norm, weighted, mesh)
 
 
 class Place(NamedTuple):
@@ -87,6 +91,13 @@ class Examples(NamedTuple):
     weights: Array
 
 
+class Share(NamedTuple):
+    """What a device gives to each mini-batch of an epoch, where there are several devices."""
+
+    begins: Array  # (batches, 1), the place of its first example in the mini-batch
+    sizes: Array  # (batches,), examples of the mini-batch on all devices
+
+
 def at_rate(optimizer: Any, rate: Any) -> Any:
     """The optimizer with another learning rate, perhaps one that JAX traces."""
     other = copy(optimizer)
@@ -94,6 +105,7 @@ def at_rate(optimizer: Any, rate: Any) -> Any:
     return other
 
 
+@partial(jax.jit, static_argnums=(1, 2))
 def begin(place: Place, batches: int, several: int | None) -> Epoch:
     """An epoch of so many mini-batches, in memory of its own; of several trainings, or one."""
     shape = (batches,) if several is None else (several, batches)
@@ -106,6 +118,7 @@ def _advance(
     epoch: Epoch,
     examples: Examples,
     order: Array | None,
+    share: Share | None,
     first: Any,
     last: Any,
     offset: Any,
@@ -116,9 +129,10 @@ def _advance(
     """Mini-batches first … last − 1 of an epoch.
 
     order: (batches, b), which examples each has; None where they are in mini-batches already, the first of which is
-    number `offset`. step: the number of mini-batch 0 in the whole training, for the masks.
+    number `offset`. share: of this device, where there are several. step: the number of mini-batch 0 in the whole
+    training, for the masks.
     """
-    optimizer = at_rate(recipe.optimizer, rate)
+    optimizer, sizes = at_rate(recipe.optimizer, rate), recipe.design.sizes
 
     def batch(i: Array) -> tuple[Array, ...]:
         which = i - offset if order is None else order[i]
@@ -127,17 +141,53 @@ def _advance(
     def one(i: Array, so_far: Epoch) -> Epoch:
         (parameters, slots), Js, counted = so_far
         X, Y, w = batch(i)
-        words = partial(philox.words, mask_key, step + i)
-        D = reference.masks(recipe.design.sizes, recipe.dropout, len(Y), np.dtype(parameters.dtype), words)
-        J, gradient = reference.cost_and_gradient(recipe.design, X.T, Y.T, w[None], recipe.l2, parameters, D)
+        starts = None if share is None else [share.begins[i, 0] * n for n in sizes]
+        words = partial(philox.words, mask_key, step + i, starts=starts)
+        D = reference.masks(sizes, recipe.dropout, len(Y), np.dtype(parameters.dtype), words)
+        if share is None:
+            J, gradient = reference.cost_and_gradient(recipe.design, X.T, Y.T, w[None], recipe.l2, parameters, D)
+            counts = w.any()
+        else:
+            J, gradient, counts = _reduced(recipe, X, Y, w, share.sizes[i], parameters, D)
         if recipe.clip_norm is not None:
             gradient = reference.clipped(gradient, recipe.clip_norm)
-        counts, after = w.any(), Place(*optimizer.step(parameters, gradient, slots))
+        after = Place(*optimizer.step(parameters, gradient, slots))
         if recipe.weighted:
             after = jax.tree.map(partial(jnp.where, counts), after, so_far.place)
         return Epoch(after, Js.at[i].set(jnp.where(counts, J, 0)), counted.at[i].set(counts))
 
     after: Epoch = lax.fori_loop(first, last, one, epoch)
+    return after
+
+
+def _reduced(
+    recipe: Recipe, X: Array, Y: Array, weights: Array, size: Array, parameters: Array, D: list[Any] | None
+) -> tuple[Array, Array, Array]:
+    """J and gradient of a mini-batch of which each device has a share, and whether it counts: by an all-reduce.
+
+    A share stands for the whole mini-batch: its weights become as large as all together, so that λ/m is that of the
+    mini-batch. What comes of it counts by the part that they were.
+    """
+    own = weights.sum()
+    total = lax.psum(own, DEVICES) if recipe.weighted else size.astype(own.dtype)
+    part = own / total
+    w = weights[None] / part
+    J, gradient = reference.cost_and_gradient(recipe.design, X.T, Y.T, w, recipe.l2, parameters, D)
+    sums = lax.psum(jnp.where(own > 0, part * jnp.append(gradient, J), 0), DEVICES)  # 0 / 0 in a share without examples
+    return sums[-1], sums[:-1], total > 0
+
+
+def _on_devices(
+    recipe: Recipe, epoch: Epoch, examples: Examples, order: Array | None, share: Share | None, *numbers: Any
+) -> Epoch:
+    """`_advance` on one device, or on each of several with its own examples, order and share."""
+    if share is None:
+        return _advance(recipe, epoch, examples, order, share, *numbers)
+    batches = Spec(None, DEVICES)
+    which = batches if order is None else Spec(DEVICES)
+    specs = Spec(), which, batches, Share(batches, Spec()), *(Spec() for _ in numbers)
+    on_each = jax.shard_map(partial(_advance, recipe), mesh=recipe.mesh, in_specs=specs, out_specs=Spec())
+    after: Epoch = on_each(epoch, examples, order, share, *numbers)
     return after
 
 
@@ -165,13 +215,13 @@ def _compiled(function: Any) -> Any:
     return jax.jit(function, static_argnums=0, donate_argnums=1, compiler_options=_OPTIONS)
 
 
-_ONE = _compiled(_advance), jax.jit(_settle, donate_argnums=1)
+_ONE = _compiled(_on_devices), jax.jit(_settle, donate_argnums=1)
 _SEVERAL = {shared: _compiled(partial(_several, shared=shared)) for shared in (False, True)}
 _SETTLE_SEVERAL = jax.jit(jax.vmap(_settle), donate_argnums=1)
 
 
 def of(several: bool, shared: bool) -> tuple[Any, Any]:
-    """`_advance` and `_settle`, compiled when called; of several trainings, which may have the same examples."""
+    """`_on_devices` and `_settle`, compiled when called; of several trainings, which may have the same examples."""
     return (_SEVERAL[shared], _SETTLE_SEVERAL) if several else _ONE
 
 

@@ -13,6 +13,7 @@ from chainrule.engines.jax import feed
 from chainrule.engines.jax.dispatch import Dispatch, advanced, bring_back
 from chainrule.engines.jax.feed import Feed
 from chainrule.engines.jax.program import Place, Recipe
+from chainrule.engines.jax.shares import Shares
 from chainrule.engines.state import EpochOrder, State
 
 _COPIES = 4  # of parameters and slots at a time: before an epoch, and in it, and what is on its way
@@ -33,7 +34,7 @@ def run(
     states: Sequence[State],
     epochs: int,
     costs: Sequence[list[float]],
-    feed_of: Callable[[Sequence[State]], Feed],
+    feed_of: Callable[[Sequence[State]], Feed | Shares],
 ) -> None:
     """Advance trainings by whole epochs; the cost of each goes to one of `costs`."""
     groups: dict[Hashable, list[int]] = {}
@@ -47,7 +48,7 @@ def run(
 class _Group:
     """Trainings of one recipe, which have come equally far."""
 
-    def __init__(self, states: Sequence[State], feed: Feed, costs: Sequence[list[float]]) -> None:
+    def __init__(self, states: Sequence[State], feed: Feed | Shares, costs: Sequence[list[float]]) -> None:
         self.states, self.costs = states, costs
         self.going = list(range(len(states)))  # that are finite
         place = jax.tree.map(_stacked, *(Place(state.network.parameters, state.memory.slots) for state in states))

@@ -1,0 +1,127 @@
+"""Several processes, and several devices of one, train together on one machine: as one process, to rounding."""
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import chainrule as cr
+from chainrule.engines import hosts
+from support import hosts as worker
+
+pytest.importorskip("jax")
+pytestmark = pytest.mark.timeout(300)  # its processes share the machine with whatever else runs
+TESTS = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    """One of those that JAX takes under SLURM."""
+    for port in range(61440 + os.getpid() % 2048, 65536):
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+def start(scenario: str, processes: int, folder: Path, **environment: str) -> list[subprocess.Popen[str]]:
+    """The processes of a scenario, each with what it says in a file of the folder."""
+    port, started = free_port(), []
+    for i in range(processes):
+        command = [sys.executable, "-m", "support.hosts", scenario, *map(str, (i, processes, port, folder))]
+        with (folder / f"{scenario}{i}.log").open("w") as log:
+            env = os.environ | {"PYTHONPATH": str(TESTS), "JAX_PLATFORMS": "cpu"} | environment
+            if scenario == "two":
+                env |= {"SLURM_JOB_ID": str(port), "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"}
+                env |= {"SLURM_PROCID": str(i), "SLURM_LOCALID": "0"}
+            started.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env, text=True))
+    return started
+
+
+def ended(started: list[subprocess.Popen[str]]) -> list[int]:
+    try:
+        return [process.wait(timeout=250) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What four processes, one of which is killed, then two, and one with four devices, have left."""
+    folder = tmp_path_factory.mktemp("hosts")
+    devices = start("devices", 1, folder, XLA_FLAGS="--xla_force_host_platform_device_count=4")
+    codes = {"four": ended(start("four", 4, folder))}
+    codes["two"] = ended(start("two", 2, folder))
+    codes["devices"] = ended(devices)
+    said = {log.name: log.read_text() for log in folder.glob("*.log")}
+    assert codes == {"four": [1, 1, 1, -9], "two": [0, 0], "devices": [0]}, said
+    return folder
+
+
+def by_one_process(parts: list[int], b: int, key: int, epoch: int, devices: int = 1) -> np.ndarray:
+    """The order in which one process takes the examples that these parts take together."""
+    first, own, sizes = 0, [], []
+    for process, part in enumerate(parts):
+        order = hosts.drawn(key, epoch, process, part)
+        for piece in np.array_split(np.arange(part), devices):
+            own.append(first + order[np.isin(order, piece)])
+            sizes.append(len(piece))
+        first += part
+    done = hosts.taken(sizes, np.minimum(np.arange(0, first + b, b), first))
+    return np.concatenate([own[p][done[k, p] : done[k + 1, p]] for k in range(len(done) - 1) for p in range(len(own))])
+
+
+@pytest.mark.parametrize(("scenario", "processes", "devices"), [("two", 2, 1), ("devices", 1, 4)])
+def test_it_is_the_training_of_one_process(folder, scenario, processes, devices):
+    key = int(np.random.default_rng(worker.OPTIONS["seed"]).integers(2**63))
+    net, (X, Y, w) = worker.network(), worker.examples(worker.ALL)
+    steps = net.train(
+        X, Y, cr.Adam(0.02), weights=w, epochs=3, engine="numpy",
+        order=lambda epoch: by_one_process(worker.PARTS[scenario], worker.B, key, epoch, devices), **worker.OPTIONS,
+    ).run()  # fmt: skip
+    for process in range(processes):
+        found = np.load(folder / f"{scenario}{process}.npz")
+        assert_allclose(found["parameters"], net.parameters, rtol=1e-12, atol=1e-14)
+        assert_allclose(found["costs"], [step.cost for step in steps], rtol=1e-13)
+
+
+def test_when_one_is_killed_the_others_say_so_and_the_run_goes_on_from_its_checkpoint_on_fewer(folder):
+    for process in range(3):
+        said = (folder / f"four{process}.log").read_text()
+        assert f"ConnectionError: process {process} of 4 cannot go on with the others" in said
+    assert "four.checkpoint holds it" in (folder / "four0.log").read_text()
+    one, two = (np.load(folder / f"resumed{process}.npz") for process in range(2))
+    assert len(one["costs"]) == 4
+    assert (one["parameters"] == two["parameters"]).all()
+
+
+def test_the_script_of_the_documents_finds_the_others_by_what_slurm_says(folder):
+    assert "epoch 19: cost 0.0" in (folder / "two0.log").read_text()
+    assert "epoch" not in (folder / "two1.log").read_text()
+    assert cr.load(folder / "digits.chainrule").sizes == [64, 32, 10]
+
+
+def test_networks_that_differ_are_refused_in_all_processes(folder):
+    for process in range(2):
+        assert "the network of process 1 is not that of process 0" in (folder / f"refused{process}").read_text()
+
+
+def test_every_part_gives_its_share_and_each_example_once():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        parts, b = rng.integers(0, 30, rng.integers(1, 9)).tolist(), int(rng.integers(1, 40))
+        m = sum(parts)
+        counts = np.minimum(np.arange(0, m + b, b), m)
+        done = hosts.taken(parts, counts)
+        assert (done.sum(axis=1) == counts).all()
+        assert (np.diff(done, axis=0) >= 0).all()
+        assert done[-1].tolist() == parts
+        assert (abs(done - np.outer(counts, parts) / max(1, m)) < 3).all()
+    assert (np.diff(hosts.taken([300] * 4, np.arange(0, 1200, 20)), axis=0) == 5).all()
