@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 
 import chainrule as cr
 
+pytestmark = pytest.mark.timeout(300)  # several programs start; on a busy machine that takes long
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCRIPTS = DOCS / "cluster"
 BIN = Path(sys.executable).parent
@@ -44,7 +45,7 @@ def start(*command, folder, **environment):
 def ended(process):
     with process:
         try:
-            out, err = process.communicate(timeout=110)
+            out, err = process.communicate(timeout=280)
         finally:
             process.kill()
     assert process.returncode == 0, err

@@ -169,7 +169,8 @@ def test_every_option_of_train_is_visible_and_train_many_has_the_same():
     ours, many = inspect.signature(cr.Network.train).parameters, inspect.signature(cr.train_many).parameters
     assert not any(p.kind is p.VAR_KEYWORD for p in (*ours.values(), *many.values()))
     options = {name: p.default for name, p in ours.items() if p.kind is p.KEYWORD_ONLY}
-    assert {name: p.default for name, p in many.items() if p.kind is p.KEYWORD_ONLY and name != "threads"} == options
+    own = ("threads", "executor", "chunksize")
+    assert {name: p.default for name, p in many.items() if p.kind is p.KEYWORD_ONLY and name not in own} == options
 
 
 @given(st.integers(1, 30), st.integers(1, 12))
