@@ -86,8 +86,9 @@ def test_every_command_bears_every_header(name, folder, run):
     r, data = random.Random(name), "digits" if name == "images" else folder / "people.csv"
     commands = [["inspect", "m"], ["inspect", "m", "--json"], ["predict", "m", data], ["evaluate", "m", data],
                 ["trace", "m", data], ["trace", "m", data, "--unit", "1:0"], ["diagnose", "m", data]]  # fmt: skip
-    header = json.loads(container.read(folder / name).texts["about"])
-    for path in places(header):
+    header, known = (json.loads(container.read(folder / of).texts["about"]) for of in (name, "classes"))
+    tried = set() if name == "classes" else {*places(known)}  # what all kinds say is tried with the first of them
+    for path in [path for path in places(header) if path not in tried]:
         new = r.choice([*STRANGE, ABSENT] if path else STRANGE)
         changed(folder / name, lambda header, path=path, new=new: put(header, path, new))
         command = r.choice(commands)

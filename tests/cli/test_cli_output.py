@@ -183,7 +183,7 @@ def test_signs_and_numbers_are_no_formulas(ok):
 # -- encodings ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1", "utf-16"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "utf-16"])  # without most signs, with some, with all
 @pytest.mark.parametrize("which", NAMES)
 def test_no_encoding_is_an_error(which, encoding, monkeypatch, capsys):
     bytes_ = io.BytesIO()
@@ -277,16 +277,9 @@ PROGRAM = f"{sys.executable} -c 'from chainrule.cli import main; main()'"
             "2",
             "words.chainrule is written, but standard",
         ),
-        (
-            "train words.csv --target 'возраст ×' --epochs 2 --effort quick >&-",
-            "2",
-            "words.chainrule is written, but standard",
-        ),
         ("train words.csv --target 'возраст ×' --epochs 2 --effort quick >&- 2>&- </dev/null", "2", ""),
         ("predict words.chainrule words.csv | true", "141 0", ""),
         ("predict words.chainrule words.csv >&-", "2", "error: standard output cannot be written: it is closed"),
-        ("predict words.chainrule words.csv > /dev/full", "2", "error: standard output cannot be written: No space"),
-        ("predict words.chainrule words.csv 2>&- >&-", "2", ""),
     ],
 )
 def test_shells_see_it(command, codes, words):

@@ -1,9 +1,6 @@
 """What can be said to `chainrule train`: what a column is, which rows are tested on, how to train; and its warnings."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -302,9 +299,10 @@ def test_rows_without_a_time_or_a_group_are_said(table, ok):
         assert json.loads(ok(*arguments, "--json"))["notes"] == [note]
 
 
-def test_of_standard_input_the_model_has_a_name_that_commands_take(table):
-    command = [sys.executable, "-m", "chainrule", "train", "-", "--target", "sick", *QUICK]
-    out = subprocess.run(command, input=Path("t.csv").read_bytes(), capture_output=True, check=True).stdout.decode()
+def test_of_standard_input_the_model_has_a_name_that_commands_take(table, ok, monkeypatch):
+    with open("t.csv") as given:
+        monkeypatch.setattr("sys.stdin", given)
+        out = ok("train", "-", "--target", "sick", *QUICK)
     (following,) = out.partition("Next:")[2].strip().splitlines()
     assert following.endswith("inspect stdin.chainrule")
 

@@ -60,7 +60,7 @@ def forever():
 def end(count=1):
     for _ in range(count):
         threading.Thread(target=forever, daemon=True).start()
-    inside.wait(0.5)
+    inside.wait(0.3)
     time.sleep(float(sys.argv[1]))
     sys.exit(3)
 """
@@ -100,10 +100,10 @@ end()""",
 @pytest.mark.parametrize("work", IN_A_DAEMON_THREAD)
 def test_the_interpreter_ends_with_its_exit_code_while_a_daemon_thread_is_in(work, tmp_path):
     program = END + IN_A_DAEMON_THREAD[work]
-    times = 6 if work in ("a training", "short trainings", "predictions", "gradients") else 3
-    processes = [begun(f"import sys; sys.argv = ['', {0.1 * i}]", program, FOLDER=str(tmp_path)) for i in range(times)]
+    moments = (0, 0.07, 0.2) if work in ("a training", "short trainings", "predictions", "gradients") else (0, 0.1)
+    processes = [begun(f"import sys; sys.argv = ['', {moment}]", program, FOLDER=str(tmp_path)) for moment in moments]
     lines = "last in, first out (1, 2)\nfirst in, last out (1, 2)\n"  # the main thread has the kernel to the end
-    assert [ended(process) for process in processes] == [(lines, "", 3)] * times
+    assert [ended(process) for process in processes] == [(lines, "", 3)] * len(moments)
 
 
 def test_a_forked_process_ends_though_a_thread_of_its_parent_was_in_the_kernel():

@@ -168,11 +168,11 @@ def designed(row):
     return net, X, Y, w, optimizer
 
 
-STEPS = 200
+STEPS = 60
 
 
 @pytest.mark.parametrize("row", range(len(design())))
-def test_the_first_step_and_200_stay_within_the_bounds_of_rounding(row, choose):
+def test_the_first_step_and_60_stay_within_the_bounds_of_rounding(row, choose):
     row = design()[row]
     isa = ISAS[row["isa"] % len(ISAS)]
     choose(isa)

@@ -17,6 +17,7 @@ import chainrule as cr
 from chainrule.engines import interrupts
 from chainrule.files import container
 from chainrule.files import model as modelfile
+from support.hostile import alone
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 
@@ -101,14 +102,14 @@ def training(network, epochs, **options):
 JOBS = {
     "a training on the kernel": """
 job = lambda: training(net(), 3000, checkpoint=KEPT).run()
-storm(50)
+storm(30)
 resumed, whole = net(), net()
 assert training(resumed, 3000, checkpoint=KEPT).run() == training(whole, 3000).run()
 np.testing.assert_array_equal(resumed.parameters, whole.parameters)
 """,
     "a training on the reference": """
 job = lambda: training(net(), 300, engine="numpy", checkpoint=KEPT).run()
-storm(50)
+storm(30)
 resumed, whole = net(), net()
 found = training(resumed, 300, engine="numpy", checkpoint=KEPT).run()
 assert found == training(whole, 300, engine="numpy").run()
@@ -119,7 +120,7 @@ def job():
     for step in training(net(), 10**6, every=7, checkpoint=KEPT):
         if step.epoch % 5 == 4:
             break
-storm(50)
+storm(30)
 found = training(net(), 10**6, every=7, checkpoint=KEPT)
 steps = [next(found) for _ in range(30)]
 whole = training(net(), 10**6, every=7)
@@ -129,7 +130,7 @@ assert steps == [next(whole) for _ in range(30)]
 def model():
     return cr.MLPClassifier((40,), max_iter=500, tol=0, n_iter_no_change=10**6, random_state=0, dropout=0.1)
 job = lambda: model().fit(rows, labels, checkpoint=KEPT)
-storm(50)
+storm(30)
 resumed, whole = model().fit(rows, labels, checkpoint=KEPT), model().fit(rows, labels)
 np.testing.assert_array_equal(resumed.network_.parameters, whole.network_.parameters)
 assert resumed.history_ == whole.history_
@@ -140,7 +141,7 @@ def job():
     nets = [net(i) for i in range(4)]
     cr.train_many(nets, X, Y, cr.Adam(), epochs=300, batch_size=16, seed=0, checkpoint=kept, threads=2)
     return nets
-storm(30)
+storm(20)
 for i, resumed in enumerate(job()):
     whole = net(i)
     whole.train(X, Y, cr.Adam(), epochs=300, batch_size=16, seed=0).run()
@@ -151,7 +152,7 @@ def job():
     training(net(), 300).run()
     cr.MLPClassifier((40,), max_iter=50).fit(rows, labels)
     net().train(X, Y, cr.LBFGS(), epochs=30).run()
-storm(50)
+storm(30)
 """,
 }  # fmt: skip
 
@@ -165,8 +166,7 @@ assert len(training(net(), 3).run()) == 3  # as ever
 assert cr.MLPClassifier((3,), max_iter=3).fit(rows, labels).n_iter_ == 3
 print("fine")
 """
-    program = STORM + JOBS[name] + after
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=110)
+    done = alone(f"os.chdir({str(tmp_path)!r})\n{STORM}{JOBS[name]}{after}", seconds=110)
     assert done.stdout == "fine\n", done.stderr
 
 

@@ -2,8 +2,13 @@
 
 import hashlib
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
+import tempfile
+import warnings
+from multiprocessing import reduction
 
 import numpy as np
 
@@ -42,20 +47,39 @@ def parts(model) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def alone(code: str, *arguments: object, memory: int = 0, seconds: float = 60) -> subprocess.CompletedProcess:
-    """A program of its own, with at most so many bytes of memory beyond what it has after its imports, and seconds."""
+    """A program of its own, with at most so many bytes of memory beyond what it has after its imports, and seconds.
+
+    It is a child of a process that has its imports behind it: they would take most of its time.
+    """
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["sklearn.pipeline", "sklearn.preprocessing", "chainrule.estimators"])
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        told = [reduction.DupFd(each.fileno()) for each in (out, err)]
+        process = forks.Process(target=_run, args=(code, list(map(str, arguments)), memory, *told))
+        process.start()
+        process.join(seconds)
+        process.kill()
+        process.join()
+        printed = [each.seek(0) or each.read() for each in (out, err)]
+        return subprocess.CompletedProcess(code, process.exitcode, *printed)
+
+
+def _run(code: str, arguments: list[str], memory: int, out, err) -> None:
+    os.dup2(out.detach(), 1)
+    os.dup2(err.detach(), 2)
+    warnings.simplefilter("ignore")
+    sys.argv[1:] = arguments
+    program = """
+import sys, os, signal
+import numpy as np, sklearn.pipeline, sklearn.preprocessing, chainrule as cr
+from chainrule.files import container, model as modelfile, codec, guards
+"""
     limit = f"""
 import resource
 taken = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (taken + {memory}, taken + {memory}))
 """
-    imports = """
-import sys, os, signal
-import numpy as np, sklearn.pipeline, sklearn.preprocessing, chainrule as cr
-from chainrule.files import container, model as modelfile, codec, guards
-"""
-    program = imports + (limit if memory else "") + code
-    command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    exec(program + (limit if memory else "") + code, {"__name__": "__main__"})
 
 
 # -- containers: the entries of arrays, and headers ------------------------------------------------------------------

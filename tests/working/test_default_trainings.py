@@ -24,7 +24,7 @@ def found_by_the_command(data, seed, ok, *options):
     return {finding["name"] for finding in json.loads(ok("diagnose", "m.chainrule", data, "--json"))["findings"]}
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", [*SYNTHETIC, "iris", "wine", "breast_cancer", "diabetes"])
 def test_a_bundled_set_trained_by_the_default_recipe_yields_nothing(name, seed, ok, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
