@@ -10,6 +10,7 @@ from chainrule import schedules as schedules
 from chainrule._version import __version__ as __version__
 from chainrule.blocks import Blocks as Blocks
 from chainrule.datasets import one_hot as one_hot
+from chainrule.engines.devices import devices as devices
 from chainrule.engines.hosts import distributed as distributed
 from chainrule.errors import ChainruleError as ChainruleError
 from chainrule.errors import CheckpointError as CheckpointError

@@ -204,9 +204,10 @@ def test_boosted_trees_are_compared_with_on_request(told, ok):
 
 
 def test_options_reach_the_estimator(told):
-    told("--class-weight", "balanced", "--threshold", "0.3", "--time-limit", "60")
+    told("--class-weight", "balanced", "--threshold", "0.3", "--time-limit", "60", "--engine", "numpy")
     model = cr.load("t.chainrule")
     assert (model.class_weight, model.threshold, model.time_limit, model.effort) == ("balanced", 0.3, 60, "quick")
+    assert {network.engine_ for network in model.networks_} == {"numpy"}
     assert model.threshold_ == 0.3
 
 

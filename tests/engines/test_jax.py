@@ -4,16 +4,18 @@ Tests share designs where they can: a program of JAX takes a second to compile.
 """
 
 import logging
+import sys
+import warnings
 from copy import deepcopy
 from dataclasses import replace
-from itertools import zip_longest
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 
 import chainrule as cr
-from chainrule import engines
+from chainrule import activations, engines
 from chainrule.engines import ENGINES, interrupts
 from chainrule.network import Network
 from chainrule.training.train import prepare
@@ -22,7 +24,7 @@ from support.rounding import GROWTH, UNIT, gradient_and_bound, step_and_bound
 
 jax = pytest.importorskip("jax", reason="the extra is not installed: pip install chainrule[jax]")
 
-from chainrule.engines.jax import ENGINE, feed, philox  # noqa: E402
+from chainrule.engines.jax import ENGINE, dispatch, feed, philox  # noqa: E402
 
 
 def wide(A):
@@ -77,15 +79,16 @@ def test_the_first_step_and_200_stay_within_the_bounds_of_rounding(dtype, optimi
     assert net.parameters.dtype == state.memory.slots[0].dtype == dtype
 
 
-# Every hidden activation and every loss once, two activations in a network.
-TABLES = list(zip_longest(HIDDEN, PAIRS, fillvalue=("half_squared_error", "identity")))
+# Each loss with one or two hidden activations, of which each has its turn.
+TABLES = [([HIDDEN[i % len(HIDDEN)], HIDDEN[-1 - i]], pair) for i, pair in enumerate(PAIRS)]
 
 
 @pytest.mark.parametrize(("hidden", "pair"), TABLES, ids=str)
 def test_every_activation_and_every_loss_is_traced(hidden, pair):
     loss, output = pair
+    assert {name for pair_of_them, _ in TABLES for name in pair_of_them} == set(HIDDEN)
     rng = np.random.default_rng(2)
-    net = network([3, 4, 2], hidden, output, loss)
+    net = network([3, 4, 5, 2], hidden, output, loss)
     X, Y, w = net.check_examples(*problem(loss, output, 3, 2, 7, rng), rng.uniform(0.2, 3, 7))
     wanted = ENGINES["numpy"].objective(net, X, Y, w, 0.1)(net.parameters)
     got = ENGINE.objective(net, sp.csr_array(X), Y, w, 0.1)(net.parameters)
@@ -198,10 +201,11 @@ def test_a_signal_leaves_the_epochs_that_are_done():
     assert_same(state, whole)
 
 
-def test_the_log_tells_of_compilations_once(caplog):
+def test_the_log_tells_of_compilations_once(caplog, monkeypatch):
     caplog.set_level(logging.INFO, "chainrule")
+    monkeypatch.setattr(dispatch, "_compiled", set())
     for _ in range(2):
-        ENGINE.run(state_of(m=17), 1)
+        ENGINE.run(state_of(), 1)
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 1
     assert told[0].startswith("engine 'jax': compiled for the ")
@@ -213,3 +217,113 @@ def test_bf16_is_refused_where_the_device_has_none():
         pytest.skip("the device may have it")
     with pytest.raises(ValueError, match="there is no 'bf16' here: JAX has none for the cpu"):
         engines.get("jax", net, cr.Adam(), "bf16")
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same examples", "folds"])
+def test_many_networks_train_as_each_alone(same):
+    def prepared(i):
+        state = state_of(cr.Adam(0.01 * (i + 1)), seed=i, dropout=0.3, schedule=cr.schedules.Cosine(6))
+        state.network.parameters *= 1 + i
+        return state
+
+    together, alone, costs = [prepared(i) for i in range(3)], [prepared(i) for i in range(3)], [[], [], []]
+    for i, state in enumerate(together):
+        if same:
+            state.X, state.Y = together[0].X, together[0].Y
+        else:
+            state.X = alone[i].X = state.X + i
+    if not same:
+        together[1].optimizer = alone[1].optimizer = cr.Adam(1e200)
+        together[1].learning_rate = alone[1].learning_rate = lambda epoch: 1e200 if epoch == 2 else 0.02
+    ENGINE.run_many(together, 3, costs)
+    for state, other, its_costs in zip(together, alone, costs, strict=True):
+        assert_close(its_costs, ENGINES["numpy"].run(other, 3))
+        assert_same(state, other, exactly=False)
+
+
+def test_train_many_gives_networks_of_one_design_to_one_program(monkeypatch):
+    calls, run_many = [], ENGINE.run_many
+
+    def counted(states, *others):
+        calls.append(len(states))
+        run_many(states, *others)
+
+    monkeypatch.setattr(ENGINE, "run_many", counted)
+    nets, others = ([Network([3, 6, 2], hidden="tanh", output="softmax", seed=i) for i in range(3)] for _ in range(2))
+    options = {"epochs": 3, "batch_size": 16, "dropout": 0.3, "seed": cr.Each([7, 8, 9])}
+    rates = cr.Each(map(cr.Adam, (0.01, 0.1, 0.2)))
+    runs = cr.train_many(nets, *examples(), rates, engine="jax", **options)
+    cr.train_many(others, *examples(), rates, engine="numpy", **options)
+    assert calls == [3]
+    assert [step.engine for steps in runs for step in steps] == ["jax"] * 9
+    for net, other in zip(nets, others, strict=True):
+        assert_close(net.parameters, other.parameters)
+
+
+def trained(epochs, path=None, engine="jax", stop=None, **options):
+    net = Network([3, 6, 2], hidden="tanh", output="softmax", seed=0)
+    options = {"checkpoint": path, "checkpoint_every": 1, "resume": True} if path else {}
+    for step in net.train(*examples(), cr.Adam(0.05), epochs=epochs, batch_size=16, seed=4, engine=engine, **options):
+        if step.epoch == stop:
+            break
+    return net
+
+
+def test_a_checkpoint_goes_from_one_engine_to_another(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "chainrule")
+    whole = trained(4)
+    trained(4, tmp_path / "same", stop=1)
+    np.testing.assert_array_equal(trained(4, tmp_path / "same").parameters, whole.parameters)
+    assert "written by" not in caplog.text
+    for first, second in (("numpy", "jax"), ("jax", "auto")):
+        trained(4, tmp_path / first, first, stop=1)
+        assert_close(trained(4, tmp_path / first, second).parameters, whole.parameters)
+        assert f"written by the engine '{first}'" in caplog.text
+
+
+def test_options_change_within_an_epoch():
+    nets, options = [], {"epochs": 2, "batch_size": 16, "every": cr.Batches(1), "seed": 4}
+    for engine in ("jax", "numpy"):
+        net = Network([3, 6, 2], hidden="tanh", output="softmax", seed=0)
+        training = net.train(*examples(), cr.Adam(0.05), engine=engine, **options)
+        next(training)
+        training.change(batch_size=10)
+        training.run()
+        nets.append(net)
+    assert_close(nets[0].parameters, nets[1].parameters)
+
+
+def test_estimators_and_lbfgs_train_by_it():
+    X, Y = examples()
+    options = {"hidden_layer_sizes": (), "max_iter": 4, "random_state": 0}
+    for others in ({"batch_size": 70}, {"solver": "lbfgs"}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            one, other = (
+                cr.MLPClassifier(**options, **others, engine=name).fit(X.T, Y.argmax(axis=0))
+                for name in ("jax", "numpy")
+            )
+        assert one.engine_ == "jax"
+        assert one.loss_ == pytest.approx(other.loss_, rel=1e-9)
+
+
+def test_functions_that_cannot_be_traced_are_told_apart():
+    mine = replace(activations.get("relu"), function=lambda Z: np.maximum(Z, 0))
+    net = Network([3, 2, 2], hidden=mine, output="softmax")
+    for optimizer in (cr.Adam(), cr.LBFGS()):
+        with pytest.raises(ValueError, match=r"engine 'jax': .* Let it take the functions of its array"):
+            net.train(*examples(), optimizer, epochs=1, engine="jax").run()
+
+
+def test_devices_print_what_there_is(monkeypatch):
+    found = cr.devices()
+    assert found[0].platform == jax.devices()[0].platform
+    assert str(found[0]) in str(found)
+    monkeypatch.setitem(sys.modules, "jax", None)  # as if it were not installed
+    for name in [name for name in sys.modules if name.startswith("chainrule.engines.jax")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(engines, "jax")
+    assert "pip install" in str(cr.devices())
+    assert [device.platform for device in cr.devices()] == ["cpu"]
+    with pytest.raises(ImportError, match=r"engine 'jax' needs an extra: pip install \"chainrule\[jax\]\""):
+        engines.get("jax", Network([2, 1]))

@@ -150,6 +150,18 @@ def threshold(text: str | None) -> float | str | None:
     return value
 
 
+def engine(name: str | None) -> str | None:
+    """The value of --engine. CommandError where JAX is wanted and not there: before the data are read."""
+    if name == "jax":
+        from chainrule import engines
+
+        try:
+            engines.of_jax()
+        except ImportError as error:
+            raise CommandError(f"--engine: {error}") from None
+    return name
+
+
 def size(text: str) -> tuple[int, int]:
     """The value of --image-size: height and width."""
     height, _, width = text.lower().partition("x")

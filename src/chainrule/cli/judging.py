@@ -98,6 +98,7 @@ def _others(model: Any, part: "Part", compare: bool) -> tuple[dict[str, Any], di
         early_stopping=False,
         alpha=1.0,
         dropout=0.0,
+        engine="auto",
         precision=None,
     )  # alpha: as much as scikit-learn's LogisticRegression and Ridge shrink
     blind: Any = DummyClassifier() if classifies else DummyRegressor()

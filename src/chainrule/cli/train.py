@@ -82,6 +82,10 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the data.")] = None,
     learning_rate: Annotated[float | None, typer.Option(metavar="X", help="The size of the steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Rows for each step.")] = None,
+    engine: Annotated[
+        Literal["auto", "native", "numpy", "jax"] | None,
+        typer.Option(help="Who computes; jax, an extra, is for a GPU."),
+    ] = None,
     precision: Annotated[
         Literal["float32", "bf16"] | None,
         typer.Option(help="Of the products; bf16 is faster for wide layers, where the processor has it."),
@@ -109,7 +113,8 @@ def train(
     words = {"number": number, "category": category, "date": date, "text": text, "drop": drop, "keep": keep}
     estimator = asked.estimator(
         hidden, activation, learning_rate, max_iter=epochs, batch_size=batch_size, random_state=seed, effort=effort,
-        time_limit=time_limit, class_weight=class_weight, threshold=asked.threshold(threshold), precision=precision,
+        time_limit=time_limit, class_weight=class_weight, threshold=asked.threshold(threshold),
+        engine=asked.engine(engine), precision=precision,
     )  # fmt: skip
     command = f"{asked.program()} {shlex.join(context.obj)}"
     run = Run(

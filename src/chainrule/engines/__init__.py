@@ -7,6 +7,7 @@ an extra. All keep the contract of contract.py.
 
 import logging
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from chainrule.engines import kernel, native, reference
@@ -96,17 +97,23 @@ def _check_bf16(optimizer: Any) -> None:
         )
 
 
-def _jax(optimizer: Any, precision: str | None) -> Engine:
-    """The engine "jax". ImportError where JAX is not installed, ValueError where its device has no such precision."""
+def of_jax() -> ModuleType:
+    """The package of the engine "jax". ImportError where JAX is not there."""
     try:
         from chainrule.engines import jax
     except ImportError as error:
         raise ImportError(f"engine 'jax' needs an extra: pip install \"chainrule[jax]\" ({error})") from error
+    return jax
+
+
+def _jax(optimizer: Any, precision: str | None) -> Engine:
+    """The engine "jax". ImportError where JAX is not there, ValueError where its device has no such precision."""
+    package = of_jax()
     if precision == "bf16":
         _check_bf16(optimizer)
-        if (reason := jax.bf16_obstacle()) is not None:
+        if (reason := package.bf16_obstacle()) is not None:
             raise ValueError(f"precision: there is no 'bf16' here: {reason}. Leave precision out to train in float32")
-    return jax.ENGINE
+    return package.ENGINE  # type: ignore[no-any-return]
 
 
 @cache

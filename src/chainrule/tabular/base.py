@@ -31,7 +31,9 @@ from chainrule.text import first_few
 _NAMES = ["array-like", str, Integral]
 TYPICAL = 10_000  # rows of which the mean is taken for a typical one
 # Arguments of the networks, which replace those of the recipe.
-_OF_NETWORKS = ("hidden_layer_sizes", "activation", "learning_rate_init", "batch_size", "max_iter", "precision")
+_OF_NETWORKS = (
+    "hidden_layer_sizes", "activation", "learning_rate_init", "batch_size", "max_iter", "engine", "precision",
+)  # fmt: skip
 
 
 class BaseTabular(CallbackSupportMixin, BaseEstimator):

@@ -21,7 +21,7 @@ _PARAMETERS = """\
     day_first : bool, optional
         Whether 03/04/2024 is in April; told from all rows unless given.
     hidden_layer_sizes : int or sequence of int, optional
-        Units of each hidden layer; ``()`` for none. This and the next five replace what the recipe chooses.
+        Units of each hidden layer; ``()`` for none. This and the next six replace what the recipe chooses.
     activation : str or Activation, optional
         Of the hidden layers.
     learning_rate_init : float, optional
@@ -30,8 +30,10 @@ _PARAMETERS = """\
         Rows for each update.
     max_iter : int, optional
         The epochs.
+    engine : {"auto", "native", "numpy", "jax"}, optional
+        Who computes in the fit; "jax", an extra, is for a GPU.
     precision : {"float32", "bf16"} or None, default None
-        Of the products in training; "bf16" is faster for wide layers, on processors that have it.
+        Of the products in training; "bf16" is faster for wide layers, on processors and GPUs that have it.
 {more}    random_state : int, RandomState or None, default None
         For everything that is drawn. The same int gives the same model, to the last bit.
 """

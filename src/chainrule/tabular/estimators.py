@@ -80,6 +80,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         learning_rate_init: float | None = None,
         batch_size: int | None = None,
         max_iter: int | None = None,
+        engine: str | None = None,
         precision: str | None = None,
         class_weight: Any = None,
         threshold: Any = None,
@@ -218,6 +219,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         learning_rate_init: float | None = None,
         batch_size: int | None = None,
         max_iter: int | None = None,
+        engine: str | None = None,
         precision: str | None = None,
         random_state: Any = None,
     ) -> None:

@@ -67,7 +67,7 @@ def train_many(
 ) -> list[list[Step]]:
     """Train every network as `network.train` would, several at a time.
 
-    The results are those of training each network alone, to the last bit.
+    The results are those of training each network alone, to the last bit; with engine="jax", up to rounding.
 
     Parameters
     ----------

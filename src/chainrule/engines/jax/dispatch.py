@@ -85,10 +85,11 @@ class Dispatch:
         """A part of an epoch; the log is told how long it takes to compile."""
         shapes = jax.tree.map(lambda A: A.shape, (epoch.Js, part.examples.X))
         known, started = (self._kind, *shapes) in _compiled, monotonic()
-        after: Epoch = self._advance(
-            self.recipe, epoch, part.examples, part.order, part.share,
-            first, part.last, part.offset, step, mask_key, rate,
-        )  # fmt: skip
+        with program.traced():
+            after: Epoch = self._advance(
+                self.recipe, epoch, part.examples, part.order, part.share,
+                first, part.last, part.offset, step, mask_key, rate,
+            )  # fmt: skip
         if not known:
             _compiled.add((self._kind, *shapes))
             self._since = monotonic()

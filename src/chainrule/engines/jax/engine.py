@@ -39,7 +39,7 @@ class Jax:
             examples = jax.device_put((X.toarray() if hasattr(X, "toarray") else X, Y, weights))
 
         def cost_and_gradients(parameters: Array) -> tuple[float, Array]:
-            with arithmetic():
+            with arithmetic(), program.traced():
                 J, gradient = program.cost_and_gradient(design, *examples, l2, parameters)
             return float(J), np.array(gradient)
 

@@ -1,5 +1,7 @@
 """What JAX compiles: mini-batches of an epoch in one call, traced through equations.py and optimizers.py."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +19,7 @@ from chainrule.engines.jax import philox
 from chainrule.engines.state import State
 from chainrule.losses import Loss
 from chainrule.optimizers import Rule
+from chainrule.text import one_line
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -209,6 +212,19 @@ def _several(recipe: Recipe, *given: Any, shared: bool) -> Epoch:
     advance: Any = jax.vmap(partial(_advance, recipe), axes)
     after: Epoch = advance(epochs, examples, order, *common, mask_keys, rates)
     return after
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    """Where functions are traced that may be the user's: ValueError for one that cannot be."""
+    try:
+        yield
+    except jax.errors.JAXTypeError as error:
+        raise ValueError(
+            "engine 'jax': an activation, a loss or an optimizer asks for numbers, or for NumPy's functions, and JAX "
+            "traces it without numbers. Let it take the functions of its array, Z.__array_namespace__().maximum(Z, 0), "
+            f"or leave the choice to engine='auto'. JAX says: {one_line(error)}"
+        ) from error
 
 
 def _compiled(function: Any) -> Any:
