@@ -15,7 +15,8 @@ const THUMB = 16; // pixels of the slider's, at whose middle a step stands
  */
 export function mountTime(place, store) {
   const button = (label, title, key, act, extra = "") =>
-    element(`button${extra}`, { type: "button", title: `${title} (${key})`, "aria-label": title, "aria-keyshortcuts": key, click: act }, label);
+    element(`button${extra}`, { type: "button", title: `${title} (${key})`, "aria-label": title, "aria-keyshortcuts": key, click: act }, ...[label].flat());
+  const word = (text) => element("span.word", {}, text); // for which a narrow page has no room
 
   const playing = button("▶", "play", "Space", toggle, ".play");
   const phase = button("phase", "one phase: forward, cost, backward, update", "p", onePhase);
@@ -32,13 +33,12 @@ export function mountTime(place, store) {
   place.append(
     element("div.buttons", {},
       button("⏮", "back to the beginning", "Home", () => go({ step: 0 })),
-      button("◂ step", "one step back", "ArrowLeft", () => go({ by: -1 })),
+      button(["◂", word(" step")], "one step back", "ArrowLeft", () => go({ by: -1 })),
       playing,
-      button("step ▸", "one step: the next mini-batch", "ArrowRight", () => go({ by: 1 })),
+      button([word("step "), "▸"], "one step: the next mini-batch", "ArrowRight", () => go({ by: 1 })),
       button("epoch ▸", "to the end of the epoch", "e", () => go({ by: 1, unit: "epoch" })),
-      phase, speed,
-      replay),
-    element("div.line", {}, element("div.track", {}, slider, ticks), field, where), stopped);
+      phase, replay),
+    element("div.line", {}, speed, element("div.track", {}, slider, ticks), element("div.place", {}, field, where)), stopped);
 
   let held = false; // by a pointer: then it stands where the pointer is
   slider.addEventListener("pointerdown", () => { held = true; });
