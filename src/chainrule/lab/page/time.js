@@ -20,7 +20,7 @@ export function mountTime(place, store) {
 
   const playing = button("▶", "play", "Space", toggle, ".play");
   const phase = button("phase", "one phase: forward, cost, backward, update", "p", onePhase);
-  const replay = button("replay", "replay: the very same run again from its seed, and whether it comes to the same bits", "r", again);
+  const repeat = button("run again", "run again: the very same from its seed, and whether it comes to the same bits", "r", again);
   const drag = paced((step) => go({ step }));
   const slider = element("input", { type: "range", min: 0, max: 1, value: 0, step: 1, "aria-label": "step", class: "timeline", input: () => drag(Number(slider.value)) });
   const ticks = element("div.ticks", { role: "group", "aria-label": "changes on the way" });
@@ -37,7 +37,7 @@ export function mountTime(place, store) {
       playing,
       button([word("step "), "▸"], "one step: the next mini-batch", "ArrowRight", () => go({ by: 1 })),
       button("epoch ▸", "to the end of the epoch", "e", () => go({ by: 1, unit: "epoch" })),
-      phase, replay),
+      phase, repeat),
     element("div.line", {}, speed, element("div.track", {}, slider, ticks), element("div.place", {}, field, where)), stopped);
 
   let held = false; // by a pointer: then it stands where the pointer is
@@ -172,7 +172,7 @@ export function mountTime(place, store) {
     if (step !== at && store.selection.phase) clear();
     const within = per_epoch > 1 && example ? ` + ${count(example)} of ${count(store.run.data.m)} examples` : "";
     where.textContent = `step ${count(step)} · epoch ${count(epoch)}${within} · J = ${number(J)}`;
-    replay.disabled = step === 0;
+    repeat.disabled = step === 0;
     stopped.textContent = why;
     stopped.hidden = !why;
   });
