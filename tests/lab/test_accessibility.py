@@ -4,7 +4,7 @@ import pytest
 
 from support.lab import settled
 
-SERIOUS = ("serious", "critical")
+SERIOUS = ("moderate", "serious", "critical")
 
 
 def serious(page):

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from chainrule.lab import take
+from chainrule.lab import session, take
 from chainrule.lab.code import program
 from chainrule.lab.data import load
 from chainrule.lab.design import Design
@@ -51,7 +51,8 @@ def test_a_number_set_by_hand_stands_and_the_past_has_the_old_one():
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_program_and_the_lab_file_come_to_the_same_bits(seed):
+def test_the_program_and_the_lab_file_come_to_the_same_bits(seed, monkeypatch):
+    monkeypatch.setattr(session, "AT_ONCE", 60.0)
     rng, lab = np.random.default_rng(seed), Lab(DESIGN)
     try:
         made = lab.run()

@@ -480,9 +480,9 @@ def test_a_page_that_does_not_read_is_put_out_and_the_others_go_on(at, monkeypat
         assert other.ask("hello", version=protocol.VERSION)
 
 
-def test_there_are_only_so_many_pages(at, monkeypatch):
+def test_there_are_only_so_many_pages(monkeypatch):
     monkeypatch.setattr(server, "MOST_PAGES", 2)
-    with Talk(at), Talk(at), pytest.raises(InvalidStatus, match=str(FORBIDDEN)):
+    with served() as at, Talk(at), Talk(at), pytest.raises(InvalidStatus, match=str(FORBIDDEN)):
         Talk(at)
 
 

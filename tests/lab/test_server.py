@@ -160,15 +160,6 @@ def test_ctrl_c_saves_it_and_the_lab_that_is_saved_comes_to_the_same_bits(tmp_pa
     assert (tmp_path / "flower-2.lab.json").read_bytes() == content
 
 
-def test_a_terminal_that_is_closed_saves_it_too(tmp_path):
-    with command(tmp_path, "moons", "--no-open", "--port", free_port()) as running:
-        with Talk(running.at) as talk:
-            talk.ask("play")
-        assert running.end(signal.SIGHUP)[0] == 129
-    (run,) = json.loads((tmp_path / "moons.lab.json").read_bytes())["runs"]
-    assert run["step"] > 0
-
-
 def test_a_lab_with_data_of_its_own_is_saved_with_them_and_goes_back_to_its_file(tmp_path, monkeypatch):
     rows = "".join(f"{i},{i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(60))
     table = np.frombuffer(f"a,b,bought\n{rows}".encode(), np.uint8)
@@ -192,14 +183,22 @@ def test_a_lab_with_data_of_its_own_is_saved_with_them_and_goes_back_to_its_file
     assert (again["step"], again["design"]["data"]) == (12, data)
 
 
-def test_a_second_port_is_taken_when_the_first_is_not_free(tmp_path):
+def test_a_lab_for_others_takes_the_next_port_and_is_saved_when_its_terminal_is_closed(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with command(tmp_path, "moons", "--no-open", "--port", port) as running:
-            assert running.line.startswith(f"Port {port} is taken. The lab is at http://127.0.0.1:")
+        others = ("--host", "0.0.0.0", "--token", "a-good-one", "--no-open", "--port", port)
+        with command(tmp_path, "moons", *others) as running:
+            assert running.line.startswith(f"Port {port} is taken. The lab is at http://{socket.gethostname()}:")
             assert running.at.port > port
+            assert running.at.door.token == "a-good-one"
             with Talk(running.at) as talk:
                 assert talk.ask("hello", version=1)["lab"]["runs"][0]["data"]["name"] == "moons"
+                talk.ask("play")
+            code, said = running.end(signal.SIGHUP)
+            assert code == 129
+            assert "warning" not in said
+    (run,) = json.loads((tmp_path / "moons.lab.json").read_bytes())["runs"]
+    assert run["step"] > 0
 
 
 def test_the_browser_that_is_opened_gets_a_token_for_one_use(tmp_path):
@@ -222,9 +221,6 @@ def test_a_host_that_others_reach_warns_unless_there_is_a_token(tmp_path):
     with command(tmp_path, "--host", "0.0.0.0", "--no-open", "--port", free_port()) as running:
         assert running.host == socket.gethostname()
         assert "warning: --host 0.0.0.0: whoever reaches this machine" in running.end()[1]
-    with command(tmp_path, "--host", "0.0.0.0", "--token", "a-good-one", "--no-open", "--port", free_port()) as running:
-        assert running.at.door.token == "a-good-one"
-        assert "warning" not in running.end()[1]
 
 
 @pytest.mark.parametrize(

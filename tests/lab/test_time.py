@@ -74,7 +74,7 @@ def test_the_same_run_again_from_its_seed(open_lab):
     page.at.lab.call(
         lambda: page.at.lab.runs[1].network.parameters.__iadd__(1e-9)
     )  # were it otherwise, it would say so
-    page.get_by_role("button", name="the very same run again").click()
+    page.get_by_role("button", name="run again").click()
     page.get_by_text("has other parameters than before").wait_for()
 
 

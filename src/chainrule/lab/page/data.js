@@ -28,11 +28,11 @@ export function mountData(place, store) {
   const list = element("div.tabs", { role: "tablist", "aria-label": "where data comes from" });
   const bodies = element("div.bodies");
   const dialog = element("dialog.data", { "aria-labelledby": "data-title" },
-    element("header", {}, element("h2", { id: "data-title" }, "What is the network to learn from?"), element("button.quiet", { type: "button", "aria-label": "close", click: () => dialog.close() }, "×")),
+    element("div.head", {}, element("h2", { id: "data-title" }, "What is the network to learn from?"), element("button.quiet", { type: "button", "aria-label": "close", click: () => dialog.close() }, "×")),
     list,
     element("div.halves", {}, bodies, aside),
     inputs,
-    element("footer", {},
+    element("div.foot", {},
       element("label.field", { title: "validation: examples that the network does not train on" }, "held out ", share, held), element("label.field", {}, "drawn with seed ", seed),
       element("span.grow"), take));
   place.append(button, dialog);

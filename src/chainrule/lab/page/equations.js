@@ -70,7 +70,7 @@ export function mountEquations(place, store) {
   function make(line) {
     const strip = element("canvas", { "aria-hidden": "true" });
     const written = equation(line.shown, (node) => token(line, node));
-    written.setAttribute("role", "group"); // of math, readers would hide the letters' buttons
+    written.setAttribute("role", "group"); // a plain math must hold no buttons; axe knows no role at all for one that does
     written.setAttribute("aria-label", line.shown);
     const shown = element("div.formula", {}, written);
     const shape = element("p.shapes"), size = element("p.size"), filled = element("div.filled", { hidden: !withNumbers });

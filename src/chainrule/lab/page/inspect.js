@@ -56,8 +56,8 @@ export function mountInspector(place, store) {
   const layers = element("select", { "aria-label": "layer", change: () => store.select({ inspect: { ...store.selection.inspect, layer: Number(layers.value) } }) });
   const follow = element("input", { type: "checkbox", id: "inspect-follow", change: () => { if (follow.checked) toExample(); draw(); } });
   const followed = element("label", { for: "inspect-follow" }, follow, " follow the chosen example");
-  const picture = element("canvas", { role: "img" });
-  const bars = element("canvas", { role: "img" });
+  const picture = element("canvas", { role: "img", "aria-label": "heat map" });
+  const bars = element("canvas", { role: "img", "aria-label": "histogram" });
   const scale = element("p.scale");
   const numbers = element("dl.sizes");
   const head = element("thead"), body = element("tbody");

@@ -41,13 +41,12 @@ export function mount(place, link) {
   const theme = element("button.quiet", { type: "button", "aria-label": "dark or light", title: "dark or light", click: turn }, "◐");
   const time = element("section.time", { "aria-label": "time" });
   const panel = (name, label, mountOn) => {
-    const made = element(`section.panel.${name}`, { "aria-label": label });
+    const made = element(`section.panel.${name}`, { "aria-label": label }, element("h2.hidden", {}, label));
     mountOn(made, store);
     return made;
   };
-  const costs = element("section.panel.costs", { "aria-label": "costs" });
-  const curves = element("section.panel.curves", { "aria-label": "curves" });
-  mountCurves(costs, curves, store);
+  const costs = panel("costs", "costs", () => {});
+  const curves = panel("curves", "curves", (made) => mountCurves(costs, made, store));
   mountTime(time, store);
   mountRuns(runs, store);
   mountData(data, store);
@@ -92,7 +91,7 @@ function tabs(store) {
   const place = element("section.panel.work", { "aria-label": "working" }, list);
   const made = TABS.map(({ name, label, mount }) => {
     const tab = element("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, click: () => store.select({ tab: name }) }, label);
-    const body = element("div.body", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}`, tabindex: 0 });
+    const body = element("div.body", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}`, tabindex: 0 }, element("h2.hidden", {}, label));
     mount(body, store);
     list.append(tab);
     place.append(body);

@@ -15,11 +15,12 @@ const THUMB = 16; // pixels of the slider's, at whose middle a step stands
  */
 export function mountTime(place, store) {
   const button = (label, title, key, act, extra = "") =>
-    element(`button${extra}`, { type: "button", title: `${title} (${key})`, "aria-label": title, "aria-keyshortcuts": key, click: act }, label);
+    element(`button${extra}`, { type: "button", title: `${title} (${key})`, "aria-label": title, "aria-keyshortcuts": key, click: act }, ...[label].flat());
+  const word = (text) => element("span.word", {}, text); // for which a narrow page has no room
 
   const playing = button("▶", "play", "Space", toggle, ".play");
   const phase = button("phase", "one phase: forward, cost, backward, update", "p", onePhase);
-  const replay = button("replay", "replay: the very same run again from its seed, and whether it comes to the same bits", "r", again);
+  const repeat = button("run again", "run again: the very same from its seed, and whether it comes to the same bits", "r", again);
   const drag = paced((step) => go({ step }));
   const slider = element("input", { type: "range", min: 0, max: 1, value: 0, step: 1, "aria-label": "step", class: "timeline", input: () => drag(Number(slider.value)) });
   const ticks = element("div.ticks", { role: "group", "aria-label": "changes on the way" });
@@ -32,13 +33,12 @@ export function mountTime(place, store) {
   place.append(
     element("div.buttons", {},
       button("⏮", "back to the beginning", "Home", () => go({ step: 0 })),
-      button("◂ step", "one step back", "ArrowLeft", () => go({ by: -1 })),
+      button(["◂", word(" step")], "one step back", "ArrowLeft", () => go({ by: -1 })),
       playing,
-      button("step ▸", "one step: the next mini-batch", "ArrowRight", () => go({ by: 1 })),
+      button([word("step "), "▸"], "one step: the next mini-batch", "ArrowRight", () => go({ by: 1 })),
       button("epoch ▸", "to the end of the epoch", "e", () => go({ by: 1, unit: "epoch" })),
-      phase, speed,
-      replay),
-    element("div.line", {}, element("div.track", {}, slider, ticks), field, where), stopped);
+      phase, repeat),
+    element("div.line", {}, speed, element("div.track", {}, slider, ticks), element("div.place", {}, field, where)), stopped);
 
   let held = false; // by a pointer: then it stands where the pointer is
   slider.addEventListener("pointerdown", () => { held = true; });
@@ -172,7 +172,7 @@ export function mountTime(place, store) {
     if (step !== at && store.selection.phase) clear();
     const within = per_epoch > 1 && example ? ` + ${count(example)} of ${count(store.run.data.m)} examples` : "";
     where.textContent = `step ${count(step)} · epoch ${count(epoch)}${within} · J = ${number(J)}`;
-    replay.disabled = step === 0;
+    repeat.disabled = step === 0;
     stopped.textContent = why;
     stopped.hidden = !why;
   });
