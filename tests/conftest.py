@@ -4,6 +4,8 @@ Underflow alone does not: e⁻¹⁰⁰⁰ is 0 to the last digit of a double, an
 """
 
 import gc
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,10 @@ import hypothesis
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
+
+# Hundreds of processes begin here, and each would compile what it imports of this package.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None, max_examples=50)
 hypothesis.settings.load_profile("house")

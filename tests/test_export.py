@@ -32,6 +32,7 @@ from sklearn.preprocessing import (
 import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor, exporting, readers, tabular
 from chainrule.activations import Activation
+from chainrule.cli import main
 from chainrule.exporting import ExportError, graph
 from chainrule.exporting.steps import apply, matrix
 from chainrule.tabular import dates
@@ -712,9 +713,22 @@ def table():
     return "people.csv"
 
 
+@pytest.fixture(scope="module")
+def of_people(tmp_path_factory):
+    """The bytes of a model of the table that the command line has trained."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("trained"))
+        frame, y = people()
+        frame.drop(columns="unused").assign(size=y).to_csv("people.csv", index=False)
+        with pytest.raises(SystemExit) as done:
+            main(["train", "people.csv", "--target", "size", "--hidden", "8", "--epochs", "3"])
+        assert not done.value.code
+        return Path("people.chainrule").read_bytes()
+
+
 @pytest.fixture
-def saved(table, ok):
-    ok("train", table, "--target", "size", "--hidden", "8", "--epochs", "3")
+def saved(table, of_people):
+    Path("people.chainrule").write_bytes(of_people)
     return "people.chainrule"
 
 

@@ -160,12 +160,12 @@ print(search.cv_results_["mean_test_score"], threading.active_count())
 
 @in_bounds
 def test_where_the_system_refuses_threads_fewer_give_the_same_bits():
-    limits = [f"room = {threads} * stack + stack // 2" for threads in (0, 1, 5)]
+    limits = [f"room = {threads} * stack + stack // 2" for threads in (0, 3)]  # none, and some
     limit = "resource.setrlimit(resource.RLIMIT_AS, (used + room,) * 2)"
     processes = [begun(FEW_THREADS, RESULTS), *(begun(FEW_THREADS, room, limit, RESULTS) for room in limits)]
     wanted, *found = map(ended, processes)
     assert len(wanted[0].splitlines()) == 4
-    assert [(out, code) for out, _, code in [wanted, *found]] == [(wanted[0], 0)] * 4
+    assert [(out, code) for out, _, code in [wanted, *found]] == [(wanted[0], 0)] * 3
 
 
 @in_bounds

@@ -727,11 +727,12 @@ def run(names: list[str], inputs: int, seed: int = 0, workers: int = 2, first: i
     todo = deque(
         (name, at, min(at + PORTION, first + each)) for at in range(first, first + each, PORTION) for name in names
     )
-    lock, spawn = threading.Lock(), multiprocessing.get_context("spawn")
+    lock, forks = threading.Lock(), multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["support.using"])  # a worker that replaces a dead one is there at once
 
     def serve(folder: Path) -> None:
         process = pipe = None
-        now = spawn.Value("q", 0, lock=False)
+        now = forks.Value("q", 0, lock=False)
         while True:
             with lock:
                 if not todo:
@@ -740,8 +741,8 @@ def run(names: list[str], inputs: int, seed: int = 0, workers: int = 2, first: i
             if process is None:
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
-                pipe, end = spawn.Pipe()
-                process = spawn.Process(target=work, args=(end, now, folder), daemon=True)
+                pipe, end = forks.Pipe()
+                process = forks.Process(target=work, args=(end, now, folder), daemon=True)
                 process.start()
                 end.close()
             try:

@@ -24,9 +24,18 @@ def checked(net, X, Y, wrong, **options):
     return check_gradients(net, X, Y, started(net, wrong), raises=False, **options)
 
 
-of_all = pytest.mark.parametrize(
-    ("L", "output"), [(L, output) for L in SIZES for output in OUTPUTS], ids=lambda value: str(value)
-)
+NETWORKS = [(L, output) for L in SIZES for output in OUTPUTS]
+of_all = pytest.mark.parametrize(("L", "output"), NETWORKS, ids=lambda value: str(value))
+
+
+def of_all_in_turn(name, mistakes, others, options):
+    """Every mistake in every network, each time with the next of the options: each of them meets all the options."""
+    rows = [
+        (L, output, mistake, *options[(i + k) % len(options)])
+        for k, mistake in enumerate(mistakes)
+        for i, (L, output) in enumerate(NETWORKS)
+    ]
+    return pytest.mark.parametrize(("L", "output", name, *others), rows, ids=str)
 
 
 # -- factors -----------------------------------------------------------------------------------------------------------
@@ -45,9 +54,7 @@ DIVISORS = {
 }
 
 
-@of_all
-@pytest.mark.parametrize("divisor", DIVISORS)
-@pytest.mark.parametrize("l2", [0.0, 0.7])
+@of_all_in_turn("divisor", DIVISORS, ["l2"], [(0.0,), (0.7,)])
 def test_a_constant_factor(divisor, L, output, l2):
     net, X, Y = given(L, output)
     wrong = mistaken(backward, ("m = X.shape[1]", f"m = {divisor.replace('m /', 'X.shape[1] /')}"))
@@ -124,10 +131,7 @@ KEPT = {
 }
 
 
-@of_all
-@pytest.mark.parametrize("which", KEPT)
-@pytest.mark.parametrize("l2", [0.0, 0.7])
-@pytest.mark.parametrize("weighted", [False, True])
+@of_all_in_turn("which", KEPT, ["l2", "weighted"], [(0.0, False), (0.7, True), (0.7, False), (0.0, True)])
 def test_examples_that_are_left_out(which, L, output, l2, weighted):
     net, X, Y = given(L, output)
     w = rng_of(which).uniform(0.2, 3, m) if weighted else np.ones(m)
@@ -546,7 +550,7 @@ def strange(name, net, X, Y, l2, rng):
     ["weights of the examples", "every dZ", "absolute values in db", "another W", "any slope", "one row", "one number",
      "a number that is NaN", "any unit", "noise", "a little noise"],
 )  # fmt: skip
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(12))  # each output with each hidden layer twice
 def test_nothing_else_is_given_a_name(name, seed):
     rng = rng_of(name, seed)
     output = ["sigmoid", "softmax", "identity"][seed % 3]
