@@ -56,7 +56,7 @@ def gathered(task, cuts, sample=slice(None)):
     plan = make_plan(Table("t", some, pd.Series(y[sample]), "y"))
     classes = None if task == "regression" else np.unique(y)
     codes = y if classes is None else np.searchsorted(classes, y)
-    folds = (drawn.draws(0, M, 0, drawn.FOLD) % np.uint64(FOLDS)).astype(int)
+    folds = (drawn.draws(np.arange(M), 0, drawn.FOLD) % np.uint64(FOLDS)).astype(int)
     known = Statistics(plan, some, classes, center=float(np.mean(codes[sample])))
     for a, b in zip([0, *cuts], [*cuts, M], strict=True):
         known.update(frame[a:b], codes[a:b], folds[a:b])

@@ -9,17 +9,19 @@ from chainrule._types import Array
 
 MOST, BYTES = 100_000, 1 << 28  # of a sample: its rows, and what they take in memory
 FEWEST = 1000  # rows of a sample, however much they take
+LABELS, CLASSES = 10_000, 200  # values of a target that are counted, and of which some rows are kept
+KEPT = 10  # rows
 SAMPLE, TEST, HELD_OUT, FOLD = range(4)  # what is drawn for: four sequences
 
 
-def draws(first: int, count: int, seed: int, purpose: int) -> Array:
-    """A number from 0 to 2⁶⁴ − 1 for each of some rows, from the `first` on: (count,).
+def draws(numbers: Any, seed: int, purpose: int) -> Array:
+    """A number from 0 to 2⁶⁴ − 1 for each row, by its number in the table: (m,).
 
     splitmix64, which is a function of the number of the row (Steele, Lea & Flood 2014, "Fast splittable pseudorandom
     number generators").
     """
     key = np.random.SeedSequence([seed, purpose]).generate_state(1, np.uint64)
-    z = key + np.arange(first, first + count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = key + np.asarray(numbers, np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     drawn: Array = z ^ (z >> np.uint64(31))
@@ -48,18 +50,18 @@ class Sample:
         self.seed, self.most = seed, most
         self.seen = 0  # rows that were drawn from
         self._limit = np.uint64(2**64 - 1)  # of the numbers of rows that may be in it
-        self._frames: list[pd.DataFrame] = []  # their index is the number of the row in the table
+        self._frames: list[pd.DataFrame] = []
         self._drawn: list[Array] = []
 
-    def update(self, frame: pd.DataFrame, first: int, among: Array | None = None) -> None:
-        """Rows of the table from the `first` on. among: (m,) which of them are drawn from; all unless given."""
-        drawn = draws(first, len(frame), self.seed, SAMPLE)
+    def update(self, frame: pd.DataFrame) -> None:
+        """Rows of the table, whose index is their number in it."""
+        drawn = draws(frame.index, self.seed, SAMPLE)
         if not self.seen and len(frame):
             each = int(frame.memory_usage(deep=True).sum()) // len(frame) + 1
             self.most = min(self.most, max(FEWEST, BYTES // each))
-        self.seen += len(frame) if among is None else int(among.sum())
-        kept = np.flatnonzero(drawn <= self._limit if among is None else (drawn <= self._limit) & among)
-        self._frames.append(frame.iloc[kept].set_axis(kept + first))
+        self.seen += len(frame)
+        kept = drawn <= self._limit
+        self._frames.append(frame[kept])
         self._drawn.append(drawn[kept])
         if sum(map(len, self._drawn)) > 2 * self.most:
             self._cut()
@@ -74,24 +76,37 @@ class Sample:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Its rows in the order of the table, of which their index has the numbers."""
+        """Its rows in the order of the table."""
         self._cut()
         return self._frames[0]
 
 
 class Labels:
-    """How often each value of a target has passed by, as long as they are no more than `most`."""
+    """How often each value of a target has passed by, as long as there are no more than LABELS; and some rows of each.
 
-    def __init__(self, most: int = 10_000) -> None:
-        self.most = most
-        self.counts: dict[Any, int] | None = {}  # None where there are more
+    counts: value → rows; None where there are more.
+    """
 
-    def update(self, y: "pd.Series[Any]") -> None:
+    def __init__(self) -> None:
+        self.counts: dict[Any, int] | None = {}
+        self._few: dict[Any, list[pd.DataFrame]] = {}
+
+    def update(self, frame: pd.DataFrame, target: str) -> None:
         """Count the values of some rows, missing ones left out."""
         if self.counts is None:
             return
-        found = y.value_counts()
+        found = frame[target].value_counts()
         for value, count in zip(found.index.tolist(), found.tolist(), strict=True):
-            self.counts[value] = self.counts.get(value, 0) + count
-        if len(self.counts) > self.most:
+            before = self.counts.get(value, 0)
+            self.counts[value] = before + count
+            if before < KEPT and len(self.counts) <= CLASSES:
+                rows = frame[frame[target] == value].head(KEPT - before)
+                self._few.setdefault(value, []).append(rows)
+        if len(self.counts) > CLASSES:
+            self._few = {}
+        if len(self.counts) > LABELS:
             self.counts = None
+
+    def few(self, most: int) -> pd.DataFrame:
+        """The first rows, up to `most`, of each value, where there are no more than CLASSES."""
+        return pd.concat([pd.concat(rows).head(most) for rows in self._few.values()]) if self._few else pd.DataFrame()
