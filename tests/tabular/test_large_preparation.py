@@ -11,7 +11,7 @@ from chainrule.readers import Table
 from chainrule.tabular.encoders import TargetStatistics
 from chainrule.tabular.large import rows as drawn
 from chainrule.tabular.large.preparing import prepared
-from chainrule.tabular.large.statistics import FOLDS, Levels, Statistics
+from chainrule.tabular.large.statistics import FOLDS, Statistics
 from chainrule.tabular.plan import make_plan
 from chainrule.tabular.recipe import preparation
 
@@ -32,19 +32,24 @@ def table(m=M, seed=0):
             "city": np.where(rng.random(m) < 0.002, "CITY 250", city),
             "sex": rng.choice(["f", "m"], m),
             "when": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 900, m), "D"),
-            "said": [" ".join(rng.choice([f"w{k}" for k in range(60)], 8, p=np.arange(1, 61) / 1830)) for _ in range(m)],
+            "said": [
+                " ".join(rng.choice([f"w{k}" for k in range(60)], 8, p=np.arange(1, 61) / 1830)) for _ in range(m)
+            ],
             "rarely": np.where(rng.random(m) < 0.95, None, rng.choice(["a note", "another", "none of it"], m)),
         }
     )
-    score = (frame.whole + (frame.sex == "f") + city.astype("U8").view("U1").reshape(m, -1)[:, 5].astype("U1").view(
-        np.uint32) / 60).to_numpy()
+    score = (
+        frame.whole
+        + (frame.sex == "f")
+        + city.astype("U8").view("U1").reshape(m, -1)[:, 5].astype("U1").view(np.uint32) / 60
+    ).to_numpy()
     return frame, score
 
 
 FRAME, SCORE = table()
 TARGETS = {
     "regression": SCORE,
-    "binary": np.where(SCORE > np.median(SCORE), "high", "low"),
+    "binary": np.where(np.median(SCORE) < SCORE, "high", "low"),
     "classes": np.array(["a", "b", "c"])[np.digitize(SCORE, np.quantile(SCORE, [0.3, 0.6]))],
 }
 
@@ -60,7 +65,9 @@ def gathered(task, cuts, sample=slice(None)):
     known = Statistics(plan, some, classes, center=float(np.mean(codes[sample])))
     for a, b in zip([0, *cuts], [*cuts, M], strict=True):
         known.update(frame[a:b], codes[a:b], folds[a:b])
-    return SimpleNamespace(plan=plan, known=known, folds=folds, made=prepared(plan, known, some, y[sample], folds[sample], 0))
+    return SimpleNamespace(
+        plan=plan, known=known, folds=folds, made=prepared(plan, known, some, y[sample], folds[sample], 0)
+    )
 
 
 @pytest.mark.parametrize("task", TARGETS)

@@ -35,7 +35,7 @@ def fit(
     traced: bool = False,
     large: "LargeTable | None" = None,
 ) -> Fitted:
-    """Train on some rows, or on those of a large table. what: which of several trainings it is. traced: for the report."""
+    """Train on some rows. what: which of several trainings it is. traced: for the report. large: has other rows."""
     from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
 
     make: Any = TabularRegressor if plan.task == "regression" else TabularClassifier

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from chainrule.blocks import Blocks, memory
 from chainrule.cli import rows
@@ -18,7 +17,7 @@ from chainrule.tabular.targets import FEWEST
 from chainrule.text import first_few
 
 if TYPE_CHECKING:
-    from chainrule.tabular import Plan
+    pass
 
 TIMES = 4  # what a text that is packed opens to, about
 _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
@@ -32,8 +31,8 @@ def wanted(run: Run) -> bool:
     if (size := _opened(Path(run.data))) <= most:
         return False
     run.progress.print(
-        f"{run.data} takes about {size / 1e9:,.1f} GB in memory, more than half of what is free ({most / 5e8:,.1f} GB): it is "
-        "read in blocks, as by --stream"
+        f"{run.data} takes about {size / 1e9:,.1f} GB in memory, more than half of the {most / 5e8:,.1f} GB that are free: "
+        "it is read in blocks, as by --stream"
     )
     return True
 
@@ -53,7 +52,7 @@ def _opened(path: Path) -> int:
         except (ImportError, OSError, ValueError):  # the reader says what is wrong
             return 0
         groups = [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
-        return max(sum(groups), 8 * about.num_rows * about.num_columns)
+        return int(max(sum(groups), 8 * about.num_rows * about.num_columns))
     if suffixes[-1:] in ([".arrow"], [".feather"]):
         return size
     text = suffixes[: -1 if packed else None][-1:]
@@ -79,7 +78,9 @@ def read(run: Run) -> "rows.Material":
         tested, unseen = rows.of_test_file(run, plan)
         notes, how = rows.unlike(plan, sample.X, tested.X), f"the rows of {testing.file}"
     else:
-        kept = Table(table.sample.name, table.tested.drop(columns=table.target), table.tested[table.target], table.target)
+        kept = Table(
+            table.sample.name, table.tested.drop(columns=table.target), table.tested[table.target], table.target
+        )
         tested, unseen, how = rows.of_table(testing, plan, kept), 0, ""
         if not len(tested.y):
             raise CommandError(f"{run.data}: no row is left to test on; give a larger --test share")

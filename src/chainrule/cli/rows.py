@@ -200,6 +200,7 @@ def planned(run: Run, table: "Table") -> "Plan":
 
 
 def of_table(testing: Testing, plan: "Plan", table: "Table") -> Rows:
+    """The rows of a table that have a target, with their weights."""
     X, y = plan.examples(table)
     if testing.weight is None:
         return Rows(X, y)

@@ -79,8 +79,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame of pandas, polars or Arrow, dict of columns, list of records, array-like of shape (m, n), or Blocks
-            The rows. Blocks, a table that may be larger than the memory, are passed over twice to understand them.
+        X : DataFrame of pandas, polars or Arrow, dict of columns, list of records, array-like (m, n), or Blocks
+            The rows. Blocks may be larger than the memory; they are passed over twice before the networks learn.
         y : array-like of shape (m,), or str
             What is to be predicted, or the name of its column in X; left out for Blocks, which say it.
         sample_weight : array-like of shape (m,), optional

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
+from chainrule.blocks.source import Source
 from chainrule.tabular.large import rows as drawn
 from chainrule.tabular.large.preparing import prepared
 from chainrule.tabular.large.statistics import Statistics
@@ -59,10 +60,12 @@ class InBlocks:
         self.held: list[Rows] = []
         self.sample = table.sampled(plan)
         self._gather()
+        self.count = self.known.rows
         self.plan = with_missing(plan, self.known.rows, self.known.missing, table)
         self.prepared = prepared(plan, self.known, self.sample.X, self.sample.y, self.sample.folds, table.seed)
         self.preparation = self.prepared.pipeline
         self.class_weights = self._balance(class_weight)
+        self.weighted = table.weight is not None or self.class_weights is not None
         self.given = None if validation is None else given(validation, self.preparation, self.classes)
 
     def _gather(self) -> None:
@@ -75,14 +78,14 @@ class InBlocks:
             y = rows.y if self.classes is None else np.searchsorted(self.classes, rows.y)
             self.known.update(rows.X, y, rows.folds)
             for k, found in enumerate(held):
-                out = self._out(rows.numbers, k)
+                out = self.out(rows.numbers, k)
                 self.sizes[k, i] = len(out) - int(out.sum())
                 if out.any():
                     found.append(rows.some(out))
         if not self.own:
             self.held = [together(found) for found in held]
 
-    def _out(self, numbers: Array, k: int) -> Array:
+    def out(self, numbers: Array, k: int) -> Array:
         """Which rows (m,) are held out of the k-th network."""
         if self.own:
             return np.zeros(len(numbers), bool)
@@ -102,28 +105,21 @@ class InBlocks:
 
     def weights(self, rows: Rows) -> Array | None:
         """How much each of some rows counts, by its column and by its class."""
-        if self.class_weights is None:
+        if self.class_weights is None or self.classes is None:
             return rows.weights
         each: Array = self.class_weights[np.searchsorted(self.classes, rows.y)]
         return each if rows.weights is None else each * rows.weights
 
-    @property
-    def count(self) -> int:
-        """Rows that are learned from."""
-        return self.known.rows
-
     def part(self, k: int) -> Part:
         """Those of the k-th network."""
-        source = Source(self, 0 if self.own else k)
+        source = Prepared(self, 0 if self.own else k)
         if self.given is not None:
             X_val, held = self.given[0], Held(np.empty(0, int), self.given[1], None)
         else:
             rows, start = self.held[k], sum(len(each.y) for each in self.held[:k])
             X_val = self.preparation.transform(rows.X).astype(np.float32)
             held = Held(start + np.arange(len(rows.y)), rows.y, self.weights(rows))
-        X, y, w = zip(*[source.read(i) for i in range(len(source.sizes))])
-        w = None if w[0] is None else np.concatenate(w)
-        return Part(np.concatenate(X), np.concatenate(y), w, source.rows, self.classes, X_val, held)
+        return Part(source, None, None, source.rows, self.classes, X_val, held)
 
     def some(self, count: int, seed: int) -> tuple[Array, Array]:
         """X and y of so many rows, by chance."""
@@ -138,20 +134,50 @@ class InBlocks:
         return rows.X, rows.y, rows.weights
 
 
-class Source:
-    """The rows that one network is trained on."""
+class Prepared(Source):
+    """The rows that one network is trained on, as Blocks of numbers: what an estimator of ours takes."""
+
+    dtype = np.dtype(np.float32)
 
     def __init__(self, table: InBlocks, k: int) -> None:
         self.table, self.k = table, k
         self.blocks = np.flatnonzero(table.sizes[k])
         self.sizes = table.sizes[k][self.blocks].tolist()
         self.rows = sum(self.sizes)
-        self.classes = table.classes
+        self.features = table.prepared.features
+        self.numeric = table.classes is None
+        self.weighted = table.weighted
+        self.window = table.table.blocks.window
 
-    def read(self, i: int) -> tuple[Array, Array, Array | None]:
-        """X (r, n[0]), y (r,) and the weights (r,) of a block."""
+    @property
+    def classes(self) -> Array:
+        """The labels, in their order."""
+        return np.empty(0) if self.table.classes is None else self.table.classes
+
+    @property
+    def counts(self) -> Array:
+        """How many rows there are of each class, those that are held out among them."""
+        return np.array(list((self.table.plan.classes or {}).values()))
+
+    def name(self, i: int) -> str:
+        """What to call a block in an error."""
+        return self.table.table.blocks.name(int(self.blocks[i]))
+
+    def labeled(self, i: int, dtype: np.dtype[Any], labels: bool) -> tuple[Array, Array, Array | None]:
+        """X (r, n[0]), y (r,) or (r, 1), and the weights (r,) of a block."""
+        rows = self._rows(i)
+        X = self.table.prepared.inputs(rows.X, rows.folds).astype(dtype, copy=False)
+        return X, rows.y if labels else rows.y[:, None], self.table.weights(rows)
+
+    def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
+        """X (r, n[0]) of a block."""
+        return self.labeled(i, dtype, True)[0]
+
+    def fingerprint(self) -> str:
+        """What tells these rows from others."""
+        return f"{self.table.table.blocks.fingerprint()} {self.k} {self.sizes}"
+
+    def _rows(self, i: int) -> Rows:
         table = self.table
         rows = table.table.block(int(self.blocks[i]), table.plan)
-        if not table.own:
-            rows = rows.some(~table._out(rows.numbers, self.k))
-        return table.prepared.inputs(rows.X, rows.folds), rows.y, table.weights(rows)
+        return rows if table.own else rows.some(~table.out(rows.numbers, self.k))

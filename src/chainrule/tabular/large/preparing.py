@@ -16,7 +16,6 @@ from chainrule.tabular.marks import spellings
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.recipe import preparation
 
-
 ROWS = 4096  # that are prepared at a time, in arrays that stay in the cache
 FEW = 2000  # rows that the steps are fitted to, before they get what is known of all
 
@@ -45,6 +44,11 @@ class Preparation:
     pipeline: Pipeline
     lookups: dict[str, Lookup]
 
+    @property
+    def features(self) -> int:
+        """n[0]."""
+        return _width(self.pipeline[1])
+
     def inputs(self, X: pd.DataFrame, folds: Array) -> Array:
         """The inputs (m, n[0]) of rows that are learned from, in float32. folds: (m,) that of each row."""
         made = self.uncentered(X, folds)
@@ -55,7 +59,7 @@ class Preparation:
         """The inputs before the last step."""
         columns, inputs, _ = (step for _, step in self.pipeline.steps)
         typed, every = columns.transform(X), np.arange(len(X))
-        made = np.zeros((len(X), _width(inputs)), np.float32)
+        made = np.zeros((len(X), self.features), np.float32)
         codes = {name: lookup.words.get_indexer(typed[name]) for name, lookup in self.lookups.items()}
         for name, step, given in inputs.transformers_:
             where = inputs.output_indices_[name]
@@ -261,7 +265,9 @@ def _encodings(known: Statistics, every: Sequence[Array], sums: Sequence[Array])
             several = range(1, 2) if len(known.classes) == 2 else range(len(known.classes))
             share = part.sum(axis=0) / part.sum()
             p = [_share(part[:, k], n) for k in several]
-            values = [(q, share[k], n * q * (1 - q), share[k] * (1 - share[k])) for k, q in zip(several, p, strict=True)]
+            values = [
+                (q, share[k], n * q * (1 - q), share[k] * (1 - share[k])) for k, q in zip(several, p, strict=True)
+            ]
             means = counted.sum(axis=0) / counted.sum()
             means = means[1] if len(known.classes) == 2 else means
         for j, (mean, overall, off, variance) in enumerate(values):

@@ -126,7 +126,8 @@ class Statistics:
 
     def floats(self, typed: pd.DataFrame, role: str) -> Array:
         """The columns of a role, as Columns gives them, in float64."""
-        return typed[self.of_role.get(role, [])].to_numpy(float)
+        numbers: Array = typed[self.of_role.get(role, [])].to_numpy(float)
+        return numbers
 
     def update(self, X: pd.DataFrame, y: Array, folds: Array) -> None:
         """Some rows more. y: (m,) numbers, or places among the classes; folds: (m,) that of each row."""

@@ -124,7 +124,7 @@ class LargeTable:
     @property
     def in_memory(self) -> tuple[pd.DataFrame, Any, Array | None]:
         """X, y and the weights of the sample, as one has them who has never heard of blocks."""
-        X = self.sample.X.reset_index(drop=True)
+        X = pd.DataFrame(self.sample.X).reset_index(drop=True)
         weights = None if self.weight is None else weights_of(X, self.weight)
         return X, self.sample.y, weights
 
@@ -177,7 +177,7 @@ class LargeTable:
 
     def folds(self, numbers: Any) -> Array:
         """The fold (m,) of rows, by their numbers in the table."""
-        return (drawn.draws(numbers, self.seed, drawn.FOLD) % np.uint64(FOLDS)).astype(np.intp)  # type: ignore[no-any-return]
+        return (drawn.draws(numbers, self.seed, drawn.FOLD) % np.uint64(FOLDS)).astype(np.intp)
 
 
 def with_all_rows(plan: Plan, table: LargeTable, fewest: int = 1) -> Plan:
@@ -192,7 +192,9 @@ def with_all_rows(plan: Plan, table: LargeTable, fewest: int = 1) -> Plan:
         return plan
     rows = table.classes or table.labels(plan.read)
     if rows is None:
-        raise TableError(f"the target {table.target!r} has too many different values to be classes, more than {drawn.LABELS:,}")
+        raise TableError(
+            f"the target {table.target!r} has too many different values to be classes, more than {drawn.LABELS:,}"
+        )
     classes = {label: count for label, count in rows.items() if count >= fewest}
     rare = {label: count for label, count in rows.items() if count < fewest}
     known = sum(classes.values())
@@ -212,8 +214,6 @@ def with_missing(plan: Plan, rows: int, missing: Mapping[str, int], table: Large
     Of columns that are left out, which that pass does not read, so many are missing as in the sample for its share.
     """
     scale = table.rows / len(table.sample.X)
-    columns = tuple(
-        replace(each, missing=missing.get(each.name, round(scale * each.missing))) for each in plan.columns
-    )
+    columns = tuple(replace(each, missing=missing.get(each.name, round(scale * each.missing))) for each in plan.columns)
     untargeted = plan.untargeted if plan.classes is not None else table.rows - rows
     return replace(plan, rows=rows, columns=columns, untargeted=untargeted)
