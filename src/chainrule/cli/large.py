@@ -31,7 +31,7 @@ def wanted(run: Run) -> bool:
     if (size := _opened(Path(run.data))) <= most:
         return False
     run.progress.print(
-        f"{run.data} takes about {size / 1e9:,.1f} GB in memory, more than half of the {most / 5e8:,.1f} GB that are free: "
+        f"{run.data} takes about {size / 1e9:,.1f} GB in memory, more than half of the {most / 5e8:,.1f} free: "
         "it is read in blocks, as by --stream"
     )
     return True
