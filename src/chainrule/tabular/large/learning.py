@@ -1,12 +1,13 @@
 """The second pass over a table in blocks, and its rows as networks are trained on them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
+from chainrule.blocks import memory
 from chainrule.blocks.source import Source
 from chainrule.tabular.large import rows as drawn
 from chainrule.tabular.large.preparing import prepared
@@ -16,10 +17,23 @@ from chainrule.tabular.parts import HELD_OUT, MOST_HELD_OUT, Held, Part, given
 from chainrule.tabular.plan import Plan
 
 
+KEPT = 4  # the part of the free memory that blocks are kept in, once they are prepared
+
+
+class Block(NamedTuple):
+    """A block as networks take it: X (r, n[0]), y and weights (r,); numbers (r,): which rows of the table these are."""
+
+    X: Array
+    y: Array
+    weights: Array | None
+    numbers: Array
+
+
 class InBlocks:
     """The rows of a large table, prepared block by block each time that a network comes to them.
 
-    The rows that are held out of each network are kept in memory.
+    As many blocks as a part of the memory holds stay prepared; the rows that are held out of each network stay as they
+    are.
 
     Parameters
     ----------
@@ -65,6 +79,7 @@ class InBlocks:
         self.prepared = prepared(plan, self.known, self.sample.X, self.sample.y, self.sample.folds, table.seed)
         self.preparation = self.prepared.pipeline
         self.class_weights = self._balance(class_weight)
+        self._room, self._kept = memory.available() // KEPT, dict[int, Block]()
         self.weighted = table.weight is not None or self.class_weights is not None
         self.given = None if validation is None else given(validation, self.preparation, self.classes)
 
@@ -109,6 +124,18 @@ class InBlocks:
             return rows.weights
         each: Array = self.class_weights[np.searchsorted(self.classes, rows.y)]
         return each if rows.weights is None else each * rows.weights
+
+    def block(self, i: int) -> Block:
+        """A block, prepared."""
+        if (kept := self._kept.get(i)) is not None:
+            return kept
+        rows = self.table.block(i, self.plan)
+        made = Block(self.prepared.inputs(rows.X, rows.folds), rows.y, self.weights(rows), rows.numbers)
+        size = sum(part.nbytes for part in made if part is not None)
+        if size <= self._room:
+            self._room -= size
+            self._kept[i] = made
+        return made
 
     def part(self, k: int) -> Part:
         """Those of the k-th network."""
@@ -165,19 +192,19 @@ class Prepared(Source):
 
     def labeled(self, i: int, dtype: np.dtype[Any], labels: bool) -> tuple[Array, Array, Array | None]:
         """X (r, n[0]), y (r,) or (r, 1), and the weights (r,) of a block."""
-        rows = self._rows(i)
-        X = self.table.prepared.inputs(rows.X, rows.folds).astype(dtype, copy=False)
-        return X, rows.y if labels else rows.y[:, None], self.table.weights(rows)
+        X, y, weights, numbers = self.table.block(int(self.blocks[i]))
+        if not self.table.own:
+            kept = ~self.table.out(numbers, self.k)
+            X, y, weights = X[kept], y[kept], None if weights is None else weights[kept]
+        return X.astype(dtype, copy=False), y if labels else y[:, None], weights
 
     def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
         """X (r, n[0]) of a block."""
         return self.labeled(i, dtype, True)[0]
 
+    def check_numbers(self) -> None:
+        """They are numbers."""
+
     def fingerprint(self) -> str:
         """What tells these rows from others."""
         return f"{self.table.table.blocks.fingerprint()} {self.k} {self.sizes}"
-
-    def _rows(self, i: int) -> Rows:
-        table = self.table
-        rows = table.table.block(int(self.blocks[i]), table.plan)
-        return rows if table.own else rows.some(~table.out(rows.numbers, self.k))
