@@ -16,7 +16,6 @@ from chainrule.tabular.large.table import LargeTable, Rows, together, with_missi
 from chainrule.tabular.parts import HELD_OUT, MOST_HELD_OUT, Held, Part, given
 from chainrule.tabular.plan import Plan
 
-
 KEPT = 4  # the part of the free memory that blocks are kept in, once they are prepared
 
 

@@ -107,6 +107,11 @@ class Labels:
         if len(self.counts) > LABELS:
             self.counts = None
 
-    def few(self, most: int) -> pd.DataFrame:
-        """The first rows, up to `most`, of each value, where there are no more than CLASSES."""
-        return pd.concat([pd.concat(rows).head(most) for rows in self._few.values()]) if self._few else pd.DataFrame()
+    def missing(self, sample: pd.DataFrame, target: str, fewest: int) -> list[pd.DataFrame]:
+        """Rows of the values of which a sample has fewer than so many, where there are no more than CLASSES values."""
+        more = []
+        for value, parts in self._few.items():
+            rows = pd.concat(parts)
+            there = int((sample[target] == value).sum())
+            more.append(rows[~rows.index.isin(sample.index)].head(max(0, fewest - there)))
+        return [rows for rows in more if len(rows)]

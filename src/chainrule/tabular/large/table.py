@@ -86,12 +86,18 @@ class LargeTable:
         if len(targets) != 1:
             raise TableError(f"{self.name}: got {len(targets)} columns to predict, wanted one: Blocks(…, target=NAME)")
         self.target, self.weight = str(targets[0]), blocks.weights if weight is None else weight
-        columns = list(dict.fromkeys([*blocks.columns, *filter(None, [self.target, self.weight])]))
+        inputs = [name for name in blocks.columns if name != self.target]
+        columns = list(dict.fromkeys([*inputs, *filter(None, [self.target, self.weight])]))
         check_columns(columns, pd.DataFrame(columns=blocks.schema.names))
         self._read = read
         self.share = min(share, MOST_TESTED / blocks.rows)
         sample, self._labels, tested = drawn.Sample(seed, drawn.MOST if most is None else most), drawn.Labels(), []
-        for frame in blocks.tables(columns):
+        for i, frame in enumerate(blocks.tables(columns)):
+            if read is not None and (gaps := frame[self.target].isna()).any():
+                raise TableError(
+                    f"{blocks.name(i)}: the target {self.target!r} is missing in {int(gaps.sum()):,} of {len(frame):,} "
+                    f"rows; the first is row {frame.index[gaps][0] + 1:,} of the table: leave such rows out"
+                )
             if self.share:
                 apart = self._apart(frame)
                 tested.append(frame[apart])
@@ -103,9 +109,10 @@ class LargeTable:
             raise TableError(f"{self.name}: got {self.rows} rows to learn from, wanted 2 or more")
         found = sample.frame
         self.tested = pd.concat(tested) if tested else found[:0]
-        more = self._labels.few(FEWEST)
-        found = pd.concat([found, more[~more.index.isin(found.index)]]).sort_index() if len(more) else found
-        self.sample = Table(self.name, found.drop(columns=self.target), found[self.target], self.target)
+        if more := self._labels.missing(found, self.target, FEWEST):
+            found = pd.concat([found, *more]).sort_index()
+        self._found = found
+        self.sample = Table(self.name, found[inputs], found[self.target], self.target)
 
     def _apart(self, frame: pd.DataFrame) -> Array:
         """Which rows (m,) of a block are for the test."""
@@ -125,7 +132,7 @@ class LargeTable:
     def in_memory(self) -> tuple[pd.DataFrame, Any, Array | None]:
         """X, y and the weights of the sample, as one has them who has never heard of blocks."""
         X = pd.DataFrame(self.sample.X).reset_index(drop=True)
-        weights = None if self.weight is None else weights_of(X, self.weight)
+        weights = None if self.weight is None else weights_of(self._found, self.weight)
         return X, self.sample.y, weights
 
     @cached_property
