@@ -78,7 +78,7 @@ class InBlocks:
         self.prepared = prepared(plan, self.known, self.sample.X, self.sample.y, self.sample.folds, table.seed)
         self.preparation = self.prepared.pipeline
         self.class_weights = self._balance(class_weight)
-        self._room, self._kept = memory.available() // KEPT, dict[int, Block]()
+        self._room, self.kept = memory.available() // KEPT, dict[int, Block]()
         self.weighted = table.weight is not None or self.class_weights is not None
         self.given = None if validation is None else given(validation, self.preparation, self.classes)
 
@@ -126,14 +126,14 @@ class InBlocks:
 
     def block(self, i: int) -> Block:
         """A block, prepared."""
-        if (kept := self._kept.get(i)) is not None:
+        if (kept := self.kept.get(i)) is not None:
             return kept
         rows = self.table.block(i, self.plan)
         made = Block(self.prepared.inputs(rows.X, rows.folds), rows.y, self.weights(rows), rows.numbers)
         size = sum(part.nbytes for part in made if part is not None)
         if size <= self._room:
             self._room -= size
-            self._kept[i] = made
+            self.kept[i] = made
         return made
 
     def part(self, k: int) -> Part:
@@ -196,6 +196,13 @@ class Prepared(Source):
             kept = ~self.table.out(numbers, self.k)
             X, y, weights = X[kept], y[kept], None if weights is None else weights[kept]
         return X.astype(dtype, copy=False), y if labels else y[:, None], weights
+
+    def numbers(self, i: int, dtype: np.dtype[Any]) -> Array:
+        """y (r, 1) of a block, which need not be prepared for it."""
+        block = int(self.blocks[i])
+        rows: Any = self.table.kept.get(block) or self.table.table.block(block, self.table.plan, [])
+        kept = slice(None) if self.table.own else ~self.table.out(rows.numbers, self.k)
+        return rows.y[kept, None].astype(dtype)  # type: ignore[no-any-return]
 
     def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
         """X (r, n[0]) of a block."""

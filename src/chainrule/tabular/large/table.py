@@ -157,9 +157,12 @@ class LargeTable:
                 rows[label] = rows.get(label, 0) + count
         return dict(sorted(rows.items()))
 
-    def block(self, i: int, plan: Plan) -> Rows:
-        """The rows of a block to learn from: those that are not kept apart, and whose target is known to the plan."""
-        names = [column.name for column in plan.used]
+    def block(self, i: int, plan: Plan, names: list[str] | None = None) -> Rows:
+        """The rows of a block to learn from: those that are not kept apart, and whose target is known to the plan.
+
+        names: of the columns, those that the plan uses unless given.
+        """
+        names = [column.name for column in plan.used] if names is None else names
         others = [name for name in (self.weight, self.target) if name is not None and name not in names]
         frame = self.blocks.read(i, [*names, *others])
         try:
