@@ -37,7 +37,7 @@ ARROWS = {
     "blocks": "_types checks engines errors files readers text",
     "checks": "_native _types elsewhere text",
     "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
-    "cli": "_version activations claims datasets engines errors exporting files lab plots quiz readers tabular text "
+    "cli": "_version activations blocks claims datasets engines errors exporting files lab plots quiz readers tabular text "
     "working",
     "datasets": "checks text",
     "engines": "_native _types activations equations errors layout losses optimizers text",
@@ -58,7 +58,7 @@ ARROWS = {
     "quiz": "errors",
     "readers": "datasets errors text",
     "schedules": "checks",
-    "tabular": "_types activations checks errors estimators files network optimizers readers schedules text working",
+    "tabular": "_types activations blocks checks errors estimators files network optimizers readers schedules text working",
     "text": "elsewhere",
     "training": "_types checks engines errors files optimizers schedules",
     "working": "_types activations checks engines equations losses network optimizers text",

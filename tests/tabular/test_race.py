@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 from chainrule.errors import DivergenceError
 from chainrule.readers import Table
 from chainrule.tabular import make_plan
-from chainrule.tabular.race import answers, folds, learn
+from chainrule.tabular.parts import folds
+from chainrule.tabular.race import answers, learn
 
 M = 90
 LITTLE = {"hidden_layer_sizes": (4,), "max_iter": 4, "batch_size": 20}

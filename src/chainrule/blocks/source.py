@@ -57,6 +57,10 @@ class Source(Streamed):
     def labeled(self, i: int, dtype: np.dtype[Any], labels: bool) -> tuple[Array, Array, Array | None]:
         """X (r, n), y and the weights (r,) of a block, finite; y are labels (r,) or numbers (r, outputs)."""
 
+    def numbers(self, i: int, dtype: np.dtype[Any]) -> Array:
+        """The targets (r, outputs) of a block, which are numbers."""
+        return self.labeled(i, dtype, False)[1]
+
     @abstractmethod
     def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
         """X (r, n) of a block."""

@@ -57,6 +57,7 @@ class Run:
     estimator: Mapping[str, Any]  # parameters of TabularClassifier or TabularRegressor
     refit: bool
     compare: bool
+    stream: bool  # whether the data are to be read in blocks, however large they are
     progress: Console  # for all but the result
     command: str  # that was given
     again: str  # the command that goes on from the checkpoint

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chainrule.cli.report import Traces
     from chainrule.cli.rows import Rows
     from chainrule.tabular import Plan
+    from chainrule.tabular.large.table import LargeTable
 
 
 class Fitted(NamedTuple):
@@ -26,9 +27,15 @@ class Fitted(NamedTuple):
 
 
 def fit(
-    run: Run, plan: "Plan", rows: "Rows", validation: "Array | None", what: str = "", traced: bool = False
+    run: Run,
+    plan: "Plan",
+    rows: "Rows",
+    validation: "Array | None",
+    what: str = "",
+    traced: bool = False,
+    large: "LargeTable | None" = None,
 ) -> Fitted:
-    """Train on some rows. what: which of several trainings it is. traced: for the report."""
+    """Train on some rows. what: which of several trainings it is. traced: for the report. large: has other rows."""
     from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
 
     make: Any = TabularRegressor if plan.task == "regression" else TabularClassifier
@@ -36,7 +43,7 @@ def fit(
 
     def watch(stage: str) -> Sequence[Any]:
         watchers: list[Any] = [stages(stage)]
-        if traced:
+        if traced and large is None:  # whose rows nobody has in memory
             from chainrule.cli.report import Recorder
 
             recorders.append(Recorder())
@@ -50,11 +57,14 @@ def fit(
         for ending in (TrainingInterrupted, DivergenceWarning):
             warnings.simplefilter("error", ending)
         try:
-            model.fit_plan(
-                plan, rows.X, rows.y, rows.weight, validation=validation,
-                watch=None if run.progress.quiet and not traced and run.checkpoint is None else watch,
-                checkpoint=None if run.checkpoint is None else checkpoint,
-            )  # fmt: skip
+            how = {
+                "watch": None if run.progress.quiet and not traced and run.checkpoint is None else watch,
+                "checkpoint": None if run.checkpoint is None else checkpoint,
+            }
+            if large is None:
+                model.fit_plan(plan, rows.X, rows.y, rows.weight, validation=validation, **how)
+            else:
+                model.fit_large(plan, large, **how)
         except (Stopped, TrainingInterrupted, KeyboardInterrupt) as stop:
             code = stop.code if isinstance(stop, Stopped) else 130
             raise _stopped(run, stages, code, getattr(stop, "saved", None)) from None

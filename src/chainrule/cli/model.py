@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from math import prod
@@ -84,6 +84,7 @@ class Examples(NamedTuple):
     untargeted: int  # rows without a target
     unknown: dict[str, int]  # classes that the model has never seen, with their rows
     rows: Any  # (m,) which rows of the table these are: true or false
+    known: int  # rows with a target that the model can know
 
 
 @dataclass(frozen=True)
@@ -171,15 +172,16 @@ class Trained:
             raise CommandError(f"--row {number}: {table.name} has {count:,} row{'' if count == 1 else 's'}")
         return some_rows(table, slice(number - 1, number))
 
-    def tables(self, data: str, cells: bool = False) -> "Iterator[Table]":
-        """DATA without its target, some rows at a time, each enough to tell how dates and numbers are written.
+    def tables(self, data: str, cells: bool = False, target: str | None = None) -> "Iterator[Table]":
+        """DATA some rows at a time, each enough to tell how dates and numbers are written.
 
-        cells: with the cells of a text as they are written.
+        cells: with the cells of a text as they are written. target: the column that is to be y.
         """
         from chainrule import readers
 
         height, width, channels = self.about["image_shape"] or (64, 64, 3)
         options: dict[str, Any] = {**self.options, "image_size": (height, width), "gray": channels == 1, "cells": cells}
+        options["target"] = target
         held = None
         for table in readers.batches(data, rows=MOST, **options):
             if held is None:
@@ -253,26 +255,38 @@ class Trained:
 
         read: AsTrained. Raises CommandError where no row is left.
         """
+        found = self.known_examples(table, read)
+        self.check_known(table.name, found.known, found.unknown)
+        return found
+
+    def check_known(self, name: str, known: int, unknown: "Collection[str]") -> None:
+        """CommandError where no row of DATA has a target that the model can know. unknown: classes."""
+        if known:
+            return
+        if not unknown:
+            raise CommandError(f"{name}: {self.target!r} is missing in every row")
+        same = ", ".join(map(str, () if self.classes is None else self.classes))
+        raise CommandError(f"{name}: {self.target!r} has no value that is a class of the model ({same})")
+
+    def known_examples(self, table: "Table", read: "Callable[[Any], Any]", among: "Array | None" = None) -> Examples:
+        """The same, perhaps no row. among: (m,) true for the rows that are wanted, unless all are."""
         import numpy as np
 
         if table.y is None:
             raise CommandError(f"{table.name}: there is no {self.target!r} to compare the predictions with")
         y, rows = self.model.plan_.read(table.y)
         unknown, untargeted = dict[str, int](), int((~rows).sum())
-        if not rows.any():
-            raise CommandError(f"{table.name}: {self.target!r} is missing in every row")
         if self.classes is not None:
             labels = [str(label) for label in y.tolist()]
             same = {str(label): i for i, label in enumerate(self.classes)}
             others = Counter(label for label, there in zip(labels, rows, strict=True) if there and label not in same)
             unknown, rows = dict(sorted(others.items())), rows & np.isin(labels, list(same))
-            if not rows.any():
-                raise CommandError(
-                    f"{table.name}: {self.target!r} has no value that is a class of the model ({', '.join(same)})"
-                )
             y = self.classes[[same.get(label, 0) for label in labels]]
-        X = read(table.X)
-        return Examples(X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, unknown, rows)
+        known = int(rows.sum())
+        if not known:
+            return Examples(table.X[:0], y[:0], untargeted, unknown, rows, 0)
+        X, rows = read(table.X), rows if among is None else rows & among
+        return Examples(X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, unknown, rows, known)
 
     def prepared(self, X: Any) -> Any:
         """The inputs (m, n[0]) of the networks that the preparation makes of the rows."""

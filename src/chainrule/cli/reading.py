@@ -42,10 +42,13 @@ class AsTrained:
             return self._table(X)
         return self._numbers(X)
 
-    def foresee(self) -> None:
-        """Look at all rows for the order of day and month, which those that are read at a time may not tell."""
+    def foresee(self, target: str | None = None) -> None:
+        """Look at all rows for the order of day and month, which those that are read at a time may not tell.
+
+        target: a column that must be there.
+        """
         if self._ordered() and Path(self.data).is_file():  # which can be read again
-            for table in self.trained.tables(self.data):
+            for table in self.trained.tables(self.data, target=target):
                 self._order(self._complete(table.X)[0])
 
     @property

@@ -192,6 +192,8 @@ class Result:
                 f"Its intervals for {held['promised']:.0%} hold {held['found']:.1%} of the test rows, "
                 f"and are {screen.number(held['width'])} wide on average."
             )
+        if self.material.large is not None:
+            lines.append(f"The models beside it have learned from {len(self.material.rows.y):,} of the rows.")
         if TREES in self.seconds:
             lines.append(f"The boosted trees took {self.seconds[TREES]:.1f} s.")
         sure = self.intervals or self._of_folds

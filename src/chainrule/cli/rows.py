@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chainrule._types import Array
     from chainrule.readers import Table
     from chainrule.tabular import Plan
+    from chainrule.tabular.large.table import LargeTable
 
 SHARE = 0.2  # of the rows to test on
 VALIDATION = 0.15  # of the rows to learn from, where the race cannot take them by chance
@@ -56,7 +57,7 @@ class Material:
     splits: indices of the rows to learn from and to test on, one for each fold. tested: the rows of a file of their
     own. how: how they were told apart, in words. keys: (m,) the group or the time of each row. unseen: rows of a test
     file whose class is none of the model's. notes: what in that file is unlike the rows to learn from, or where rows
-    without group or time are.
+    without group or time are. large: a table that is read in blocks, of which the rows to learn from are a sample.
     """
 
     name: str
@@ -70,12 +71,18 @@ class Material:
     seed: int
     unseen: int = 0
     notes: Sequence[str] = ()
+    large: "LargeTable | None" = None
 
     def part(self, k: int) -> Part:
         """The rows of one fold."""
         train, test = self.splits[k]
         tested = self.tested if self.tested is not None else self.rows.take(test)
         return Part(self.rows.take(train), tested, self.validation(train))
+
+    @property
+    def learned(self) -> int:
+        """How many rows a training is on, but for those of the test."""
+        return len(self.splits[0][0]) if self.large is None else self.plan.rows
 
     @property
     def everything(self) -> Rows:
@@ -117,8 +124,8 @@ def _below(X: Any, more: Any) -> Any:
 def read(run: Run) -> Material:
     """Read, understand and split the data, as was asked."""
     table = _read(run, run.data)
-    plan = _plan(run, table)
-    rows = _rows(run.testing, plan, table)
+    plan = planned(run, table)
+    rows = of_table(run.testing, plan, table)
     seed, testing = run.estimator["random_state"], run.testing
     keys, tested, unseen, notes = None, None, 0, list[str]()
     options = {"group": testing.group, "time": testing.time, "test-file": testing.file, "folds": testing.folds}
@@ -132,8 +139,8 @@ def read(run: Run) -> Material:
             if missing := int(np.isneginf(keys).sum()):
                 notes = [f"{testing.time} says no time in {counted(missing)}: taken for the earliest, to train on"]
         if testing.file is not None:
-            tested, unseen = _tested(run, plan)
-            notes = _unlike(plan, rows.X, tested.X)
+            tested, unseen = of_test_file(run, plan)
+            notes = unlike(plan, rows.X, tested.X)
             everything = np.arange(len(rows.y))
             found, how = [(everything, everything[:0])], f"the rows of {testing.file}"
         else:
@@ -161,7 +168,7 @@ def _read(run: Run, data: str) -> "Table":
     return table
 
 
-def _plan(run: Run, table: "Table") -> "Plan":
+def planned(run: Run, table: "Table") -> "Plan":
     """The plan, in which the columns that only tell rows apart, or weigh them, are left out."""
     testing, words = run.testing, {name: [*given] for name, given in run.words.items() if given}
     notes = {testing.group: "its groups stay together", testing.weight: "how much each row counts"}
@@ -192,7 +199,8 @@ def _plan(run: Run, table: "Table") -> "Plan":
     return replace(plan, columns=tuple(named))
 
 
-def _rows(testing: Testing, plan: "Plan", table: "Table") -> Rows:
+def of_table(testing: Testing, plan: "Plan", table: "Table") -> Rows:
+    """The rows of a table that have a target, with their weights."""
     X, y = plan.examples(table)
     if testing.weight is None:
         return Rows(X, y)
@@ -200,19 +208,19 @@ def _rows(testing: Testing, plan: "Plan", table: "Table") -> Rows:
         return Rows(X, y, splits.weights_of(X, testing.weight))
 
 
-def _tested(run: Run, plan: "Plan") -> tuple[Rows, int]:
+def of_test_file(run: Run, plan: "Plan") -> tuple[Rows, int]:
     """The rows of the file to test on, and how many have a class that the model does not know."""
     file = str(run.testing.file)
     table = _read(run, file)
     if hasattr(table.X, "columns"):
         check_columns([column.name for column in plan.columns], table.X)
-    rows = _rows(run.testing, plan, table)
+    rows = of_table(run.testing, plan, table)
     if not len(rows.y):
         raise CommandError(f"--test-file {file}: no row has a {plan.target} that the model can know")
     return rows, int(pd.notna(table.y).sum()) - len(rows.y)
 
 
-def _unlike(plan: "Plan", X: Any, tested: Any) -> list[str]:
+def unlike(plan: "Plan", X: Any, tested: Any) -> list[str]:
     """What is in the rows to test on that was not in those to learn from. TableError where a column cannot be read."""
     if not plan.columns:
         return []

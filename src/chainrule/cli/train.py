@@ -63,6 +63,10 @@ def train(
     ] = None,
     refit: Annotated[bool, typer.Option("--refit", help="After the test, train on all rows.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="With boosted trees, too.")] = False,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Read DATA in blocks, as is done anyway with more than half of the memory."),
+    ] = False,
     weight: Annotated[str | None, typer.Option(metavar="COLUMN", help="How much each row counts.")] = None,
     class_weight: Annotated[
         Literal["balanced"] | None, typer.Option(help="Let rare classes count as much as common ones.")
@@ -132,6 +136,7 @@ def train(
         estimator=estimator,
         refit=refit,
         compare=compare,
+        stream=stream,
         progress=console(silent=as_json or quiet, forgiving=True),
         command=command,
         again=command + " --resume" * (not resume),

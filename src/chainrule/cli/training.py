@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.cli import asked, fitting, rows, screen
+from chainrule.cli import asked, fitting, large, rows, screen
 from chainrule.cli.asked import Run
 from chainrule.cli.judging import judge
 from chainrule.cli.model import read_header
@@ -25,7 +25,7 @@ WIDEST = 500  # columns of which it is told which matter
 
 def work(run: Run, as_json: bool) -> None:
     """All of it."""
-    material = rows.read(run)
+    material = large.read(run) if large.wanted(run) else rows.read(run)
     page = asked.page(run)  # its folder, made sooner, could be taken for the data
     result = _in_folds(run, material) if run.testing.folds is not None else _once(run, material)
     with after(run.out):
@@ -38,9 +38,13 @@ def work(run: Run, as_json: bool) -> None:
 def _once(run: Run, material: Material) -> Result:
     """One training, saved."""
     part = material.part(0)
-    _introduce(run, material, len(part.train.y), len(part.test.y))
-    fitted = fitting.fit(run, material.plan, part.train, part.validation, traced=run.report is not None)
-    result = Result(run, material, material.findings, fitted, len(part.train.y))
+    _introduce(run, material, material.learned, len(part.test.y))
+    fitted = fitting.fit(
+        run, material.plan, part.train, part.validation, traced=run.report is not None, large=material.large
+    )
+    if material.large is not None:
+        material = replace(material, plan=fitted.model.plan_)  # which has passed over all rows once more
+    result = Result(run, material, material.findings, fitted, material.learned)
     modelfile.save(fitted.model, run.out, result.about())
     if run.checkpoint is not None:  # the model is on the disk
         for file in checkpoints.files(os.path.realpath(run.checkpoint)):

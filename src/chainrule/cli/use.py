@@ -13,11 +13,10 @@ from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_hea
 from chainrule.cli.output import console, print_json
 from chainrule.cli.reading import AsTrained
 from chainrule.errors import ChainruleError
-from chainrule.text import did_you_mean, first_few
+from chainrule.text import first_few
 
 if TYPE_CHECKING:
     from chainrule._types import Array
-    from chainrule.readers import Table
     from chainrule.tabular.importance import Importances
     from chainrule.tabular.scores import Score
 
@@ -39,31 +38,31 @@ def evaluate(
     """Compare the predictions for DATA with its target: all scores, each with its 95 % interval."""
     from sklearn.metrics import confusion_matrix
 
+    from chainrule.cli.scored import scored
     from chainrule.tabular.scores import class_table
 
     trained = Trained.load(model, header=header, sheet=sheet)
     about, target, classes = trained.about, trained.target, trained.classes
     threshold = trained.threshold(threshold)
-    table = trained.read(data, target)
-    weights = None if weight is None else _weights(table, weight)
     read = AsTrained(trained, data, allow_missing)
     with at_work(model):
-        X, y, untargeted, unknown, rows = trained.examples(table, read)
-        outputs = trained.outputs(X)
+        found = scored(trained, data, read, weight)
+        y, outputs, weights, unknown = found.y, found.outputs, found.weights, found.unknown
         predicted = trained.decided(outputs, threshold)
-    weights = None if weights is None else weights[rows]
-    scores = _scores(trained, y, outputs, predicted, weights, sum(unknown.values()))
+    scores = _scores(trained, y, outputs, predicted, weights, sum(unknown.values()) / found.rows)
     coverage = _coverage(trained, y, outputs)
     read.tell()
     by_class = [] if classes is None else class_table(classes, y, predicted, weights)
     if as_json:
         counts = None if classes is None else confusion_matrix(y, predicted, labels=classes)
-        stated = {"model": str(model), "data": table.name, "target": target, "rows": len(y)}
+        stated = {"model": str(model), "data": found.name, "target": target, "rows": found.rows}
         stated["scores"] = {name: score.value for name, score in scores.items()}
         stated["intervals"] = {name: [score.low, score.high] for name, score in scores.items()}
+        if len(y) < found.rows:
+            stated["sample"] = len(y)
         more = {
             "notes": read.notes,
-            "without_target": untargeted,
+            "without_target": found.untargeted,
             "unknown": list(unknown),
             "classes": classes,
             "confusion": counts,
@@ -75,16 +74,19 @@ def evaluate(
         print_json(stated | more)
         return
     say = console()
+    rows = screen.counted(found.rows)
+    if len(y) < found.rows:
+        rows = f"{len(y):,} rows, drawn from {found.rows:,}"
     values = {"this model": {name: score.value for name, score in scores.items()}}
     intervals = {name: [score.low, score.high] for name, score in scores.items()}
-    screen.scores(say, values, f"{model} on {screen.counted(len(y))} of {table.name}", intervals)
+    screen.scores(say, values, f"{model} on {rows} of {found.name}", intervals)
     if coverage is not None:
         say.print(
             f"Of its {LEVEL:.0%} intervals, {coverage['found']:.0%} hold the true number; "
             f"they are {screen.number(coverage['width'])} wide on average."
         )
-    if untargeted:
-        say.print(f"Left out: {screen.counted(untargeted)} without {target}")
+    if found.untargeted:
+        say.print(f"Left out: {screen.counted(found.untargeted)} without {target}")
     if unknown:
         say.print(f"Classes the model has never seen, counted as wrong: {first_few(unknown, 10)}")
     if trained.positive is not None:
@@ -93,30 +95,11 @@ def evaluate(
     if classes is not None:
         screen.by_class(say, by_class)
         screen.confusion(say, classes, y, predicted)
-    if table.name == about["data"]:
+    if found.name == about["data"]:
         say.print(
-            f"The model has learned from {about['rows']['train']:,} rows of {table.name}; if these are among them, "
+            f"The model has learned from {about['rows']['train']:,} rows of {found.name}; if these are among them, "
             "the scores say little. How it does on rows it has not seen: chainrule inspect"
         )
-
-
-def _weights(table: "Table", name: str) -> "Array":
-    """How much each row counts (m,). Raises CommandError."""
-    import numpy as np
-
-    from chainrule import tabular
-
-    X: Any = table.X
-    columns = getattr(X, "columns", ())
-    if name not in columns:
-        raise CommandError(f"--weight {name}: no such column in {table.name}.{did_you_mean(name, columns)}")
-    weights = tabular.numbers(X[name], name)
-    if (wrong := ~(weights >= 0)).any():
-        i = int(np.argmax(wrong))
-        raise CommandError(f"--weight {name}: row {i + 1} has {X[name].iloc[i]!s}, wanted a number of 0 or more")
-    if not weights.any():
-        raise CommandError(f"--weight {name}: is 0 in every row")
-    return weights
 
 
 def _coverage(trained: Trained, y: "Array", predicted: "Array") -> dict[str, float] | None:
@@ -130,15 +113,15 @@ def _coverage(trained: Trained, y: "Array", predicted: "Array") -> dict[str, flo
 
 
 def _scores(
-    trained: Trained, y: "Array", outputs: "Array", predicted: "Array", weights: "Array | None", unknown: int
+    trained: Trained, y: "Array", outputs: "Array", predicted: "Array", weights: "Array | None", unknown: float
 ) -> "dict[str, Score]":
-    """All scores; rows of classes that the model has never seen are wrong."""
+    """All scores; rows of classes that the model has never seen, `unknown` for each other row, are wrong."""
     from chainrule.tabular.scores import Score, class_scores, number_scores
 
     if trained.classes is None:
         return number_scores(y, outputs, sample_weight=weights)
     scores = class_scores(trained.classes, y, outputs, predicted, positive=trained.positive, sample_weight=weights)
-    share = len(y) / (len(y) + unknown)
+    share = 1 / (1 + unknown)
     return scores | {"accuracy": Score(*(share * part for part in astuple(scores["accuracy"])))}
 
 

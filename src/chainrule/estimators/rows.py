@@ -128,7 +128,7 @@ class BlockRows:
         """Let an estimator know what targets are scaled by: a pass over the blocks, where it asks."""
         if not self.labels and (estimator.scale_target or estimator.clip_target):
             for i in range(len(self.source.sizes)):
-                y = self.source.labeled(i, self.dtype, False)[1]
+                y = self.source.numbers(i, self.dtype)
                 estimator._measure_targets(y, first_pass and i == 0)
         else:
             estimator._measure_targets(self.targets, first_pass)

@@ -1,5 +1,6 @@
 """What the estimators of tables share: from a table to its plan, to the race, to the mean of some networks."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral, Real
@@ -13,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule._types import Array
+from chainrule.blocks import Blocks
 from chainrule.estimators import MLPClassifier
 from chainrule.estimators._sklearn import Interval, StrOptions, check_sample_weight, fit_context
 from chainrule.estimators.explain import explained
@@ -23,9 +25,11 @@ from chainrule.readers import Table
 from chainrule.tabular import given
 from chainrule.tabular.importance import Importances, permutation_importance
 from chainrule.tabular.intervals import fit_intervals
+from chainrule.tabular.large.learning import InBlocks
+from chainrule.tabular.large.table import LargeTable, with_all_rows
 from chainrule.tabular.opened import opened, taken
 from chainrule.tabular.plan import Plan, plan_as_given
-from chainrule.tabular.race import HeldOut, Watch, answers, learn
+from chainrule.tabular.race import NETWORKS, HeldOut, Watch, answers, learn, learn_parts
 from chainrule.text import first_few
 
 _NAMES = ["array-like", str, Integral]
@@ -64,7 +68,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
@@ -77,10 +81,10 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame of pandas, polars or Arrow, dict of columns, list of records, or array-like of shape (m, n)
-            The rows.
+        X : DataFrame of pandas, polars or Arrow, dict of columns, list of records, array-like (m, n), or Blocks
+            The rows. Blocks may be larger than the memory; they are passed over twice before the networks learn.
         y : array-like of shape (m,), or str
-            What is to be predicted, or the name of its column in X.
+            What is to be predicted, or the name of its column in X; left out for Blocks, which say it.
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
         X_val, y_val : as X and y, optional
@@ -98,6 +102,14 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         self
             The fitted estimator.
         """
+        settings = self._kept(checkpoint, checkpoint_every, resume)
+        if isinstance(X, Blocks):
+            table = LargeTable(X, seed=self._seed(), target=y, weight=sample_weight, read=given.READ[self._task])
+            if not table.is_whole:
+                plan = with_all_rows(self._plan(table.sample.X, table.sample.y, table.target, table.classes), table)
+                validation = self._validation(X_val, y_val, plan, True)
+                return self.fit_large(plan, table, validation=validation, checkpoint=settings)
+            X, y, sample_weight = table.in_memory
         rows, named, target, name = self._examples(X, y)
         if sample_weight is not None:
             with explained(sample_weight=sample_weight):
@@ -105,18 +117,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         plan = self._plan(rows, target, name)
         if plan.columns:
             rows = given.as_known(rows, plan, named, "")
-        validation = None
-        if (X_val is None) != (y_val is None):
-            raise ValueError("a validation set needs both X_val and y_val")
-        if X_val is not None:
-            rows_val, named_val, target_val, _ = self._examples(X_val, y_val, ("X_val", "y_val"))
-            validation = given.as_known(rows_val, plan, named and named_val, type(self).__name__), target_val
-            if plan.classes is not None and len(unknown := np.setdiff1d(target_val, target)):
-                raise ValueError(f"y_val: got {first_few(unknown, 3, quoted=True)}, which is not among the labels of y")
-        kept = Checkpoint.of(checkpoint, checkpoint_every, resume)
-        if kept is not None and self.random_state is None:
-            raise ValueError("random_state: got None; a fit that can go on needs a number, such as random_state=0")
-        settings = None if kept is None else {"checkpoint": kept}
+        validation = self._validation(X_val, y_val, plan, named)
         self.fit_plan(plan, rows, target, sample_weight, validation=validation, checkpoint=settings)
         if not named:
             self.__dict__.pop("feature_names_in_", None)
@@ -158,9 +159,6 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             The fitted estimator.
         """
         self._check_plan(plan)
-        # In a search, whose callbacks know of this fit, its networks are not told of.
-        callbacks = () if hasattr(self, "_parent_callback_ctx") else getattr(self, "_skl_callbacks", ())
-        arguments = {name: value for name in _OF_NETWORKS if (value := getattr(self, name)) is not None}
         learned = learn(
             plan,
             X,
@@ -168,16 +166,48 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             sample_weight=sample_weight,
             class_weight=getattr(self, "class_weight", None),
             validation=validation,
-            seed=self._seed(),
-            arguments=arguments,  # type: ignore[arg-type]
-            effort=self.effort,
-            time_limit=self.time_limit,
-            checkpoint=checkpoint,
-            watch=watch or ((lambda stage: callbacks) if callbacks else None),
+            **self._options(checkpoint, watch),
         )
         self._take(plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
         self._look_back(X, y, sample_weight, learned.held_out, validation)
         self._settle(learned.held_out, np.asarray(y), sample_weight)
+        return self
+
+    def fit_large(
+        self,
+        plan: Plan,
+        table: LargeTable,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
+    ) -> Self:
+        """Fit to the rows of a table in blocks as a plan says, which was made of a sample of them.
+
+        Parameters
+        ----------
+        plan : Plan
+            What each column is; with all classes.
+        table : LargeTable
+            Of which the first pass is done.
+        validation : pair of X and y, optional
+            Rows of their own to compare candidates on.
+        checkpoint, watch : as in fit_plan
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        self._check_plan(plan)
+        options, began = self._options(checkpoint, watch) | {"seed": table.seed}, time.monotonic()
+        balance = getattr(self, "class_weight", None)
+        rows = InBlocks(table, plan, NETWORKS[self.effort], balance, validation)
+        learned = learn_parts(plan, rows, began, **options)
+        self._take(rows.plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
+        X, y, weights = rows.looked_at
+        self._look_back(X, y, weights, learned.held_out, validation)
+        self._settle(learned.held_out, y, weights)
         return self
 
     def save(self, path: File) -> None:
@@ -244,8 +274,39 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         given.check_lengths(rows, target)
         return rows, named, target, given.target_name(y)
 
-    def _plan(self, rows: given.Rows, target: Array, name: str) -> Plan:
-        """What the columns are, and what is to be learned; no row is left out."""
+    def _validation(self, X: Any, y: Any, plan: Plan, named: bool) -> tuple[Any, Any] | None:
+        """Rows of the user's own. named: whether the columns of the plan came with names."""
+        if (X is None) != (y is None):
+            raise ValueError("a validation set needs both X_val and y_val")
+        if X is None:
+            return None
+        rows, has_names, target, _ = self._examples(X, y, ("X_val", "y_val"))
+        if plan.classes is not None and (unknown := sorted({*target.tolist()} - {*plan.classes})):
+            raise ValueError(f"y_val: got {first_few(unknown, 3, quoted=True)}, which is not among the labels of y")
+        return given.as_known(rows, plan, named and has_names, type(self).__name__), target
+
+    def _kept(self, checkpoint: Any, every: int | None, resume: bool) -> dict[str, Any] | None:
+        """The settings of the files that a fit is kept in."""
+        kept = Checkpoint.of(checkpoint, every, resume)
+        if kept is not None and self.random_state is None:
+            raise ValueError("random_state: got None; a fit that can go on needs a number, such as random_state=0")
+        return None if kept is None else {"checkpoint": kept}
+
+    def _options(self, checkpoint: Mapping[str, Any] | None, watch: Watch | None) -> dict[str, Any]:
+        """How to learn: what `learn` is told beside the rows."""
+        # In a search, whose callbacks know of this fit, its networks are not told of.
+        callbacks = () if hasattr(self, "_parent_callback_ctx") else getattr(self, "_skl_callbacks", ())
+        return {
+            "seed": self._seed(),
+            "arguments": {name: value for name in _OF_NETWORKS if (value := getattr(self, name)) is not None},
+            "effort": self.effort,
+            "time_limit": self.time_limit,
+            "checkpoint": checkpoint,
+            "watch": watch or ((lambda stage: callbacks) if callbacks else None),
+        }
+
+    def _plan(self, rows: given.Rows, target: Any, name: str, labels: Mapping[Any, int] | None = None) -> Plan:
+        """What the columns are, and what is to be learned; no row is left out. labels: with their rows, if known."""
         if len(rows) < 2:
             raise ValueError(
                 f"Found array with {len(rows)} sample(s) (shape={rows.shape}) while a minimum of 2 is required."
@@ -256,11 +317,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             rows = given.named(rows)
         classes = None
         if self._task == "classes":
-            labels, counts = np.unique(target, return_counts=True)
-            if len(labels) < 2:
-                raise ValueError(f"y: got one class, {labels[0]!r}, in every row; wanted two or more")
-            known = labels.tolist() if labels.dtype.kind != "M" else map(str, labels)
-            classes = dict(zip(known, counts.tolist(), strict=True))
+            classes = labels or given.counted(target)
+            if len(classes) < 2:
+                raise ValueError(f"y: got one class, {next(iter(classes))!r}, in every row; wanted two or more")
         return plan_as_given(Table("X", rows, target, name), classes, day_first=self.day_first, **said)
 
     def _seed(self) -> int:

@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import Pipeline
 
 from chainrule._types import Array
+from chainrule.blocks import Blocks
 from chainrule.checks import helpful
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.estimators._sklearn import Interval, StrOptions
@@ -21,6 +23,7 @@ from chainrule.tabular.base import BaseTabular
 from chainrule.tabular.calibration import with_temperature
 from chainrule.tabular.docs import with_parameters
 from chainrule.tabular.intervals import Intervals
+from chainrule.tabular.large.answers import by_block, scored
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.race import HeldOut
 from chainrule.tabular.roles import Column
@@ -88,13 +91,15 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     ) -> None:
         self._set(locals())
 
+    @by_block
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class.
 
         Parameters
         ----------
         X : table as in fit
-            The rows. Columns are found by their names; others are ignored.
+            The rows. Columns are found by their names; others are ignored. Of Blocks come the answers to one block
+            after the other.
 
         Returns
         -------
@@ -103,6 +108,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         """
         return with_temperature(self._answers(X), self.temperature_)
 
+    @by_block
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`.
 
@@ -119,13 +125,15 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         with np.errstate(divide="ignore"):  # log 0 = −∞ is the answer
             return np.log(self.predict_proba(X))
 
+    @by_block
     def predict(self, X: Any) -> Array:
         """The likeliest class of each row, or what the threshold decides.
 
         Parameters
         ----------
         X : table as in fit
-            The rows. Columns are found by their names; others are ignored.
+            The rows. Columns are found by their names; others are ignored. Of Blocks come the answers to one block
+            after the other.
 
         Returns
         -------
@@ -162,7 +170,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             ]
             self.threshold_ = best_threshold(true, said, sample_weight=weights)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The accuracy of `predict`.
 
         Parameters
@@ -170,7 +178,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         X : table as in fit
             The rows.
         y : array-like of shape (m,), or str
-            Their labels, or the name of their column in X.
+            Their labels, or the name of their column in X; left out for Blocks, which say it.
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
 
@@ -179,6 +187,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         float
             The share of rows that are right.
         """
+        if isinstance(X, Blocks):
+            return float(accuracy_score(*scored(self, X, y, given.as_labels), sample_weight=sample_weight))
         y, X = given.target_of(y, X)
         return float(super().score(X, given.as_labels(y), sample_weight))
 
@@ -225,13 +235,15 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     ) -> None:
         self._set(locals())
 
+    @by_block
     def predict(self, X: Any) -> Array:
         """The prediction of each row.
 
         Parameters
         ----------
         X : table as in fit
-            The rows. Columns are found by their names; others are ignored.
+            The rows. Columns are found by their names; others are ignored. Of Blocks come the answers to one block
+            after the other.
 
         Returns
         -------
@@ -240,6 +252,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         """
         return self._answers(X)
 
+    @by_block
     def predict_interval(self, X: Any, level: float = 0.9) -> Array:
         """The interval around the prediction of each row that holds the true number as often as `level` says.
 
@@ -265,7 +278,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
             raise ValueError("predict_interval: no rows were held out in the fit of this model; fit it again")
         return known(predicted, level)  # type: ignore[no-any-return]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R² of `predict`.
 
         Parameters
@@ -273,7 +286,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         X : table as in fit
             The rows.
         y : array-like of shape (m,), or str
-            Their numbers, or the name of their column in X.
+            Their numbers, or the name of their column in X; left out for Blocks, which say it.
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
 
@@ -282,6 +295,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         float
             The coefficient of determination, 1 − Σ(y − ŷ)² / Σ(y − ȳ)².
         """
+        if isinstance(X, Blocks):
+            return float(r2_score(*scored(self, X, y, given.as_numbers), sample_weight=sample_weight))
         y, X = given.target_of(y, X)
         return float(super().score(X, given.as_numbers(y), sample_weight))
 

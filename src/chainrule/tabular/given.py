@@ -1,6 +1,7 @@
 """What people give from Python: a table of any library, or an array, and a target of any kind."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -178,6 +179,16 @@ def as_numbers(y: Any) -> Array:
         floats = numbers(values, target_name(y))
         _check_known(not np.isnan(floats).any())
     return floats
+
+
+def counted(labels: Array) -> dict[Any, int]:
+    """How many rows each label has, in order; of dates what they are written as."""
+    different, counts = np.unique(labels, return_counts=True)
+    known = different.tolist() if different.dtype.kind != "M" else map(str, different)
+    return dict(zip(known, counts.tolist(), strict=True))
+
+
+READ: dict[str, Callable[[Any], Array]] = {"classes": as_labels, "regression": as_numbers}
 
 
 def _column(y: Any) -> Any:

@@ -8,9 +8,7 @@ from math import inf
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.pipeline import Pipeline
-from sklearn.utils.class_weight import compute_sample_weight
 
 from chainrule._types import Array
 from chainrule.errors import DivergenceError
@@ -20,13 +18,11 @@ from chainrule.estimators.search import at_once
 from chainrule.files.checkpoint import Checkpoint
 from chainrule.tabular.calibration import LEAST, fit_temperature
 from chainrule.tabular.checkpoints import Checkpoints
+from chainrule.tabular.parts import Held, InMemory, Parts, wide
 from chainrule.tabular.plan import Plan
-from chainrule.tabular.recipe import Arguments, preparation, recipe
-from chainrule.tabular.values import TableError
+from chainrule.tabular.recipe import Arguments, recipe
 
-HELD_OUT = 0.15  # of the rows, for each network others
 RACE = 8  # networks from which on a race pays: with fewer, one more network is worth more than its candidates
-MOST_HELD_OUT = 20_000  # rows
 PROBE = 4096  # rows, of which it is told how long an epoch takes
 NETWORKS = {"quick": 1, "normal": 4, "thorough": 12}
 Watch = Callable[[str], Sequence[Any]]  # what is trained next → scikit-learn's callbacks for it
@@ -61,10 +57,10 @@ class Learned:
 
 @dataclass(frozen=True)
 class _Trained:
-    """A network with its rows that were held out, what it says of them, its loss on them, and how long it took."""
+    """A network with the rows that were held out, what it says of them, its loss on them, and how long it took."""
 
     network: Any
-    rows: Array
+    held: Held
     outputs: Array
     loss: float
     seconds: float
@@ -99,62 +95,60 @@ def learn(
     training. As many networks are trained at a time as there are cores, but one after the other where they share a
     callback or are kept in files.
     """
-    return _Learning(plan, X, y, sample_weight, class_weight, validation, seed, time_limit, checkpoint, watch).run(
-        arguments or {}, NETWORKS[effort] if isinstance(effort, str) else effort
+    began = time.monotonic()
+    parts = InMemory(plan, X, y, sample_weight, class_weight, validation, seed)
+    return learn_parts(
+        plan,
+        parts,
+        began,
+        seed=seed,
+        arguments=arguments,
+        effort=effort,
+        time_limit=time_limit,
+        checkpoint=checkpoint,
+        watch=watch,
     )
 
 
+def learn_parts(
+    plan: Plan,
+    parts: Parts,
+    began: float,
+    *,
+    seed: int,
+    arguments: Arguments | None,
+    effort: str | int,
+    time_limit: float | None,
+    checkpoint: Mapping[str, Any] | None,
+    watch: Watch | None,
+) -> Learned:
+    """Learn from rows that are prepared and told apart. began: on the monotonic clock. All else as in `learn`."""
+    count = NETWORKS[effort] if isinstance(effort, str) else effort
+    return _Learning(plan, parts, seed, time_limit, checkpoint, watch, began).run(arguments or {}, count)
+
+
 class _Learning:
-    """One call of `learn`: the rows as the networks have them, and the trainings on parts of them."""
+    """One call of `learn`: the trainings on parts of the rows."""
 
     def __init__(
         self,
         plan: Plan,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        class_weight: Any,
-        validation: tuple[Any, Any] | Array | None,
+        parts: Parts,
         seed: int,
         time_limit: float | None,
         checkpoint: Mapping[str, Any] | None,
         watch: Watch | None,
+        began: float,
     ) -> None:
-        self.began = time.monotonic()
-        self.plan, self.y, self.seed, self.watch = plan, np.asarray(y), seed, watch
+        self.plan, self.parts, self.seed, self.watch = plan, parts, seed, watch
         kept = {"checkpoint": None, "checkpoint_every": None, "resume": False, **(checkpoint or {})}
         self.checkpoints = Checkpoints(Checkpoint.of(*kept.values()))
-        self.time_limit = time_limit
+        self.time_limit, self.began = time_limit, began
         self.numbers = plan.task == "regression"
-        two_valued = {
-            column.name for column in plan.used if column.role == "category" and X[column.name].map(str).nunique() <= 2
-        }
-        steps = preparation(plan, len(self.y), seed, two_valued)
-        self.preparation = Pipeline(steps) if steps else None
-        # Once, for all: what it learns from the rows that are held out is no answer to them (the statistics of the
-        # target are taken out of fold).
-        self.X = X
-        if self.preparation is not None:
-            self.X = self.preparation.fit_transform(_wide(X), self.y).astype(np.float32)
-        weights = None if sample_weight is None else np.asarray(sample_weight, float)
-        if class_weight is not None:
-            balance = compute_sample_weight(class_weight, self.y)
-            weights = balance if weights is None else weights * balance
-        self.weights = weights
-        self.given = self.fixed = None
-        if isinstance(validation, tuple):
-            X_val, y_val = validation
-            inputs = X_val if self.preparation is None else self.preparation.transform(_wide(X_val)).astype(np.float32)
-            known = np.ones(len(inputs), bool) if self.numbers else np.isin(y_val, self.y)
-            if not known.any():
-                raise TableError("the validation set has no row of a class that there is in the training set")
-            self.given = inputs[known], np.asarray(y_val)[known]
-        elif validation is not None:
-            self.fixed = np.asarray(validation)
 
     def run(self, arguments: Mapping[str, Any], count: int) -> Learned:
         """Train the candidates on the first part, and the best of them on others."""
-        plan, m = self.plan, len(self.y)
+        plan, m = self.plan, self.parts.count
         made = recipe(plan.task, m, plan.features or len(plan.used), plan.image_shape is None)
         candidates: dict[str, dict[str, Any]] = {name: {**candidate, **arguments} for name, candidate in made.items()}
         if count < RACE:
@@ -176,29 +170,28 @@ class _Learning:
             rate = candidates[winner]["learning_rate_init"]
             raise DivergenceError("the cost of every network became infinite or NaN in its first epoch", 0, rate)
         return Learned(
-            self.preparation,
+            self.parts.preparation,
             [each.network for each in good],
             self._temperature(good),
             leaderboard,
-            None if self.given is not None else self._held_out(good),
+            None if self.parts.own else self._held_out(good),
         )
 
     def _held_out(self, trained: Sequence[_Trained]) -> HeldOut:
         """What is said of each row that was held out, by all networks that were not trained on it."""
-        if self.fixed is not None:
-            return HeldOut(self.fixed, np.mean([each.outputs for each in trained], axis=0))
-        rows = np.concatenate([each.rows for each in trained])
+        if self.parts.common:
+            return HeldOut(trained[0].held.rows, np.mean([each.outputs for each in trained], axis=0))
+        rows = np.concatenate([each.held.rows for each in trained])
         _, once = np.unique(rows, return_index=True)
         return HeldOut(rows[once], np.concatenate([each.outputs for each in trained])[once])
 
     def _temperature(self, trained: Sequence[_Trained]) -> float:
         """Of the mean of the networks, which are calibrated, where the same rows were held out of all of them."""
-        if self.numbers or (self.given is None and self.fixed is None) or len(trained) < 2:
+        if self.numbers or not self.parts.common or len(trained) < 2:
             return 1.0
-        y = self.y[self.fixed] if self.given is None else self.given[1]
-        weights = None if self.weights is None or self.given is not None else self.weights[self.fixed]
-        codes = np.searchsorted(trained[0].network.classes_, y)
-        return fit_temperature(np.mean([each.outputs for each in trained], axis=0), codes, weights)
+        held = trained[0].held
+        codes = np.searchsorted(trained[0].network.classes_, held.y)
+        return fit_temperature(np.mean([each.outputs for each in trained], axis=0), codes, held.weights)
 
     def _train(self, candidates: Mapping[str, Any], jobs: Sequence[tuple[str, str, int]]) -> list[_Trained]:
         """jobs: for each network the candidate, what it is called, and which part of the rows it is not trained on."""
@@ -208,51 +201,35 @@ class _Learning:
             for (name, _, part), watchers in zip(jobs, callbacks, strict=True)
         ]
         each = [id(callback) for watchers in callbacks for callback in watchers]
-        if len(set(each)) < len(each) or self.checkpoints.first is not None or len(calls) < 2:
+        if len(set(each)) < len(each) or self.checkpoints.first is not None or not self.parts.at_once or len(calls) < 2:
             return [call() for call in calls]
         return at_once(calls)
 
     def _one(
         self, arguments: Mapping[str, Any], watchers: Sequence[Any], part: int, kept: Checkpoint | None
     ) -> _Trained:
-        started, (train, held) = time.monotonic(), self._parts(part)
-        X_val, y_val = (self.X[held], self.y[held]) if self.given is None else self.given
-        weights = None if self.weights is None else self.weights[train]
-        held_weights = None if self.weights is None or self.given is not None else self.weights[held]
-        known = np.unique(self.y[train]) if not self.numbers else None
-        judge = _Judge(known, y_val, held_weights)
+        started, rows = time.monotonic(), self.parts.part(part)
+        held = rows.held
+        judge = _Judge(rows.classes, held.y, held.weights)
         make: Any = MLPRegressor if self.numbers else MLPClassifier
-        fixed = {"early_stopping": True, "tol": 0.0, "batch_size": _at_most(arguments["batch_size"], len(train))}
+        fixed = {"early_stopping": True, "tol": 0.0, "batch_size": _at_most(arguments["batch_size"], rows.size)}
         network = make(random_state=self.seed + part, **{**arguments, **fixed})
         network.set_params(scoring=judge)
         limit = inf if self.time_limit is None else self.began + self.time_limit
         network.set_callbacks(_EndOfCycle(network.max_iter, limit), *watchers)
-        network.fit(self.X[train], self.y[train], weights, X_val=X_val, y_val=y_val, checkpoint=kept)
+        network.fit(rows.X, rows.y, rows.weights, X_val=rows.X_val, y_val=held.y, checkpoint=kept)
         network.set_callbacks()
         network.set_params(scoring=None)
         if not np.isfinite(network.best_validation_score_):
             return _Trained(network, held, np.empty(0), inf, time.monotonic() - started)
         if not self.numbers:
-            heat = fit_temperature(network.predict_proba(X_val), judge.codes, held_weights)
+            heat = fit_temperature(network.predict_proba(rows.X_val), judge.codes, held.weights)
             last = network.network_.L
             network.network_.W[last] /= heat
             network.network_.b[last] /= heat
-        outputs = answers(None, [network], X_val)
+        outputs = answers(None, [network], rows.X_val)
         loss = -float(network.best_validation_score_)
         return _Trained(network, held, outputs, loss, time.monotonic() - started)
-
-    def _parts(self, part: int) -> tuple[Array, Array]:
-        """The rows that a network is trained on, and those that are held out."""
-        rows = np.arange(len(self.y))
-        if self.given is not None:
-            return rows, rows[:0]
-        if self.fixed is not None:
-            return np.setdiff1d(rows, self.fixed), self.fixed
-        count = max(min(round(1 / HELD_OUT), len(rows) // 2), len(rows) // MOST_HELD_OUT)
-        which = folds(self.y, count, self.seed + part // count, not self.numbers) == part % count
-        if not which.any() or which.all():  # too few to hold any out
-            return rows, rows
-        return np.flatnonzero(~which), np.flatnonzero(which)
 
     def _in_time(self, candidates: dict[str, Any], count: int) -> tuple[dict[str, Any], int]:
         """What there is time for: fewer networks, then no race, then fewer epochs.
@@ -261,16 +238,16 @@ class _Learning:
         """
         if self.time_limit is None:
             return candidates, count
-        first, m = next(iter(candidates.items())), len(self.y)
-        some = np.random.default_rng(self.seed).permutation(m)[:PROBE]
+        first, m = next(iter(candidates.items())), self.parts.count
+        X, y = self.parts.some(PROBE, self.seed)
         make: Any = MLPRegressor if self.numbers else MLPClassifier
         probe = make(
             random_state=self.seed,
-            **{**first[1], "max_iter": 2, "batch_size": _at_most(first[1]["batch_size"], len(some))},
+            **{**first[1], "max_iter": 2, "batch_size": _at_most(first[1]["batch_size"], len(y))},
         )
         started = time.monotonic()
-        probe.fit(self.X[some], self.y[some])
-        epoch = (time.monotonic() - started) / 2 * m / len(some)
+        probe.fit(X, y)
+        epoch = (time.monotonic() - started) / 2 * m / len(y)
         left = 0.9 * self.time_limit - (time.monotonic() - self.began)
         epochs = max(1, int(left / epoch))  # of one network, or of all together
         each = first[1]["max_iter"]
@@ -357,28 +334,9 @@ def _at_most(batch_size: Any, rows: int) -> Any:
     return batch_size if batch_size == "auto" else min(batch_size, rows)
 
 
-def folds(y: Array, count: int, seed: int, classes: bool) -> Array:
-    """A number from 0 to count − 1 for each row, each for as many rows, of each class and all over a range of numbers.
-
-    The only row of a class has −1: it is in no fold.
-    """
-    _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    order = np.lexsort((np.random.default_rng(seed).random(len(y)), codes))
-    made = np.empty(len(y), dtype=int)
-    made[order] = np.arange(len(y)) % count
-    if classes:
-        made[counts[codes] == 1] = -1
-    return made
-
-
 def answers(preparation: Any, models: Sequence[Any], X: Any) -> Array:
     """The mean of what models say of rows: probabilities (m, K) or predictions (m,), in float64."""
-    inputs = X if preparation is None else preparation.transform(_wide(X))
+    inputs = X if preparation is None else preparation.transform(wide(X))
     say = [model.predict_proba if hasattr(model, "classes_") else model.predict for model in models]
     mean: Array = np.mean([np.asarray(answer(inputs), float) for answer in say], axis=0)
     return mean / mean.sum(axis=1, keepdims=True) if mean.ndim == 2 else mean  # float32 sums to 1 up to 1e-7
-
-
-def _wide(X: Any) -> Any:
-    """An array in float64, as a DataFrame is prepared; a DataFrame as it is."""
-    return X if isinstance(X, pd.DataFrame) else np.asarray(X, dtype=np.float64)

@@ -152,14 +152,17 @@ def times_of(plan: Plan, X: pd.DataFrame, name: str) -> Array:
     return np.where(np.isnan(times), -np.inf, times)
 
 
-def weights_of(X: pd.DataFrame, name: str) -> Array:
-    """How much each row counts, by a column. TableError, with the row, where this is no number of 0 or more."""
+def weights_of(X: pd.DataFrame, name: str, whole: bool = True) -> Array:
+    """How much each row counts, by a column. TableError, with the row, where this is no number of 0 or more.
+
+    whole: whether these are all rows, of which one at least must count.
+    """
     weights = to_floats(X[name])
     if (wrong := ~(np.isfinite(weights) & (weights >= 0))).any():
         i = int(np.argmax(wrong))
         row = X.index[i]
         where = f"row {row + 1 if isinstance(row, (int, np.integer)) else row}"
         raise TableError(f"column {name!r} is {X[name].iloc[i]} in {where}: a weight is a number of 0 or more")
-    if not weights.any():
+    if whole and not weights.any():
         raise TableError(f"column {name!r} is 0 in every row: no row would count")
     return weights

@@ -1,0 +1,265 @@
+"""Tables that come in blocks: what is drawn of them, fits that are the same as in memory, and fits that cannot be."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import chainrule as cr
+from chainrule.tabular.large import rows as drawn
+from chainrule.tabular.large.learning import InBlocks, Prepared
+from chainrule.tabular.large.statistics import Levels
+from chainrule.tabular.large.table import LargeTable, with_all_rows
+from chainrule.tabular.plan import make_plan
+
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+M = 3000
+QUICK = {"effort": "quick", "max_iter": 4, "random_state": 0}
+
+
+def made(m=M, seed=0):
+    """Numbers with gaps, words, and two targets; the rows sorted by one of them."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "x": np.where(rng.random(m) < 0.1, np.nan, rng.normal(size=m)),
+            "z": rng.normal(1e4, 5, m),
+            "city": rng.choice(["Aix", "Bari", "Cork", "Delft", "Évora"], m),
+            "count": rng.integers(1, 4, m),
+        }
+    )
+    frame["score"] = frame.x.fillna(2) + (frame.city == "Cork") + (frame.z - 1e4) / 10
+    frame["label"] = np.where(frame.score > 1, "high", "low")
+    return frame.sort_values("label", ignore_index=True)
+
+
+TABLE = made()
+INPUTS = ["x", "z", "city"]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("large") / "table.parquet"
+    parquet.write_table(pa.Table.from_pandas(TABLE), path, row_group_size=700)
+    return path
+
+
+def blocks(file, target, **options):
+    return cr.Blocks(file, columns=[name for name in INPUTS if name != target], target=target, **options)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A sample of 500 rows."""
+    monkeypatch.setattr(drawn, "MOST", 500)
+
+
+# -- what is drawn -----------------------------------------------------------------------------------------------------
+
+
+def test_a_sample_is_uniform_and_the_same_however_the_table_is_cut():
+    def sample(cuts, most):
+        found = drawn.Sample(0, most)
+        for a, b in zip([0, *cuts], [*cuts, M], strict=True):
+            found.update(TABLE[a:b])
+        return found.frame
+
+    whole = sample([], 400)
+    assert len(whole) == 400
+    assert whole.index.is_monotonic_increasing
+    pd.testing.assert_frame_equal(sample([1, 30, 31, 2000], 400), whole)
+    pd.testing.assert_frame_equal(sample([900], M), TABLE)
+    # Each row is as likely: how often each of ten parts of the table is drawn from, against the binomial's deviation.
+    counts = np.zeros(10)
+    for seed in range(50):
+        kept = np.argsort(drawn.draws(np.arange(M), seed, drawn.SAMPLE))[:400]
+        counts += np.bincount(kept * 10 // M, minlength=10)
+    assert abs(counts - 2000).max() < 5 * np.sqrt(2000)
+
+
+def test_words_beyond_those_that_are_counted_are_the_rarest():
+    levels, rng = Levels(100, 1, numeric=False), np.random.default_rng(0)
+    words = np.r_[np.repeat(["often", "seldom"], [5000, 500]), [f"once {k}" for k in range(5000)]]
+    words = pd.Series(rng.permutation(words))
+    for start in range(0, len(words), 3000):
+        levels.update(words[start : start + 3000], np.zeros(len(words[start : start + 3000]), int))
+    counts = dict(zip(levels.of, levels.rows(), strict=True))
+    assert len(counts) <= 200
+    assert counts["often"] == 5000
+    assert counts["seldom"] == 500
+    assert sum(counts.values()) + levels.dropped == len(words)
+
+
+# -- fits --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_of_which_all_rows_are_the_sample_is_fitted_as_in_memory_to_the_last_bit(file):
+    model = cr.TabularClassifier(**QUICK).fit(blocks(file, "label", weights="count"))
+    same = cr.TabularClassifier(**QUICK).fit(TABLE[INPUTS], TABLE.label, TABLE["count"].to_numpy(float))
+    assert np.array_equal(model.predict_proba(TABLE[INPUTS]), same.predict_proba(TABLE[INPUTS]))
+    parts = list(model.predict_proba(blocks(file, "label")))
+    assert [len(part) for part in parts] == [700, 700, 700, 700, 200]
+    assert np.array_equal(np.concatenate(parts), same.predict_proba(TABLE[INPUTS]))
+    assert model.score(blocks(file, "label")) == same.score(TABLE[INPUTS], TABLE.label)
+
+
+@pytest.mark.parametrize(("target", "kind"), [("label", cr.TabularClassifier), ("score", cr.TabularRegressor)])
+def test_a_larger_table_is_learned_as_well_as_in_memory(file, small, target, kind, tmp_path):
+    model, inside = (kind(**{**QUICK, "max_iter": 15}) for _ in range(2))
+    model.fit(blocks(file, target))
+    inside.fit(TABLE[INPUTS], TABLE[target])
+    new = made(seed=1)
+    assert model.score(new[INPUTS], new[target]) > inside.score(new[INPUTS], new[target]) - 0.02
+    assert model.plan_.rows == M
+    assert model.columns_.missing["x"] == TABLE.x.isna().sum()
+    assert "sample of 500 of the 3,000 rows" in " ".join(model.remarks_)
+    assert model.importances_.rows <= 700  # held out of the network
+    assert model.importances_.columns[0].column == "x"
+    model.save(tmp_path / "m")
+    assert np.array_equal(cr.load(tmp_path / "m").predict(new[INPUTS]), model.predict(new[INPUTS]))
+
+
+def test_no_row_is_trained_on_twice_and_none_that_is_held_out(file, small):
+    table = LargeTable(blocks(file, "score", weights="count"), seed=0)
+    rows = InBlocks(table, with_all_rows(make_plan(table.sample), table), networks=2)
+    for k in range(2):
+        source = Prepared(rows, k)
+        y = np.concatenate([source.labeled(i, np.float32, False)[1] for i in range(len(source.sizes))])
+        assert len(y) == source.rows == sum(source.sizes)
+        np.testing.assert_array_equal(np.sort(np.r_[y[:, 0], rows.held[k].y]), np.sort(TABLE.score))
+    assert not {*rows.held[0].numbers} & {*rows.held[1].numbers}
+    part = rows.part(1)
+    np.testing.assert_array_equal(part.held.weights, TABLE["count"][rows.held[1].numbers])
+    np.testing.assert_allclose(part.X_val, rows.preparation.transform(rows.held[1].X), rtol=1e-6)
+
+
+def test_a_class_that_is_too_rare_for_the_sample_is_a_class(tmp_path, small):
+    rare = made().assign(label=np.where(np.arange(M) % 500 == 7, "rare", TABLE.label))
+    parquet.write_table(pa.Table.from_pandas(rare), tmp_path / "t.parquet", row_group_size=1000)
+    model = cr.TabularClassifier(**QUICK, class_weight="balanced").fit(blocks(tmp_path / "t.parquet", "label"))
+    assert model.plan_.classes == rare.label.value_counts().sort_index().to_dict()
+    assert list(model.classes_) == ["high", "low", "rare"]
+
+
+@pytest.mark.parametrize(
+    ("fit", "message"),
+    [
+        (lambda file: cr.TabularClassifier().fit(cr.Blocks(file)), "got 0 columns to predict, wanted one"),
+        (lambda file: cr.TabularClassifier().fit(cr.Blocks(file), "nobody"), "no column 'nobody'"),
+        (lambda file: cr.TabularRegressor().fit(blocks(file, "city")), "the target"),
+        (lambda file: cr.TabularRegressor().fit(blocks(file, "x")), "row group 0: the target 'x' is missing in"),
+    ],
+)
+def test_what_cannot_be_learned_is_one_clear_error(file, small, fit, message):
+    with pytest.raises(ValueError, match=message) as found:
+        fit(file)
+    assert len(str(found.value)) < 400
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def here(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("table.parquet").symlink_to(file)
+
+
+def test_train_streams_by_size_and_says_so_and_the_model_is_like_others(here, small, run, ok, monkeypatch):
+    from chainrule.cli import scored
+    from chainrule.cli.large import memory
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "available", lambda: 100_000)
+        options = "--target label --drop score,count --epochs 4 --effort quick --out m"
+        code, out, err = run("train", "table.parquet", *options.split())
+    assert code == 0, err
+    said = " ".join(out.split())
+    assert "it is read in blocks, as by --stream" in said
+    assert "understood from a sample of 500 of the" in said
+    assert "The models beside it have learned from 500 of the rows" in said
+    about = json.loads(ok("inspect", "m", "--json"))["about"]
+    assert about["rows"]["train"] + about["rows"]["test"] == M
+    assert 450 < about["rows"]["test"] < 750
+    assert about["test"]["this network"]["accuracy"] > 0.9
+    answers = json.loads(ok("predict", "m", "table.parquet", "--json"))
+    assert len(answers["predictions"]) == M
+    whole = json.loads(ok("evaluate", "m", "table.parquet", "--json"))
+    assert whole["rows"] == M
+    assert "sample" not in whole
+    monkeypatch.setattr(scored, "NUMBERS", 1000)
+    part = json.loads(ok("evaluate", "m", "table.parquet", "--json"))
+    assert part["sample"] == 500
+    assert part["rows"] == M
+    low, high = part["intervals"]["accuracy"]
+    assert low < whole["scores"]["accuracy"] < high
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--target label --folds 3", "--folds: not for a table that is read in blocks"),
+        ("--target label --group city", "--group: not for"),
+        ("", "which column is to be predicted? Say --target COLUMN, one of: x, z"),
+        ("--target nobody", "no column 'nobody'"),
+        ("--target label --weight city", "weight"),
+    ],
+)
+def test_what_a_stream_cannot_do_is_said(here, run, options, message):
+    code, _, err = run("train", "table.parquet", "--stream", *options.split())
+    assert code == 2
+    assert message in err
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+PASSES = """
+import resource, sys
+import numpy as np
+import chainrule as cr
+from chainrule.tabular.large.learning import InBlocks, Prepared
+from chainrule.tabular.large.table import LargeTable, with_all_rows
+from chainrule.tabular.plan import make_plan
+
+def passes(path):
+    table = LargeTable(cr.Blocks(path, target="y"), seed=0, most=2000)
+    rows = InBlocks(table, with_all_rows(make_plan(table.sample), table), networks=1)
+    rows._room = 0
+    source = Prepared(rows, 0)
+    for i in range(3):
+        source.labeled(i, np.float32, False)
+    return rows.count
+
+passes(sys.argv[2])  # of few rows: all that is loaded is there
+used = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_DATA, (used + int(sys.argv[3]),) * 2)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(passes(sys.argv[1]), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
+def test_a_table_some_times_larger_than_the_limit_of_the_memory_is_passed_over_within_it(tmp_path):
+    m, limit = 630_000, 32 << 20
+    rng = np.random.default_rng(0)
+    # A hundred different numbers in each column: small on the disk.
+    few = {f"x{k}": pa.array(rng.normal(size=100)[rng.integers(0, 100, 6_000)]) for k in range(20)}
+    group = pa.table({**few, "y": pa.array(rng.normal(size=6_000))})
+    for name, groups in (("small.parquet", 3), ("large.parquet", m // 6_000)):
+        with parquet.ParquetWriter(tmp_path / name, group.schema) as writer:
+            for _ in range(groups):
+                writer.write_table(group)
+    files = str(tmp_path / "large.parquet"), str(tmp_path / "small.parquet")
+    done = subprocess.run(
+        [sys.executable, "-c", PASSES, *files, str(limit)], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows, grown = map(int, done.stdout.split())
+    assert rows == m
+    assert m * 21 * 8 > 3 * limit
+    assert grown < limit
