@@ -37,8 +37,8 @@ ARROWS = {
     "blocks": "_types checks engines errors files readers text",
     "checks": "_native _types elsewhere text",
     "claims": "_types _version datasets engines equations errors network optimizers plots readers training working",
-    "cli": "_version activations blocks claims datasets engines errors exporting files lab plots quiz readers tabular text "
-    "working",
+    "cli": "_version activations blocks claims datasets engines errors exporting files lab plots quiz readers tabular "
+    "text working",
     "datasets": "checks text",
     "engines": "_native _types activations equations errors layout losses optimizers text",
     "estimators": "_types activations blocks checks engines equations errors files network normalization optimizers "
@@ -58,7 +58,8 @@ ARROWS = {
     "quiz": "errors",
     "readers": "datasets errors text",
     "schedules": "checks",
-    "tabular": "_types activations blocks checks errors estimators files network optimizers readers schedules text working",
+    "tabular": "_types activations blocks checks errors estimators files network optimizers readers schedules text "
+    "working",
     "text": "elsewhere",
     "training": "_types checks engines errors files optimizers schedules",
     "working": "_types activations checks engines equations losses network optimizers text",
