@@ -690,7 +690,7 @@ def test_an_error_inside_lbfgs_reaches_the_caller(no_thread_left, monkeypatch):
     def broken(*args, **options):
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(reference.Numpy, "cost_and_gradients", broken)
+    monkeypatch.setattr(reference, "cost_and_gradient", broken)
     with pytest.raises(RuntimeError, match="broken on purpose"):
         list(net.train(X, Y, cr.LBFGS(), epochs=10, engine="numpy"))
 
