@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format recipe bench bench-load bench-grid bench-growth bench-kernels bench-interrupts sanitize tsan fuzz kill audit clean always
+.PHONY: demo test lint format recipe bench bench-load bench-blocks bench-grid bench-growth bench-kernels bench-interrupts sanitize tsan fuzz kill audit clean always
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
@@ -42,6 +42,9 @@ bench-growth: $(VENV)/bench      ## how a step grows with width, depth, batch, f
 
 bench-kernels: $(VENV)/bench     ## single layers and activations against the processor's peak
 	$(BIN)/python benchmarks/kernels.py
+
+bench-blocks: $(VENV)/installed ## a table of 20 GB, written, and trained on in a process of 2 GB (ten minutes; make bench-blocks GB=1)
+	$(BIN)/python benchmarks/blocks.py --gb $(or $(GB),20)
 
 bench-interrupts: $(VENV)/installed ## how long Ctrl-C and SIGTERM wait for their answer, from inside the kernel
 	$(BIN)/python benchmarks/interrupts.py

@@ -342,13 +342,14 @@ class Network:
         Network
             Itself.
         """
-        if isinstance(X, stream.Streamed) and method is not None:
+        streamed = method is not None and isinstance(X, stream.Streamed)
+        before = self.normalizer.moments if update and self.normalizer is not None else None
+        if (update and self.normalizer and not before) or (method != "standard" and (update or streamed)):
+            raise ValueError("update: only the mean and deviation of method 'standard' can be told from pieces")
+        if streamed:
             for i, part in enumerate(X.inputs(self)):
                 self.normalize(part, method, update=update or i > 0)
             return self
-        before = self.normalizer.moments if update and self.normalizer is not None else None
-        if update and (method != "standard" or (self.normalizer is not None and before is None)):
-            raise ValueError("update: only the mean and deviation of method 'standard' can be told from pieces")
         if method is not None:
             X = checks.check_inputs(X, self.sizes[0], self.dtype)
         self.normalizer = None if method is None else Normalizer.measure(X, method, before)

@@ -1,5 +1,6 @@
 """Tables read block by block: every format and place, and what is wrong with them, named."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -69,6 +70,8 @@ def test_every_format_gives_the_table(folder, source, tmp_path):
 def test_a_list_of_files_keeps_its_order_and_urls_are_opened_through_fsspec(folder):
     files = [folder / "parts/2.parquet", folder / "parts/0.parquet"]
     assert (together(cr.Blocks(files))["a"].to_numpy() == pd.concat([FRAME[500:750], FRAME[:250]])["a"]).all()
+    again = pickle.loads(pickle.dumps(cr.Blocks(files)))  # by the names of its files
+    assert (together(again)["a"].to_numpy()[250:] == FRAME["a"][:250]).all()
     fsspec = pytest.importorskip("fsspec")
     fsspec.filesystem("memory").put(str(folder / "parts"), "/there", recursive=True)
     assert (together(cr.Blocks("memory://there/?.parquet"))["a"].to_numpy() == FRAME["a"]).all()

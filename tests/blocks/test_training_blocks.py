@@ -54,8 +54,8 @@ def test_an_epoch_takes_every_row_once_in_an_order_of_its_own(path):
     assert not (epochs[0] == epochs[1]).all()
     assert (epochs[1] == order.sequence(key(), 1, sizes, 3)).all()
     assert (order.sequence(None, 1, sizes, 3) == np.arange(M)).all()
-    # Neighbors come from several blocks.
-    assert len(set(epochs[0][:90] // 90)) >= 3
+    # Rows of three blocks are mixed, one out of each third of the table.
+    assert sorted(set(epochs[0][:60] // 90 // 4)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -96,6 +96,9 @@ def test_what_is_measured_block_by_block_is_what_is_measured_at_once(data, path)
     A = list(net.forward(blocks))
     assert [part.shape[1] for part in A] == list(blocks.sizes)
     np.testing.assert_allclose(np.hstack(A), whole.forward(X.T), rtol=1e-12)
+    step = net.train(blocks, cr.Adam(), epochs=1, batch_size=50, validation=blocks).run()[-1]
+    assert step.validation_cost == pytest.approx(net.cost(blocks), rel=1e-13)
+    net.parameters = whole.parameters
     net.train(blocks, cr.LBFGS(), epochs=3).run()
     whole.train(X.T, Y, cr.LBFGS(), weights=w, epochs=3).run()
     np.testing.assert_allclose(net.parameters, whole.parameters, rtol=1e-6)
@@ -180,6 +183,9 @@ def test_within_an_epoch_the_checkpoint_is_written_when_it_is_due(path, whole, t
 
 def test_blocks_of_others_are_told_apart_by_the_checkpoint(path, tmp_path):
     train(path, checkpoint=tmp_path / "kept").run()
+    moved = tmp_path / "moved.parquet"
+    moved.write_bytes(path.read_bytes())
+    train(moved, checkpoint=tmp_path / "kept", resume=True).run()  # where the file lies does not matter
     other = tmp_path / "other.parquet"
     pq.write_table(pq.read_table(path).slice(0, 990), other, row_group_size=90)
     with pytest.raises(cr.CheckpointError, match=r"another training .*data"):
@@ -193,7 +199,7 @@ def test_classes_in_their_order_reach_the_cost_of_a_shuffle_of_all_rows(tmp_path
     np.save(tmp_path / "X.npy", X)
     np.save(tmp_path / "y.npy", y)
     monkeypatch.setattr("chainrule.blocks.formats.PIECE", 50 * 32)
-    blocks = cr.Blocks(tmp_path / "X.npy", target=str(tmp_path / "y.npy"), window=100)  # of 400
+    blocks = cr.Blocks(tmp_path / "X.npy", target=str(tmp_path / "y.npy"), window=40)  # of 400
 
     def cost(*given):
         net = cr.Network([8, 16, 10], output="softmax", seed=0, dtype="float32")
@@ -203,11 +209,11 @@ def test_classes_in_their_order_reach_the_cost_of_a_shuffle_of_all_rows(tmp_path
     assert cost(blocks) == pytest.approx(cost(X.T, cr.one_hot(y)), rel=0.02)
 
 
-def test_estimators_learn_from_blocks_and_answer_block_by_block(data, path):
+def test_estimators_learn_from_blocks_and_answer_block_by_block(data, path, tmp_path, monkeypatch):
     X, y = data
     words = np.array(["no", "so", "yes"])[y]
     blocks = blocks_of(path, target="word")
-    options = {"max_iter": 30, "normalize": "standard", "random_state": 0, "n_iter_no_change": 50, "batch_size": 50}
+    options = {"max_iter": 15, "normalize": "standard", "random_state": 0, "n_iter_no_change": 50, "batch_size": 50}
     model = cr.MLPClassifier((8,), class_weight="balanced", learning_rate_init=0.01, schedule="cosine", **options)
     model.fit(blocks)
     assert list(model.classes_) == ["no", "so", "yes"]
@@ -220,7 +226,23 @@ def test_estimators_learn_from_blocks_and_answer_block_by_block(data, path):
     assert model.score(blocks) == pytest.approx((np.concatenate(parts) == words).mean())
     assert model.score(blocks) > 0.8
     again = cr.MLPClassifier((8,), class_weight="balanced", learning_rate_init=0.01, schedule="cosine", **options)
-    assert (again.fit(blocks).network_.parameters == model.network_.parameters).all()
+    advance, count = Stream._advance, iter(range(1000))
+
+    def killed(self, state, most):
+        if next(count) == 20:
+            raise OSError("the machine is gone")
+        return advance(self, state, most)
+
+    monkeypatch.setattr(Stream, "_advance", killed)
+    with pytest.raises(OSError, match="gone"):
+        again.fit(blocks, checkpoint=tmp_path / "kept", checkpoint_every=2)
+    monkeypatch.setattr(Stream, "_advance", advance)
+    again.fit(blocks, checkpoint=tmp_path / "kept", checkpoint_every=2, resume=True)
+    assert (again.network_.parameters == model.network_.parameters).all()
+
+    again = cr.MLPClassifier((8,), early_stopping=True, scoring="loss", schedule="cosine", **options)
+    again.fit(blocks, X_val=frame[:100], y_val=words[:100])
+    assert again.best_validation_score_ == -min(again.history_["validation_cost"])
 
     numbers = cr.Blocks(path, columns=["b", "c"], target=["y", "a"])
     other = cr.MLPRegressor(hidden_layer_sizes=(8,), scale_target=True, schedule="cosine", **options).fit(numbers)
@@ -240,6 +262,9 @@ def test_what_blocks_cannot_do_is_said(path):
     ]:
         with pytest.raises(ValueError, match=says):
             net.train(blocks, cr.Adam(), epochs=1, **given)
+    with pytest.raises(ValueError, match="only the mean and deviation of method 'standard'"):
+        net.normalize(blocks, "robust")
+    assert net.normalizer is None
     with pytest.raises(ValueError, match="there is nothing to learn"):
         net.train(cr.Blocks(path, columns=list("abcde")), cr.Adam(), epochs=1, batch_size=5)
     with pytest.raises(ValueError, match="got 2 columns of inputs, wanted 5"):

@@ -122,47 +122,18 @@ class Blocks(Source):
             raise ReaderError(f"{self._files[0].place.name}: no columns are left to predict from")
 
     def name(self, i: int) -> str:
-        """What to call a block in an error: its file, and which it is there.
-
-        Parameters
-        ----------
-        i : int
-
-        Returns
-        -------
-        str
-        """
+        """What to call a block in an error: its file, and which it is there."""
         file, k = self._blocks[i]
         return f"{file.place.name}, {file.block} {k}"
 
     def arrow(self, i: int, columns: Sequence[str]) -> "pa.Table":
-        """These columns of a block as a table of Arrow.
-
-        Parameters
-        ----------
-        i : int
-        columns : list of str
-
-        Returns
-        -------
-        pyarrow.Table
-        """
+        """These columns of a block as a table of Arrow."""
         file, k = self._blocks[i]
         memory.check(self.name(i), self.sizes[i], 2 * self.weight(i, columns), "to read them takes")
         return file.read(k, columns)
 
     def weight(self, i: int, columns: Sequence[str]) -> int:
-        """Bytes that these columns of a block take in memory, about.
-
-        Parameters
-        ----------
-        i : int
-        columns : list of str
-
-        Returns
-        -------
-        int
-        """
+        """Bytes that these columns of a block take in memory, about."""
         file, k = self._blocks[i]
         return file.weight(k, columns)
 
@@ -240,28 +211,11 @@ class Blocks(Source):
 
     @property
     def features(self) -> int:  # type: ignore[override]
-        """The inputs of a row.
-
-        Returns
-        -------
-        int
-        """
+        """The inputs of a row."""
         return len(self.columns)
 
     def labeled(self, i: int, dtype: np.dtype[Any], labels: bool) -> tuple[Array, Array, Array | None]:
-        """A block as numbers, with its labels as they are.
-
-        Parameters
-        ----------
-        i : int
-        dtype : dtype
-        labels : bool
-            Whether the targets are labels.
-
-        Returns
-        -------
-        X, y, weights
-        """
+        """X (r, n), y and the weights (r,) of a block; y are labels (r,) or numbers (r, outputs)."""
         name, start, table = self.name(i), self.starts[i], self.arrow(i, self._names)
         X, w = numbers.matrix(name, start, table, self.columns, dtype), None
         if labels:
@@ -274,17 +228,7 @@ class Blocks(Source):
         return X, y, w
 
     def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
-        """The inputs of a block as numbers.
-
-        Parameters
-        ----------
-        i : int
-        dtype : dtype
-
-        Returns
-        -------
-        array of shape (rows, inputs)
-        """
+        """X (r, n) of a block."""
         return numbers.matrix(self.name(i), self.starts[i], self.arrow(i, self.columns), self.columns, dtype)
 
     def check_numbers(self) -> None:
@@ -293,12 +237,7 @@ class Blocks(Source):
             numbers.check_schema(file.place.name, file.schema, self.columns)
 
     def fingerprint(self) -> str:
-        """What tells these blocks from others: columns, sizes, and the size, the beginning and the end of each file.
-
-        Returns
-        -------
-        str
-        """
+        """What tells these blocks from others: columns, sizes, and the size, the beginning and the end of each file."""
         about = hashlib.sha256(repr((self.columns, self.targets, self.weights, self.sizes, self.window)).encode())
         for file in self._files:
             with file.place.open() as raw:

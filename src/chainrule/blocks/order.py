@@ -1,6 +1,6 @@
 """The order of an epoch: a function of a key and the epoch alone, so that any place in it is found without the others.
 
-Two levels: the blocks in a random order are cut into windows, and the rows of a window are mixed.
+Two levels: blocks are drawn into windows, and the rows of a window are mixed.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,17 @@ def _random(key: int, epoch: int, counter: int) -> np.random.Generator:
 
 
 def windows(key: int | None, epoch: int, blocks: int, together: int) -> list[Array]:
-    """The blocks of each window, `together` of them or one fewer; without a key in their order."""
-    order = np.arange(blocks) if key is None else _random(key, epoch, 0).permutation(blocks)
-    return np.array_split(order, -(-blocks // together))
+    """The blocks of each window, `together` of them or one fewer; without a key in their order.
+
+    A window has one block out of each stretch of the table: where rows lie in the order of a class, or of time, each
+    has its share of all.
+    """
+    count = -(-blocks // together)
+    if key is None:
+        return np.array_split(np.arange(blocks), count)
+    stretches = -(-blocks // count)
+    drawn = _random(key, epoch, 0).permuted(np.arange(stretches * count).reshape(stretches, count), axis=1)
+    return [window[window < blocks] for window in drawn.T]
 
 
 def places(key: int | None, epoch: int, window: int, rows: int) -> Array:

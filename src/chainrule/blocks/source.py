@@ -116,7 +116,7 @@ class Source(Streamed):
         def block(i: int) -> Rows:
             X, y, w = self.labeled(i, network.dtype, labels)
             Y, w = encode(y, w)
-            columns, targets, _ = network.check_examples(X.T, Y.T)
+            columns, targets, _ = network.check_examples(X.T, Y.T, known_finite=True)
             return columns.T, targets.T, None if w is None else w[:, None].astype(network.dtype, copy=False)
 
         row = (network.sizes[0] + network.sizes[-1] + weighted) * network.dtype.itemsize
@@ -134,9 +134,9 @@ class Source(Streamed):
         self.check_numbers()
 
     def _check_memory(self, count: int, row: int) -> None:
-        """ReaderError if windows of so many blocks do not fit into the memory: one at hand, and one that is read."""
+        """ReaderError if three windows do not fit into the memory: at hand, left over of the one before, and read."""
         largest = sorted(range(len(self.sizes)), key=lambda i: self.sizes[i])[-count:]
-        needed = 2 * row * sum(self.sizes[i] for i in largest)
+        needed = 3 * row * sum(self.sizes[i] for i in largest)
         what = f"mixed with {len(largest) - 1} others, while {len(largest)} more are read, it takes"
         memory.check(self.name(largest[-1]), self.sizes[largest[-1]], needed, what)
 

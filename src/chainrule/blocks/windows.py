@@ -42,6 +42,11 @@ class Windows(stream.Windows):
     _total: float | None = None
 
     @property
+    def at_once(self) -> int:  # type: ignore[override]
+        """Examples of a window, about."""
+        return min(self.shape[1], self.together * self.shape[1] // len(self.sizes))
+
+    @property
     def total(self) -> float:
         """The number of examples, or the sum of their weights."""
         if self._total is None:

@@ -25,6 +25,7 @@ class Windows(ABC):
 
     shape: tuple[int, int]  # (n[0], m)
     shuffle: bool
+    at_once: int  # examples of a window, about
 
     @property
     @abstractmethod
@@ -137,7 +138,10 @@ class Stream:
         If the last is not finite the state is as it was before them.
         """
         interrupts.check()
-        reader, size = self._reader(state), state.batch_size
+        size = state.batch_size
+        if most is None and self.engine.name == "jax":  # which compiles a program for each number of examples
+            most = max(1, state.X.at_once // size)
+        reader = self._reader(state, size * (most or 1) - 1)
         try:
             X, Y, w = reader.take(size, most)
         except BaseException:  # it cannot go on from there
@@ -158,12 +162,12 @@ class Stream:
         reader.drop(count)
         return Js
 
-    def _reader(self, state: State) -> "_Reader":
-        """What reads on from the place of a state."""
+    def _reader(self, state: State, room: int) -> "_Reader":
+        """What reads on from the place of a state; room: the most examples that may be left over from a window."""
         place = state.mask_key if state.X.shuffle else None, state.epoch, state.example
         reader = self._readers.get(state)
         if reader is None or reader.place != place:
-            reader = self._readers[state] = _Reader(state.X, place, state.batch_size - 1)
+            reader = self._readers[state] = _Reader(state.X, place, room)
         return reader
 
     def lists(self, state: State, count: int, threads: int) -> int:
