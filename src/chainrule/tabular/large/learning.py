@@ -124,17 +124,22 @@ class InBlocks:
         each: Array = self.class_weights[np.searchsorted(self.classes, rows.y)]
         return each if rows.weights is None else each * rows.weights
 
-    def block(self, i: int) -> Block:
-        """A block, prepared."""
-        if (kept := self.kept.get(i)) is not None:
-            return kept
-        rows = self.table.block(i, self.plan)
-        made = Block(self.prepared.inputs(rows.X, rows.folds), rows.y, self.weights(rows), rows.numbers)
-        size = sum(part.nbytes for part in made if part is not None)
-        if size <= self._room:
+    def block(self, i: int, k: int) -> Block:
+        """The rows of a block that the k-th network is trained on, prepared."""
+        if i not in self.kept:
+            rows = self.table.block(i, self.plan)
+            size = 4 * len(rows.y) * (self.prepared.features + 8)
+            if size > self._room:
+                return self._prepared(rows.some(~self.out(rows.numbers, k)))
             self._room -= size
-            self.kept[i] = made
-        return made
+            self.kept[i] = self._prepared(rows)
+        X, y, weights, numbers = self.kept[i]
+        if not (out := self.out(numbers, k)).any():
+            return self.kept[i]
+        return Block(X[~out], y[~out], None if weights is None else weights[~out], numbers[~out])
+
+    def _prepared(self, rows: Rows) -> Block:
+        return Block(self.prepared.inputs(rows.X, rows.folds), rows.y, self.weights(rows), rows.numbers)
 
     def part(self, k: int) -> Part:
         """Those of the k-th network."""
@@ -143,7 +148,7 @@ class InBlocks:
             X_val, held = self.given[0], Held(np.empty(0, int), self.given[1], None)
         else:
             rows, start = self.held[k], sum(len(each.y) for each in self.held[:k])
-            X_val = self.preparation.transform(rows.X).astype(np.float32)
+            X_val = self.prepared.of_others(rows.X)
             held = Held(start + np.arange(len(rows.y)), rows.y, self.weights(rows))
         return Part(source, None, None, source.rows, self.classes, X_val, held)
 
@@ -191,18 +196,14 @@ class Prepared(Source):
 
     def labeled(self, i: int, dtype: np.dtype[Any], labels: bool) -> tuple[Array, Array, Array | None]:
         """X (r, n[0]), y (r,) or (r, 1), and the weights (r,) of a block."""
-        X, y, weights, numbers = self.table.block(int(self.blocks[i]))
-        if not self.table.own:
-            kept = ~self.table.out(numbers, self.k)
-            X, y, weights = X[kept], y[kept], None if weights is None else weights[kept]
+        X, y, weights, _ = self.table.block(int(self.blocks[i]), self.k)
         return X.astype(dtype, copy=False), y if labels else y[:, None], weights
 
     def numbers(self, i: int, dtype: np.dtype[Any]) -> Array:
         """y (r, 1) of a block, which need not be prepared for it."""
         block = int(self.blocks[i])
         rows: Any = self.table.kept.get(block) or self.table.table.block(block, self.table.plan, [])
-        kept = slice(None) if self.table.own else ~self.table.out(rows.numbers, self.k)
-        return rows.y[kept, None].astype(dtype)  # type: ignore[no-any-return]
+        return rows.y[~self.table.out(rows.numbers, self.k), None].astype(dtype)  # type: ignore[no-any-return]
 
     def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
         """X (r, n[0]) of a block."""

@@ -55,6 +55,14 @@ class Preparation:
         made -= self.pipeline[2].mean_.astype(np.float32)
         return made
 
+    def of_others(self, X: pd.DataFrame) -> Array:
+        """The inputs (m, n[0]) of rows that are not learned from, in float32."""
+        made = np.empty((len(X), self.features), np.float32)
+        for first in range(0, len(X), ROWS):
+            some = slice(first, first + ROWS)
+            made[some] = self.pipeline.transform(X.iloc[some])
+        return made
+
     def uncentered(self, X: pd.DataFrame, folds: Array) -> Array:
         """The inputs before the last step."""
         columns, inputs, _ = (step for _, step in self.pipeline.steps)
