@@ -18,6 +18,7 @@ from chainrule.plots import style
 from support.pictures import assert_readable
 
 matplotlib = pytest.importorskip("matplotlib")
+pytest.importorskip("matplotlib.figure")  # which `readable` changes
 QUICK = ("--effort", "quick", "--hidden", "8,4", "--epochs", "4")
 SHORT = ("--effort", "quick", "--epochs", "1")
 VOID = {"meta", "br", "link", "img", "input"}
@@ -157,7 +158,7 @@ def test_every_picture_can_be_read_and_names_columns_and_classes(readable, class
     assert set(map(style.words, names)) <= set(reader.drawn)
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1, -1e7, 1e30])
+@pytest.mark.parametrize("scale", [1e-300, -1e7, 1e30])
 def test_every_picture_of_a_regression_can_be_read(readable, scale):
     X = np.random.default_rng(0).normal(size=(60, 2))
     y = X[:, 0] * scale
@@ -230,6 +231,7 @@ def test_the_report_of_images_shows_the_mistakes_and_the_first_layer():
     assert any("8 × 8 pixels" in words for words in reader.words)
 
 
+@pytest.mark.usefixtures("readable")
 def test_the_report_of_a_regression_shows_prediction_against_truth(table):
     page, _ = written(table, "--target", "spends", *QUICK)
     reader = read(page)

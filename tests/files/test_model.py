@@ -484,6 +484,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(saved, monkeypatch):
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
 def test_loading_runs_nothing_and_opens_nothing_but_the_file(tmp_path):
     cr.save(make_pipeline(StandardScaler(), trained()), tmp_path / "m")
     code = """

@@ -166,7 +166,7 @@ assert len(training(net(), 3).run()) == 3  # as ever
 assert cr.MLPClassifier((3,), max_iter=3).fit(rows, labels).n_iter_ == 3
 print("fine")
 """
-    done = alone(f"os.chdir({str(tmp_path)!r})\n{STORM}{JOBS[name]}{after}", seconds=110)
+    done = alone(f"os.chdir({str(tmp_path)!r})\n{STORM}{JOBS[name]}{after}")
     assert done.stdout == "fine\n", done.stderr
 
 
