@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.lab import formulas, homework
+from chainrule.lab import homework, notation
 from chainrule.lab.exercises import EXERCISES, small
-from chainrule.lab.formulas import FormulaError
+from chainrule.lab.notation import EquationError
 
 NET, X, Y = small()
 DW, DB = NET.gradients(X, Y)[1:]
@@ -190,26 +190,26 @@ def test_what_cannot_be_computed_is_told_with_its_shapes(line, wanted):
     ],
 )  # fmt: skip
 def test_nothing_but_equations_is_computed(attack):
-    line = formulas.read(f"E = {attack}")
+    line = notation.read(f"E = {attack}")
     known = {"X": X, "Y": Y, "W": {1: NET.W[1]}}
-    with pytest.raises(FormulaError):
-        formulas.compute(line, known)
+    with pytest.raises(EquationError):
+        notation.compute(line, known)
 
 
 @pytest.mark.parametrize("line", ["E = " + "(" * 140 + "1" + ")" * 140, "E = " + "-" * 290 + "1", "E = 9**9**9**9**9"])
 def test_deep_and_huge_numbers_end_at_once(line):
-    with contextlib.suppress(FormulaError):
-        formulas.compute(formulas.read(line), {})
+    with contextlib.suppress(EquationError):
+        notation.compute(notation.read(line), {})
 
 
 def test_sizes_are_bounded():
     wide = np.ones((1, 3000))
-    with pytest.raises(FormulaError, match="9,000,000 numbers"):
-        formulas.compute(formulas.read("E = X.T @ X"), {"X": wide})
-    with pytest.raises(FormulaError, match="9,000,000 numbers"):
-        formulas.compute(formulas.read("E = X.T + X"), {"X": wide})
-    with pytest.raises(FormulaError, match="too large"):
-        formulas.compute(formulas.read("E = X @ X.T"), {"X": np.ones((1000, 1000))})
+    with pytest.raises(EquationError, match="9,000,000 numbers"):
+        notation.compute(notation.read("E = X.T @ X"), {"X": wide})
+    with pytest.raises(EquationError, match="9,000,000 numbers"):
+        notation.compute(notation.read("E = X.T + X"), {"X": wide})
+    with pytest.raises(EquationError, match="too large"):
+        notation.compute(notation.read("E = X @ X.T"), {"X": np.ones((1000, 1000))})
     with pytest.raises(ValueError, match="lines, more than"):
         homework.check({"lines": [""] * 50})
     with pytest.raises(ValueError, match="take a smaller network"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule import losses
 from chainrule._types import Array
-from chainrule.lab import formulas
+from chainrule.lab import notation
 from chainrule.lab.exercises import EXERCISES, small
 from chainrule.network import Network
 from chainrule.text import as_json
@@ -131,8 +131,8 @@ def _checked(network: Network, X: Any, Y: Any) -> tuple[Network, Array, Array]:
 
 
 def _check_lines(net: Network, X: Array, Y: Array, lines: list[str], l2: float) -> dict[str, Any]:
-    if len(lines) > formulas.MOST_LINES:
-        raise ValueError(f"homework: {len(lines)} lines, more than {formulas.MOST_LINES}")
+    if len(lines) > notation.MOST_LINES:
+        raise ValueError(f"homework: {len(lines)} lines, more than {notation.MOST_LINES}")
     shown, known = _computed(net, X, Y, lines, l2)
     wrong = next((line for line in shown if line["error"]), None)
     if wrong is not None:
@@ -149,7 +149,7 @@ def _check_lines(net: Network, X: Array, Y: Array, lines: list[str], l2: float) 
     def gradient(net: Network, X: Array, Y: Array) -> dict[str, Any]:
         found, (again, values) = {}, _computed(net, X, Y, lines, l2)
         if failed := [line["error"] for line in again if line["error"]]:
-            raise formulas.FormulaError(failed[0])
+            raise notation.EquationError(failed[0])
         for d, l in every:
             found[f"{d}{l}"] = values[d][l]
         return found
@@ -175,33 +175,33 @@ def _computed(net: Network, X: Array, Y: Array, lines: list[str], l2: float) -> 
         if failed:
             continue
         try:
-            made = formulas.read(text)
+            made = notation.read(text)
             if made is None:
                 continue
             line["name"], line["wanted"] = made.written, _wanted(net, X.shape[1], made)
             if made.name in fixed:
-                raise formulas.FormulaError(f"{made.name} is given; the lines give dZ, dW and db (and dA) their values")
-            value = formulas.compute(made, known)
+                raise notation.EquationError(f"{made.name} is given; lines give dZ, dW and db (and dA) their values")
+            value = notation.compute(made, known)
             line["shape"] = list(value.shape)
             if made.name in ("dZ", "dA") and line["shape"] != line["wanted"]:
-                raise formulas.FormulaError(
-                    f"this comes out as {formulas.shape_of(value)}, but {made.written} is {tuple(line['wanted'])}, "
+                raise notation.EquationError(
+                    f"this comes out as {notation.shape_of(value)}, but {made.written} is {tuple(line['wanted'])}, "
                     f"a row for each of the {line['wanted'][0]} units and a column for each of the {X.shape[1]} "
                     "examples"
                 )
-            formulas.assign(known, made, value)
-        except formulas.FormulaError as error:
+            notation.assign(known, made, value)
+        except notation.EquationError as error:
             line["error"], failed = str(error), True
     return shown, known
 
 
-def _wanted(net: Network, m: int, made: formulas.Assigned) -> list[int] | None:
+def _wanted(net: Network, m: int, made: notation.Assigned) -> list[int] | None:
     """The shape that a name has; None for one of the learner's own."""
     l = made.layer
     if made.name not in ("dA", "dZ", "dW", "db"):
         return None
     if l is None or not 1 <= l <= net.L:
-        raise formulas.FormulaError(f"{made.written}: wanted a layer from 1 to {net.L}, as in {made.name}[{net.L}]")
+        raise notation.EquationError(f"{made.written}: wanted a layer from 1 to {net.L}, as in {made.name}[{net.L}]")
     n = net.sizes
     return [n[l], {"dW": n[l - 1], "db": 1}.get(made.name, m)]
 

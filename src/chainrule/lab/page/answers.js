@@ -1,4 +1,5 @@
-import { color, element, fit, number, shade } from "./draw.js";
+import { element, nearest, number, shade } from "./draw.js";
+import { scatter } from "./rows.js";
 
 const FEW = 12; // of the largest errors that are listed
 const AROUND = 12; // pixels around a point that choose it
@@ -42,7 +43,7 @@ export function mountAnswers(place, store, visible) {
     const seen = store.shown.answers;
     if (!seen) return;
     if (regression()) {
-      if (seen[part.value]) scatter(seen[part.value]);
+      if (seen[part.value]) against(seen[part.value]);
     } else if (seen.counts) matrix(seen.counts);
   }
 
@@ -89,7 +90,7 @@ export function mountAnswers(place, store, visible) {
 
   let points = [];
 
-  function scatter({ y: { data: y }, answer: { data: answer } }) {
+  function against({ y: { data: y }, answer: { data: answer } }) {
     made = "";
     const errors = Array.from(y, (each, index) => ({ index, y: each, answer: answer[index], off: Math.abs(answer[index] - each) }));
     const worst = errors.toSorted((a, b) => b.off - a.off).slice(0, FEW);
@@ -104,55 +105,17 @@ export function mountAnswers(place, store, visible) {
     }
     if (canvas.parentNode !== body) body.replaceChildren(canvas);
     canvas.setAttribute("aria-label", `answers against targets of ${y.length} examples; the table lists the largest errors`);
-    const { context: pen, width, height } = fit(canvas);
-    if (!width) return;
-    const values = [...y, ...answer].filter(Number.isFinite);
-    let [low, high] = [Math.min(...values), Math.max(...values)];
-    if (!(low < high)) [low, high] = [low - 1 || 0, low + 1 || 1];
-    const [left, bottom, margin] = [46, 22, 8];
-    const X = (value) => left + ((value - low) / (high - low)) * (width - left - margin);
-    const Y = (value) => margin + (1 - (value - low) / (high - low)) * (height - bottom - margin);
-    const [soft, faint, dot] = ["--soft", "--line", "--above"].map(color);
-    pen.strokeStyle = faint;
-    pen.strokeRect(X(low), Y(high), X(high) - X(low), Y(low) - Y(high));
-    pen.strokeStyle = soft;
-    pen.setLineDash([4, 3]);
-    pen.beginPath();
-    pen.moveTo(X(low), Y(low));
-    pen.lineTo(X(high), Y(high));
-    pen.stroke();
-    pen.setLineDash([]);
-    pen.fillStyle = soft;
-    pen.font = "11px system-ui, sans-serif";
-    pen.textAlign = "right";
-    for (const value of [low, high]) pen.fillText(number(value, 3), left - 5, Y(value) + (value === high ? 9 : 0));
-    pen.fillText(`y → ${number(high, 3)}`, width - margin, height - 8);
-    pen.textAlign = "left";
-    pen.fillText(number(low, 3), left, height - 8);
-    pen.fillText("ŷ ↑", left + 5, margin + 12);
-    pen.fillStyle = dot;
-    pen.globalAlpha = 0.6;
-    points = errors.map((each) => ({ ...each, px: X(each.y), py: Y(each.answer) }));
-    for (const { px, py } of points) {
-      pen.beginPath();
-      pen.arc(px, py, 2.4, 0, 7);
-      pen.fill();
-    }
-    pen.globalAlpha = 1;
+    if (canvas.clientWidth) points = scatter(canvas, store.shown.answers, store.run, [part.value]);
   }
 
-  const nearest = (event) => {
-    const away = ({ px, py }) => Math.hypot(px - event.offsetX, py - event.offsetY);
-    const best = points.reduce((found, each) => (!found || away(each) < away(found) ? each : found), null);
-    return best && away(best) <= AROUND ? best : null;
-  };
+  const at = (event) => nearest(points, [event.offsetX, event.offsetY], AROUND);
   canvas.addEventListener("pointermove", (event) => {
-    const found = nearest(event);
+    const found = at(event), { y, answer } = store.shown.answers?.[part.value] ?? {};
     canvas.style.cursor = found ? "pointer" : "";
-    if (found) readout.textContent = `example ${found.index}: y ${number(found.y)}, ŷ ${number(found.answer)}`;
+    if (found) readout.textContent = `example ${found.index}: y ${number(y.data[found.index])}, ŷ ${number(answer.data[found.index])}`;
   });
   canvas.addEventListener("click", (event) => {
-    const found = nearest(event);
+    const found = at(event);
     if (found) choose(found.index);
   });
 }

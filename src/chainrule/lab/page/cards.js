@@ -1,11 +1,11 @@
 /** The numbers of a unit or a line: on a small card, in a sentence, in a table. */
 
-import { element, number } from "./draw.js";
+import { element, number, terms } from "./draw.js";
 import { called, unitName } from "./names.js";
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
-const rows = (pairs) => element("dl", {}, ...pairs.filter(Boolean).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+const rows = (lines) => element("dl", {}, ...terms(lines));
 
 /**
  * @param {{ l: number, i: number }} unit

@@ -1,5 +1,6 @@
 import { against, differences } from "./changes.js";
-import { classColor, color, count, dark, element, fit, number, paint, sight } from "./draw.js";
+import { classColor, color, count, dark, element, fit, number, sight, terms } from "./draw.js";
+import { paintField, ranges } from "./field.js";
 import { style } from "./plot.js";
 import { swatch } from "./runs.js";
 
@@ -58,28 +59,20 @@ export function mountCompare(place, store) {
       const score = run.data.task === "regression" ? "R²" : "accuracy";
       const both = (k) => number(mark.train[k], 3) + (run.data.m_val ? ` · ${number(mark.validation[k], 3)} validation` : "");
       const rows = [["step", count(at.step)], ["cost", both(0)], [score, both(1)], ...(at.stopped ? [["stopped", at.stopped]] : [])];
-      made.figures.replaceChildren(...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+      made.figures.replaceChildren(...terms(rows));
     }
     if (made.canvas && view?.A && (view !== made.view || made.dark !== dark())) {
       [made.view, made.dark] = [view, dark()];
-      picture(made.canvas, run, view.A);
+      if (run.data.range.length === 1) courses(made.canvas, run, view);
+      else paintField(made.canvas, run, view, false);
     }
   }
 
-  /** What a run answers over its inputs. */
-  function picture(canvas, run, { shape: [classes], data }) {
-    if (run.data.range.length === 1) return courses(canvas, run, classes, data);
-    if (run.data.task === "classes") return areas(canvas, classes, data);
-    const [low, high] = run.data.task === "binary" ? [0, 1] : run.data.target_range;
-    paint(canvas, data, SIDE, SIDE, { middle: (low + high) / 2, reach: (high - low) / 2 || 1, flip: true });
-  }
-
   /** What it answers over the line of one input, within the targets and a little beyond. */
-  function courses(canvas, run, outputs, data) {
+  function courses(canvas, run, view) {
     const { context: pen, width, height } = fit(canvas);
-    const [low, high] = run.data.task === "regression" ? run.data.target_range : [0, 1];
-    const margin = 0.12 * (high - low || 1);
-    const Y = (value) => height * (1 - (value - low + margin) / (high - low + 2 * margin));
+    const { shape: [outputs], data } = view.A, [, [low, high]] = ranges(run, view);
+    const Y = (value) => height * (1 - (value - low) / (high - low));
     pen.strokeStyle = color("--line");
     pen.strokeRect(0.5, 0.5, width - 1, height - 1);
     pen.lineWidth = 1.8;
@@ -88,19 +81,6 @@ export function mountCompare(place, store) {
       pen.beginPath();
       for (let p = 0; p < SIDE; p++) pen.lineTo((width * p) / (SIDE - 1), Y(data[k * SIDE + p]));
       pen.stroke();
-    }
-  }
-
-  /** Where each class is the answer. */
-  function areas(canvas, classes, data) {
-    [canvas.width, canvas.height] = [SIDE, SIDE];
-    const pen = canvas.getContext("2d"), size = SIDE * SIDE;
-    for (let p = 0; p < size; p++) {
-      let best = 0;
-      for (let k = 1; k < classes; k++) if (data[k * size + p] > data[best * size + p]) best = k;
-      pen.globalAlpha = 0.25 + 0.6 * Math.max(0, Math.min(1, data[best * size + p]));
-      pen.fillStyle = classColor(best);
-      pen.fillRect(p % SIDE, SIDE - 1 - Math.floor(p / SIDE), 1, 1);
     }
   }
 }

@@ -62,6 +62,28 @@ export function set(control, value) {
   control.value = control.dataset.shown = String(value);
 }
 
+/**
+ * Arrow keys go from tab to tab.
+ * @param {HTMLElement} list of tabs
+ * @param {() => number} now which is chosen
+ * @param {(k: number) => void} choose
+ */
+export function byArrows(list, now, choose) {
+  list.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key], n = list.children.length;
+    if (!move) return;
+    choose((now() + move + n) % n);
+    (/** @type {HTMLElement} */ (list.children[now()])).focus();
+  });
+}
+
+/** Show whether a tab is the chosen one, and its panel only then. */
+export function showTab(tab, panel, on) {
+  tab.setAttribute("aria-selected", String(on));
+  tab.tabIndex = on ? 0 : -1;
+  panel.hidden = !on;
+}
+
 let fields = 0;
 
 export class Field {

@@ -1,3 +1,4 @@
+import { byArrows, showTab } from "./controls.js";
 import { classColor, count, element, number } from "./draw.js";
 import { pictures, table } from "./files.js";
 import { drawPreview } from "./preview.js";
@@ -49,12 +50,7 @@ export function mountData(place, store) {
     list.append(tab);
     bodies.append(panel);
   }
-  list.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!move) return;
-    choose(sources[(sources.indexOf(source) + move + sources.length) % sources.length]);
-    parts.get(source).tab.focus();
-  });
+  byArrows(list, () => sources.indexOf(source), (k) => choose(sources[k]));
 
   dialog.addEventListener("keydown", async (event) => {
     if (event.key !== "Enter" || !(/** @type {HTMLElement} */ (event.target)).matches?.("input[type=text], input[type=number]")) return;
@@ -79,12 +75,7 @@ export function mountData(place, store) {
     if (source && source.name !== "paint") kept = share.value;
     share.value = anew ? "0" : kept;
     source = one;
-    for (const [each, { tab, panel }] of parts) {
-      const on = each === one;
-      tab.setAttribute("aria-selected", String(on));
-      tab.tabIndex = on ? 0 : -1;
-      panel.hidden = !on;
-    }
+    for (const [each, { tab, panel }] of parts) showTab(tab, panel, each === one);
     say();
     look();
     one.shown?.();

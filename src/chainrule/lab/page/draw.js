@@ -22,9 +22,19 @@ export const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : 
 /** @param {string} name of a color in style.css, such as "--ink" @returns {string} */
 export function color(name) {
   const key = name + dark(); // reading a style takes longer than drawing a line
-  if (!colors.get(key)) colors.set(key, getComputedStyle(root).getPropertyValue(name).trim());
+  if (!colors.get(key)) {
+    const value = getComputedStyle(root).getPropertyValue(name).trim();
+    const [, light, night] = value.match(/^light-dark\((.+), (.+)\)$/) ?? [null, value, value];
+    colors.set(key, dark() ? night : light);
+  }
   return colors.get(key);
 }
+
+/** @param {string} hex "#0072b2" @returns {number[]} red, green and blue */
+export const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+
+/** What is under colors that fade away: white, or the dark ground. @returns {number[]} */
+export const ground = () => rgb(color("--card"));
 
 /** @param {number} k @returns {string} the color of a class */
 export const classColor = (k) => CLASSES[k % CLASSES.length];
@@ -37,12 +47,11 @@ export const classShape = (k) => SHAPES[k % SHAPES.length];
  * @returns {Uint8Array} 256 × 3
  */
 export function shades() {
-  const ground = dark() ? [24, 26, 31] : [255, 255, 255];
-  const table = new Uint8Array(256 * 3);
+  const table = new Uint8Array(256 * 3), under = ground();
   for (let k = 0; k < 256; k++) {
     const t = k / 127.5 - 1;
     const end = t < 0 ? BELOW : ABOVE;
-    for (let c = 0; c < 3; c++) table[3 * k + c] = ground[c] + (end[c] - ground[c]) * Math.min(1, Math.abs(t));
+    for (let c = 0; c < 3; c++) table[3 * k + c] = under[c] + (end[c] - under[c]) * Math.min(1, Math.abs(t));
   }
   return table;
 }
@@ -152,6 +161,15 @@ export function number(value, digits = 4) {
   return text.replaceAll("-", "−").replace("e+", "e");
 }
 
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
+
+/** A round number beside an axis, as short as it can be: 0.5, 500K, 2e−6. @param {number} value @returns {string} */
+export function brief(value) {
+  const size = Math.abs(value);
+  if (size >= 1e4 && size < 1e13) return compact.format(value).replace("-", "−");
+  return size && (size < 1e-3 || size >= 1e13) ? value.toExponential().replace("+", "").replaceAll("-", "−") : number(value, 3);
+}
+
 const grouped = new Intl.NumberFormat("en-US");
 
 /** @param {number} value a whole number @returns {string} with commas */
@@ -183,6 +201,48 @@ export function element(name, properties = {}, ...children) {
   made.append(.../** @type {string[]} */ (children.filter((child) => child !== null && child !== undefined && child !== false)));
   return /** @type {any} */ (made);
 }
+
+/**
+ * Terms, each with what it is, as they stand in a dl.
+ * @param {any} lines pairs; what is none is left out
+ * @returns {HTMLElement[]}
+ */
+export const terms = (lines) => lines.filter(Boolean).flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]);
+
+/**
+ * Paint an image into a canvas of as many pixels.
+ * @param {HTMLCanvasElement} canvas
+ * @param {number[]} shape height, width, channels
+ * @param {(at: number) => number} byte of its numbers, row by row, channel by channel
+ */
+export function paintImage(canvas, [height, width, channels], byte) {
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  for (let p = 0; p < height * width; p++) {
+    for (let c = 0; c < 3; c++) image.data[4 * p + c] = byte(p * channels + (channels < 3 ? 0 : c));
+    image.data[4 * p + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/**
+ * The nearest of some points in pixels, less than so far away; null where there is none.
+ * @param {{ x: number, y: number }[]} points
+ * @param {number[]} place
+ * @param {number} reach
+ * @returns {any}
+ */
+export function nearest(points, [px, py], reach) {
+  let [best, away] = [null, reach];
+  for (const point of points) {
+    const distance = Math.hypot(point.x - px, point.y - py);
+    if (distance < away) [best, away] = [point, distance];
+  }
+  return best;
+}
+
+/** Put a text where other programs find it. @returns {Promise<boolean>} whether the browser lets a page do that */
+export const copy = (text) => navigator.clipboard.writeText(text).then(() => true, () => false);
 
 /**
  * Whether a person can see an element.

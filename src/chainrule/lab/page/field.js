@@ -1,6 +1,6 @@
 /** Data with one or two inputs, and what the network says everywhere between them: a plane, or a curve over a line. */
 
-import { classColor, classShape, color, dark, fit, mark, number, paint, shade, ticks } from "./draw.js";
+import { brief, classColor, classShape, color, dark, fit, ground, mark, number, paint, rgb, shade, ticks } from "./draw.js";
 import { scaleOf, spread } from "./glyphs.js";
 
 const EDGES = { left: 40, right: 10, top: 8, bottom: 34 };
@@ -40,8 +40,6 @@ export function middleOf(run) {
   return { middle: (low + high) / 2, reach: (high - low) / 2 || 1 };
 }
 
-const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-
 /**
  * Paint the output over the plane into a canvas of as many pixels as there are numbers.
  * @param {HTMLCanvasElement} canvas
@@ -73,7 +71,7 @@ function blend(canvas, k, rows, columns, data, discrete) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
   const colors = [...Array(k).keys()].map((each) => rgb(classColor(each)));
-  const ground = dark() ? [24, 26, 31] : [255, 255, 255];
+  const under = ground();
   const size = rows * columns;
   for (let at = 0; at < size; at++) {
     const p = 4 * ((rows - 1 - Math.floor(at / columns)) * columns + (at % columns));
@@ -87,7 +85,7 @@ function blend(canvas, k, rows, columns, data, discrete) {
     for (let channel = 0; channel < 3; channel++) {
       let mixed = discrete ? colors[best][channel] : 0;
       if (!discrete) for (let c = 0; c < k; c++) mixed += (Math.max(0, data[c * size + at]) / sum) * colors[c][channel];
-      image.data[p + channel] = ground[channel] + (mixed - ground[channel]) * clear;
+      image.data[p + channel] = under[channel] + (mixed - under[channel]) * clear;
     }
     image.data[p + 3] = 255;
   }
@@ -106,9 +104,9 @@ export function drawAxes(context, { left, top, w, h, x, y, range }, names) {
   context.strokeStyle = color("--line");
   context.lineWidth = 1;
   context.textAlign = "center";
-  for (const value of ticks(range[0][0], range[0][1], w / 70)) context.fillText(number(value, 3), x(value), top + h + 14);
+  for (const value of ticks(range[0][0], range[0][1], w / 70)) context.fillText(brief(value), x(value), top + h + 14);
   context.textAlign = "right";
-  for (const value of ticks(range[1][0], range[1][1], h / 60)) context.fillText(number(value, 3), left - 5, y(value) + 4);
+  for (const value of ticks(range[1][0], range[1][1], h / 60)) context.fillText(brief(value), left - 5, y(value) + 4);
   context.textAlign = "center";
   context.fillStyle = color("--ink");
   context.fillText(names[0], left + w / 2, top + h + 29);
@@ -170,9 +168,9 @@ function sprite(fill, shape, hollow, wrong) {
   canvas.width = canvas.height = side * ratio;
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
-  const ground = color("--card");
+  const card = color("--card");
   if (wrong) {
-    for (const { stroke, width } of [{ stroke: ground, width: 3 }, { stroke: color("--ink"), width: 1.3 }]) {
+    for (const { stroke, width } of [{ stroke: card, width: 3 }, { stroke: color("--ink"), width: 1.3 }]) {
       context.strokeStyle = stroke;
       context.lineWidth = width;
       context.beginPath();
@@ -180,12 +178,12 @@ function sprite(fill, shape, hollow, wrong) {
       context.stroke();
     }
   }
-  context.fillStyle = ground;
-  context.strokeStyle = ground;
+  context.fillStyle = card;
+  context.strokeStyle = card;
   context.lineWidth = hollow ? 3.2 : 1.2;
   mark(context, shape, side / 2, side / 2, hollow ? POINT - 0.8 : POINT);
-  context.fillStyle = hollow ? ground : fill;
-  context.strokeStyle = hollow ? fill : ground;
+  context.fillStyle = hollow ? card : fill;
+  context.strokeStyle = hollow ? fill : card;
   context.lineWidth = hollow ? 1.6 : 0.8;
   mark(context, shape, side / 2, side / 2, hollow ? POINT - 0.8 : POINT);
   if (sprites.size > 400) sprites.clear();

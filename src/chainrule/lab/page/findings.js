@@ -1,4 +1,4 @@
-import { count, element } from "./draw.js";
+import { count, element, terms } from "./draw.js";
 
 const APART = 1000; // milliseconds from one diagnosis to the next while it plays, at least
 const SHARE = 8; // and this many times what the last one took, so that training goes on
@@ -92,7 +92,7 @@ export function mountFindings(place, store) {
       element("div.head", {}, element("h3", {}, name),
         element("span", {}, ...layers.map((layer) =>
           element("button.quiet", { type: "button", "data-key": `layer-${layer}-${key}`, click: () => store.select({ layer, tab: "equations" }) }, `see layer ${layer}`)))),
-      element("dl", {}, ...lines.flatMap(([label, line]) => [element("dt", {}, label), element("dd", {}, line)])),
+      element("dl", {}, ...terms(lines)),
       before && element("p.none", {}, `The change for “${before}” above is to mend this, too.`),
       change && !before && element("div.try", {},
         element("p", {}, does),
@@ -171,5 +171,5 @@ function grouped(findings) {
 /** Lines that are folded away. */
 function fold(title, lines) {
   return lines.length > 0 && element("details", {}, element("summary", {}, title),
-    element("dl", {}, ...lines.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])));
+    element("dl", {}, ...terms(lines)));
 }

@@ -1,6 +1,6 @@
 /** Small pictures of what units compute: a field over the plane, a curve, how activations are spread, or an image. */
 
-import { classColor, color, dark, shade, shadesNow } from "./draw.js";
+import { classColor, color, ground, rgb, shade, shadesNow } from "./draw.js";
 
 /**
  * What the units of a layer look like now, ready to be drawn.
@@ -23,9 +23,8 @@ export function scaleOf(g, isOutput, targets, data) {
 
 /** 256 colors from the ground to that of a class. */
 function ramp(k) {
-  const end = [1, 3, 5].map((at) => parseInt(classColor(k).slice(at, at + 2), 16));
-  const ground = dark() ? [24, 26, 31] : [255, 255, 255];
-  return Uint8Array.from({ length: 768 }, (_, at) => ground[at % 3] + ((end[at % 3] - ground[at % 3]) * Math.floor(at / 3)) / 255);
+  const end = rgb(classColor(k)), under = ground();
+  return Uint8Array.from({ length: 768 }, (_, at) => under[at % 3] + ((end[at % 3] - under[at % 3]) * Math.floor(at / 3)) / 255);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { element, number } from "./draw.js";
+import { copy, element, number } from "./draw.js";
 
 /**
  * Homework: equations to edit and results to paste, judged by check_gradients.
@@ -15,7 +15,7 @@ export function mountHomework(place, store) {
   const text = element("textarea", { rows: 5, spellcheck: "false", "aria-label": "your results", placeholder: "dW2 = [[…]]\ndb2 = [[…]]\n…" });
   const code = element("pre.program", { tabindex: 0, "aria-label": "what is given, for NumPy" });
   const start = element("details", {}, element("summary", {}, "What is given, to copy into a notebook"), code,
-    element("button", { type: "button", click: copy }, "Copy"));
+    element("button", { type: "button", click: copyCode }, "Copy"));
   const checks = [
     element("button.primary", { type: "button", disabled: true, click: () => check({ lines: written() }) }, "Check the equations"),
     element("button", { type: "button", disabled: true, click: () => fill(given.right) }, "Show them as they should be"),
@@ -120,13 +120,9 @@ export function mountHomework(place, store) {
     row.lastChild.textContent = error ? "✗" : got ? `${written(got)}${off ? `, wanted ${written(wanted)}` : ""}` : "";
   }
 
-  async function copy() {
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      store.say("Copied.");
-    } catch {
-      store.say("The browser does not let the page copy: choose the text and copy it.", "error");
-    }
+  async function copyCode() {
+    if (await copy(code.textContent)) store.say("Copied.");
+    else store.say("The browser does not let the page copy: choose the text and copy it.", "error");
   }
 
   return load;

@@ -1,4 +1,5 @@
 import { mountCompare } from "./compare.js";
+import { byArrows, showTab } from "./controls.js";
 import { mountCurves } from "./curves.js";
 import { mountData } from "./data.js";
 import { mountDiagram } from "./diagram.js";
@@ -97,21 +98,8 @@ function tabs(store) {
     place.append(body);
     return { name, tab, body };
   });
-  list.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!move) return;
-    const next = (made.findIndex(({ name }) => name === store.selection.tab) + move + made.length) % made.length;
-    store.select({ tab: made[next].name });
-    made[next].tab.focus();
-  });
-  const show = () => {
-    for (const { name, tab, body } of made) {
-      const on = name === store.selection.tab;
-      tab.setAttribute("aria-selected", String(on));
-      tab.tabIndex = on ? 0 : -1;
-      body.hidden = !on;
-    }
-  };
+  byArrows(list, () => made.findIndex(({ name }) => name === store.selection.tab), (k) => store.select({ tab: made[k].name }));
+  const show = () => made.forEach(({ name, tab, body }) => showTab(tab, body, name === store.selection.tab));
   store.on("select", show);
   show();
   return place;

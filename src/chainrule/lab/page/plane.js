@@ -1,4 +1,4 @@
-import { classColor, classShape, color, dark, element, fit, mark, number, shadesNow, sight } from "./draw.js";
+import { classColor, classShape, color, dark, element, fit, mark, nearest, number, shadesNow, sight, terms } from "./draw.js";
 import { POINT, axes, drawAxes, drawCurve, drawPoint, middleOf, paintField, ranges } from "./field.js";
 import { called } from "./names.js";
 import { painter } from "./painting.js";
@@ -130,7 +130,7 @@ export function mountPlane(place, store) {
     const examples = shown["plane.examples"];
     if (!drawing() || !examples?.train) return;
     const began = performance.now();
-    if (kind === "scatter") [points, layerOf] = [scatter(canvas, examples, run, withHeld), []];
+    if (kind === "scatter") [points, layerOf] = [scatter(canvas, examples, run, withHeld ? ["train", "validation"] : ["train"]), []];
     else if (shown["plane.field"]?.A) drawField(run, shown["plane.field"], examples);
     if (pointed || (focused && cross)) tellAt(pointed ?? cross);
     canvas.cost = 0.9 * (canvas.cost ?? 0) + 0.1 * (performance.now() - began); // milliseconds, on the mean
@@ -213,16 +213,6 @@ export function mountPlane(place, store) {
 
   // -- pointer and keys ------------------------------------------------------------------------------------------------
 
-  /** @param {number[]} place in pixels @param {number} [reach] */
-  const nearest = ([px, py], reach = NEAR) => {
-    let [best, away] = [null, reach];
-    for (const point of points) {
-      const distance = Math.hypot(point.x - px, point.y - py);
-      if (distance < away) [best, away] = [point, distance];
-    }
-    return best;
-  };
-
   /** What the network says at a place of the plane: that of the nearest point of the field. */
   function outputAt(px, py) {
     const { A } = store.shown["plane.field"] ?? {};
@@ -243,7 +233,7 @@ export function mountPlane(place, store) {
     const { run, shown } = store;
     const { classes, inputs, task, target } = run.data;
     const name = (value) => (task === "regression" ? number(value) : (classes[value] ?? String(value)));
-    const point = nearest([px, py]);
+    const point = nearest(points, [px, py], NEAR);
     if (point) {
       const { y, answer } = shown["plane.examples"][point.part];
       const wrong = task !== "regression" && y.data[point.index] !== answer.data[point.index];
@@ -263,7 +253,7 @@ export function mountPlane(place, store) {
     card.hidden = !found;
     if (!found) return null;
     const [title, ...pairs] = found;
-    card.replaceChildren(...(title ? [element("h3", {}, title)] : []), element("dl", {}, ...pairs.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)])));
+    card.replaceChildren(...(title ? [element("h3", {}, title)] : []), element("dl", {}, ...terms(pairs)));
     const wide = card.offsetWidth;
     card.style.left = `${at[0] + 14 + wide > canvas.clientWidth ? Math.max(0, at[0] - 14 - wide) : at[0] + 14}px`;
     card.style.top = `${at[1] + 14}px`;
@@ -275,7 +265,7 @@ export function mountPlane(place, store) {
 
   function press(event) {
     const at = [event.offsetX, event.offsetY];
-    if (!paints()) return choose(nearest(at));
+    if (!paints()) return choose(nearest(points, at, NEAR));
     if (!axis?.holds(at[0], at[1])) return;
     painting = true;
     canvas.setPointerCapture(event.pointerId);
@@ -285,7 +275,7 @@ export function mountPlane(place, store) {
   function move(event) {
     const at = [event.offsetX, event.offsetY];
     pointed = painting ? null : at;
-    canvas.style.cursor = paints() ? "crosshair" : nearest(at) ? "pointer" : "";
+    canvas.style.cursor = paints() ? "crosshair" : nearest(points, at, NEAR) ? "pointer" : "";
     if (painting && axis.holds(at[0], at[1])) paint.stroke(at, axis.at(at[0], at[1]), false);
     else tellAt(at);
   }
@@ -318,7 +308,7 @@ export function mountPlane(place, store) {
         paint.end(axis.range);
         said.textContent = `painted a point of class ${store.run.data.classes[selection.paint] ?? "that is new"}`;
       }
-    } else choose(nearest(cross, Infinity));
+    } else choose(nearest(points, cross, Infinity));
     event.preventDefault();
     event.stopPropagation(); // elsewhere arrow keys are steps in time
   }

@@ -1,6 +1,6 @@
 /** A plot over the steps of the time line: axes, a readout by pointer and by keys, log or linear, a table behind it. */
 
-import { color, count, element, fit, number } from "./draw.js";
+import { brief, color, count, element, fit, number, ticks } from "./draw.js";
 
 /**
  * @typedef {object} Line
@@ -36,21 +36,12 @@ function place(x, step) {
   return low - 1;
 }
 
-/** Round numbers from low to high, a few of them. */
-function ticks(low, high, log, room) {
-  if (!log) {
-    const about = (high - low) / Math.max(2, room), power = 10 ** Math.floor(Math.log10(about));
-    const apart = power * [1, 2, 5, 10].find((each) => each * power >= about);
-    const first = Math.ceil(low / apart - 1e-9);
-    return [...Array(Math.max(1, Math.floor(high / apart + 1e-9) - first + 1)).keys()].map((k) => Number(((first + k) * apart).toPrecision(12)));
-  }
+/** Powers of ten from low to high, a few of them. */
+function powers(low, high, room) {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const every = Math.ceil((last - first) / room), within = last - first <= 2 ? [1, 2, 5] : [1];
   return [...Array(last - first + 1).keys()].filter((k) => k % every === 0).flatMap((k) => within.map((each) => Number((each * 10 ** (first + k)).toPrecision(3)))).filter((tick) => tick >= low && tick <= high);
 }
-
-/** A round number, as short as it can be. */
-const short = (tick) => (tick && (Math.abs(tick) < 1e-3 || Math.abs(tick) >= 1e5) ? tick.toExponential().replace("+", "").replaceAll("-", "−") : number(tick, 3));
 
 export class Plot {
   /** @type {(step: number) => void} */ go;
@@ -211,13 +202,13 @@ export class Plot {
     pen.fillStyle = soft;
     pen.textAlign = "right";
     pen.textBaseline = "middle";
-    for (const tick of ticks(low, high, this.log, tall / 32)) {
+    for (const tick of this.log ? powers(low, high, tall / 32) : ticks(low, high, Math.max(2, tall / 32))) {
       rule(pen, LEFT, Y(tick), LEFT + width, Y(tick));
-      pen.fillText(short(tick), LEFT - 6, Y(tick));
+      pen.fillText(brief(tick), LEFT - 6, Y(tick));
     }
     pen.textBaseline = "top";
     pen.textAlign = "center";
-    for (const tick of ticks(0, end, false, width / 60)) if (Number.isInteger(tick)) pen.fillText(count(tick), X(tick), TOP + tall + 5);
+    for (const tick of ticks(0, end, Math.max(2, width / 60))) if (Number.isInteger(tick)) pen.fillText(count(tick), X(tick), TOP + tall + 5);
 
     for (const { step: at, color: ground } of this.seen.changes) {
       pen.strokeStyle = pen.fillStyle = ground;

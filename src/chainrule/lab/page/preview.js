@@ -1,6 +1,6 @@
 /** Small pictures of data, before a network learns from it. */
 
-import { classColor, classShape, color, fit, mark, shade } from "./draw.js";
+import { classColor, classShape, color, fit, mark, paintImage, shade } from "./draw.js";
 
 const POINT = 2.6; // pixels
 const EDGE = 8;
@@ -63,15 +63,9 @@ function drawPictures(context, width, height, { image: [h, w, channels], preview
   let high = 0;
   for (const value of x.data) if (value > high) high = value;
   const one = document.createElement("canvas");
-  [one.width, one.height] = [w, h];
-  const pixels = new ImageData(w, h);
   context.imageSmoothingEnabled = false;
   for (let i = 0; i < k; i++) {
-    for (let p = 0; p < h * w; p++) {
-      for (let c = 0; c < 3; c++) pixels.data[4 * p + c] = (255 * x.data[(p * channels + (channels < 3 ? 0 : c)) * k + i]) / (high || 1);
-      pixels.data[4 * p + 3] = 255;
-    }
-    one.getContext("2d").putImageData(pixels, 0, 0);
+    paintImage(one, [h, w, channels], (at) => (255 * x.data[at * k + i]) / (high || 1));
     context.drawImage(one, APART + (i % across) * (size * w + APART), APART + Math.floor(i / across) * (size * h + APART), size * w, size * h);
   }
 }

@@ -1,6 +1,6 @@
 /** Examples that are no points of a plane: pictures, rows of a table, and answers against targets. */
 
-import { classColor, color, count, element, fit, number, ticks } from "./draw.js";
+import { brief, classColor, color, count, element, fit, number, paintImage, ticks } from "./draw.js";
 
 const PICTURES = 60;
 const ROWS = 12;
@@ -84,15 +84,8 @@ export function pages(store, wanted) {
 
   function tile(view, at) {
     const [, high, wide, channels] = view.images.shape;
-    const canvas = element("canvas", { width: wide, height: high, "aria-hidden": "true" });
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(wide, high);
-    for (let p = 0; p < high * wide; p++) {
-      const from = (at * high * wide + p) * channels;
-      for (let c = 0; c < 3; c++) image.data[4 * p + c] = view.images.data[from + (channels >= 3 ? c : 0)];
-      image.data[4 * p + 3] = 255;
-    }
-    context.putImageData(image, 0, 0);
+    const canvas = element("canvas", { "aria-hidden": "true" }), from = at * high * wide * channels;
+    paintImage(canvas, [high, wide, channels], (k) => view.images.data[from + k]);
     const answer = element("span");
     return { answer, button: element("button.picture", { type: "button", click: () => choose(store.shown["plane.rows"], at) }, canvas, answer) };
   }
@@ -124,10 +117,10 @@ export function pages(store, wanted) {
  * @param {HTMLCanvasElement} canvas
  * @param {any} view  "examples"
  * @param {any} run
- * @param {boolean} withHeld
+ * @param {string[]} parts that are drawn
  * @returns {{ part: string, index: number, x: number, y: number }[]} where the points are
  */
-export function scatter(canvas, view, run, withHeld) {
+export function scatter(canvas, view, run, parts) {
   const { context, width, height } = fit(canvas);
   const [low, high] = run.data.target_range;
   const margin = 0.08 * (high - low || 1);
@@ -138,9 +131,9 @@ export function scatter(canvas, view, run, withHeld) {
   context.font = '11px system-ui, "DejaVu Sans", sans-serif';
   context.fillStyle = color("--soft");
   context.textAlign = "center";
-  for (const value of ticks(from, to, w / 70)) context.fillText(number(value, 3), x(value), top + h + 14);
+  for (const value of ticks(from, to, w / 70)) context.fillText(brief(value), x(value), top + h + 14);
   context.textAlign = "right";
-  for (const value of ticks(from, to, h / 60)) context.fillText(number(value, 3), left - 5, y(value) + 4);
+  for (const value of ticks(from, to, h / 60)) context.fillText(brief(value), left - 5, y(value) + 4);
   context.fillStyle = color("--ink");
   context.textAlign = "center";
   context.fillText(`${run.data.target || "y"} (true)`, left + w / 2, top + h + 30);
@@ -159,8 +152,8 @@ export function scatter(canvas, view, run, withHeld) {
   context.stroke();
   context.setLineDash([]);
   const points = [];
-  for (const [part, fill] of [["train", classColor(1)], ["validation", color("--card")]]) {
-    if (part === "validation" && !withHeld) continue;
+  for (const part of parts) {
+    const fill = part === "train" ? classColor(1) : color("--card");
     context.globalAlpha = part === "train" ? 0.75 : 1;
     view[part].y.data.forEach((target, index) => {
       const place = { part, index, x: x(target), y: y(view[part].answer.data[index]) };

@@ -1,4 +1,4 @@
-import { count, element, number } from "./draw.js";
+import { count, element, number, paintImage } from "./draw.js";
 import { equation, filled } from "./mathml.js";
 import { unitName } from "./names.js";
 
@@ -130,14 +130,9 @@ function inputs({ run, seen }) {
 
 /** An image as the example has it. */
 export function picture(x, [height, width, channels]) {
-  const canvas = element("canvas.example", { role: "img", "aria-label": `the picture, ${height} × ${width} pixels`, width, height });
-  const context = canvas.getContext("2d"), pixels = context.createImageData(width, height);
+  const canvas = element("canvas.example", { role: "img", "aria-label": `the picture, ${height} × ${width} pixels` });
   const low = Math.min(0, ...x), high = Math.max(...x) || 1;
-  for (let p = 0; p < height * width; p++) {
-    for (let c = 0; c < 3; c++) pixels.data[4 * p + c] = (255 * (x[p * channels + (channels === 3 ? c : 0)] - low)) / (high - low);
-    pixels.data[4 * p + 3] = 255;
-  }
-  context.putImageData(pixels, 0, 0);
+  paintImage(canvas, [height, width, channels], (at) => (255 * (x[at] - low)) / (high - low));
   return canvas;
 }
 

@@ -1,4 +1,4 @@
-import { count, element } from "./draw.js";
+import { copy, count, element } from "./draw.js";
 import { asPNG, asSVG } from "./picture.js";
 
 const FRAGMENT = "#lab=";
@@ -14,7 +14,7 @@ export function mountTake(place, store) {
   const code = element("pre.program", { tabindex: 0, "aria-label": "program" });
   const program = element("div.shown", { hidden: true }, code,
     element("div.buttons", {},
-      button("Copy", () => copy(code.textContent, "the program")),
+      button("Copy", () => copied(code.textContent, "the program")),
       button("Save as a file", () => save("code"))));
   const address = element("input", { readonly: true, "aria-label": "link", class: "address", hidden: true, focus: () => address.select() });
   const file = element("input", { type: "file", accept: ".json,application/json", hidden: true, "aria-label": "lab file", change: open });
@@ -72,16 +72,11 @@ export function mountTake(place, store) {
     const { bytes } = await taken("link");
     address.value = `${location.origin}/${FRAGMENT}${new TextDecoder().decode(bytes.data)}`;
     address.hidden = false;
-    await copy(address.value, "the link");
+    await copied(address.value, "the link");
   }
 
-  async function copy(text, what) {
-    try {
-      await navigator.clipboard.writeText(text);
-      say(`Copied ${what}.`);
-    } catch {
-      say(`The browser does not let a page copy: mark ${what} and copy it yourself.`);
-    }
+  async function copied(text, what) {
+    say((await copy(text)) ? `Copied ${what}.` : `The browser does not let a page copy: mark ${what} and copy it yourself.`);
   }
 
   async function open() {

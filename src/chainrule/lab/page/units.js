@@ -1,6 +1,6 @@
 /** The units of a diagram, as they are drawn over its lines. */
 
-import { count, color, fit, number, shade } from "./draw.js";
+import { count, color, fit, number, paintImage, shade } from "./draw.js";
 import { block, glyph } from "./glyphs.js";
 import { line } from "./graph.js";
 import { unitName } from "./names.js";
@@ -103,6 +103,8 @@ function pictures(context, units, look) {
   context.restore();
 }
 
+const image = document.createElement("canvas");
+
 /** The input as a picture: the chosen example, else the first. */
 function digit(context, { x, y, side }, { run, example }) {
   const values = example?.x?.data;
@@ -112,12 +114,9 @@ function digit(context, { x, y, side }, { run, example }) {
   if (values?.length === high * wide * channels) {
     const low = Math.min(...values);
     const reach = Math.max(...values) - low || 1;
-    const byte = (at) => Math.round((255 * (values[at] - low)) / reach);
-    for (let p = 0; p < high * wide; p++) {
-      const at = p * channels;
-      context.fillStyle = `rgb(${(channels >= 3 ? [at, at + 1, at + 2] : [at, at, at]).map(byte).join(" ")})`;
-      context.fillRect(left + (p % wide) * cell, upper + Math.floor(p / wide) * cell, cell + 0.5, cell + 0.5);
-    }
+    paintImage(image, [high, wide, channels], (at) => (255 * (values[at] - low)) / reach);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(image, left, upper, wide * cell, high * cell);
   }
   context.strokeStyle = color("--soft");
   context.lineWidth = 1;

@@ -35,7 +35,7 @@ _PRODUCTS = ("dot", "matmul")
 _FUNCTIONS = (*_OF_ONE, *_OF_TWO, *_SUMS, *_PRODUCTS)
 
 
-class FormulaError(ValueError):
+class EquationError(ValueError):
     """A line cannot be read or computed; the message says why, with the shapes."""
 
 
@@ -56,22 +56,22 @@ class Assigned:
 def read(text: str) -> Assigned | None:
     """What a line says; None for one that is empty or a comment."""
     if len(text) > LONGEST:
-        raise FormulaError(f"this line has {len(text)} characters, more than {LONGEST}")
+        raise EquationError(f"this line has {len(text)} characters, more than {LONGEST}")
     try:
         body = ast.parse(text.strip().translate(_TYPED)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise FormulaError(f"this is no equation: {_why(error)}; wanted, for example, db[2] = …") from None
+        raise EquationError(f"this is no equation: {_why(error)}; wanted, for example, db[2] = …") from None
     if not body:
         return None
     line = body[0]
     if len(body) > 1 or not isinstance(line, ast.Assign) or len(line.targets) != 1:
-        raise FormulaError("wanted one equation, a name and its value: dW[2] = …")
+        raise EquationError("wanted one equation, a name and its value: dW[2] = …")
     target = line.targets[0]
     if isinstance(target, ast.Name):
         return Assigned(target.id, None, line.value)
     if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
         return Assigned(target.value.id, _layer(target.slice), line.value)
-    raise FormulaError(f"{ast.unparse(target)} cannot get a value; wanted a name such as dW[2]")
+    raise EquationError(f"{ast.unparse(target)} cannot get a value; wanted a name such as dW[2]")
 
 
 def compute(line: Assigned, known: Known) -> Any:
@@ -87,7 +87,7 @@ def _why(error: BaseException) -> str:
 def _layer(node: ast.expr) -> int:
     if isinstance(node, ast.Constant) and type(node.value) is int:
         return node.value
-    raise FormulaError(f"[{ast.unparse(node)}]: wanted the number of a layer, as in W[2]")
+    raise EquationError(f"[{ast.unparse(node)}]: wanted the number of a layer, as in W[2]")
 
 
 def shape_of(value: Any) -> str:
@@ -133,7 +133,7 @@ class _Reader:
                 "dot",
             ):
                 return self._call(name, [inner, *args], keywords)
-        raise FormulaError(
+        raise EquationError(
             f"{ast.unparse(node)}: this is not understood here; there are numbers, arrays such as A[1], + - * / ** @, "
             f".T, and {', '.join(_FUNCTIONS)}"
         )
@@ -141,23 +141,23 @@ class _Reader:
     def _plain(self, name: str) -> Any:
         name = {"λ": "l2", "lambd": "l2"}.get(name, name)
         if name not in self.known:
-            raise FormulaError(self._unknown(name))
+            raise EquationError(self._unknown(name))
         found = self.known[name]
         if isinstance(found, dict):
             layers = " or ".join(f"{name}[{l}]" for l in list(found)[:3]) or f"{name}[…], which has no value yet"
-            raise FormulaError(f"{name} stands for one array in each layer: wanted {layers}")
+            raise EquationError(f"{name} stands for one array in each layer: wanted {layers}")
         return found
 
     def _of_layer(self, name: str, l: int) -> Any:
         found = self.known.get(name)
         if found is None:
-            raise FormulaError(self._unknown(name))
+            raise EquationError(self._unknown(name))
         if not isinstance(found, dict):
-            raise FormulaError(f"{name} has no layers: wanted {name} without [{l}]")
+            raise EquationError(f"{name} has no layers: wanted {name} without [{l}]")
         if l not in found:
             has = ", ".join(f"{name}[{k}]" for k in found)
             have = f"there is {has}" if has else "no line above gives it a value"
-            raise FormulaError(f"{name}[{l}] has no value here: {have}")
+            raise EquationError(f"{name}[{l}] has no value here: {have}")
         return found[l]
 
     def _unknown(self, name: str) -> str:
@@ -170,7 +170,7 @@ class _Reader:
         try:
             shape = np.broadcast_shapes(np.shape(a), np.shape(b))
         except ValueError:
-            raise FormulaError(
+            raise EquationError(
                 f"{ast.unparse(left)} is {shape_of(a)} and {ast.unparse(right)} is {shape_of(b)}: element by element "
                 f"they need the same shape, or one column of the same height{self._turned(a, b, left, right)}"
             ) from None
@@ -190,31 +190,31 @@ class _Reader:
         a, b = self.value(left), self.value(right)
         one, other = ast.unparse(left), ast.unparse(right)
         if np.ndim(a) == 0 or np.ndim(b) == 0:
-            raise FormulaError(f"{one} is {shape_of(a)} and {other} is {shape_of(b)}: @ takes two matrices; wanted *")
+            raise EquationError(f"{one} is {shape_of(a)} and {other} is {shape_of(b)}: @ takes two matrices; wanted *")
         if np.shape(a)[-1] != np.shape(b)[0]:
             ways = [(f"{one}.T @ {other}", np.shape(a)[::-1], np.shape(b)),
                     (f"{one} @ {other}.T", np.shape(a), np.shape(b)[::-1]),
                     (f"{other} @ {one}", np.shape(b), np.shape(a))]  # fmt: skip
             fitting = [f"{how} would be {(s[0], t[-1])}" for how, s, t in ways if s[-1] == t[0]]
-            raise FormulaError(
+            raise EquationError(
                 f"{one} is {shape_of(a)} and {other} is {shape_of(b)}: for {one} @ {other} the columns of the first, "
                 f"{np.shape(a)[-1]}, have to be as many as the rows of the second, {np.shape(b)[0]}"
                 + (f". {'; '.join(fitting)}" if fitting else "")
             )
         _bound(int(np.prod(np.shape(a)[:-1]) * np.prod(np.shape(b)[1:])))
         if np.size(a) * int(np.prod(np.shape(b)[1:])) > MOST_PRODUCTS:
-            raise FormulaError(f"{one} @ {other} are too large for this page")
+            raise EquationError(f"{one} @ {other} are too large for this page")
         return a @ b
 
     def _call(self, name: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> Any:
         if name not in _FUNCTIONS:
-            raise FormulaError(f"{name}(…) is not known here; known: {', '.join(_FUNCTIONS)}."
+            raise EquationError(f"{name}(…) is not known here; known: {', '.join(_FUNCTIONS)}."
                                + did_you_mean(name, _FUNCTIONS))  # fmt: skip
         wanted = 1 if name in _OF_ONE or name in _SUMS else 2
         if len(args) != wanted or any(isinstance(arg, ast.Starred) for arg in args):
-            raise FormulaError(f"{name}: got {len(args)} values in the brackets, wanted {wanted}")
+            raise EquationError(f"{name}: got {len(args)} values in the brackets, wanted {wanted}")
         if keywords and name not in _SUMS:
-            raise FormulaError(f"{name}: there is no {keywords[0].arg} here")
+            raise EquationError(f"{name}: there is no {keywords[0].arg} here")
         if name in _OF_ONE:
             return _OF_ONE[name](self.value(args[0]))
         if name in _SUMS:
@@ -230,7 +230,7 @@ class _Reader:
             elif keyword.arg == "keepdims" and isinstance(given, bool):
                 options["keepdims"] = given
             else:
-                raise FormulaError(
+                raise EquationError(
                     f"{ast.unparse(keyword)}: wanted axis=0 (over the rows), axis=1 (over the columns, which are the "
                     f"examples) or keepdims=True; {ast.unparse(inner)} is {shape_of(value)}"
                 )
@@ -246,7 +246,7 @@ def _literal(node: ast.expr) -> Any:
 
 def _bound(size: int) -> None:
     if size > LARGEST:
-        raise FormulaError(f"this would be an array of {size:,} numbers; the most here are {LARGEST:,}")
+        raise EquationError(f"this would be an array of {size:,} numbers; the most here are {LARGEST:,}")
 
 
 def assign(known: dict[str, Any], line: Assigned, value: Array) -> None:
@@ -256,5 +256,5 @@ def assign(known: dict[str, Any], line: Assigned, value: Array) -> None:
     else:
         layers = known.setdefault(line.name, {})
         if not isinstance(layers, dict):
-            raise FormulaError(f"{line.name} has no layers: wanted {line.name} = …")
+            raise EquationError(f"{line.name} has no layers: wanted {line.name} = …")
         layers[line.layer] = value
