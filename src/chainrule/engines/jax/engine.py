@@ -87,8 +87,14 @@ class Jax:
 
     def run_many(self, states: Sequence[State], epochs: int, costs: Sequence[list[float]]) -> None:
         """Advance all by whole epochs: those of one recipe as one program that has an axis more."""
-        with arithmetic(states[0].precision), interrupts.Deferral(), np.errstate(over="ignore"):
-            together.run(states, epochs, costs, self._feed)
+        for group in together.groups(states):
+            some, its_costs = [states[i] for i in group], [costs[i] for i in group]
+            with arithmetic(some[0].precision), interrupts.Deferral(), np.errstate(over="ignore"):
+                if len(some) > 1 and (feed := self._feed(some)).fits:
+                    together.Group(some, feed, its_costs).run(epochs)
+                    continue
+            for state, its in zip(some, its_costs, strict=True):
+                self.run(state, epochs, its)
 
     def _feed(self, states: Sequence[State]) -> Feed | Shares:
         """The examples of these; those that all have are kept for as long as the first of them."""

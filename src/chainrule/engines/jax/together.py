@@ -1,6 +1,6 @@
 """Several trainings at a time: those of one recipe are one program, whose arrays have an axis more."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -20,7 +20,7 @@ _COPIES = 4  # of parameters and slots at a time: before an epoch, and in it, an
 
 
 def lists(state: State, count: int) -> int:
-    """In how many lists to give so many trainings like this one to `run`, for their arrays to have room."""
+    """In how many lists to give so many trainings like this one, for their arrays to have room."""
     if state.weights is not None or hasattr(state.X, "tocsr"):
         return count
     place = state.network.parameters.size * (1 + len(state.memory.slots))
@@ -30,23 +30,16 @@ def lists(state: State, count: int) -> int:
     return -(-count // max(1, int(min(count, feed.SHARE * feed.free_memory() / size))))
 
 
-def run(
-    states: Sequence[State],
-    epochs: int,
-    costs: Sequence[list[float]],
-    feed_of: Callable[[Sequence[State]], Feed | Shares],
-) -> None:
-    """Advance trainings by whole epochs; the cost of each goes to one of `costs`."""
-    groups: dict[Hashable, list[int]] = {}
+def groups(states: Sequence[State]) -> list[list[int]]:
+    """Trainings by their numbers, in lists of one recipe and one shape of the examples."""
+    found: dict[Hashable, list[int]] = {}
     for i, state in enumerate(states):
-        groups.setdefault((Recipe.of(state), state.X.shape, state.batch_size), []).append(i)
-    for group in groups.values():
-        its = [states[i] for i in group]
-        _Group(its, feed_of(its), [costs[i] for i in group]).run(epochs)
+        found.setdefault((Recipe.of(state), state.X.shape, state.batch_size), []).append(i)
+    return list(found.values())
 
 
-class _Group:
-    """Trainings of one recipe, which have come equally far."""
+class Group:
+    """Trainings of one recipe, which have come equally far; the cost of each epoch goes to one of `costs`."""
 
     def __init__(self, states: Sequence[State], feed: Feed | Shares, costs: Sequence[list[float]]) -> None:
         self.states, self.costs = states, costs
@@ -56,6 +49,7 @@ class _Group:
         self.keys = np.array([state.mask_key for state in states], np.uint64)
 
     def run(self, epochs: int) -> None:
+        """Advance by whole epochs."""
         last = self.states[0].epoch + epochs
         try:
             while self.going and (left := last - self.states[self.going[0]].epoch):
