@@ -4,6 +4,7 @@ import os
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,17 +38,18 @@ def start(*command, folder, **environment):
         "RAY_USAGE_STATS_ENABLED": "0",
         **environment,
     }
-    return subprocess.Popen(
-        list(map(str, command)), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = list(map(str, command))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **pipes)
 
 
 def ended(process):
     with process:
         try:
-            out, err = process.communicate(timeout=280)
-        finally:
-            process.kill()
+            out, err = process.communicate(timeout=250)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
+            out, err = process.communicate()
     assert process.returncode == 0, err
     return out
 
