@@ -196,6 +196,7 @@ def check_inputs(X: Any, features: int, dtype: np.dtype[Any]) -> Any:
     """X (features, m), dense or CSR or CSC, in this precision; not copied where it is so. ValueError for others."""
     if type(X) is np.ndarray and X.dtype is dtype and X.ndim == 2 and X.shape[0] == features:
         return X
+    given = X
     if not hasattr(X, "tocsr"):
         X = plain("X", X)
     elif X.format not in ("csr", "csc"):  # the two that give out their rows or columns
@@ -204,6 +205,8 @@ def check_inputs(X: Any, features: int, dtype: np.dtype[Any]) -> Any:
         hint = " Each column is one example: give X.T." if X.ndim == 2 and X.shape[1] == features else ""
         if X.shape == (features,):
             hint = " Of one example make a column: X.reshape(-1, 1)."
+        if X.shape == () and X.dtype == object:
+            hint = f" A {type(given).__name__} is no array."
         raise ValueError(f"X: got shape {X.shape}, wanted ({features}, m), one column for each example.{hint}")
     return as_floats("X", X, dtype)
 

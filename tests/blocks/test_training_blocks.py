@@ -10,6 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.blocks import order
+from chainrule.engines import ENGINES
 from chainrule.engines.stream import Stream
 from chainrule.files import model as model_files
 from chainrule.files.checkpoint import CheckpointWriter
@@ -59,7 +60,7 @@ def test_an_epoch_takes_every_row_once_in_an_order_of_its_own(path):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("engine", ["numpy", "native"])
+@pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_the_bits_are_those_of_a_training_in_memory_in_the_same_order(data, path, engine, dtype):
     X, y = data
     for batch_size, window, options in [
@@ -265,6 +266,8 @@ def test_what_blocks_cannot_do_is_said(path):
     with pytest.raises(ValueError, match="only the mean and deviation of method 'standard'"):
         net.normalize(blocks, "robust")
     assert net.normalizer is None
+    with pytest.raises(ValueError, match=r"X: got shape \(\), wanted \(5, m\).* A Blocks is no array"):
+        net.layers(blocks)
     with pytest.raises(ValueError, match="there is nothing to learn"):
         net.train(cr.Blocks(path, columns=list("abcde")), cr.Adam(), epochs=1, batch_size=5)
     with pytest.raises(ValueError, match="got 2 columns of inputs, wanted 5"):

@@ -227,6 +227,10 @@ class Blocks(Source):
             w = numbers.weights(name, start, table, self.weights, dtype)
         return X, y, w
 
+    def numbers(self, i: int, dtype: np.dtype[Any]) -> Array:
+        """The targets (r, outputs) of a block, which are numbers."""
+        return numbers.matrix(self.name(i), self.starts[i], self.arrow(i, self.targets), self.targets, dtype)
+
     def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
         """X (r, n) of a block."""
         return numbers.matrix(self.name(i), self.starts[i], self.arrow(i, self.columns), self.columns, dtype)
