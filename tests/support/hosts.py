@@ -15,75 +15,91 @@ from chainrule._types import Array
 from chainrule.engines.jax import feed
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 100  # seconds; heartbeats may be far between on a busy machine
 B = 8
-OPTIONS: dict[str, Any] = {"l2": 0.3, "dropout": 0.3, "clip_norm": 0.5, "seed": 3, "batch_size": B}
-ALL = 43  # examples of the trainings that are compared
-FEW = 3  # examples for more processes than that
-PARTS = {"four": [1, 0, 2, 0], "two": [30, 13], "devices": [ALL], "resumed": [2, 1]}
+# What is equal in two trainings of one process is compiled once.
+OPTIONS: dict[str, Any] = {"l2": 0.3, "dropout": 0.3, "clip_norm": 0.5, "seed": 3, "batch_size": B, "engine": "jax"}
+PARTS = {"four": [13, 0, 30, 0], "two": [30, 13], "devices": [43]}
+M = 43  # examples
+EPOCHS = 3
 
 
-def examples(m: int) -> tuple[Array, Array, Array]:
-    """X (3, m), Y (1, m) and weights (m,), of which one is 0."""
+def examples(weighted: bool) -> tuple[Array, Array, Array | None]:
+    """X (3, m), Y (1, m) and weights (m,), of which some are 0."""
     rng = np.random.default_rng(0)
-    X, w = rng.normal(size=(3, m)), rng.random(m)
-    w[m // 2] = 0
-    return X, (rng.random((1, m)) < 0.5) * 1.0, w
+    X, w = rng.normal(size=(3, M)), rng.random(M)
+    w[20:31] = 0
+    return X, (rng.random((1, M)) < 0.5) * 1.0, w if weighted else None
 
 
 def network(seed: int = 1) -> cr.Network:
     return cr.Network([3, 4, 1], hidden="tanh", seed=seed)
 
 
-def training(net: cr.Network, parts: list[int], process: int, **options: Any) -> Any:
-    """Of the part of the examples that is this process's."""
-    X, Y, w = examples(sum(parts))
-    mine = slice(sum(parts[:process]), sum(parts[: process + 1]))
-    return net.train(
-        X[:, mine], Y[:, mine], cr.Adam(0.02), weights=w[mine] if parts[process] else None, engine="jax",
-        **OPTIONS | options,
-    )  # fmt: skip
+def optimizer() -> cr.Adam:
+    return cr.Adam(0.02)
 
 
 def keep(folder: Path, name: str, net: cr.Network, steps: list[cr.Step]) -> None:
-    np.savez(folder / name, parameters=net.parameters, costs=[step.cost for step in steps])
+    costs = [[step.cost, step.validation_cost or 0.0] for step in steps]
+    np.savez(folder / name, parameters=net.parameters, costs=costs)
+
+
+def one_killed(net: cr.Network, part: Any, process: int, file: Path) -> None:
+    """The last process ends without a word; the others are to say so, and process 0 to write the file."""
+    for step in net.train(*part, optimizer(), epochs=1000, checkpoint=cr.Checkpoint(file, every=1), **OPTIONS):
+        if process == 3 and step.epoch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def slow(net: cr.Network, part: Any, process: int) -> list[cr.Step]:
+    """The others wait for process 1."""
+    steps = []
+    for step in net.train(*part, optimizer(), epochs=EPOCHS, validation=part, **OPTIONS):
+        steps.append(step)
+        time.sleep(0.5 * process)
+    return steps
+
+
+def of_blocks(net: cr.Network, part: Any, process: int, folder: Path) -> list[cr.Step]:
+    X, Y = folder / f"X{process}.npy", folder / f"Y{process}.npy"
+    np.save(X, part[0].T)
+    np.save(Y, part[1].T)
+    return net.train(cr.Blocks(X, target=Y), optimizer(), epochs=EPOCHS, shuffle=False, **OPTIONS).run()
 
 
 def main(scenario: str, process: int, processes: int, port: int, folder: Path) -> None:
-    if scenario == "two":  # the script of the documents, which finds the others by what SLURM says
+    if scenario == "two":  # first the script of the documents, which finds the others by what SLURM says
         os.chdir(folder)
+        cr.distributed.__kwdefaults__["heartbeat_timeout_seconds"] = PATIENCE
         del sys.argv[1:]
         runpy.run_path(str(ROOT / "docs" / "hosts" / "train.py"), run_name="__main__")
     else:
         address = None if processes == 1 else f"127.0.0.1:{port}"
-        # Heartbeats may be far between on a busy machine.
-        found = cr.distributed(address, processes, process, heartbeat_timeout_seconds=100)
+        found = cr.distributed(address, processes, process, heartbeat_timeout_seconds=PATIENCE)
         assert found == (process, processes)
-    parts = PARTS[scenario]
-    if scenario == "devices":  # as if its devices were full: two mini-batches are sent at a time
-        feed.free_memory, feed._SENT = lambda: 0.0, 2 * 4 * B * 3 * 8  # type: ignore[assignment]
-    if scenario != "four":
-        net = network()
-        steps = []
-        for step in training(net, parts, process, epochs=3):
-            steps.append(step)
-            time.sleep(0.5 * process)  # the others wait for a slow one
-        keep(folder, f"{scenario}{process}", net, steps)
-    file = folder / "four.checkpoint"
+    parts, net, file = PARTS[scenario], network(), folder / "four.checkpoint"
+    X, Y, w = examples(weighted=scenario == "devices")
+    mine = slice(sum(parts[:process]), sum(parts[: process + 1]))
+    part = X[:, mine], Y[:, mine]
+    if scenario == "four":
+        one_killed(net, part, process, file)
+    if scenario == "devices":  # as if they were full: two mini-batches are sent at a time
+        feed.free_memory, feed._SENT = lambda: 0.0, 1000  # type: ignore[assignment]
+        keep(folder, "devices0", net, net.train(*part, optimizer(), epochs=EPOCHS, weights=w, **OPTIONS).run())
     if scenario == "two":
+        keep(folder, f"two{process}", net, slow(net, part, process))
+        net = network()
+        keep(folder, f"blocks{process}", net, of_blocks(net, part, process, folder))
+        net = network()
+        kept = cr.Checkpoint(file, resume=True)
+        keep(
+            folder, f"resumed{process}", net, net.train(*part, optimizer(), epochs=4, checkpoint=kept, **OPTIONS).run()
+        )
         try:
-            training(network(seed=process), parts, process, epochs=1)
+            network(seed=process).train(*part, optimizer(), epochs=1, **OPTIONS)
         except ValueError as error:
             (folder / f"refused{process}").write_text(str(error))
-        net = network()
-        steps = training(
-            net, PARTS["resumed"], process, epochs=4, checkpoint=cr.Checkpoint(file, every=1, resume=True)
-        ).run()
-        keep(folder, f"resumed{process}", net, steps)
-    if scenario == "four":
-        net = network()
-        for step in training(net, parts, process, epochs=1000, checkpoint=cr.Checkpoint(file, every=1)):
-            if process == processes - 1 and step.epoch == 1:
-                os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,21 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from copy import copy
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from chainrule._types import Array
 
 DEVICES = "devices"  # the axis of the mesh
-_GRACE = 1.0  # seconds that the rest of a program has that an error has ended
+_GRACE = 1.0  # seconds that the end of a program has that an error has ended
+_GRACE_OF_0 = 5.0  # of process 0: when it goes JAX ends the others at once, and they are to say what they know
 _TOLD = 4  # numbers of 64 bits that the processes tell each other at once
 _mesh: Any = None  # of all devices; None before `distributed`
+_alone = ContextVar("alone", default=False)
 _broken = False  # whether another process is gone
 
 
@@ -79,8 +83,10 @@ def distributed(
     The arguments are those of ``jax.distributed.initialize``, which does the work.
     """
     global _mesh
-    import jax
-
+    try:
+        import jax
+    except ImportError as error:
+        raise ImportError(f'distributed: needs an extra: pip install "chainrule[jax]" ({error})') from error
     if num_processes != 1:
         try:
             jax.distributed.initialize(
@@ -102,20 +108,21 @@ def distributed(
             ) from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # JAX has taken it, and would not end
-        threading.Thread(target=_leave, daemon=True).start()
+        grace = _GRACE if jax.process_index() else _GRACE_OF_0
+        threading.Thread(target=_leave, args=(grace,), daemon=True).start()
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
     _mesh = jax.sharding.Mesh(np.array(devices), (DEVICES,))
     return jax.process_index(), jax.process_count()
 
 
-def _leave() -> None:
-    """End this process when an error has ended the program.
+def _leave(grace: float) -> None:
+    """End this process so many seconds after an error has ended the program.
 
     JAX would wait for the others first, for minutes, while they wait for this one.
     """
     threading.main_thread().join()
     if _broken or hasattr(sys, "last_value"):
-        time.sleep(_GRACE)
+        time.sleep(grace)
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):
                 stream.flush()
@@ -124,7 +131,17 @@ def _leave() -> None:
 
 def active(engine: str) -> bool:
     """Whether a training by this engine is one of several devices or processes."""
-    return engine == "jax" and _mesh is not None
+    return engine == "jax" and _mesh is not None and not _alone.get()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within it, this process trains for itself."""
+    before = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(before)
 
 
 class Hosts:
@@ -134,6 +151,7 @@ class Hosts:
 
     Attributes
     ----------
+    rows : list of int, the examples of each process
     parts : list of int, the examples of each device
     m : int, all examples
     own : the devices of this process among all
@@ -142,18 +160,30 @@ class Hosts:
     def __init__(self, m: int, weighted: bool) -> None:
         devices = list(_mesh.devices)
         self.mesh, self.process, self.processes = _mesh, _process(), devices[-1].process_index + 1
-        counts = [sum(device.process_index == p for device in devices) for p in range(self.processes)]
+        self.counts = [sum(device.process_index == p for device in devices) for p in range(self.processes)]
+        first = sum(self.counts[: self.process])
+        self.own = slice(first, first + self.counts[self.process])
         told = self.gather(np.array([m, weighted], np.int64))
         self.weighted = bool(told[:, 1].any())
-        self.parts = [
-            int(rows) // count + (i < int(rows) % count)
-            for rows, count in zip(told[:, 0], counts, strict=True)
-            for i in range(count)
-        ]
-        self.m, first = sum(self.parts), sum(counts[: self.process])
-        self.own = slice(first, first + counts[self.process])
+        self._divide(told[:, 0].tolist())
         if not self.m:
             raise ValueError(f"X: got no examples in any of {self.processes} processes, wanted at least one")
+
+    def _divide(self, rows: list[int]) -> None:
+        self.rows, self.m = rows, sum(rows)
+        pieces = zip(rows, self.counts, strict=True)
+        self.parts = [n // count + (i < n % count) for n, count in pieces for i in range(count)]
+
+    def given(self, example: int) -> int:
+        """How many examples this process has given when so many of an epoch are done."""
+        return int(taken(self.rows, np.array([example]))[0, self.process])
+
+    def window(self, first: int, count: int) -> Self:
+        """Who has which of so many examples of an epoch, from one on."""
+        given = np.diff(taken(self.rows, np.array([first, first + count])), axis=0)
+        window = copy(self)
+        window._divide(given[0].tolist())
+        return window
 
     def gather(self, numbers: Array) -> Array:
         """Some numbers of 64 bits (k,) of each process, as (processes, k): the sum of arrays that are 0 elsewhere."""

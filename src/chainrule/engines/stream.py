@@ -17,6 +17,7 @@ from chainrule.engines.state import State
 if TYPE_CHECKING:
     from chainrule.network import Network
 
+_WINDOW = 64 << 20
 Rows = tuple[Array, Array, Array | None]  # X (r, n[0]), Y (r, n[L]) and weights (r, 1) of r examples
 
 
@@ -24,6 +25,7 @@ class Windows(ABC):
     """X of a state whose examples are read by and by; Y knows its shape only."""
 
     shape: tuple[int, int]  # (n[0], m)
+    weighted: bool
     shuffle: bool
     at_once: int  # examples of a window, about
 
@@ -138,19 +140,29 @@ class Stream:
         If the last is not finite the state is as it was before them.
         """
         interrupts.check()
-        size = state.batch_size
+        size, hosts = state.batch_size, state.hosts
         if most is None and self.engine.name == "jax":  # which compiles a program for each number of examples
-            most = max(1, state.X.at_once // size)
-        reader = self._reader(state, size * (most or 1) - 1)
+            most = max(1, state.X.at_once // size) if hosts is None else _batches(state, len(hosts.rows))
+        if hosts is None:
+            own = size * (most or 1)
+        else:
+            count = min(size * (most or 1), state.m - state.example)
+            hosts = hosts.window(state.example, count)
+            own = hosts.rows[hosts.process]
+        reader = self._reader(state, max(0, own - 1))
         try:
-            X, Y, w = reader.take(size, most)
+            X, Y, w = reader.take(size, most) if hosts is None else reader.next_rows(own)
         except BaseException:  # it cannot go on from there
             del self._readers[state]
             raise
-        count, fits = X.shape[1], min(size, X.shape[1])
+        if hosts is None:
+            count = X.shape[1]
         # A single mini-batch without an order would be a full batch, which the kernel rearranges: other bits.
-        order = None if count > size else lambda epoch: np.arange(count)
-        small = replace(state, X=X, Y=Y, weights=w, order=order, batch_size=fits, example=0, total=0.0, seen=0.0)
+        order = None if count > size or hosts else lambda epoch: np.arange(count)
+        small = replace(
+            state, X=X, Y=Y, weights=w, order=order, batch_size=min(size, count), example=0, total=0.0, seen=0.0,
+            hosts=hosts,
+        )  # fmt: skip
         Js = self.engine.steps(small, -(-count // size))
         if Js and not isfinite(Js[-1]):
             return Js
@@ -159,12 +171,13 @@ class Stream:
         for i, J in enumerate(Js):
             total += J * (last if i == len(Js) - 1 else size)
         state.advanced(state.example + count, total, seen + small.seen)
-        reader.drop(count)
+        reader.drop(X.shape[1])
         return Js
 
     def _reader(self, state: State, room: int) -> "_Reader":
         """What reads on from the place of a state; room: the most examples that may be left over from a window."""
-        place = state.mask_key if state.X.shuffle else None, state.epoch, state.example
+        example = state.example if state.hosts is None else state.hosts.given(state.example)
+        place = state.mask_key if state.X.shuffle else None, *_place(state.epoch, example, state.X.shape[1])
         reader = self._readers.get(state)
         if reader is None or reader.place != place:
             reader = self._readers[state] = _Reader(state.X, place, room)
@@ -178,6 +191,16 @@ class Stream:
         """One after the other."""
         for state, its_costs in zip(states, costs, strict=True):
             self.run(state, epochs, its_costs)
+
+
+def _place(epoch: int, example: int, m: int) -> tuple[int, int]:
+    return (epoch, example) if example < m else (epoch + 1, 0)
+
+
+def _batches(state: State, processes: int) -> int:
+    """How many mini-batches are a window where several processes train: the same in each, of about `_WINDOW` bytes."""
+    row = (sum(state.X.shape[:1]) + state.network.sizes[-1] + 1) * state.network.dtype.itemsize
+    return max(1, _WINDOW * processes // int(state.batch_size * row))
 
 
 class _Reader:
@@ -200,6 +223,12 @@ class _Reader:
         count = left if self._count == left else self._count // size * size
         if most is not None:
             count = min(count, size * most)
+        return self.next_rows(count)
+
+    def next_rows(self, count: int) -> tuple[Array, Array, Array | None]:
+        """X (n[0], count), Y (n[L], count) and weights (1, count) of as many as are asked for."""
+        while self._count < max(1, count):
+            self._add(next(self._windows))
         X, Y, w = (None if rows is None else rows[:count].T for rows in self._rows)
         return X, Y, w  # type: ignore[return-value]
 
@@ -220,6 +249,6 @@ class _Reader:
     def drop(self, count: int) -> None:
         """So many are done."""
         key, epoch, example = self.place
-        self.place = (key, epoch, example + count) if example + count < self._m else (key, epoch + 1, 0)
+        self.place = key, *_place(epoch, example + count, self._m)
         self._rows = [None if rows is None else rows[count:] for rows in self._rows]
         self._count -= count

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from chainrule.checks import check_whole
+from chainrule.engines import hosts
 from chainrule.engines.stream import Streamed
 from chainrule.optimizers import LBFGS, Optimizer
 from chainrule.schedules import Schedule
@@ -110,11 +111,12 @@ schedule, clip_norm, engine, precision, checkpoint, checkpoint_every, resume
     networks = list(networks)
     check_whole(threads=threads, chunksize=chunksize)
     calls = _calls(networks, arguments)
-    if executor is not None:
-        runs = tasks.run(networks, calls, executor, threads or 1, chunksize)
-    else:
-        size = local.available_threads() if threads is None else int(threads)
-        runs = local.run(networks, calls, size, range(len(networks)), len(networks))
+    with hosts.alone():
+        if executor is not None:
+            runs = tasks.run(networks, calls, executor, threads or 1, chunksize)
+        else:
+            size = local.available_threads() if threads is None else int(threads)
+            runs = local.run(networks, calls, size, range(len(networks)), len(networks))
     if diverged := [i for i, steps in enumerate(runs) if steps[-1].cost == inf]:
         log.warning("%d of %d networks diverged (their last cost is inf): %s", len(diverged), len(runs), diverged)
     return runs

@@ -45,14 +45,14 @@ def writer(
     schedule: Schedule | None, order: Order | None,
 ) -> CheckpointWriter:  # fmt: skip
     """The writer of a training's checkpoint, which says what there was in the file. Of several processes one writes."""
-    hosts, seen = state.hosts, None if watched is None else digest(*watched)
+    hosts, validation = state.hosts, watched and "of each process"
     if hosts is None:
-        what = what | {"data": digest(state.X, state.Y, state.weights), "validation": seen}
+        data, validation = digest(state.X, state.Y, state.weights), watched and digest(*watched)
+    elif isinstance(state.X, Windows):  # to read all of them would take as long as an epoch
+        data = f"{hosts.m} examples"
     else:
-        what = what | {
-            "data": hosts.checksum(state.X, state.Y, state.weights),
-            "validation": seen and "of each process",
-        }
+        data = hosts.checksum(state.X, state.Y, state.weights)
+    what = what | {"data": data, "validation": validation}
     writes = hosts is None or hosts.process == 0
     return CheckpointWriter(settings, what, made_of(schedule, order), state.network.parameters, epochs, writes)
 

@@ -184,7 +184,10 @@ def train(
         examples = np.zeros((network.sizes[0], 0), network.dtype), np.zeros((network.sizes[-1], 0), network.dtype), None
     else:
         examples = X if isinstance(X, CheckedExamples) else network.check_examples(X, Y, weights)
-    hosts = Hosts(examples[1].shape[1], examples[2] is not None) if several.active(chosen.name) else None
+    hosts = None
+    if several.active(chosen.name):
+        weighted = examples[0].weighted if isinstance(examples[0], Windows) else examples[2] is not None
+        hosts = Hosts(examples[1].shape[1], weighted)
     state = prepare(
         network, examples, optimizer, batch_size=batch_size, l2=l2, dropout=dropout,
         shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,

@@ -26,15 +26,22 @@ class Shares:
         self.feed, self.m, self.shared = Feed([state]), state.hosts.m, True
         self.parts = self.hosts.parts[self.hosts.own]
         self.starts = np.cumsum([0, *self.parts])[:-1]  # of each part among the examples of this process
-        self.rows = max(self.hosts.parts)
+        self.rows = rooms(max(self.hosts.parts), 1)
         self.fits = bool(self.hosts.gather(np.array([int(self.feed.fits)])).all())
         self._on_devices: Examples | None = None
         self._cut: tuple[tuple[int, int], tuple[Array, Array, int, Share]] | None = None
 
     def put(self, tree: Any, *axes: str | None) -> Any:
-        """Arrays on the devices, cut along the axis of the devices; without one, the whole of them on each."""
+        """Arrays on the devices, cut along the axis of the devices; without one, the whole of them on each.
+
+        Numbers of Python stay that: an array of float64 or int64 would make float64 of what is float32.
+        """
         sharding = NamedSharding(self.mesh, PartitionSpec(*axes))
-        return jax.tree.map(lambda A: jax.make_array_from_process_local_data(sharding, np.asarray(A)), tree)
+
+        def put(A: Any) -> Any:
+            return jax.make_array_from_process_local_data(sharding, A) if isinstance(A, np.ndarray) else A
+
+        return jax.tree.map(put, tree)
 
     def epoch(self, order: Array | None, start: int, b: int) -> Callable[[int, int], Part]:
         """The mini-batches of b examples of an epoch, as `Feed.epoch` gives them."""
