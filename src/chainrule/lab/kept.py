@@ -11,6 +11,7 @@ from chainrule.lab import take
 from chainrule.lab.session import Lab
 
 ENDING = ".lab.json"
+PATIENCE = 5.0  # seconds until its page can be opened, at most, while its runs go to their steps; chosen
 
 
 class Kept:
@@ -69,7 +70,7 @@ def bring_back(lab: Lab, file: Path, agree: Callable[[list[Path]], bool]) -> str
         outside = [path for path in paths if not path.is_relative_to(file.parent.resolve())]
         if outside and not agree(outside):
             raise ValueError(f"it is of data in {', '.join(map(str, outside))}, which is not in its folder")
-        found = lab.call(lambda: take.restore(lab, json.dumps(content), list(map(str, paths))))
+        found = lab.call(lambda: take.bring_back(lab, json.dumps(content), list(map(str, paths)), PATIENCE))
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     return str(found["said"])

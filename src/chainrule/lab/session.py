@@ -267,9 +267,10 @@ class Lab:
         self._set_out(goals)
         return self.run(run).at()
 
-    def _set_out(self, goals: dict[int, int]) -> None:
-        """Take runs to steps: into the past at once; into the future as far as AT_ONCE allows, and on as a play."""
-        until, play = time.perf_counter() + AT_ONCE, {run: run.goal for run in self.runs.values()}
+    def _set_out(self, goals: dict[int, int], patience: float | None = None) -> None:
+        """Take runs to steps: into the past at once; into the future for AT_ONCE, or a patience, and on as a play."""
+        until = time.perf_counter() + (AT_ONCE if patience is None else patience)
+        play = {run: run.goal for run in self.runs.values()}
         for run in play:
             run.goal = goals.get(run.id, run.line.step)
             if run.id in goals:
@@ -332,7 +333,14 @@ class Lab:
         name, content = take.take(self, what, run)
         return {"name": name, "bytes": np.frombuffer(content, np.uint8)}
 
-    def put(self, runs: list[Run], active: int, speed: float | None, steps: Iterable[int] = ()) -> None:
+    def put(
+        self,
+        runs: list[Run],
+        active: int,
+        speed: float | None,
+        steps: Iterable[int] = (),
+        patience: float | None = None,
+    ) -> None:
         """Let these be all runs there are, one of them active, and let them go to these steps."""
         self.playing, self.speed, self.lesson = False, speed, None
         self.runs.clear()
@@ -341,7 +349,7 @@ class Lab:
             self.runs[run.id] = run
         self.active = runs[active].id
         self.push()
-        self._set_out(dict(zip(self.runs, steps, strict=False)))
+        self._set_out(dict(zip(self.runs, steps, strict=False)), patience)
 
     def activate(self, run: int) -> None:
         """Let the page show this one."""

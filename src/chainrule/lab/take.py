@@ -52,6 +52,11 @@ def restore(lab: "Lab", given: str, reads: Collection[str] = ()) -> dict[str, An
     Somebody else may have written it: where it names files of this machine that are neither data of the lab nor among
     `reads`, to which a person has agreed, "reads" says which, and nothing is done.
     """
+    return bring_back(lab, given, reads)
+
+
+def bring_back(lab: "Lab", given: str, reads: Collection[str], patience: float | None = None) -> dict[str, Any]:
+    """As `restore`. patience: seconds that the steps of the runs may take before it answers."""
     content = parsed(given)
     known = {Path(path).resolve() for path in (*_paths(run.design.data for run in lab.runs.values()), *reads)}
     if unknown := [path for path in _paths(data_of(content)) if Path(path).resolve() not in known]:
@@ -59,7 +64,7 @@ def restore(lab: "Lab", given: str, reads: Collection[str] = ()) -> dict[str, An
     runs, steps = _runs(content, lab.uploads)
     active, speed = _whole("active", content.get("active"), len(runs) - 1), content.get("speed")
     lesson = None if content.get("lesson") is None else _lesson_of(content["lesson"], runs)
-    lab.put(runs, active, None if speed is None else _positive("speed", speed), steps)
+    lab.put(runs, active, None if speed is None else _positive("speed", speed), steps, patience)
     if lesson is not None:
         lab.lesson = {**lesson[0], "ids": [run.id for run in lesson[1]]}
         lab.push()
