@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format recipe bench bench-load bench-blocks bench-grid bench-growth bench-kernels bench-interrupts sanitize tsan fuzz kill audit clean always
+.PHONY: demo test lint format recipe bench bench-load bench-blocks bench-grid bench-growth bench-kernels bench-gpu bench-interrupts sanitize tsan fuzz kill audit clean always
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
@@ -45,6 +45,8 @@ bench-kernels: $(VENV)/bench     ## single layers and activations against the pr
 
 bench-blocks: $(VENV)/installed ## a table of 20 GB, written, and trained on in a process of 2 GB (ten minutes; make bench-blocks GB=1)
 	$(BIN)/python benchmarks/blocks.py --gb $(or $(GB),20)
+bench-gpu: $(VENV)/bench         ## engine="jax" against PyTorch on the device that JAX finds (jax[cuda13] and PyTorch for it, first)
+	$(BIN)/python benchmarks/gpu.py
 
 bench-interrupts: $(VENV)/installed ## how long Ctrl-C and SIGTERM wait for their answer, from inside the kernel
 	$(BIN)/python benchmarks/interrupts.py

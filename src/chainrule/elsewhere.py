@@ -76,7 +76,7 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     ("patience niternochange earlystopping earlystoppingrounds", "net.train has it: net.train(…, patience=10)."),
     ("schedule scheduler lrscheduler learningrateschedule decay", "net.train has it: net.train(…, schedule=…)."),
     ("clipnorm gradclip maxgradnorm clip clipgradnorm", "net.train has it: net.train(…, clip_norm=1.0)."),
-    ("engine device backend", "net.train has it: net.train(…, engine='numpy')."),
+    ("engine device backend", "net.train has it: net.train(…, engine='jax')."),
     ("shuffle", "net.train has it: net.train(…, shuffle=False)."),
     ("optimizer solver optim", "net.train takes the optimizer: net.train(X, Y, chainrule.Adam(0.01), epochs=100)."),
     (
