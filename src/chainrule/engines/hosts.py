@@ -106,8 +106,9 @@ def distributed(
                 "(SLURM, Open MPI, Kubernetes and TPU pods are found without), once, before JAX computes anything; or "
                 "num_processes=1 for this process alone"
             ) from error
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # JAX has taken it, and would not end
+        handler = signal.getsignal(signal.SIGTERM)
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # JAX has put its own there, which does not end a program
         grace = _GRACE if jax.process_index() else _GRACE_OF_0
         threading.Thread(target=_leave, args=(grace,), daemon=True).start()
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
@@ -187,8 +188,7 @@ class Hosts:
 
     def gather(self, numbers: Array) -> Array:
         """Some numbers of 64 bits (k,) of each process, as (processes, k): the sum of arrays that are 0 elsewhere."""
-        devices = [i for i, device in enumerate(self.mesh.devices) if device.process_index == self.process]
-        mine = np.zeros((len(devices), self.processes, _TOLD), np.uint64)
+        mine = np.zeros((self.counts[self.process], self.processes, _TOLD), np.uint64)
         mine[0, self.process, : len(numbers)] = numbers.view(np.uint64)
         with self.connected():
             told = _summed(self.mesh, mine.view(np.uint32))
@@ -216,7 +216,7 @@ class Hosts:
 
     def checksum(self, *arrays: Any) -> str:
         """A checksum of the examples of all processes, arrays (…, m) or None; who has which of them changes nothing."""
-        total, m = np.uint64(0), arrays[0].shape[1]
+        total, m = np.zeros(1, np.uint64), arrays[0].shape[1]
         for first in range(0, m, 1 << 14):
             rows = [A[:, first : first + (1 << 14)] for A in arrays if A is not None]
             whole = np.vstack([A.toarray() if hasattr(A, "toarray") else A for A in rows]).astype(np.float64)
@@ -224,7 +224,7 @@ class Hosts:
             words = (whole.view(np.uint64) ^ (whole.view(np.uint64) >> np.uint64(29))) * odd[:, None]
             sums = words.sum(axis=0)
             total += ((sums ^ (sums >> np.uint64(32))) * odd[0]).sum()
-        told = self.gather(np.array([total, m], np.uint64)).sum(axis=0)
+        told = self.gather(np.array([total[0], m], np.uint64)).sum(axis=0)
         return f"{told[1]} examples, {told[0]:016x}"
 
     @contextmanager
@@ -236,6 +236,8 @@ class Hosts:
         try:
             yield
         except jax.errors.JaxRuntimeError as error:
+            if self.processes == 1:
+                raise
             _broken = True
             raise ConnectionError(
                 f"process {self.process} of {self.processes} cannot go on with the others: {error}. The one that "
