@@ -215,6 +215,7 @@ def test_train_streams_by_size_and_says_so_and_the_model_is_like_others(here, sm
     assert code == 0, err
     said = " ".join(out.split())
     assert "it is read in blocks, as by --stream" in said
+    assert "3,000 rows in 5 blocks, which are passed over twice" in said
     assert "understood from a sample of 500 of the" in said
     assert "The models beside it have learned from 500 of the rows" in said
     about = json.loads(ok("inspect", "m", "--json"))["about"]
@@ -223,6 +224,11 @@ def test_train_streams_by_size_and_says_so_and_the_model_is_like_others(here, sm
     assert about["test"]["this network"]["accuracy"] > 0.9
     answers = json.loads(ok("predict", "m", "table.parquet", "--json"))
     assert len(answers["predictions"]) == M
+    Path("folder").mkdir()
+    parquet.write_table(pa.Table.from_pandas(TABLE[:20]), "folder/one.parquet")
+    parquet.write_table(pa.Table.from_pandas(TABLE[20:30]), "folder/two.parquet")
+    assert json.loads(ok("predict", "m", "folder", "--json"))["predictions"] == answers["predictions"][:30]
+    assert json.loads(ok("evaluate", "m", "folder/t*.parquet", "--json"))["rows"] == 10
     whole = json.loads(ok("evaluate", "m", "table.parquet", "--json"))
     assert whole["rows"] == M
     assert "sample" not in whole

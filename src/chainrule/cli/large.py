@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.blocks import Blocks, memory
-from chainrule.cli import rows
+from chainrule.cli import places, rows
 from chainrule.cli.asked import Run
 from chainrule.cli.common import CommandError
 from chainrule.readers import Table
@@ -25,7 +25,7 @@ _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
 
 def wanted(run: Run) -> bool:
     """Whether the data are to be read in blocks: as was asked, or because they take more than half of the memory."""
-    if run.stream:
+    if run.stream or places.in_blocks(run.data):
         return True
     most = memory.available() // 2
     if (size := _opened(Path(run.data))) <= most:
@@ -68,6 +68,10 @@ def read(run: Run) -> "rows.Material":
         raise CommandError(
             f"{run.data}: which column is to be predicted? Say --target COLUMN, one of: {first_few(blocks.columns, 30)}"
         )
+    run.progress.print(
+        f"{run.data}: {blocks.rows:,} rows in {len(blocks.sizes):,} blocks, which are passed over twice before the "
+        "networks learn from them"
+    )
     share = 0.0 if testing.file is not None else rows.SHARE if testing.share is None else testing.share
     seed = run.estimator["random_state"]
     table = LargeTable(blocks, seed=seed, weight=testing.weight, share=share)
@@ -109,5 +113,5 @@ def _check(run: Run) -> None:
             )
     if run.data == "-":
         raise CommandError("--stream: standard input can be read once only; save it as a file")
-    if not os.path.exists(run.data) and "://" not in run.data and not any(sign in run.data for sign in "*?["):
+    if not os.path.exists(run.data) and not places.in_blocks(run.data):
         raise CommandError(f"--stream: {run.data}: no such file or folder")

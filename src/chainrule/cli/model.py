@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from chainrule.cli import places
 from chainrule.cli.common import CommandError
 from chainrule.text import as_json, one_line
 
@@ -183,7 +184,8 @@ class Trained:
         options: dict[str, Any] = {**self.options, "image_size": (height, width), "gray": channels == 1, "cells": cells}
         options["target"] = target
         held = None
-        for table in readers.batches(data, rows=MOST, **options):
+        found = readers.batches(data, rows=MOST, **options)
+        for table in places.tables(data, target) if places.in_blocks(data) else found:
             if held is None:
                 held = table
             elif len(table.X) < FEW and len(held.X) < 2 * MOST:

@@ -239,7 +239,9 @@ class _Learning:
         if self.time_limit is None:
             return candidates, count
         first, m = next(iter(candidates.items())), self.parts.count
+        started = time.monotonic()
         X, y = self.parts.some(PROBE, self.seed)
+        preparing = time.monotonic() - started
         make: Any = MLPRegressor if self.numbers else MLPClassifier
         probe = make(
             random_state=self.seed,
@@ -247,7 +249,7 @@ class _Learning:
         )
         started = time.monotonic()
         probe.fit(X, y)
-        epoch = (time.monotonic() - started) / 2 * m / len(y)
+        epoch = ((time.monotonic() - started) / 2 + preparing) * m / len(y)
         left = 0.9 * self.time_limit - (time.monotonic() - self.began)
         epochs = max(1, int(left / epoch))  # of one network, or of all together
         each = first[1]["max_iter"]

@@ -1,13 +1,14 @@
 """The second pass over a table in blocks, and its rows as networks are trained on them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
-from chainrule.blocks import memory
+from chainrule.blocks import ahead, memory
 from chainrule.blocks.source import Source
 from chainrule.tabular.large import rows as drawn
 from chainrule.tabular.large.preparing import prepared
@@ -87,8 +88,7 @@ class InBlocks:
         center = 0.0 if self.classes is not None else float(self.sample.y.mean())
         self.known = Statistics(self.plan, self.sample.X, self.classes, center)
         held: list[list[Rows]] = [[] for _ in range(len(self.sizes))]
-        for i in self.blocks:
-            rows = self.table.block(i, self.plan)
+        for i, rows in enumerate(ahead.each(partial(self.table.block, i, self.plan) for i in self.blocks)):
             y = rows.y if self.classes is None else np.searchsorted(self.classes, rows.y)
             self.known.update(rows.X, y, rows.folds)
             for k, found in enumerate(held):
