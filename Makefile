@@ -45,6 +45,7 @@ bench-kernels: $(VENV)/bench     ## single layers and activations against the pr
 
 bench-blocks: $(VENV)/installed ## a table of 20 GB, written, and trained on in a process of 2 GB (ten minutes; make bench-blocks GB=1)
 	$(BIN)/python benchmarks/blocks.py --gb $(or $(GB),20)
+
 bench-gpu: $(VENV)/bench         ## engine="jax" against PyTorch on the device that JAX finds (jax[cuda13] and PyTorch for it, first)
 	$(BIN)/python benchmarks/gpu.py
 
