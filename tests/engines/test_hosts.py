@@ -124,6 +124,12 @@ def test_networks_that_differ_are_refused_in_all_processes(folder):
         assert "the network of process 1 is not that of process 0" in (folder / f"refused{process}").read_text()
 
 
+def test_without_a_cluster_it_says_what_to_give(monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    with pytest.raises(ValueError, match="Give coordinator_address='HOST:PORT' of process 0"):
+        cr.distributed()
+
+
 def test_every_part_gives_its_share_and_each_example_once():
     rng = np.random.default_rng(0)
     for _ in range(200):

@@ -106,7 +106,8 @@ def train(
         The longest gradient allowed: a longer one is shortened to it.
     engine : {"auto", "native", "numpy", "jax"}, default "auto"
         Who computes: "native" is the compiled kernel, "numpy" the readable reference, "auto" the kernel where it can.
-        "jax", an extra, is for a GPU: see `chainrule.devices`.
+        "jax", an extra, is for a GPU: see `chainrule.devices`. After `chainrule.distributed` it is for several devices
+        and processes; X, Y, weights, order and validation are this process's.
     precision : {"float32", "float64", "bf16"}, optional
         Of the products in training. "bf16" (2 to 3 digits) makes large layers of a float32 network faster, on
         processors and GPUs that have it; sums, parameters and predictions stay float32. None is the network's own.
@@ -129,6 +130,8 @@ def train(
         For options and data that do not fit, at once.
     DivergenceError
         When the cost is no longer finite, while it trains. The network keeps its last finite parameters.
+    ConnectionError
+        When another process that trains together with this one is gone, while it trains.
     CheckpointError, ModelFileError
         For a checkpoint of another training, or that cannot be written. If only a later one cannot be, training goes
         on with a warning, and the error comes at the end.
