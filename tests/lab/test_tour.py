@@ -100,6 +100,8 @@ def test_saturated_units_found_and_mended_beside_it(tour):
     page.get_by_role("button", name="Try it beside this run").first.click()
     page.locator(".panel.compare").wait_for()
     go(page, 1000)
+    page.get_by_role("navigation", name="runs").get_by_role("button", name="run 1", exact=True).click()
+    page.locator(".finding[data-name='no better than a constant']").wait_for()
     take("diagnosis")
     before, after = (run.measure()["train"][1] for run in page.at.lab.runs.values())
     assert after > before
