@@ -147,7 +147,7 @@ def readable(monkeypatch):
 STRANGE = ["a rather long name of a column", "<b>b</b>", "$c$", "שלום עולם"]
 
 
-@pytest.mark.parametrize(("classes", "columns"), [(2, STRANGE), (3, ["a", "b"]), (10, STRANGE), (30, ["a", "b"])])
+@pytest.mark.parametrize(("classes", "columns"), [(2, STRANGE), (10, STRANGE), (30, ["a", "b"])])
 def test_every_picture_can_be_read_and_names_columns_and_classes(readable, classes, columns):
     r, of = np.random.default_rng(0), np.arange(6 * classes) % classes
     frame = pd.DataFrame(r.normal(size=(len(of), len(columns))), columns=columns)
@@ -158,7 +158,7 @@ def test_every_picture_can_be_read_and_names_columns_and_classes(readable, class
     assert set(map(style.words, names)) <= set(reader.drawn)
 
 
-@pytest.mark.parametrize("scale", [1e-300, -1e7, 1e30])
+@pytest.mark.parametrize("scale", [1e-300, -1e30])
 def test_every_picture_of_a_regression_can_be_read(readable, scale):
     X = np.random.default_rng(0).normal(size=(60, 2))
     y = X[:, 0] * scale
@@ -169,7 +169,7 @@ def test_every_picture_of_a_regression_can_be_read(readable, scale):
     assert any(words.startswith("Trained 1 epoch in") for words in reader.words)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 40), (40, 2), (5, 4, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 40), (5, 4, 3)])
 def test_every_picture_of_images_can_be_read(readable, shape):
     np.savez(
         "images.npz", X=np.random.default_rng(0).integers(0, 255, (40, *shape), dtype=np.uint8), y=np.arange(40) % 2

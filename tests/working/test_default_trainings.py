@@ -24,11 +24,10 @@ def found_by_the_command(data, seed, ok, *options):
     return {finding["name"] for finding in json.loads(ok("diagnose", "m.chainrule", data, "--json"))["findings"]}
 
 
-@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", [*SYNTHETIC, "iris", "wine", "breast_cancer", "diabetes"])
-def test_a_bundled_set_trained_by_the_default_recipe_yields_nothing(name, seed, ok, tmp_path, monkeypatch):
+def test_a_bundled_set_trained_by_the_default_recipe_yields_nothing(name, ok, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert found_by_the_command(name, seed, ok) == set()
+    assert found_by_the_command(name, 1, ok) == set()
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -43,8 +42,7 @@ def bundled(name):
     return X.T, (Y.argmax(axis=0) if len(Y) > 1 else Y.ravel())
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("normalize", [None, "standard"])
+@pytest.mark.parametrize(("normalize", "seed"), [(None, 0), ("standard", 1)])
 @pytest.mark.parametrize("name", [*SYNTHETIC, "iris", "wine", "breast_cancer", "diabetes"])
 def test_what_is_told_of_an_estimator_with_its_defaults_is_so(name, normalize, seed):
     X, y = bundled(name)

@@ -172,7 +172,7 @@ OPTIMIZER = {
         "return params + self.momentum * v - self.learning_rate * grads, (v,)",
         "return params + v, (v,)",
     ),
-    "RMSProp without the root": ("RMSProp", "(np.sqrt(s) + self.epsilon), (s,)", "(s + self.epsilon), (s,)"),
+    "RMSProp without the root": ("RMSProp", "(_root(s) + self.epsilon), (s,)", "(s + self.epsilon), (s,)"),
     "GradientDescent uphill": (
         "GradientDescent",
         "params - self.learning_rate * grads, ()",
@@ -210,8 +210,8 @@ ENGINE = {
         "total, seen = total + J * size, seen + size",
         "total, seen = total + J, seen + 1",
     ),
-    "dropout not scaled by 1/keep": (" / state.network.dtype.type(keep)", ""),
-    "one mask for every step": ("counter=[0, 0, l, state.memory.batches]", "counter=[0, 0, l, 0]"),
+    "dropout not scaled by 1/keep": (" / dtype.type(keep)", ""),
+    "one mask for every step": ("counter=[0, 0, l, step]", "counter=[0, 0, l, 0]"),
     "memory of the optimizer lost between epochs": ("        memory.slots = slots\n", ""),
     "parameters of the batch before": (
         "parameters, slots = optimizer.step(parameters, gradient, slots)",
