@@ -22,9 +22,7 @@ def main() -> None:
 
     net = cr.Network([64, 32, 10], output="softmax", dtype="float32", seed=0)
     kept = cr.Checkpoint("digits.checkpoint", resume=True)
-    training = net.train(
-        X, Y, cr.Adam(0.01), epochs=20, batch_size=128, every=5, seed=0, engine="jax", checkpoint=kept
-    )
+    training = net.train(X, Y, cr.Adam(0.01), epochs=20, batch_size=128, every=5, seed=0, engine="jax", checkpoint=kept)
     for step in training:
         if process == 0:
             print(f"epoch {step.epoch}: cost {step.cost:.4f}", flush=True)
