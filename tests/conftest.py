@@ -23,6 +23,13 @@ hypothesis.settings.register_profile("house", derandomize=True, deadline=None, d
 hypothesis.settings.load_profile("house")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    # One more than there are cores: for a fifth of the time a test waits for a browser, a process or the disk.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
+
+
 @pytest.fixture(autouse=True)
 def strict_floats() -> Iterator[None]:
     with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
