@@ -255,8 +255,8 @@ class Blocks(Source):
         others = len(self._files) - 1
         more = f" and {others:,} more" if others else ""
         return (
-            f"<Blocks of {self._files[0].place.name}{more}: {self.rows:,} rows in {len(self.sizes):,} blocks, "
-            f"{len(self.columns):,} inputs, target {first_few(self.targets) or 'none'}>"
+            f"<Blocks of {self._files[0].place.name}{more}: rows: {self.rows:,}, blocks: {len(self.sizes):,}, "
+            f"inputs: {len(self.columns):,}, target: {first_few(self.targets) or 'none'}>"
         )
 
 
