@@ -11,7 +11,7 @@ from chainrule.errors import ChainruleError
 from chainrule.lab import protocol
 
 CHEAP = 0.004  # seconds: a look that takes no longer is answered at once
-SHARE = 0.04  # of the time, at most, for what looks take beyond it
+SHARE = 0.02  # of the time, at most, for what looks take beyond it; the browser takes several times as much
 
 _FORESEEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, MemoryError, ImportError, ChainruleError)
 Send = Callable[[bytes], None]
