@@ -12,6 +12,7 @@ import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,29 @@ DIGITS, EXAMPLES, EPOCHS = [64, 32, 10], 1504, 10
 TERABYTE = 1e12
 HOSTS = (1, 10, 100)
 MILLION = 1_000_000
+
+
+class Constants(NamedTuple):
+    """What the models are made of; see NAMES."""
+
+    row: float
+    read: float
+    trained: float
+    together: float
+    networks: float
+    task: float
+    group: float
+
+
+NAMES = Constants(
+    "bytes of a row on the disk",
+    "rows read, decoded and mixed a second, one thread",
+    f"rows trained a second, {'-'.join(map(str, SIZES))}, batches of {BATCH}",
+    "rows a second, read and trained together",
+    f"networks a second, {'-'.join(map(str, DIGITS))}, {EPOCHS} epochs of {EXAMPLES:,} rows, all cores",
+    "milliseconds of a task of an executor, a network there and a number back",
+    "bytes of memory for each row group that Blocks knows of",
+)
 
 
 def median(measure):
@@ -56,7 +80,7 @@ def written(folder, rows):
 
 
 def measured(folder, rows):
-    """Constant → its value."""
+    """The constants."""
     blocks, size = written(folder, rows)
     net = cr.Network(SIZES, output="softmax", dtype=np.float32, seed=0)
     windows, _, _ = blocks.examples(net)
@@ -93,17 +117,15 @@ def measured(folder, rows):
     index = cr.Blocks(blocks_of(folder, 1000), target="y")
     held = tracemalloc.get_traced_memory()[0] / len(index.sizes)
     tracemalloc.stop()
-    return {
-        "bytes of a row on the disk": size / rows,
-        "rows read, decoded and mixed a second, one thread": rows / median(lambda: seconds(read)),
-        f"rows trained a second, {'-'.join(map(str, SIZES))}, batches of {BATCH}": 262_144
-        / median(lambda: seconds(compute)),
-        "rows a second, read and trained together": rows / median(lambda: seconds(stream)),
-        f"networks a second, {'-'.join(map(str, DIGITS))}, {EPOCHS} epochs of {EXAMPLES:,} rows, all cores": 128
-        / median(lambda: seconds(networks)),
-        "milliseconds of a task of an executor, a network there and a number back": 1e3 * task,
-        "bytes of memory for each row group that Blocks knows of": held,
-    }
+    return Constants(
+        row=size / rows,
+        read=rows / median(lambda: seconds(read)),
+        trained=262_144 / median(lambda: seconds(compute)),
+        together=rows / median(lambda: seconds(stream)),
+        networks=128 / median(lambda: seconds(networks)),
+        task=1e3 * task,
+        group=held,
+    )
 
 
 def blocks_of(folder, groups):
@@ -117,26 +139,24 @@ def blocks_of(folder, groups):
 
 def terabyte(constants):
     """The model of an epoch over 1 TB: each host reads and trains its part, and all add up their gradients."""
-    row, read, compute, *_, held = constants.values()
-    rows, parameters = TERABYTE / row, layout.length(SIZES)
+    rows, parameters = TERABYTE / constants.row, layout.length(SIZES)
     table = [["hosts", "rows each", "reading", "training", "adding up", "an epoch", "memory for the index"]]
     for hosts in HOSTS:
         steps = rows / (BATCH * hosts)
         add = steps * all_reduce(hosts, 4 * parameters, **CONSTANTS) if hosts > 1 else 0.0
-        reading, training = rows / hosts / read, rows / hosts / compute
+        reading, training = rows / hosts / constants.read, rows / hosts / constants.trained
         times = map(hours, (reading, training, add, max(reading, training) + add))
-        index = rows / hosts / GROUP * held / 1e6
+        index = rows / hosts / GROUP * constants.group / 1e6
         table.append([str(hosts), f"{rows / hosts / 1e6:,.0f} million", *times, f"{index:.1f} MB"])
     return text_table(table)
 
 
 def million(constants):
     """The model of a million networks of the size of digits: as many cores as there are, and one scheduler."""
-    *_, networks, task, _ = constants.values()
     table = [["cores", "networks in a task", "training", "the scheduler", "in all"]]
     for cores in (CORES, 64, 1024):
         for each in (1, 16, 256):
-            training, scheduler = MILLION / (networks / CORES * cores), MILLION / each * task / 1e3
+            training, scheduler = MILLION / (constants.networks / CORES * cores), MILLION / each * constants.task / 1e3
             table.append([str(cores), str(each), hours(training), hours(scheduler), hours(max(training, scheduler))])
     return text_table(table)
 
@@ -163,10 +183,10 @@ def main():
     parser.add_argument("--write", type=Path)
     asked = parser.parse_args()
     constants = measured(asked.folder, asked.rows)
-    shown = {name: f"{value:,.3g}" if value < 100 else f"{value:,.0f}" for name, value in constants.items()}
+    shown = [f"{value:,.3g}" if value < 100 else f"{value:,.0f}" for value in constants]
     parts = {
         "machine": headline(machine()),
-        "constants": text_table([["constant", "measured"], *map(list, shown.items())]),
+        "constants": text_table([["constant", "measured"], *map(list, zip(NAMES, shown, strict=True))]),
         "terabyte": terabyte(constants),
         "million": million(constants),
         "balance": balance(),
