@@ -81,11 +81,11 @@ def by_one_process(parts: list[int], orders: list[np.ndarray], devices: int = 1)
 
 @pytest.mark.parametrize(
     ("name", "processes", "devices", "shuffled"),
-    [("two", 2, 1, True), ("blocks", 2, 1, False), ("devices", 1, 4, True)],
+    [("two", 2, 1, True), ("four", 4, 1, True), ("blocks", 2, 1, False), ("devices", 1, 4, True)],
 )
 def test_it_is_the_training_of_one_process(folder, name, processes, devices, shuffled):
     key = int(np.random.default_rng(worker.OPTIONS["seed"]).integers(2**63))
-    parts = worker.PARTS["devices" if devices > 1 else "two"]
+    parts = worker.PARTS.get(name, worker.PARTS["two"])
 
     def order(epoch):
         orders = [hosts.drawn(key, epoch, process, part) for process, part in enumerate(parts)]
