@@ -10,8 +10,8 @@ would likely take more than --longest seconds is left out. A peer that takes 1.3
 is timed no further. What is measured is written at once, and --resume goes on from there.
 
 "Limited by" is the largest part of our time by a model: arithmetic at 170 GFLOP/s a core in float32 (85 in float64);
-memory, the optimizer's state read and written, and a copy of it where an epoch is one step, at 15 GB/s a core, if it is
-larger than a core's second cache; activations that are no comparison, 1 ns a number; and 6 µs a step of overhead.
+memory, the optimizer's state read and written at 15 GB/s a core, if it is larger than a core's second cache;
+activations that are no comparison, 1 ns a number; and 6 µs a step of overhead.
 Exit code 1: a cell is slower than the better peer by more than 5 %.
 """
 
@@ -88,7 +88,7 @@ def limit(case, dtype, seconds):
     threads = CORES if case.flops / RATE[dtype] > 4 * OVERHEAD else 1
     parts = {
         "arithmetic": case.flops / RATE[dtype] / threads,
-        "memory": (3 if case.steps == 1 else 2) * state / MEMORY / threads if state > L2 else 0,
+        "memory": 2 * state / MEMORY / threads if state > L2 else 0,
         "activations": numbers * ACTIVATION / threads,
         "overhead": OVERHEAD,
     }

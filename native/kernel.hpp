@@ -103,6 +103,8 @@ template <class T> struct Step {
     const T *w, *slots[2];
     T *w_next, *slots_next[2];  // may be the same memory
     bool fetches_state;         // early: w and the slots, as they are not in the caches of the cores
+    bool streams_state;         // past the caches: w_next and its slots, all placed alike in the lines of the cache
+    bool* finite;               // then made false by a number of them that is not; or null: they do not go past
     Update<T> update;
     T scale, l2;  // g = scale · ΣdZ Aᵀ + l2 · W
 };

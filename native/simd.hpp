@@ -122,6 +122,29 @@ template <FloatVec V> CHAINRULE_INLINE void store_partial(Element<V>* p, V v, in
 #endif
 }
 
+// A store past the caches, to memory that is not read soon and whose old contents need not be fetched; p is aligned
+// like a vector. Other threads see it after end_streams.
+template <FloatVec V> CHAINRULE_INLINE void stream(Element<V>* p, V v) {
+#if defined(__AVX512F__)
+    if constexpr (single<V>) _mm512_stream_ps(p, v);
+    else _mm512_stream_pd(p, v);
+#elif defined(__AVX2__)
+    if constexpr (single<V>) _mm256_stream_ps(p, v);
+    else _mm256_stream_pd(p, v);
+#elif defined(__SSE2__)
+    if constexpr (single<V>) _mm_stream_ps(p, v);
+    else _mm_stream_pd(p, v);
+#else
+    store(p, v);
+#endif
+}
+
+CHAINRULE_INLINE void end_streams() {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
+
 template <class M, class V> CHAINRULE_INLINE V select(M mask, V a, V b) { return mask ? a : b; }
 
 // a < b ? b : a, so a NaN in a is kept and a NaN in b gives a; of x86's operands the second is the one kept. GCC finds

@@ -264,14 +264,13 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
     if (hyper.l2 > 0) J += hyper.l2 / (2 * m) * squares(step.w, p.weight_chunks, team, threads);
     if (!std::isfinite(J)) return J;
 
+    choose_caches(step, count, threads);
     const bool clips = hyper.clip_norm > 0;
     Step<T> second = step;
     if (clips) {
         second.update.rule = Rule::gradient;
         second.w_next = p.gradient.get();
     }
-    const int64_t state = count * (1 + slots_of(second.update.rule)) * int64_t(sizeof(T));
-    second.fetches_state = state / threads > L2_BYTES;
     const auto items = int64_t(p.items.size());
     std::fill(p.turned_layer.begin(), p.turned_layer.end(), 0);
     parallel_for(team, threads, items, WorkShares{p.work}, p.operations / 3, poller, [&](int64_t i, int thread) {
@@ -324,17 +323,16 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     step.packed = p.packed_id ? p.packed.get() : nullptr;
     step.turned = p.turned_id ? p.turned_inputs.get() : nullptr;
     step.mask_key = hyper.mask_key;
+    bool finite = true;
+    step.finite = &finite;
     const auto counts = [&](int64_t j) { return examples.weights[step.index ? step.index[j] : step.first + j] != 0; };
 
     // The first step of an epoch reads one copy of the state and writes the other, so that the epoch can be undone.
-    struct Copy {
-        T *parameters, *slots[2];
-    };
-    const Copy own{progress.parameters, {progress.slots[0], progress.slots[1]}};
+    const Copy<T> own{progress.parameters, {progress.slots[0], progress.slots[1]}};
     const int slots = slots_of(hyper.rule);
     // The squares of a gradient, in the last slot, overflow before it does: then no parameter would move ever again.
     const bool has_squares = hyper.rule == Rule::rmsprop || hyper.rule == Rule::adam;
-    Copy now = own, next{p.spare_parameters.get(), {progress.spare_slots[0], progress.spare_slots[1]}};
+    Copy<T> now = own, next{p.spare_parameters.get(), {progress.spare_slots[0], progress.spare_slots[1]}};
 
     for (size_t epoch = 0; epoch < rates.size(); ++epoch) {
         const int64_t* const order = orders.first ? orders.first + int64_t(epoch) * orders.stride : nullptr;
@@ -353,7 +351,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
                 while (j < step.m && !counts(j)) ++j;
                 if (j == step.m) continue;
             }
-            const Copy& from = begun ? next : now;
+            const Copy<T>& from = begun ? next : now;
             step.w = from.parameters, step.w_next = next.parameters;
             for (int i = 0; i < slots; ++i) step.slots[i] = from.slots[i], step.slots_next[i] = next.slots[i];
             step.update = update_of<T>(hyper, rates[epoch], corrections_of(hyper, ++place.updates));
@@ -374,10 +372,12 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         }
         if (!batches) costs.push_back(place.total / place.seen);
         if (begun) {
-            const bool finite = std::isfinite(costs.back()) && all_finite(next.parameters, team, threads_used) &&
-                                (!has_squares || all_finite(next.slots[slots - 1], team, threads_used));
+            if (!step.streams_state) {
+                finite = all_finite(next.parameters, team, threads_used) &&
+                         (!has_squares || all_finite(next.slots[slots - 1], team, threads_used));
+            }
             if (!finite && std::isfinite(costs.back())) costs.back() = std::numeric_limits<double>::infinity();
-            if (!finite) break;
+            if (!std::isfinite(costs.back())) break;
             std::swap(now, next);
         }
         place.epochs += first >= m;

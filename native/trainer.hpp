@@ -30,11 +30,6 @@ struct Hyper {
     uint64_t mask_key;
 };
 
-// Vectors that the optimizer keeps for each parameter.
-inline int slots_of(Rule rule) {
-    return rule == Rule::adam ? 2 : rule == Rule::gradient || rule == Rule::gradient_descent ? 0 : 1;
-}
-
 // What Adam's means of update number t are corrected by: 1 - β₁ᵗ and √(1 - β₂ᵗ).
 struct Corrections {
     double first, second;
@@ -62,6 +57,11 @@ template <class T> Update<T> update_of(const Hyper& h, double rate, const Correc
 struct Place {
     int64_t updates = 0, batches = 0, epochs = 0, example = 0;
     double total = 0, seen = 0;
+};
+
+// One copy of the parameters and of the optimizer's vectors.
+template <class T> struct Copy {
+    T *parameters, *slots[2];
 };
 
 // Its vectors, too. The spare slots are memory of the same size; a run may make them the slots, and the slots the spare

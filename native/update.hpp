@@ -75,26 +75,42 @@ CHAINRULE_INLINE void update_vector(const Constants<T>& u, const T* c, const Poi
     }
 }
 
-// The same for `count` parameters, whose sums are at c.
-template <Rule rule, class T>
+// The same for `count` parameters, whose sums are at c. `zeros` is NaN after a stored number that is not finite, where
+// they go past the caches.
+template <Rule rule, bool streams, class T>
 CHAINRULE_INLINE void update_range(const Constants<T>& u, const Pointers<const T*>& from, const Pointers<T*>& to,
-                                   const T* c, int64_t count) {
+                                   const T* c, int64_t count, Vec<T>& zeros) {
     using X = Vec<T>;
     int64_t i = 0;
+    const auto part_of_vector = [&](int size) {
+        update_vector<rule, T>(
+            u, c, from, to, [=](const T* p) { return load_partial(p + i, size); },
+            [&](T* p, X x) {
+                store_partial(p + i, x, size);
+                if constexpr (streams) zeros += x * 0;
+            });
+        i += size;
+    };
+    if constexpr (streams) {  // up to where a vector is aligned
+        if (const auto size = -reinterpret_cast<uintptr_t>(to.w) % BYTES / sizeof(T)) {
+            part_of_vector(int(least(int64_t(size), count)));
+        }
+    }
     for (; i + N<T> <= count; i += N<T>) {
         update_vector<rule, T>(
-            u, c, from, to, [i](const T* p) { return load(p + i); }, [i](T* p, X x) { store(p + i, x); });
+            u, c, from, to, [i](const T* p) { return load(p + i); },
+            [&](T* p, X x) {
+                if constexpr (streams) stream(p + i, x), zeros += x * 0;
+                else store(p + i, x);
+            });
     }
-    if (const int rest = int(count - i)) {
-        update_vector<rule, T>(
-            u, c, from, to, [=](const T* p) { return load_partial(p + i, rest); },
-            [=](T* p, X x) { store_partial(p + i, x, rest); });
-    }
+    if (i < count) part_of_vector(int(count - i));
 }
 
 // The same for some rows of parameters: row r is at `at` + r · stride, and its sums are at c + r · P.
 template <class T>
 void update_rows(const Step<T>& step, int64_t at, ptrdiff_t stride, const T* c, int64_t rows, int64_t count, T l2) {
+    Vec<T> zeros{};
     with_rule(step.update.rule, [&]<Rule rule>() {
         const Constants<T> u = constants_of(step, l2);
         Pointers<const T*> from{step.w + at, {step.slots[0] + at, step.slots[1] + at}};
@@ -103,9 +119,13 @@ void update_rows(const Step<T>& step, int64_t at, ptrdiff_t stride, const T* c, 
             place = {place.w + stride, {place.slots[0] + stride, place.slots[1] + stride}};
         };
         for (int64_t r = 0; r < rows; ++r, advance(from), advance(to)) {
-            update_range<rule, T>(u, from, to, c + r * P<T>, count);
+            if (step.streams_state) update_range<rule, true>(u, from, to, c + r * P<T>, count, zeros);
+            else update_range<rule, false>(u, from, to, c + r * P<T>, count, zeros);
         }
     });
+    if (!step.streams_state) return;
+    end_streams();
+    if (sum(zeros) != 0) __atomic_store_n(step.finite, false, __ATOMIC_RELAXED);  // several threads may
 }
 
 // The same from a gradient of all parameters.

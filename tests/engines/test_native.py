@@ -585,6 +585,47 @@ def test_the_thread_computes_with_subnormal_numbers_after_the_kernel_as_before(t
     assert [*found, subnormals_live()] == [True] * 9
 
 
+LARGE = [20, 700, 800, 600, 3]  # the state is larger than the cache of a core, and its rows begin anywhere in a line
+
+
+@pytest.mark.parametrize("m", [40, 100])  # of so few examples some layers are taken by rows
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_an_epoch_of_one_step_of_a_large_network_has_the_bits_of_a_step_within_an_epoch(optimizer, m, isa):
+    net = Network(LARGE, hidden="tanh", output="identity", seed=0, dtype=np.float32)
+    X, Y = problem("half_squared_error", "identity", 20, 3, m, rng_of(m))
+    for clip_norm in None, 1e-3:
+        runs = []
+        for copies in 1, 2:  # the second step of an epoch writes where it reads
+            other = copy.deepcopy(net)
+            options = {"batch_size": m, "clip_norm": clip_norm, "l2": 0.1, "shuffle": False}
+            examples = other.check_examples(np.tile(X, copies), np.tile(Y, copies))
+            state = prepare(other, examples, optimizer, seed=0, **options)
+            assert np.isfinite(ENGINES["native"].run(state, 4 // copies)).all()
+            runs.append([other.parameters, *state.memory.slots])
+        for one, two in zip(*runs, strict=True):
+            np.testing.assert_array_equal(one, two)
+        assert not np.array_equal(runs[0][0], net.parameters)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "inputs", "targets"),
+    [(cr.Momentum(1e38), 1, 1e3), (cr.Adam(), 1e4, 1e18), (cr.RMSProp(), 1e4, 1e18)],
+    ids=repr,
+)
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_step_of_a_large_network_after_which_not_all_is_finite_is_undone(optimizer, inputs, targets, copies, isa):
+    net = Network(LARGE, hidden="relu", output="identity", seed=0, dtype=np.float32)
+    X, Y = problem("half_squared_error", "identity", 20, 3, 100, rng_of(0))
+    examples = net.check_examples(np.tile(inputs * X, copies), np.tile(targets * Y, copies))
+    assert np.isfinite(net.cost(*examples[:2]))
+    state = prepare(net, examples, optimizer, batch_size=100, shuffle=False, seed=0)
+    before = [net.parameters.copy(), *(np.copy(slot) for slot in state.memory.slots)]
+    assert np.isfinite(ENGINES["native"].run(state, 3)).tolist() == [False]
+    for now, then in zip([net.parameters, *state.memory.slots], before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    assert state.epoch == 0
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_gradients_too_small_for_the_precision_are_harmless(optimizer, isa):
     for scale, batch_size, clip_norm in product((1e-6, 1e-20, 1e-30, 1e-40), (None, 7), (None, 1e-9)):

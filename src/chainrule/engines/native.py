@@ -184,7 +184,7 @@ def _options(state: State) -> tuple[Any, ...]:
 
 def _prepared(state: State, before: _Job | None) -> _Job:
     """The job of a state; of one whose options have changed, with the network and the examples that the kernel has."""
-    spare = [kernel.zeros(slot.size, slot.dtype) for slot in _vectors(state)]
+    spare = [kernel.empty(slot.size, slot.dtype) for slot in _vectors(state)]
     if before is None:
         trainer, data = _trainer(state), kernel.data(state.X, state.Y, state.weights)
     else:

@@ -60,7 +60,7 @@ class Container:
 
     def unmapped(self) -> "Container":
         """The same texts and arrays in memory of their own, which later changes of the file do not reach."""
-        data = kernel.zeros(self.data.size, self.data.dtype)
+        data = kernel.empty(self.data.size, self.data.dtype)
         data[...] = self.data
         return replace(self, data=data)
 
@@ -160,7 +160,7 @@ def _read_bytes(path: File) -> Array:
         size = os.fstat(file.fileno()).st_size
         if size >= _MAPPED:
             return np.memmap(file, np.uint8, "c").view(np.ndarray)
-        data = kernel.zeros(size, np.dtype(np.uint8))
+        data = kernel.empty(size, np.dtype(np.uint8))
         return data[: file.readinto(data)]  # type: ignore[arg-type]
 
 
