@@ -105,7 +105,7 @@ tsan:                            ## a program of C++ that calls the kernel from 
 		echo 'make tsan needs a C++20 compiler with ThreadSanitizer: g++ (12 and later), or clang++ (14 and later)' \
 		'with its runtime library, by make tsan CXX=clang++.'; exit 1; }
 	$(CXX) $(TSAN_FLAGS) -DCHAINRULE_ISA=baseline tests/support/native_threads.cpp \
-		native/trainer.cpp native/lanes.cpp native/machine.cpp native/kernel.cpp -o $(TSAN)
+		native/trainer.cpp native/lanes.cpp native/machine.cpp native/moderate.cpp native/kernel.cpp -o $(TSAN)
 	@$(TSAN) race >$(TSAN).log 2>&1; grep -q 'ThreadSanitizer: data race' $(TSAN).log || { cat $(TSAN).log; \
 		echo 'ThreadSanitizer does not report a race that is there: it does not work on this machine.'; exit 1; }
 	TSAN_OPTIONS=halt_on_error=1 $(TSAN)

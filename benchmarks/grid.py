@@ -55,6 +55,7 @@ PANELS = {
     "optimizer-width": ("optimizer", "width"),
     "optimizer-batch": ("optimizer", "batch"),
 }
+EPOCHS = 4  # of a sample, at least: the second one of a training still touches memory for the first time
 NEAR_EQUAL = 0.05  # what a rerun may change
 # Of the model of what limits a cell: measured on one machine, a Sapphire Rapids server of two cores.
 RATE = {"float32": 170e9, "float64": 85e9}  # operations per second of a core
@@ -107,7 +108,7 @@ def contenders(case, engine, dtype):
 
 
 def measure(case, engine, dtype, rounds, seconds):
-    result = race(contenders(case, engine, dtype), rounds, seconds, rivals=True, floor=False)
+    result = race(contenders(case, engine, dtype), rounds, seconds, rivals=True, floor=False, epochs=EPOCHS)
     peers = [family for family in result.samples if family != "chainrule"]
     best = min(peers, key=result.median)
     ours, theirs = result.median("chainrule"), result.median(best)

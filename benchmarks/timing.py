@@ -165,8 +165,8 @@ class Race:
         return ", ".join(found)
 
 
-def race(contenders, rounds, seconds, slower=1.3, rivals=False, floor=True):
-    """Time contenders in turn, `rounds` samples of at least `seconds` each.
+def race(contenders, rounds, seconds, slower=1.3, rivals=False, floor=True, epochs=1):
+    """Time contenders in turn, `rounds` samples of at least `seconds`, and so many `epochs`, each.
 
     One that takes `slower` times the fastest of its family (another number of threads) in the first look runs no
     further; with `rivals` the peers are one family in this. `floor`: measure the peak in every round as well.
@@ -174,7 +174,8 @@ def race(contenders, rounds, seconds, slower=1.3, rivals=False, floor=True):
     counts, first = {}, {}
     for c in contenders:
         with use_threads(c.threads):
-            counts[c], first[c] = calibrate(c, seconds)
+            count, first[c] = calibrate(c, seconds)
+            counts[c] = max(epochs, count)
     result, taken = Race(), []
     for c in contenders:
         family = [o for o in contenders if o.family == c.family or (rivals and o.peer and c.peer)]

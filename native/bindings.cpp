@@ -152,17 +152,17 @@ Orders orders_of(const std::optional<Permutations>& permutations, size_t epochs,
     return orders;
 }
 
-struct SwappedPlace : Place {
-    bool swapped;
+struct SlotsPlace : Place {
+    bool moderate, swapped;
 };
 
-// Whether the slots are now in `spare` is told by the place; the cost of each epoch, or batch, that is done is appended
-// to `costs`, also where this throws.
+// Whether the slots are known to be moderate is told by the place, and after the run whether they are now in `spare`;
+// the cost of each epoch, or batch, that is done is appended to `costs`, also where this throws.
 template <class T>
 void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::vector<double>& rates,
          const std::optional<Permutations>& permutations, const OutputVector<T>& parameters,
          const std::vector<OutputVector<T>>& slots, const std::vector<OutputVector<T>>& spare, int64_t batches,
-         SwappedPlace& place, nb::list costs) {
+         SlotsPlace& place, nb::list costs) {
     check(self, data, parameters.shape(0), true);
     const auto m = data.examples.m;
     require(hyper.batch_size >= 1 && hyper.batch_size <= m, "batch_size: wanted 1 to m");
@@ -170,7 +170,7 @@ void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::v
     require(spare.size() == slots.size(), "spare: wanted as many as slots");
     require(batches == 0 || (batches > 0 && rates.size() == 1), "batches: wanted those of one epoch");
     require(place.example >= 0 && place.example < m, "place: wanted one of the examples");
-    Progress<T> progress{parameters.data(), {}, {}, place};
+    Progress<T> progress{parameters.data(), {}, {}, place, place.moderate};
     for (size_t i = 0; i < slots.size(); ++i) {
         require(int64_t(slots[i].shape(0)) == self.parameters(), "slots: wanted as many as parameters");
         require(int64_t(spare[i].shape(0)) == self.parameters(), "spare: wanted as many as parameters");
@@ -183,7 +183,7 @@ void run(Trainer<T>& self, const Data<T>& data, const Hyper& hyper, const std::v
     try {
         interruptible([&](const StopRequested& stop_requested) {
             done = self.run(data.examples, hyper, rates, orders, batches, progress, stop_requested);
-            place = {progress.place, !slots.empty() && progress.slots[0] != slots[0].data()};
+            place = {progress.place, progress.moderate, !slots.empty() && progress.slots[0] != slots[0].data()};
             return true;
         });
     } catch (...) {
@@ -347,20 +347,23 @@ NB_MODULE(_native, m) {
     m.def("end_calls", &end_calls,
           "Before the interpreter ends: calls in all other threads end with SystemExit, now and from now on.");
     m.def("forget_other_threads", &forget_other_threads, "To be called in a forked process.");
-    nb::class_<SwappedPlace>(m, "Place")
+    nb::class_<SlotsPlace>(m, "Place")
         .def(
             "__init__",
-            [](SwappedPlace* self, int64_t updates, int64_t batches, int64_t epochs, int64_t example, double total,
-               double seen) { new (self) SwappedPlace{{updates, batches, epochs, example, total, seen}, false}; },
+            [](SlotsPlace* self, int64_t updates, int64_t batches, int64_t epochs, int64_t example, double total,
+               double seen, bool moderate) {
+                new (self) SlotsPlace{{updates, batches, epochs, example, total, seen}, moderate, false};
+            },
             nb::arg("updates") = 0, nb::arg("batches") = 0, nb::arg("epochs") = 0, nb::arg("example") = 0,
-            nb::arg("total") = 0.0, nb::arg("seen") = 0.0)
-        .def_ro("updates", &SwappedPlace::updates)
-        .def_ro("batches", &SwappedPlace::batches)
-        .def_ro("epochs", &SwappedPlace::epochs)
-        .def_ro("example", &SwappedPlace::example)
-        .def_ro("total", &SwappedPlace::total)
-        .def_ro("seen", &SwappedPlace::seen)
-        .def_ro("swapped", &SwappedPlace::swapped);
+            nb::arg("total") = 0.0, nb::arg("seen") = 0.0, nb::arg("moderate") = false)
+        .def_ro("updates", &SlotsPlace::updates)
+        .def_ro("batches", &SlotsPlace::batches)
+        .def_ro("epochs", &SlotsPlace::epochs)
+        .def_ro("example", &SlotsPlace::example)
+        .def_ro("total", &SlotsPlace::total)
+        .def_ro("seen", &SlotsPlace::seen)
+        .def_ro("moderate", &SlotsPlace::moderate)
+        .def_ro("swapped", &SlotsPlace::swapped);
     nb::class_<Hyper>(m, "Hyper")
         .def(
             "__init__",

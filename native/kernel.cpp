@@ -172,13 +172,12 @@ template <class T> double sum_of_squares(const T* x, int64_t count) {
     return total;
 }
 
-template <class T> bool all_finite(const T* x, int64_t count) {
-    Vec<T> zeros{};  // x · 0 is NaN where x is infinite or NaN
+template <class T> bool within(const T* x, int64_t count, T limit) {
+    Outside<T> outside(limit);
     for (int64_t k = 0; k < count; k += N<T>) {
-        const Vec<T> v = count - k >= N<T> ? load(x + k) : load_partial(x + k, int(count - k));
-        zeros += v * 0;
+        outside.look(count - k >= N<T> ? load(x + k) : load_partial(x + k, int(count - k)));
     }
-    return sum(zeros) == 0;
+    return !outside.found();
 }
 
 template <class T> int64_t multiply_adds(int64_t rounds, T* out) {
@@ -224,7 +223,7 @@ template <class T> const Kernels<T>& kernels() {
 #endif
         .update = update<T>,
         .sum_of_squares = sum_of_squares<T>,
-        .all_finite = all_finite<T>,
+        .within = within<T>,
 #if defined(__AVX512BF16__)
         .fits_lanes = nullptr,
         .lanes_step = nullptr,

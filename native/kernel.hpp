@@ -75,6 +75,12 @@ template <class T> struct Sparse {
 // and 1 / TINY are normal numbers, for which `root` and `recip` hold.
 template <class T> constexpr T TINY = sizeof(T) == 4 ? T(1e-37) : T(1e-300);
 
+// Numbers of a step after which all is finite, in absolute value: those of the state before it; X and A[l]; and sums of
+// m products of dZ[l] and A[l-1]. See Trainer::stays_finite.
+template <class T> constexpr T MODERATE = sizeof(T) == 4 ? T(1e15) : T(1e100);
+template <class T> constexpr T MODERATE_INPUT = sizeof(T) == 4 ? T(1e8) : T(1e50);
+template <class T> constexpr T MODERATE_SUM = sizeof(T) == 4 ? T(1e18) : T(1e120);
+
 // The constants of one step, worked out in double.
 template <class T> struct Update {
     Rule rule;
@@ -104,7 +110,7 @@ template <class T> struct Step {
     T *w_next, *slots_next[2];  // may be the same memory
     bool fetches_state;         // early: w and the slots, as they are not in the caches of the cores
     bool streams_state;         // past the caches: w_next and its slots, all placed alike in the lines of the cache
-    bool* finite;               // then made false by a number of them that is not; or null: they do not go past
+    bool* moderate;             // made false by a number of w_next or its slots that is not; or null: nobody asks
     Update<T> update;
     T scale, l2;  // g = scale · ΣdZ Aᵀ + l2 · W
 };
@@ -161,7 +167,7 @@ template <class T> struct Kernels {
     // The optimizer alone, on parameters first … first + count - 1, with a gradient that is complete.
     void (*update)(const Step<T>&, const T* gradient, int64_t first, int64_t count);
     double (*sum_of_squares)(const T*, int64_t count);  // Σ x²
-    bool (*all_finite)(const T*, int64_t count);
+    bool (*within)(const T*, int64_t count, T limit);   // whether all |x| ≤ limit, and none is NaN
     // Of several tiny networks at once: whether such a step fits; the step; Σ x² and whether all numbers are finite, of
     // each lane. Null where products are in bf16.
     bool (*fits_lanes)(const Step<T>&);

@@ -77,13 +77,14 @@ inline int slots_of(Rule rule) {
     return rule == Rule::adam ? 2 : rule == Rule::gradient || rule == Rule::gradient_descent ? 0 : 1;
 }
 
-// Decides how the state of a step, of so many parameters, passes the caches of the threads' cores.
-template <class T> void choose_caches(Step<T>& step, int64_t parameters, int threads) {
-    const int slots = slots_of(step.update.rule);
-    step.fetches_state = parameters * (1 + slots) * int64_t(sizeof(T)) / threads > L2_BYTES;
+// Decides how the state of a step, of so many bytes, passes the caches of the threads' cores.
+template <class T> void choose_caches(Step<T>& step, int64_t bytes, int threads) {
+    step.fetches_state = bytes / threads > L2_BYTES;
+    step.streams_state = step.fetches_state && step.w != step.w_next;
     const auto place = [](const T* p) { return reinterpret_cast<uintptr_t>(p) % CACHE_LINE; };
-    step.streams_state = step.fetches_state && step.finite && step.w != step.w_next;
-    for (int i = 0; i < slots; ++i) step.streams_state &= place(step.slots_next[i]) == place(step.w_next);
+    for (int i = 0; i < slots_of(step.update.rule); ++i) {
+        step.streams_state &= place(step.slots_next[i]) == place(step.w_next);
+    }
 }
 
 // A part of a flat vector, which a thread takes at once.

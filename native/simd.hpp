@@ -280,6 +280,18 @@ template <class T> CHAINRULE_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
     if constexpr (n >= 4 * unit) unzip_rows<T, n, unit, 2 * unit>(rows);
 }
 
+// Whether vectors have a number beyond a limit, in absolute value, or NaN.
+template <class T> class Outside {
+  public:
+    explicit Outside(T limit) : limit(splat<T>(limit)) {}
+    CHAINRULE_INLINE void look(Vec<T> x) { ones = select(abs(x) <= limit, ones, splat<T>(1)); }
+    bool found() const { return any(ones > 0); }
+
+  private:
+    const Vec<T> limit;
+    Vec<T> ones{};  // in the lanes where there was one
+};
+
 // Terms of a sum that are added one after the other. The error grows with n / SHORT_SUM + SHORT_SUM instead of n.
 constexpr int64_t SHORT_SUM = 64;
 

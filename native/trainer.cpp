@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "machine.hpp"
 
@@ -173,17 +174,6 @@ void Trainer<T>::prepare(const Hyper& hyper, const Examples<T>& examples, size_t
     plan = std::move(next);
 }
 
-// Whether all numbers of a vector like the parameters are finite.
-template <class T> bool Trainer<T>::all_finite(const T* x, Team& team, int threads) {
-    const auto& chunks = plan->chunks;
-    std::atomic<bool> finite{true};
-    parallel_for(team, threads, int64_t(chunks.size()), [&](int64_t i, int) {
-        const auto [first, size] = chunks[size_t(i)];
-        if (!kernels.all_finite(x + first, size)) finite = false;
-    });
-    return finite;
-}
-
 // Σ x² over some chunks of a vector like the parameters; they do not depend on the threads.
 template <class T> double Trainer<T>::squares(const T* x, const std::vector<Chunk>& chunks, Team& team, int threads) {
     double* const sums = plan->sums.get();
@@ -264,16 +254,18 @@ double Trainer<T>::batch(Step<T>& step, const Hyper& hyper, Team& team, int thre
     if (hyper.l2 > 0) J += hyper.l2 / (2 * m) * squares(step.w, p.weight_chunks, team, threads);
     if (!std::isfinite(J)) return J;
 
-    choose_caches(step, count, threads);
+    const bool in_place = goes_in_place(step, team, threads);
+    choose_caches(step, state_bytes(step.update.rule), threads);
     const bool clips = hyper.clip_norm > 0;
     Step<T> second = step;
     if (clips) {
         second.update.rule = Rule::gradient;
-        second.w_next = p.gradient.get();
+        second.w_next = p.gradient.get(), second.streams_state = false;
     }
     const auto items = int64_t(p.items.size());
     std::fill(p.turned_layer.begin(), p.turned_layer.end(), 0);
-    parallel_for(team, threads, items, WorkShares{p.work}, p.operations / 3, poller, [&](int64_t i, int thread) {
+    const double polled = in_place && !clips ? 0 : p.operations / 3;  // half of an update could not be undone
+    parallel_for(team, threads, items, WorkShares{p.work}, polled, poller, [&](int64_t i, int thread) {
         Item item = p.items[size_t(i)];
         item.turned = item.by_rows && p.turned_layer[size_t(thread)] == item.l;
         p.turned_layer[size_t(thread)] = item.by_rows ? item.l : 0;
@@ -323,17 +315,18 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
     step.packed = p.packed_id ? p.packed.get() : nullptr;
     step.turned = p.turned_id ? p.turned_inputs.get() : nullptr;
     step.mask_key = hyper.mask_key;
-    bool finite = true;
-    step.finite = &finite;
     const auto counts = [&](int64_t j) { return examples.weights[step.index ? step.index[j] : step.first + j] != 0; };
 
-    // The first step of an epoch reads one copy of the state and writes the other, so that the epoch can be undone.
+    // The first step of an epoch reads one copy of the state and writes the other, so that the epoch can be undone: but
+    // in a large network for one that is the only step of its epoch, is made from moderate numbers, and cannot fail.
     const Copy<T> own{progress.parameters, {progress.slots[0], progress.slots[1]}};
     const int slots = slots_of(hyper.rule);
     // The squares of a gradient, in the last slot, overflow before it does: then no parameter would move ever again.
     const bool has_squares = hyper.rule == Rule::rmsprop || hyper.rule == Rule::adam;
     Copy<T> now = own, next{p.spare_parameters.get(), {progress.spare_slots[0], progress.spare_slots[1]}};
 
+    const bool large = state_bytes(hyper.rule) > L2_BYTES, slots_moderate = std::exchange(progress.moderate, false);
+    bool moderate = false, known = false;
     for (size_t epoch = 0; epoch < rates.size(); ++epoch) {
         const int64_t* const order = orders.first ? orders.first + int64_t(epoch) * orders.stride : nullptr;
         Place place = progress.place;
@@ -355,7 +348,10 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             step.w = from.parameters, step.w_next = next.parameters;
             for (int i = 0; i < slots; ++i) step.slots[i] = from.slots[i], step.slots_next[i] = next.slots[i];
             step.update = update_of<T>(hyper, rates[epoch], corrections_of(hyper, ++place.updates));
-            begun = true;
+            const bool alone = large && !begun && first + size >= end;
+            if (alone && !known) moderate = all_moderate(examples, now, slots_moderate ? 0 : slots, team, most_threads);
+            step.moderate = alone ? &moderate : nullptr;
+            known = alone, begun = true;
 
             threads_used = most_threads > 1 ? std::min(most_threads, threads_per_call(available)) : 1;
             const double J = threads_used > 1 ? timed_batch(step, hyper, team, threads_used, poller)
@@ -364,7 +360,7 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
             place.seen += double(step.m);
             if (batches) costs.push_back(J);
             if (!std::isfinite(J)) break;
-            poller.count_step();
+            if (step.w_next != now.parameters) poller.count_step();
         }
         if (poller.stopped()) {
             if (batches) costs.clear();
@@ -372,17 +368,21 @@ std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hy
         }
         if (!batches) costs.push_back(place.total / place.seen);
         if (begun) {
-            if (!step.streams_state) {
-                finite = all_finite(next.parameters, team, threads_used) &&
-                         (!has_squares || all_finite(next.slots[slots - 1], team, threads_used));
-            }
+            const bool in_place = step.w_next == now.parameters;
+            const auto all_finite = [&](const T* x) {
+                return within(x, count, std::numeric_limits<T>::max(), team, threads_used);
+            };
+            const bool finite = (step.moderate && moderate) || in_place ||
+                                (all_finite(next.parameters) && (!has_squares || all_finite(next.slots[slots - 1])));
             if (!finite && std::isfinite(costs.back())) costs.back() = std::numeric_limits<double>::infinity();
             if (!std::isfinite(costs.back())) break;
-            std::swap(now, next);
+            if (!in_place) std::swap(now, next);
+            progress.moderate = step.moderate && moderate;
         }
         place.epochs += first >= m;
         place.example = first < m ? first : 0;
         progress.place = place;
+        if (begun && step.w_next == now.parameters) poller.count_step();
     }
     if (now.parameters != own.parameters) {
         parallel_for(team, threads_used, int64_t(p.chunks.size()), [&](int64_t i, int) {

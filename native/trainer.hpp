@@ -65,10 +65,11 @@ template <class T> struct Copy {
 };
 
 // Its vectors, too. The spare slots are memory of the same size; a run may make them the slots, and the slots the spare
-// ones.
+// ones. Moderate: the slots are known to be that.
 template <class T> struct Progress {
     T *parameters, *slots[2], *spare_slots[2];
     Place place = {};
+    bool moderate = false;
 };
 
 // Permutations of the examples: one for each epoch, `stride` apart; one for all where it is 0; or null.
@@ -124,7 +125,11 @@ template <class T> class Trainer {
     void prepare(const Hyper&, const Examples<T>&, size_t full_passes, Team&, int threads, Poller&);
     double batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
     double timed_batch(Step<T>&, const Hyper&, Team&, int threads, Poller&);
-    bool all_finite(const T* x, Team&, int threads);
+    bool within(const T* x, int64_t size, T limit, Team&, int threads) const;
+    bool all_moderate(const Examples<T>&, const Copy<T>&, int slots, Team&, int threads) const;
+    bool stays_finite(const Step<T>&, Team&, int threads) const;
+    bool goes_in_place(Step<T>&, Team&, int threads) const;
+    int64_t state_bytes(Rule rule) const { return count * (1 + slots_of(rule)) * int64_t(sizeof(T)); }
     double squares(const T* x, const std::vector<Chunk>&, Team&, int threads);
     void clipped_update(const Step<T>&, double clip_norm, Team&, int threads);
 

@@ -75,19 +75,22 @@ CHAINRULE_INLINE void update_vector(const Constants<T>& u, const T* c, const Poi
     }
 }
 
-// The same for `count` parameters, whose sums are at c. `zeros` is NaN after a stored number that is not finite, where
-// they go past the caches.
-template <Rule rule, bool streams, class T>
+// How an update stores: and whether it looks at what it stores.
+enum class Stores { plainly, looking, past_caches_looking };
+
+// The same for `count` parameters, whose sums are at c.
+template <Rule rule, Stores stores, class T>
 CHAINRULE_INLINE void update_range(const Constants<T>& u, const Pointers<const T*>& from, const Pointers<T*>& to,
-                                   const T* c, int64_t count, Vec<T>& zeros) {
+                                   const T* c, int64_t count, Outside<T>& outside) {
     using X = Vec<T>;
+    constexpr bool streams = stores == Stores::past_caches_looking, looks = stores != Stores::plainly;
     int64_t i = 0;
     const auto part_of_vector = [&](int size) {
         update_vector<rule, T>(
             u, c, from, to, [=](const T* p) { return load_partial(p + i, size); },
             [&](T* p, X x) {
                 store_partial(p + i, x, size);
-                if constexpr (streams) zeros += x * 0;
+                if constexpr (looks) outside.look(x);
             });
         i += size;
     };
@@ -100,8 +103,9 @@ CHAINRULE_INLINE void update_range(const Constants<T>& u, const Pointers<const T
         update_vector<rule, T>(
             u, c, from, to, [i](const T* p) { return load(p + i); },
             [&](T* p, X x) {
-                if constexpr (streams) stream(p + i, x), zeros += x * 0;
+                if constexpr (streams) stream(p + i, x);
                 else store(p + i, x);
+                if constexpr (looks) outside.look(x);
             });
     }
     if (i < count) part_of_vector(int(count - i));
@@ -110,7 +114,7 @@ CHAINRULE_INLINE void update_range(const Constants<T>& u, const Pointers<const T
 // The same for some rows of parameters: row r is at `at` + r · stride, and its sums are at c + r · P.
 template <class T>
 void update_rows(const Step<T>& step, int64_t at, ptrdiff_t stride, const T* c, int64_t rows, int64_t count, T l2) {
-    Vec<T> zeros{};
+    Outside<T> outside(MODERATE<T>);
     with_rule(step.update.rule, [&]<Rule rule>() {
         const Constants<T> u = constants_of(step, l2);
         Pointers<const T*> from{step.w + at, {step.slots[0] + at, step.slots[1] + at}};
@@ -119,13 +123,14 @@ void update_rows(const Step<T>& step, int64_t at, ptrdiff_t stride, const T* c, 
             place = {place.w + stride, {place.slots[0] + stride, place.slots[1] + stride}};
         };
         for (int64_t r = 0; r < rows; ++r, advance(from), advance(to)) {
-            if (step.streams_state) update_range<rule, true>(u, from, to, c + r * P<T>, count, zeros);
-            else update_range<rule, false>(u, from, to, c + r * P<T>, count, zeros);
+            const T* const sums = c + r * P<T>;
+            if (step.streams_state) update_range<rule, Stores::past_caches_looking>(u, from, to, sums, count, outside);
+            else if (step.moderate) update_range<rule, Stores::looking>(u, from, to, sums, count, outside);
+            else update_range<rule, Stores::plainly>(u, from, to, sums, count, outside);
         }
     });
-    if (!step.streams_state) return;
-    end_streams();
-    if (sum(zeros) != 0) __atomic_store_n(step.finite, false, __ATOMIC_RELAXED);  // several threads may
+    if (step.streams_state) end_streams();
+    if (step.moderate && outside.found()) __atomic_store_n(step.moderate, false, __ATOMIC_RELAXED);
 }
 
 // The same from a gradient of all parameters.

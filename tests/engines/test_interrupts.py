@@ -245,8 +245,18 @@ def small(m=6000, batch_size=500, sizes=(30, 100, 1), **options):
     return prepare(net, net.check_examples(X, Y), cr.Adam(1e-4), batch_size=batch_size, order=order, seed=0, **options)
 
 
-def test_given_up_in_any_epoch_and_taken_up_again_it_is_the_same_training(ask):
-    state, other, given_up = small(dropout=0.2, clip_norm=1.0), small(dropout=0.2, clip_norm=1.0), 0
+@pytest.mark.parametrize(
+    ("epochs", "options"),
+    [
+        (40, {"dropout": 0.2, "clip_norm": 1.0}),
+        (8, {"m": 800, "batch_size": 800, "sizes": (300, 900, 500, 1)}),  # each a step that is made in place
+        (8, {"m": 800, "batch_size": 800, "sizes": (300, 900, 500, 1), "clip_norm": 1e-3}),
+    ],
+    ids=["batches", "in place", "in place, clipped"],
+)
+def test_given_up_in_any_epoch_and_taken_up_again_it_is_the_same_training(ask, epochs, options):
+    state, other, given_up = small(**options), small(**options), 0
+    steps = options.get("m", 6000) // options.get("batch_size", 500)
     questions = 0
 
     def question():
@@ -255,20 +265,20 @@ def test_given_up_in_any_epoch_and_taken_up_again_it_is_the_same_training(ask):
         if questions > given_up:  # ever more patient, or a slow machine would never come to the end of an epoch
             raise Stopped
 
-    while state.epoch < 40 and given_up < 1000:
+    while state.epoch < epochs and given_up < 1000:
         ask(question)
         questions = 0
         try:
-            ENGINES["native"].run(state, 40 - state.epoch)
+            ENGINES["native"].run(state, epochs - state.epoch)
         except Stopped:
             given_up += 1
-        assert state.memory.batches == 12 * state.epoch == state.memory.slots[-1]
+        assert state.memory.batches == steps * state.epoch == state.memory.slots[-1]
     ask(lambda: None)
-    ENGINES["native"].run(other, 40)
+    ENGINES["native"].run(other, epochs)
     np.testing.assert_array_equal(other.network.parameters, state.network.parameters)
     for a, b in zip(other.memory.slots, state.memory.slots, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert given_up > 0 or other.memory.batches == 480
+    assert given_up > 0 or other.memory.batches == steps * epochs
 
 
 @pytest.mark.parametrize("kind", ["step", "sparse step", "evaluation", "forward"])

@@ -593,7 +593,9 @@ LARGE = [20, 700, 800, 600, 3]  # the state is larger than the cache of a core, 
 def test_an_epoch_of_one_step_of_a_large_network_has_the_bits_of_a_step_within_an_epoch(optimizer, m, isa):
     net = Network(LARGE, hidden="tanh", output="identity", seed=0, dtype=np.float32)
     X, Y = problem("half_squared_error", "identity", 20, 3, m, rng_of(m))
-    for clip_norm in None, 1e-3:
+    X[0] = 0
+    for clip_norm, weight in (None, 1), (1e-3, 1), (None, 1e17):  # such a weight, of no effect, may make steps fail
+        net.W[1][0, 0] = weight
         runs = []
         for copies in 1, 2:  # the second step of an epoch writes where it reads
             other = copy.deepcopy(net)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import isfinite
+from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -50,6 +51,7 @@ class _Job(NamedTuple):
     data: Any
     hyper: Any
     spare: list[Array]  # as the vectors among the slots of the optimizer, which the kernel lets change places with them
+    moderate: list[Array]  # those vectors, where the kernel knows that their numbers are
     options: tuple[Any, ...]
 
 
@@ -100,7 +102,9 @@ class Native:
         interrupts.check()
         rates = state.learning_rates(epochs)
         updates = memory.slots[-1] if counts_updates else 0
-        place = kernel.module().Place(updates, memory.batches, state.epoch, state.example, state.total, state.seen)
+        done = state.epoch, state.example, state.total, state.seen
+        moderate = bool(job.moderate) and all(map(is_, vectors, job.moderate))
+        place = kernel.module().Place(updates, memory.batches, *done, moderate)
         try:
             orders = state.orders(epochs)
             rates = rates if orders is None else rates[: len(orders)]
@@ -114,6 +118,7 @@ class Native:
                 deferral.giving_up = False
             if place.swapped:
                 vectors, job.spare[:] = job.spare[:], vectors
+            job.moderate[:] = vectors if place.moderate else []
             memory.slots = (*vectors, place.updates) if counts_updates else tuple(vectors)
             memory.batches, state.epoch, state.example = place.batches, place.epochs, place.example
             state.total, state.seen = place.total, place.seen
@@ -189,7 +194,8 @@ def _prepared(state: State, before: _Job | None) -> _Job:
         trainer, data = _trainer(state), kernel.data(state.X, state.Y, state.weights)
     else:
         trainer, data = before.trainer, before.data
-    return _Job(trainer, data, _hyper(state), spare, _options(state))
+    moderate = [] if state.memory.batches else _vectors(state)  # zeros, at first
+    return _Job(trainer, data, _hyper(state), spare, moderate, _options(state))
 
 
 def _trainer(state: State) -> Any:
