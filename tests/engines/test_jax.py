@@ -315,6 +315,18 @@ def test_functions_that_cannot_be_traced_are_told_apart():
             net.train(*examples(), optimizer, epochs=1, engine="jax").run()
 
 
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("Unable to initialize backend 'rocm'")], ids=repr)
+def test_a_platform_that_jax_has_not_is_an_error_that_names_it(monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(jax, "local_devices", fail)  # as it does for a JAX_PLATFORMS that is not installed
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    for ask in cr.devices, lambda: engines.get("jax", Network([2, 1])):
+        with pytest.raises(RuntimeError, match=r"JAX finds no device .* JAX_PLATFORMS is 'cuda': unset it, or install"):
+            ask()
+
+
 def test_devices_print_what_there_is(monkeypatch):
     found = cr.devices()
     assert found[0].platform == jax.devices()[0].platform

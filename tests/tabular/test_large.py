@@ -1,6 +1,7 @@
 """Tables that come in blocks: what is drawn of them, fits that are the same as in memory, and fits that cannot be."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -217,6 +218,11 @@ def test_train_streams_by_size_and_says_so_and_the_model_is_like_others(here, sm
     assert "it is read in blocks, as by --stream" in said
     assert "3,000 rows in 5 blocks, which are passed over twice" in said
     assert "understood from a sample of 500 of the" in said
+    assert "missing values are estimated from it" in said
+    gaps = re.search(r"\bx number (\d+) -", said)
+    assert gaps, said
+    assert 150 < int(gaps[1]) < 350  # of 3,000 rows 300, less those of the test
+    assert "rows are kept apart to test on" in said
     assert "The models beside it have learned from 500 of the rows" in said
     about = json.loads(ok("inspect", "m", "--json"))["about"]
     assert about["rows"]["train"] + about["rows"]["test"] == M

@@ -103,7 +103,7 @@ def test_a_word_for_nothing_is_a_class_among_words(word):
     found = plan(["Apnea", "Insomnia", word] * 100)
     assert found.classes == {"Apnea": 100, "Insomnia": 100, word: 100}
     (remark,) = found.remarks
-    assert remark.startswith(f"y: {word} in 100 rows is a class like the others; if it stands for a missing value")
+    assert remark.startswith(f"y: {word} is a class like the others; if it stands for a missing value")
 
 
 @pytest.mark.parametrize("mark", ["?", "--", "NaN", "<NA>", "#N/A", "null"])

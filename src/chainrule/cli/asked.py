@@ -152,13 +152,13 @@ def threshold(text: str | None) -> float | str | None:
 
 
 def engine(name: str | None) -> str | None:
-    """The value of --engine. CommandError where JAX is wanted and not there: before the data are read."""
+    """The value of --engine. CommandError where JAX is wanted and cannot: before the data are read."""
     if name == "jax":
         from chainrule import engines
 
         try:
             engines.of_jax()
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:
             raise CommandError(f"--engine: {error}") from None
     return name
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from chainrule.readers.common import PACKINGS, shown_name
 from chainrule.tabular.large.table import LargeTable, with_all_rows
 from chainrule.tabular.targets import FEWEST
 from chainrule.text import first_few
-
-if TYPE_CHECKING:
-    pass
 
 TIMES = 4  # what a text that is packed opens to, about
 _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
@@ -75,6 +72,8 @@ def read(run: Run) -> "rows.Material":
     share = 0.0 if testing.file is not None else rows.SHARE if testing.share is None else testing.share
     seed = run.estimator["random_state"]
     table = LargeTable(blocks, seed=seed, weight=testing.weight, share=share)
+    if len(table.tested):
+        run.progress.print(f"{len(table.tested):,} rows are kept apart to test on; what follows is of the others")
     plan = with_all_rows(rows.planned(run, table.sample), table, FEWEST)
     sample = rows.of_table(testing, plan, table.sample)
     notes: list[str] = []

@@ -10,7 +10,7 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from chainrule.engines import kernel, native, reference
+from chainrule.engines import devices, kernel, native, reference
 from chainrule.engines.contract import Engine
 from chainrule.optimizers import LBFGS
 from chainrule.text import unknown
@@ -98,11 +98,14 @@ def _check_bf16(optimizer: Any) -> None:
 
 
 def of_jax() -> ModuleType:
-    """The package of the engine "jax". ImportError where JAX is not there."""
+    """The package of the engine "jax". ImportError where JAX is not there, RuntimeError where it has no device."""
     try:
+        import jax as library
+
         from chainrule.engines import jax
     except ImportError as error:
         raise ImportError(f"engine 'jax' needs an extra: pip install \"chainrule[jax]\" ({error})") from error
+    devices.of_jax(library)
     return jax
 
 

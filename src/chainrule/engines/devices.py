@@ -50,18 +50,36 @@ def devices() -> Devices:
     list of Device
         Each with `platform`, `kind` and `memory`. Print it. Without JAX it is the processor, on which the other engines
         compute.
+
+    Raises
+    ------
+    RuntimeError
+        JAX finds none of the platforms that it is told to use.
     """
     try:
         import jax
     except ImportError:
         remark = 'without JAX: engine="jax" needs an extra, pip install "chainrule[jax]"'
         return Devices([Device("cpu", "cpu", _memory())], remark)
-    found = [Device(each.platform, each.device_kind, _memory(each)) for each in jax.local_devices()]
+    found = [Device(each.platform, each.device_kind, _memory(each)) for each in of_jax(jax)]
     if found[0].platform == "cpu":
         remark = "JAX sees no GPU; on a processor the default engine is faster"
     else:
         remark = 'engine="jax" trains on the first'
     return Devices(found, remark)
+
+
+def of_jax(jax: Any) -> list[Any]:
+    """The devices of this process as JAX gives them. RuntimeError where it finds none that it may use."""
+    try:
+        return list(jax.local_devices())
+    except (AssertionError, RuntimeError) as error:  # the first without a word, for a platform that is not installed
+        why = f": {error}" if str(error) else ""
+        told = os.environ.get("JAX_PLATFORMS")
+        advice = (
+            f"JAX_PLATFORMS is {told!r}: unset it, or install JAX for that platform" if told else "see jax.devices()"
+        )
+        raise RuntimeError(f"JAX finds no device to compute on{why}. {advice}") from None
 
 
 def _memory(device: Any = None) -> int | None:

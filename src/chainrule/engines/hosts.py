@@ -243,7 +243,7 @@ class Hosts:
                 f"process {self.process} of {self.processes} cannot go on with the others: {error}. The one that "
                 "ended first may say why. Start all of them again: with checkpoint=Checkpoint(FILE, resume=True) they "
                 "go on from the last write"
-            ) from error
+            ) from None
 
 
 def taken(parts: Sequence[int], counts: Array) -> Array:

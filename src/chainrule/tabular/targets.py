@@ -178,11 +178,11 @@ class _Judge:
                 f"at least two classes with {FEWEST} rows each are needed" + (f"; {advice}" if advice else "")
             )
         rare = {label: count for label, count in rows.items() if count < FEWEST}
-        for label, count in classes.items():
+        for label in classes:
             if isinstance(label, str) and is_mark(label) and any(map(str.isalnum, label)):
                 self.remarks.append(
-                    f"{self.name}: {label} in {count:,} rows is a class like the others; if it stands for a missing "
-                    "value, leave these cells empty"
+                    f"{self.name}: {label} is a class like the others; if it stands for a missing value, leave these "
+                    "cells empty"
                 )
         self._remark_on_numbers(rows)
         return Target(known, classes, rare, "", merged, tuple(self.remarks))

@@ -190,14 +190,19 @@ class LargeTable:
         return (drawn.draws(numbers, self.seed, drawn.FOLD) % np.uint64(FOLDS)).astype(np.intp)
 
 
+_ESTIMATED = ", and missing values are estimated from it"
+
+
 def with_all_rows(plan: Plan, table: LargeTable, fewest: int = 1) -> Plan:
     """The plan of a sample with what the first pass knows of all rows: how many there are, and all classes.
 
     fewest: rows of a class.
     """
     seen = len(table.sample.X)
-    remark = f"the columns were understood from a sample of {seen:,} of the {table.rows:,} rows"
-    plan = replace(plan, rows=table.rows, remarks=(*plan.remarks, *[remark] * (not table.is_whole)))
+    remark = f"the columns were understood from a sample of {seen:,} of the {table.rows:,} rows{_ESTIMATED}"
+    columns = tuple(replace(each, missing=round(table.rows / seen * each.missing)) for each in plan.columns)
+    remarks = (*plan.remarks, *[remark] * (not table.is_whole))
+    plan = replace(plan, rows=table.rows, columns=columns, remarks=remarks)
     if plan.classes is None:
         return plan
     rows = table.classes or table.labels(plan.read)
@@ -221,9 +226,9 @@ def with_all_rows(plan: Plan, table: LargeTable, fewest: int = 1) -> Plan:
 def with_missing(plan: Plan, rows: int, missing: Mapping[str, int], table: LargeTable) -> Plan:
     """The plan with what the second pass knows of all rows: those with a target, and missing values.
 
-    Of columns that are left out, which that pass does not read, so many are missing as in the sample for its share.
+    Of columns that are left out, which that pass does not read, what is missing stays an estimate.
     """
-    scale = table.rows / len(table.sample.X)
-    columns = tuple(replace(each, missing=missing.get(each.name, round(scale * each.missing))) for each in plan.columns)
+    columns = tuple(replace(each, missing=missing.get(each.name, each.missing)) for each in plan.columns)
     untargeted = plan.untargeted if plan.classes is not None else table.rows - rows
-    return replace(plan, rows=rows, columns=columns, untargeted=untargeted)
+    remarks = tuple(remark.removesuffix(_ESTIMATED) for remark in plan.remarks)
+    return replace(plan, rows=rows, columns=columns, untargeted=untargeted, remarks=remarks)
