@@ -15,7 +15,6 @@ from chainrule.normalization import Normalizer
 from chainrule.text import one_line
 
 LOG_SOFTMAX = "log_softmax"  # an output of other libraries, whose exponential is softmax
-_CLOSE = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-4}
 _EXAMPLES = 16
 
 
@@ -107,14 +106,17 @@ class Chain:
         for l, layer in enumerate(self.layers[:-1], 1):
             if layer.g in ("softmax", LOG_SOFTMAX):
                 raise ConversionError(f"{layer.g} after layer {l}: it can only be the last")
-        network = Network(
-            [self.layers[0].W.shape[1], *(len(layer.b) for layer in self.layers)],
-            hidden=[layer.g or "identity" for layer in self.layers[:-1]],
-            output=output or ends_in or "identity",
-            loss=loss,
-            init="zeros",
-            dtype=dtype,
-        )
+        try:
+            network = Network(
+                [self.layers[0].W.shape[1], *(len(layer.b) for layer in self.layers)],
+                hidden=[layer.g or "identity" for layer in self.layers[:-1]],
+                output=output or ends_in or "identity",
+                loss=loss,
+                init="zeros",
+                dtype=dtype,
+            )
+        except ValueError as error:  # an output without a loss, say
+            raise ConversionError(str(error)) from None
         for l, layer in enumerate(self.layers, 1):
             network.W[l], network.b[l] = layer.W, layer.b
         if self.normalizer is not None:
@@ -123,8 +125,10 @@ class Chain:
             network.normalizer.check(network.sizes[0])
         return network
 
-    def check(self, network: Network, answers: Callable[[Array], Any]) -> None:
+    def check(self, network: Network, answers: Callable[[Array], Any], close: float) -> None:
         """Compare both on random rows. answers: X (m, n[0]) → what the other library's network gives (m, n[L]).
+
+        close: how far from each other outputs may be that are equal up to rounding, by the size of the largest.
 
         Raises
         ------
@@ -145,11 +149,13 @@ class Chain:
         if self.layers[-1].g == LOG_SOFTMAX:
             with np.errstate(divide="ignore"):
                 found = np.log(found)
+        if wanted.shape == found.shape[:-1] and found.shape[1] == 1:  # (m,) of one output
+            wanted = wanted[:, None]
         if wanted.shape != found.shape:
             raise ConversionError(f"it gives shape {wanted.shape} for {_EXAMPLES} examples, its layers {found.shape}")
         apart = float(np.abs(wanted - found).max())
         size = 1 + float(np.abs(wanted).max())
-        if not apart <= _CLOSE[network.dtype] * size:
+        if not apart <= close * size:
             raise ConversionError(
                 f"it does more than its layers in their order: for random inputs one of its outputs, of which the "
                 f"largest is {size - 1:.3g}, is {apart:.3g} from what these layers give"
@@ -164,6 +170,9 @@ def parts(
     W (n[l], n[l-1]), b (n[l],): copies. logits: leave out the output activation. fold: put the normalizer into W[1] and
     b[1]. names: the activations that the other library has.
     """
+    if not isinstance(network, Network):
+        hint = "; its network_ is one" if hasattr(network, "network_") else ""
+        raise ConversionError(f"got {type(network).__name__}, wanted a chainrule.Network{hint}")
     hidden = network.L - 1
     rates = [*(np.ravel(dropout).tolist() * (hidden if np.ndim(dropout) == 0 else 1)), 0.0]
     if len(rates) != hidden + 1 or not all(0 <= rate < 1 for rate in rates):

@@ -63,7 +63,8 @@ def read(model: Any, output: str | None, loss: str | Loss | None) -> Network:
             with at(place):
                 _read(chain, layer)
         network = chain.network(_dtype(model), output, loss)
-        chain.check(network, lambda X: keras.ops.convert_to_numpy(model(X, training=False)))
+        # In float64, too: JAX's tanh and Keras's product on PyTorch are exact to 1e-7 there.
+        chain.check(network, lambda X: keras.ops.convert_to_numpy(model(X, training=False)), 1e-4)
     return network
 
 

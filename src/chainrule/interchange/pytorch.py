@@ -49,6 +49,7 @@ _READ: dict[type, Callable[[Any], str | None]] = {
     nn.Identity: lambda g: "identity",
     nn.ReLU: lambda g: "relu",
     nn.LeakyReLU: lambda g: f"leaky_relu({float(g.negative_slope)!r})",
+    nn.PReLU: lambda g: f"leaky_relu({g.weight.item()!r})" if g.num_parameters == 1 else None,
     nn.ELU: lambda g: f"elu({float(g.alpha)!r})",
     nn.CELU: lambda g: "elu" if g.alpha == 1 else None,
     nn.SELU: lambda g: "selu",
@@ -66,7 +67,7 @@ _READ: dict[type, Callable[[Any], str | None]] = {
 _KNOWN = (
     "Linear, Dropout, Flatten, BatchNorm1d, "
     f"{', '.join(kind.__name__ for kind in _READ if kind not in (nn.Identity, Exp))}"
-    " and their functions (GELU is the exact one, Softplus that with beta=1, CELU that with alpha=1)"
+    " and their functions (the exact GELU, Softplus with beta=1, CELU with alpha=1, PReLU with one parameter)"
 )
 _PASSING = (nn.Dropout, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.Dropout1d, nn.Flatten)
 # Functions and methods of tensors, by their names, each as the module that does the same.
@@ -74,7 +75,8 @@ _NAMES: dict[str, type] = {
     "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "celu": nn.CELU, "selu": nn.SELU, "gelu": nn.GELU,
     "silu": nn.SiLU, "mish": nn.Mish, "softplus": nn.Softplus, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "exp": Exp,
     "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax, "dropout": nn.Dropout, "alpha_dropout": nn.AlphaDropout,
-    "flatten": nn.Flatten, "reshape": nn.Flatten, "view": nn.Flatten,
+    "flatten": nn.Flatten, "reshape": nn.Flatten, "view": nn.Flatten, "squeeze": nn.Flatten, "float": nn.Flatten,
+    "contiguous": nn.Flatten,
 }  # fmt: skip
 _FUNCTIONS: dict[Any, type] = {
     function: kind
@@ -90,6 +92,7 @@ def read(module: Any, output: str | None, loss: str | Loss | None) -> Network:
     """The network of a module; see `chainrule.from_torch`."""
     if not isinstance(module, nn.Module):
         raise ConversionError(f"from_torch: got {type(module).__name__}, wanted a torch.nn.Module")
+    module = getattr(module, "_orig_mod", module)  # of torch.compile
     name = type(module).__name__
     with at(name), _in_evaluation(module):
         chain = Chain()
@@ -103,7 +106,7 @@ def read(module: Any, output: str | None, loss: str | Loss | None) -> Network:
             with torch.no_grad():
                 return module(torch.from_numpy(X).to(first.device)).cpu().numpy()
 
-        chain.check(network, answers)
+        chain.check(network, answers, 1e-4 if network.dtype == np.float32 else 1e-8)
     return network
 
 
