@@ -294,7 +294,9 @@ with pytest.raises(ConversionError, match="no layer for the normalization 'robus
 inputs = keras.Input((5,))
 inner = [keras.Input((6,)), layers.Dense(6, "gelu", use_bias=False), layers.Dropout(0.1)]
 inner = keras.Sequential(inner, name="inner")
-x = layers.Flatten()(layers.BatchNormalization()(layers.Rescaling(0.5, 1.0)(inputs)))
+adapted = layers.Normalization()
+adapted.adapt(rng.standard_normal((20, 5)))
+x = layers.Flatten()(layers.BatchNormalization()(layers.Rescaling(0.5, 1.0)(adapted(inputs))))
 x = layers.BatchNormalization(scale=False)(layers.LeakyReLU(0.2)(layers.Dense(6)(x)))
 x = layers.ReLU(negative_slope=0.1)(layers.BatchNormalization()(layers.Dense(4)(inner(x))))
 functional = keras.Model(inputs, layers.Softmax()(layers.Dense(3)(layers.Dense(5, layers.ELU(0.7))(x))))
@@ -303,6 +305,7 @@ for layer in functional.layers:
         layer.set_weights([rng.uniform(0.5, 2, part.shape) for part in layer.get_weights()])
 net = cr.from_keras(functional)
 assert [g and g.spec for g in net.g] == [None, "leaky_relu(0.2)", "gelu", "leaky_relu(0.1)", "elu(0.7)", "softmax"]
+assert net.normalizer is not None
 X = rows(rng, net)
 np.testing.assert_allclose(net(X.T).T, outputs(functional, X), atol=3e-6)
 

@@ -33,7 +33,7 @@ def at(place: str) -> Iterator[None]:
 
 @dataclass
 class _Layer:
-    W: Array  # (n[l], n[l-1]) in float64
+    W: Array  # (n[l], n[l-1])
     b: Array  # (n[l],)
     g: str | None = None
 
@@ -58,8 +58,7 @@ class Chain:
 
     def linear(self, W: Any, b: Any) -> None:
         """W (n[l], n[l-1]) and b (n[l],), or None for 0."""
-        W = np.asarray(W, np.float64)
-        b = np.zeros(len(W)) if b is None else np.asarray(b, np.float64)
+        b = np.zeros(len(W)) if b is None else b
         if self.pending is not None:
             scale, shift = self.pending
             W, b, self.pending = W * scale, b + W @ np.broadcast_to(shift, W.shape[1:]), None

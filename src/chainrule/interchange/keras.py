@@ -58,18 +58,19 @@ def read(model: Any, output: str | None, loss: str | Loss | None) -> Network:
     with at(f"{type(model).__name__} {model.name!r}"):
         if not model.built:
             raise ConversionError("it has no weights yet: begin it with keras.Input, or give it some rows first")
-        chain = Chain()
+        chain, dtype = Chain(), _dtype(model)
         for place, layer in _layers(model):
             with at(place):
                 _read(chain, layer)
-        network = chain.network(_dtype(model), output, loss)
+        network = chain.network(dtype, output, loss)
         # In float64, too: JAX's tanh and Keras's product on PyTorch are exact to 1e-7 there.
         chain.check(network, lambda X: keras.ops.convert_to_numpy(model(X, training=False)), 1e-4)
     return network
 
 
 def _dtype(model: Any) -> str:
-    found = {str(weight.dtype) for layer in model.layers for weight in layer.weights} or {"float32"}
+    found = {str(weight.dtype) for layer in model.layers for weight in layer.weights}
+    found = {dtype for dtype in found if "float" in dtype} or {"float32"}  # some layers count
     if not (found == {"float32"} or found == {"float64"}):
         raise ConversionError(f"parameters of {', '.join(sorted(found))}; wanted all of float32 or all of float64")
     return found.pop()
@@ -88,7 +89,7 @@ def _read(chain: Chain, layer: Any) -> None:
     if isinstance(layer, _PASSING):
         return
     if type(layer) is layers.Dense:
-        chain.linear(_numbers(layer.kernel).T, None if layer.bias is None else _numbers(layer.bias))
+        chain.linear(_array(layer.kernel).T, None if layer.bias is None else _array(layer.bias))
         _function(chain, layer.activation)
     elif type(layer) is layers.Normalization and not layer.invert:
         deviation = np.sqrt(_numbers(layer.variance).ravel())
@@ -125,9 +126,13 @@ def _unknown(layer: Any) -> ConversionError:
     return ConversionError(f"{one_line(layer, 80)} is not among what a Network has. Known are {_KNOWN}")
 
 
-def _numbers(tensor: Any) -> Any:
+def _array(tensor: Any) -> Any:
     # A variable becomes a tensor first: as it is, NumPy 2 warns of it.
-    return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor)).astype(np.float64)
+    return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor))
+
+
+def _numbers(tensor: Any) -> Any:
+    return _array(tensor).astype(np.float64)
 
 
 _WRITTEN = {name: function.__name__ for function, name in _FUNCTIONS.items() if "(" not in name}  # of a Dense

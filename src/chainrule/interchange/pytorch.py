@@ -95,12 +95,12 @@ def read(module: Any, output: str | None, loss: str | Loss | None) -> Network:
     module = getattr(module, "_orig_mod", module)  # of torch.compile
     name = type(module).__name__
     with at(name), _in_evaluation(module):
-        chain = Chain()
+        chain, dtype = Chain(), _dtype(module)
         for place, part in _layers(module):
             with at(place):
                 _read(chain, part)
         first = next(module.parameters(), torch.empty(0))
-        network = chain.network(_dtype(module), output, loss)
+        network = chain.network(dtype, output, loss)
 
         def answers(X: Any) -> Any:
             with torch.no_grad():
@@ -177,7 +177,7 @@ def _read(chain: Chain, part: Any) -> None:
     if isinstance(part, nn.Linear):
         if is_lazy(part.weight):
             raise ConversionError("it has no weights yet: give the module some rows first")
-        chain.linear(_numbers(part.weight), None if part.bias is None else _numbers(part.bias))
+        chain.linear(*(None if each is None else each.detach().cpu().numpy() for each in (part.weight, part.bias)))
     elif isinstance(part, nn.BatchNorm1d):
         if part.running_mean is None:
             raise ConversionError("it normalizes by each batch: a network needs running statistics")
