@@ -20,9 +20,9 @@ ORDER = [
     {"engines", "readers"},
     {"files"},
     {"blocks"},
-    {"training"},
+    {"inputs", "training"},
     {"network"},
-    {"plots", "working"},
+    {"interchange", "plots", "working"},
     {"claims", "estimators", "quiz"},
     {"tabular"},
     {"exporting"},
@@ -41,31 +41,39 @@ ARROWS = {
     "text working",
     "datasets": "checks text",
     "engines": "_native _types activations equations errors layout losses optimizers text",
-    "estimators": "_types activations blocks checks engines equations errors files network normalization optimizers "
-    "plots schedules text training working",
+    "estimators": "_types activations blocks checks engines equations errors files losses network normalization "
+    "optimizers plots schedules text training working",
     "exporting": "_types _version activations errors estimators files network tabular text",
     "files": "_types _version checks engines errors text",
     "initializers": "_types activations text",
+    "inputs": "_types checks engines equations text",
+    "interchange": "_types errors losses network normalization text",
     "lab": "_types _version activations checks datasets engines equations errors exporting files initializers "
     "layout losses network normalization optimizers quiz readers tabular text training working",
     "layout": "_types checks",
     "losses": "activations text",
-    "network": "_types activations checks elsewhere engines equations initializers layout losses normalization "
-    "training",
+    "network": "_types activations checks elsewhere engines equations initializers inputs layout losses "
+    "normalization training",
     "normalization": "_types checks text",
     "optimizers": "_types checks text",
     "plots": "_types activations checks files network",
     "quiz": "errors",
     "readers": "datasets errors text",
     "schedules": "checks",
-    "tabular": "_types activations blocks checks errors estimators files network optimizers readers schedules text "
-    "working",
+    "tabular": "_types activations blocks checks errors estimators files inputs network optimizers readers "
+    "schedules text",
     "text": "elsewhere",
     "training": "_types checks engines errors files optimizers schedules",
     "working": "_types activations checks engines equations losses network optimizers text",
 }
 # What is known for the sake of its type only, in annotations.
-IN_ANNOTATIONS = {"blocks": "network", "cli": "_types", "engines": "network", "training": "network"}
+IN_ANNOTATIONS = {
+    "blocks": "network",
+    "cli": "_types",
+    "engines": "network",
+    "inputs": "network",
+    "training": "network",
+}
 # Rooms that model files name, and files loads by that name when a file or a model asks for it (codec.PLACES).
 BY_NAME = "estimators network normalization optimizers schedules tabular"
 

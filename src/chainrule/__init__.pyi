@@ -30,6 +30,10 @@ from chainrule.exporting import export_onnx as export_onnx
 from chainrule.files.checkpoint import Checkpoint as Checkpoint
 from chainrule.files.model import load as load
 from chainrule.files.model import save as save
+from chainrule.interchange import from_keras as from_keras
+from chainrule.interchange import from_torch as from_torch
+from chainrule.interchange import to_keras as to_keras
+from chainrule.interchange import to_torch as to_torch
 from chainrule.lab.notebook import lab as lab
 from chainrule.network import Network as Network
 from chainrule.optimizers import LBFGS as LBFGS

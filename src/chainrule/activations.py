@@ -239,6 +239,12 @@ class Activation:
         """The name that `get` takes, with the constant if there is one: ``"leaky_relu(0.2)"``."""
         return self.name if self.alpha is None else f"{self.name}({float(self.alpha)!r})"
 
+    @property
+    def named(self) -> "str | Activation":
+        """Its `spec` if `get` makes it of that; itself where it is none of the table's, but one of your own."""
+        row = ACTIVATIONS.get(self.name)
+        return self.spec if row is not None and replace(row, alpha=self.alpha) == self else self
+
 
 ACTIVATIONS: dict[str, Activation] = {
     row.name: row

@@ -140,6 +140,12 @@ class Loss:
         """The name that `get` takes, with the constant if there is one: ``"huber(1.35)"``."""
         return self.name if self.delta is None else f"{self.name}({float(self.delta)!r})"
 
+    @property
+    def named(self) -> "str | Loss":
+        """Its `spec` if `get` makes it of that; itself where it is none of the table's, but one of your own."""
+        row = LOSSES.get((self.name, self.output))
+        return self.spec if row is not None and replace(row, delta=self.delta) == self else self
+
 
 _ROWS = (
     Loss(

@@ -1,7 +1,6 @@
 """Network: sizes, activations, a loss, and the parameters as views on one flat vector."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from chainrule import activations, checks, elsewhere, equations, initializers, l
 from chainrule._types import Array
 from chainrule.activations import Activation
 from chainrule.engines import blas, kernel, stream
+from chainrule.inputs import jacobian
 from chainrule.layout import Views
 from chainrule.losses import Loss
 from chainrule.normalization import Normalizer
@@ -160,15 +160,12 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """The network as names and numbers: what is stored does not depend on where functions live."""
-        listed = activations.ACTIVATIONS
-        known = [g.name in listed and replace(listed[g.name], alpha=g.alpha) == g for g in self.g[1:]]
-        g = [row.spec if named else row for row, named in zip(self.g[1:], known, strict=True)]
-        loss, row = self.loss, losses.LOSSES.get((self.loss.name, self.loss.output))
+        g = [row.named for row in self.g[1:]]
         return {
             "sizes": self.sizes,
             "hidden": g[:-1],
             "output": g[-1],
-            "loss": loss.spec if row is not None and replace(row, delta=loss.delta) == loss else loss,
+            "loss": self.loss.named,
             "dtype": self.dtype.name,
             "normalizer": self.normalizer,
             "parameters": self._parameters,
@@ -323,6 +320,7 @@ class Network:
         return [None, *(g.slope for g in self.g[1:-1]), None]
 
     train = train
+    jacobian = jacobian
     __call__ = forward
 
     def normalize(self, X: Any, method: str | None = "standard", *, update: bool = False) -> "Network":

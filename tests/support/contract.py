@@ -73,10 +73,15 @@ def problem(loss: str, output: str, n: int, K: int, m: int, rng: np.random.Gener
 
 
 def network(
-    sizes: list[int], hidden: Any = "tanh", output: str = "sigmoid", loss: str | None = None, seed: int = 0
+    sizes: list[int],
+    hidden: Any = "tanh",
+    output: str = "sigmoid",
+    loss: str | None = None,
+    seed: int = 0,
+    dtype: str = "float64",
 ) -> Any:
     """A network whose biases are not zero, so that a lost b shows."""
-    net = Network(sizes, hidden=hidden, output=output, loss=loss, init="xavier", seed=seed)
+    net = Network(sizes, hidden=hidden, output=output, loss=loss, init="xavier", seed=seed, dtype=dtype)
     rng = np.random.default_rng(seed + 1)
     for l in range(1, net.L + 1):
         net.b[l] = 0.3 * rng.standard_normal(net.b[l].shape)

@@ -26,6 +26,11 @@ def one_thread() -> Iterator[None]:
     yield from _block(1)
 
 
+def threads() -> int:
+    """How many threads BLAS has: 1 within a block of `one_thread`, else what the machine or somebody's limit gives."""
+    return max((library.num_threads or 1 for library in _libraries(_solvers())), default=1)
+
+
 @contextmanager
 def as_before() -> Iterator[None]:
     """The way out of a block of `one_thread`, for a call of somebody else's code in it."""
@@ -35,7 +40,7 @@ def as_before() -> Iterator[None]:
 def _block(by: int) -> Iterator[None]:
     """Count by 1 or −1 within the block. Ctrl-C may come anywhere in here: what was counted is counted back."""
     counted: list[int | None] = []
-    libraries, back = _libraries(hasattr(sys.modules.get("scipy.optimize"), "minimize")), False
+    libraries, back = _libraries(_solvers()), False
     try:
         with _lock:
             for owner in (None, threading.get_ident()):
@@ -81,6 +86,10 @@ def _limit(libraries: list[Any]) -> None:
 def _set(library: Any, threads: int) -> None:
     # threadpoolctl's own set_num_threads does nothing in threads other than the first that has called it.
     getattr(library, "_real_set_num_threads", library.set_num_threads)(threads)
+
+
+def _solvers() -> bool:
+    return hasattr(sys.modules.get("scipy.optimize"), "minimize")
 
 
 @cache

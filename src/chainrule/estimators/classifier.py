@@ -15,12 +15,13 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from chainrule._types import Array
 from chainrule.checks import helpful
 from chainrule.engines.stream import Streamed
-from chainrule.estimators import ordinary
+from chainrule.estimators import given, ordinary
 from chainrule.estimators._sklearn import Interval, StrOptions, check_partial_fit_first_call, fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
 from chainrule.estimators.explain import explained
 from chainrule.estimators.rows import accuracy, answers
+from chainrule.network import Network
 
 
 @with_parameters(metric="accuracy")
@@ -99,6 +100,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         label_smoothing: float = 0.0,
     ) -> None:
         self._set(locals())
+
+    @classmethod
+    def from_network(cls, network: Network, classes: Any = None) -> Self:
+        """A fitted classifier of a network that was trained otherwise.
+
+        Parameters
+        ----------
+        network : Network
+            With the output softmax, or sigmoid, and the cross-entropy for its loss. It is copied.
+        classes : array-like of shape (classes,), optional
+            The label of each output, in their order; of one sigmoid output the label of 0 and that of 1. 0, 1, …
+            unless given. Several sigmoid outputs, each for a label of its own, have none.
+
+        Returns
+        -------
+        MLPClassifier
+            With the parameters that such a network is made with (layers, activation, normalize, dtype), and the
+            defaults of all others: `set_params` changes them before `partial_fit`, or `fit` with warm_start=True, goes
+            on from here. `classes_` is sorted, as scikit-learn wants it, and the outputs of `network_` with it.
+
+        Raises
+        ------
+        ValueError
+            For an output or a loss that a classifier has not, and for classes that are not one for each output.
+        """
+        return given.classifier(cls, network, classes)  # type: ignore[no-any-return]
 
     @available_if(lambda self: self._check_solver())
     @fit_context

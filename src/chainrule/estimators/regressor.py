@@ -11,11 +11,13 @@ from sklearn.utils.metaestimators import available_if
 from chainrule._types import Array
 from chainrule.checks import helpful
 from chainrule.engines.stream import Streamed
+from chainrule.estimators import given
 from chainrule.estimators._sklearn import fit_context
 from chainrule.estimators.base import BaseMLP
 from chainrule.estimators.docs import with_parameters
 from chainrule.estimators.explain import explained, refuse_dates
 from chainrule.estimators.rows import answers, r2
+from chainrule.network import Network
 from chainrule.normalization import Moments, all_moments, moments
 from chainrule.text import parse_spec, unknown
 
@@ -107,6 +109,29 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         clip_target: bool = False,
     ) -> None:
         self._set(locals())
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        """A fitted regressor of a network that was trained otherwise.
+
+        Parameters
+        ----------
+        network : Network
+            With the output identity, or exp and the Poisson loss. It is copied.
+
+        Returns
+        -------
+        MLPRegressor
+            With the parameters that such a network is made with (loss, layers, activation, normalize, dtype), and the
+            defaults of all others: `set_params` changes them before `partial_fit`, or `fit` with warm_start=True, goes
+            on from here.
+
+        Raises
+        ------
+        ValueError
+            For an output or a loss that a regressor has not.
+        """
+        return given.regressor(cls, network)  # type: ignore[no-any-return]
 
     @available_if(lambda self: self._check_solver())
     @fit_context

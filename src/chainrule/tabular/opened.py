@@ -16,9 +16,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from chainrule._types import Array
+from chainrule.inputs import input_gradient
 from chainrule.tabular.calibration import LEAST, with_temperature
 from chainrule.tabular.transformers import Columns
-from chainrule.working.inputs import input_gradient
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,196 @@
+"""A network of another library as it is read, layer by layer, until it is one of ours; and ours as such layers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule._types import Array
+from chainrule.errors import ChainruleError
+from chainrule.losses import Loss
+from chainrule.network import Network
+from chainrule.normalization import Normalizer
+from chainrule.text import one_line
+
+LOG_SOFTMAX = "log_softmax"  # an output of other libraries, whose exponential is softmax
+_EXAMPLES = 16
+
+
+class ConversionError(ChainruleError, ValueError):
+    """A network has no counterpart in the other library."""
+
+
+@contextmanager
+def at(place: str) -> Iterator[None]:
+    """Let an error that is raised within begin with its place."""
+    try:
+        yield
+    except ConversionError as error:
+        raise ConversionError(f"{place}: {error}") from None
+
+
+@dataclass
+class _Layer:
+    W: Array  # (n[l], n[l-1])
+    b: Array  # (n[l],)
+    g: str | None = None
+
+
+class Chain:
+    """Linear layers, each with its activation: what has been read so far.
+
+    What scales its inputs by constants is folded into the linear layer beside it, or becomes the normalizer.
+    """
+
+    def __init__(self) -> None:
+        self.layers: list[_Layer] = []
+        self.normalizer: Normalizer | None = None
+        # x → scale · x + shift, for the linear layer to come; None where there is nothing
+        self.pending: tuple[Array, Array] | None = None
+        self.added = ""  # the output activation that the other library leaves to its loss
+
+    @property
+    def linear_is_last(self) -> bool:
+        """Whether the last thing read is a linear layer."""
+        return bool(self.layers) and self.layers[-1].g is None
+
+    def linear(self, W: Any, b: Any) -> None:
+        """W (n[l], n[l-1]) and b (n[l],), or None for 0."""
+        b = np.zeros(len(W)) if b is None else b
+        if self.pending is not None:
+            scale, shift = self.pending
+            W, b, self.pending = W * scale, b + W @ np.broadcast_to(shift, W.shape[1:]), None
+        self.layers.append(_Layer(W, b))
+
+    def activation(self, name: str) -> None:
+        """The function after a linear layer."""
+        if name == "identity":
+            return
+        if not self.linear_is_last or self.pending is not None:
+            raise ConversionError(
+                "an activation after no linear layer: each layer of a Network is Z = W A + b, A = g(Z)"
+            )
+        self.layers[-1].g = name
+
+    def scaling(self, center: Any, scale: Any, shift: Any = 0.0, clip: bool = False) -> None:
+        """(x − center) · scale + shift for each x (n,). clip: as in `Normalizer`."""
+        center, scale, shift = (np.asarray(part, np.float64) for part in (center, scale, shift))
+        comes_first = not self.layers and self.normalizer is None and self.pending is None
+        if clip and not comes_first:
+            raise ConversionError("it clips, so it can only come first")
+        if self.linear_is_last:
+            last = self.layers[-1]
+            last.W, last.b = scale.reshape(-1, 1) * last.W, scale * (last.b - center) + shift
+        elif comes_first and center.ndim and scale.ndim:
+            self.normalizer = Normalizer(center.reshape(-1, 1), scale.reshape(-1, 1), clip)
+            self.pending = np.ones_like(scale), shift * np.ones_like(scale)
+        else:
+            before_scale, before_shift = self.pending or (1.0, 0.0)
+            self.pending = before_scale * scale, scale * (before_shift - center) + shift
+
+    def network(self, dtype: Any, output: str | None, loss: str | Loss | None) -> Network:
+        """The network of what was read."""
+        if not self.layers:
+            raise ConversionError("there is no linear layer in it, and a Network has at least one")
+        if self.pending is not None:
+            raise ConversionError("its last layer scales what an activation gives, which no layer of a Network does")
+        last = self.layers[-1].g
+        ends_in = "softmax" if last == LOG_SOFTMAX else last
+        if output is not None and ends_in is None:
+            self.added = output
+        elif output not in (None, ends_in):
+            raise ConversionError(f"output: got {output!r}, but the last layer is {ends_in} already; leave output out")
+        for l, layer in enumerate(self.layers[:-1], 1):
+            if layer.g in ("softmax", LOG_SOFTMAX):
+                raise ConversionError(f"{layer.g} after layer {l}: it can only be the last")
+        try:
+            network = Network(
+                [self.layers[0].W.shape[1], *(len(layer.b) for layer in self.layers)],
+                hidden=[layer.g or "identity" for layer in self.layers[:-1]],
+                output=output or ends_in or "identity",
+                loss=loss,
+                init="zeros",
+                dtype=dtype,
+            )
+        except ValueError as error:  # an output without a loss, say
+            raise ConversionError(str(error)) from None
+        for l, layer in enumerate(self.layers, 1):
+            network.W[l], network.b[l] = layer.W, layer.b
+        if self.normalizer is not None:
+            center, scale = (part.astype(network.dtype) for part in (self.normalizer.center, self.normalizer.scale))
+            network.normalizer = Normalizer(center, scale, self.normalizer.clip)
+            network.normalizer.check(network.sizes[0])
+        return network
+
+    def check(self, network: Network, answers: Callable[[Array], Any], close: float) -> None:
+        """Compare both on random rows. answers: X (m, n[0]) → what the other library's network gives (m, n[L]).
+
+        close: how far from each other outputs may be that are equal up to rounding, by the size of the largest.
+
+        Raises
+        ------
+        ConversionError
+            If they are not equal, up to rounding.
+        """
+        X = np.random.default_rng(0).standard_normal((_EXAMPLES, network.sizes[0]))
+        if (normalizer := network.normalizer) is not None:
+            scale = normalizer.scale.T.astype(np.float64)
+            X = normalizer.center.T + X / np.where(scale, scale, 1)
+        X = X.astype(network.dtype)
+        try:
+            wanted = np.asarray(answers(X), np.float64)
+        except Exception as error:  # whatever the other library says
+            raise ConversionError(f"it does not take rows (m, {network.sizes[0]}): {one_line(error)}") from None
+        Z, A = network.layers(X.T)
+        found = Z[-1].T if self.added else A[-1].T
+        if self.layers[-1].g == LOG_SOFTMAX:
+            with np.errstate(divide="ignore"):
+                found = np.log(found)
+        if wanted.shape == found.shape[:-1] and found.shape[1] == 1:  # (m,) of one output
+            wanted = wanted[:, None]
+        if wanted.shape != found.shape:
+            raise ConversionError(f"it gives shape {wanted.shape} for {_EXAMPLES} examples, its layers {found.shape}")
+        apart = float(np.abs(wanted - found).max())
+        size = 1 + float(np.abs(wanted).max())
+        if not apart <= close * size:
+            raise ConversionError(
+                f"it does more than its layers in their order: for random inputs one of its outputs, of which the "
+                f"largest is {size - 1:.3g}, is {apart:.3g} from what these layers give"
+            )
+
+
+def parts(
+    network: Network, dropout: float | Sequence[float], logits: bool, fold: bool, names: Sequence[str]
+) -> tuple[Normalizer | None, list[tuple[Array, Array, Any, float]]]:
+    """What another library makes layers of: the normalizer that is left, and W, b, g and the dropout of each layer.
+
+    W (n[l], n[l-1]), b (n[l],): copies. logits: leave out the output activation. fold: put the normalizer into W[1] and
+    b[1]. names: the activations that the other library has.
+    """
+    if not isinstance(network, Network):
+        hint = "; its network_ is one" if hasattr(network, "network_") else ""
+        raise ConversionError(f"got {type(network).__name__}, wanted a chainrule.Network{hint}")
+    hidden = network.L - 1
+    rates = [*(np.ravel(dropout).tolist() * (hidden if np.ndim(dropout) == 0 else 1)), 0.0]
+    if len(rates) != hidden + 1 or not all(0 <= rate < 1 for rate in rates):
+        raise ConversionError(f"dropout: got {dropout!r}, wanted a share from 0 up to 1, one or {hidden} of them")
+    made = []
+    for l in range(1, network.L + 1):
+        g = network.g[l]
+        if l == network.L and logits:
+            g = None
+        elif g.name not in names or not isinstance(g.named, str):
+            raise ConversionError(f"layer {l}: activation {g.name!r} has no counterpart. Known: {', '.join(names)}")
+        made.append((network.W[l].copy(), network.b[l].ravel().copy(), g, float(rates[l - 1])))
+    normalizer = network.normalizer
+    if normalizer is not None and fold:
+        if normalizer.clip:
+            raise ConversionError("fold: normalization 'robust' clips, so that no weights can stand for it; fold=False")
+        W, b, *rest = made[0]
+        scale, center = (part.astype(np.float64) for part in (normalizer.scale, normalizer.center))
+        folded = W * scale.T  # (n[1], n[0])
+        made[0] = (folded.astype(W.dtype), (b - (folded @ center).ravel()).astype(b.dtype), *rest)
+        normalizer = None
+    return normalizer, made

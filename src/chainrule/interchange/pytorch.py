@@ -1,0 +1,231 @@
+"""From a module of PyTorch to a Network, and back."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+from torch.nn import functional
+from torch.nn.parameter import is_lazy
+
+from chainrule.interchange.chain import LOG_SOFTMAX, Chain, ConversionError, at, parts
+from chainrule.losses import Loss
+from chainrule.network import Network
+from chainrule.text import one_line
+
+_DTYPES: dict[Any, str] = {torch.float32: "float32", torch.float64: "float64"}
+
+
+class Normalize(nn.Module):
+    """x ← (x − center) · scale, and with `clip` also x ← x / √(1 + (x/3)²): what a Network's normalizer does.
+
+    center, scale: buffers (n[0],), which are not trained.
+    """
+
+    def __init__(self, center: Any, scale: Any, clip: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("center", torch.as_tensor(center))
+        self.register_buffer("scale", torch.as_tensor(scale))
+        self.clip = clip
+
+    def forward(self, x: Any) -> Any:
+        """Rows (m, n[0]) → rows (m, n[0])."""
+        x = (x - self.center) * self.scale
+        return x / torch.sqrt(1 + (x.clamp(-1e18, 1e18) / 3) ** 2) if self.clip else x
+
+
+class Exp(nn.Module):
+    """eᶻ, the output of counts."""
+
+    def forward(self, z: Any) -> Any:
+        """Of each number."""
+        return torch.exp(z)
+
+
+# What is known: a class → the name of its activation here, or None for constants of which there is no such activation.
+_READ: dict[type, Callable[[Any], str | None]] = {
+    nn.Identity: lambda g: "identity",
+    nn.ReLU: lambda g: "relu",
+    nn.LeakyReLU: lambda g: f"leaky_relu({float(g.negative_slope)!r})",
+    nn.PReLU: lambda g: f"leaky_relu({g.weight.item()!r})" if g.num_parameters == 1 else None,
+    nn.ELU: lambda g: f"elu({float(g.alpha)!r})",
+    nn.CELU: lambda g: "elu" if g.alpha == 1 else None,
+    nn.SELU: lambda g: "selu",
+    nn.GELU: lambda g: "gelu" if g.approximate == "none" else None,
+    nn.SiLU: lambda g: "silu",
+    nn.Mish: lambda g: "mish",
+    # Above the threshold it is z, which is right to 2e-9 for that of 20.
+    nn.Softplus: lambda g: "softplus" if g.beta == 1 and g.threshold >= 20 else None,
+    nn.Sigmoid: lambda g: "sigmoid",
+    nn.Tanh: lambda g: "tanh",
+    nn.Softmax: lambda g: "softmax" if g.dim in (None, 1, -1) else None,
+    nn.LogSoftmax: lambda g: LOG_SOFTMAX if g.dim in (None, 1, -1) else None,
+    Exp: lambda g: "exp",
+}
+_KNOWN = (
+    "Linear, Dropout, Flatten, BatchNorm1d, "
+    f"{', '.join(kind.__name__ for kind in _READ if kind not in (nn.Identity, Exp))}"
+    " and their functions (the exact GELU, Softplus with beta=1, CELU with alpha=1, PReLU with one parameter)"
+)
+_PASSING = (nn.Dropout, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.Dropout1d, nn.Flatten)
+# Functions and methods of tensors, by their names, each as the module that does the same.
+_NAMES: dict[str, type] = {
+    "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "celu": nn.CELU, "selu": nn.SELU, "gelu": nn.GELU,
+    "silu": nn.SiLU, "mish": nn.Mish, "softplus": nn.Softplus, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "exp": Exp,
+    "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax, "dropout": nn.Dropout, "alpha_dropout": nn.AlphaDropout,
+    "flatten": nn.Flatten, "reshape": nn.Flatten, "view": nn.Flatten, "squeeze": nn.Flatten, "float": nn.Flatten,
+    "contiguous": nn.Flatten,
+}  # fmt: skip
+_FUNCTIONS: dict[Any, type] = {
+    function: kind
+    for name, kind in _NAMES.items()
+    for function in (name, getattr(functional, name, None), getattr(torch, name, None))
+    if function is not None
+}
+_WITH_OPTIONS = (nn.LeakyReLU, nn.ELU, nn.CELU, nn.GELU, nn.Softplus, nn.Softmax, nn.LogSoftmax)
+_NO_OPTIONS = ("input", "inplace", "training", "_stacklevel", "dtype")
+
+
+def read(module: Any, output: str | None, loss: str | Loss | None) -> Network:
+    """The network of a module; see `chainrule.from_torch`."""
+    if not isinstance(module, nn.Module):
+        raise ConversionError(f"from_torch: got {type(module).__name__}, wanted a torch.nn.Module")
+    module = getattr(module, "_orig_mod", module)  # of torch.compile
+    name = type(module).__name__
+    with at(name), _in_evaluation(module):
+        chain, dtype = Chain(), _dtype(module)
+        for place, part in _layers(module):
+            with at(place):
+                _read(chain, part)
+        first = next(module.parameters(), torch.empty(0))
+        network = chain.network(dtype, output, loss)
+
+        def answers(X: Any) -> Any:
+            with torch.no_grad():
+                return module(torch.from_numpy(X).to(first.device)).cpu().numpy()
+
+        chain.check(network, answers, 1e-4 if network.dtype == np.float32 else 1e-8)
+    return network
+
+
+@contextmanager
+def _in_evaluation(module: Any) -> Iterator[None]:
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _dtype(module: Any) -> str:
+    found = {parameter.dtype for parameter in module.parameters()} or {torch.float32}
+    if len(found) != 1 or not found <= _DTYPES.keys():
+        raise ConversionError(
+            f"parameters of {', '.join(sorted(map(str, found)))}; wanted all of float32 or all of float64: "
+            "module.float()"
+        )
+    return _DTYPES[found.pop()]
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: Any, name: str) -> bool:
+        return isinstance(m, (Normalize, Exp)) or bool(super().is_leaf_module(m, name))
+
+
+def _layers(module: Any) -> Iterator[tuple[str, Any]]:
+    """Where it is in the module, and what `forward` calls, one after the other; ConversionError if it is no chain."""
+    tracer = _Tracer()
+    if tracer.is_leaf_module(module, ""):
+        module = nn.Sequential(module)
+    try:
+        graph = tracer.trace(module)
+    except Exception as error:  # whatever the user's forward does with symbols for numbers
+        raise ConversionError(f"its forward cannot be followed: {one_line(error)}. Write it as nn.Sequential") from None
+    node, calls = next(iter(reversed(graph.nodes))).args[0], []  # back from what it gives
+    while isinstance(node, fx.Node) and node.op != "placeholder":
+        calls.append(node)
+        node = node.args[0] if node.args else node.kwargs.get("input")
+    for call in reversed(calls):
+        yield _part(module, call)
+    if not isinstance(node, fx.Node):
+        raise ConversionError("its forward is no chain of layers, each of what the one before it gives")
+
+
+def _part(module: Any, node: Any) -> tuple[str, Any]:
+    """The place of a node of a graph, and the module that does the same."""
+    if node.op == "call_module":
+        part = module.get_submodule(node.target)
+        return f"{node.target} ({type(part).__name__})", part
+    place, kind = f"{node.name} in forward", _FUNCTIONS.get(node.target)
+    if kind is None:
+        raise ConversionError(f"{place}: nothing that a layer of a Network does. Known are {_KNOWN}")
+    if kind not in _WITH_OPTIONS:
+        return place, kind()
+    options = {name: value for name, value in node.kwargs.items() if name not in _NO_OPTIONS}
+    if any(isinstance(value, fx.Node) for value in (*node.args[1:], *options.values())):
+        raise ConversionError(f"{place}: a constant that is computed, which no layer of a Network has")
+    return place, kind(*node.args[1:], **options)
+
+
+def _read(chain: Chain, part: Any) -> None:
+    if isinstance(part, _PASSING):
+        return
+    if isinstance(part, nn.Linear):
+        if is_lazy(part.weight):
+            raise ConversionError("it has no weights yet: give the module some rows first")
+        chain.linear(*(None if each is None else each.detach().cpu().numpy() for each in (part.weight, part.bias)))
+    elif isinstance(part, nn.BatchNorm1d):
+        if part.running_mean is None:
+            raise ConversionError("it normalizes by each batch: a network needs running statistics")
+        scale = 1 / np.sqrt(_numbers(part.running_var) + part.eps)
+        if part.affine:
+            chain.scaling(_numbers(part.running_mean), scale * _numbers(part.weight), _numbers(part.bias))
+        else:
+            chain.scaling(_numbers(part.running_mean), scale)
+    elif isinstance(part, Normalize):
+        chain.scaling(_numbers(part.center), _numbers(part.scale), clip=part.clip)
+    else:
+        row = next((_READ[kind] for kind in type(part).__mro__ if kind in _READ), None)
+        name = None if row is None else row(part)
+        if name is None:
+            raise ConversionError(f"{one_line(part, 80)} is not among what a Network has. Known are {_KNOWN}")
+        chain.activation(name)
+
+
+def _numbers(tensor: Any) -> Any:
+    return tensor.detach().cpu().double().numpy()
+
+
+_WRITTEN: dict[str, Callable[[Any], Any]] = {
+    "identity": lambda alpha: None,
+    "sigmoid": lambda alpha: nn.Sigmoid(),
+    "tanh": lambda alpha: nn.Tanh(),
+    "relu": lambda alpha: nn.ReLU(),
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": lambda alpha: nn.SELU(),
+    "softplus": lambda alpha: nn.Softplus(threshold=50),  # that of 20 would cost digits in float64
+    "gelu": lambda alpha: nn.GELU(),
+    "silu": lambda alpha: nn.SiLU(),
+    "mish": lambda alpha: nn.Mish(),
+    "softmax": lambda alpha: nn.Softmax(dim=-1),  # also of a row alone, as torch.func.vmap gives it
+    "exp": lambda alpha: Exp(),
+}
+
+
+def write(network: Network, dropout: float | Sequence[float], logits: bool, fold: bool) -> Any:
+    """The module of a network; see `chainrule.to_torch`."""
+    with at("to_torch"):
+        normalizer, layers = parts(network, dropout, logits, fold, tuple(_WRITTEN))
+    made: list[Any] = []
+    if normalizer is not None:
+        made.append(Normalize(normalizer.center.ravel().copy(), normalizer.scale.ravel().copy(), normalizer.clip))
+    for W, b, g, rate in layers:
+        linear = nn.utils.skip_init(nn.Linear, W.shape[1], len(W), dtype=torch.from_numpy(W).dtype)
+        linear.weight, linear.bias = (nn.Parameter(torch.from_numpy(part)) for part in (W, b))
+        made += [linear, None if g is None else _WRITTEN[g.name](g.alpha), nn.Dropout(rate) if rate else None]
+    return nn.Sequential(*(part for part in made if part is not None))
