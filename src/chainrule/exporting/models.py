@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,8 +26,10 @@ from chainrule.text import first_few
 _OURS = (MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor)
 _WANTED = (
     "wanted a Network, an MLPClassifier or MLPRegressor of chainrule, a TabularClassifier or TabularRegressor, or one "
-    "of them in a pipeline, a search, a CalibratedClassifierCV or a TransformedTargetRegressor"
+    "of them in a pipeline, a search, a CalibratedClassifierCV, a TransformedTargetRegressor or a classifier with a "
+    "threshold"
 )
+_WITH_THRESHOLD = (FixedThresholdClassifier, TunedThresholdClassifierCV)
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ def parts_of(model: Any) -> tuple[list[Any], Any]:
     if isinstance(model, CalibratedClassifierCV):
         check_is_fitted(model)
         return parts_of(model.calibrated_classifiers_[0].estimator)
+    if isinstance(model, _WITH_THRESHOLD):
+        return parts_of(getattr(model, "estimator_", model.estimator))
     if not isinstance(model, _OURS):
         raise ExportError(f"{type(model).__name__}: {_WANTED}")
     check_is_fitted(model)
@@ -130,6 +135,8 @@ def classes(graph: Graph, model: Any, given: steps.Given) -> Classes:
     inner, given = _inner(model, given)
     if isinstance(inner, CalibratedClassifierCV):
         return _calibrated(graph, inner, given)
+    if isinstance(inner, _WITH_THRESHOLD):
+        return _with_threshold(graph, inner, given)
     networks = networks_of(inner)
     outputs = [forward(graph, one._synced(), steps.matrix(given)) for one in networks]
     if networks[0]._label_binarizer.y_type_.startswith("multilabel"):
@@ -141,7 +148,11 @@ def classes(graph: Graph, model: Any, given: steps.Given) -> Classes:
         made = replace(made, p=graph.op("Softmax", np.log(np.maximum(p, LEAST)) / T))
     if (at_least := getattr(inner, "threshold_", None)) is None:
         return made
-    k = inner.classes_.tolist().index(inner.positive_)
+    return _decided(graph, made, at_least, inner.classes_.tolist().index(inner.positive_))
+
+
+def _decided(graph: Graph, made: Classes, at_least: float, k: int) -> Classes:
+    """The answers where, of two classes, the k-th is said from a probability on."""
     found = (graph.op("Gather", made.p, np.array(k), axis=1) >= at_least).astype(np.int64)  # (batch,)
     return replace(made, said=found if k else 1 - found)
 
@@ -202,6 +213,15 @@ def _preparation(model: Any) -> list[Any]:
 
 def _likeliest(graph: Graph, p: Value) -> Value:
     return graph.op("ArgMax", p, dtype=np.dtype(np.int64), axis=1, keepdims=0)
+
+
+def _with_threshold(graph: Graph, model: Any, given: steps.Given) -> Classes:
+    if isinstance(model, FixedThresholdClassifier):
+        positive, at_least = model.pos_label, 0.5 if model.threshold == "auto" else model.threshold
+    else:
+        positive, at_least = model._curve_scorer._get_pos_label(), model.best_threshold_
+    k = 1 if positive is None else model.classes_.tolist().index(positive)
+    return _decided(graph, classes(graph, getattr(model, "estimator_", model.estimator), given), at_least, k)
 
 
 def _calibrated(graph: Graph, model: CalibratedClassifierCV, given: steps.Given) -> Classes:

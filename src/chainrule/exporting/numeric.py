@@ -144,16 +144,12 @@ def _box_cox(x: Value, powers: Any) -> Value:
 
 
 def _quantiles(step: QuantileTransformer, x: Value) -> Value:
-    normal = step.output_distribution == "normal"
-
-    def column(k: int, x: Value) -> Value:
-        known = step.quantiles_[:, k]
-        made = interpolate(x, known, step.references_)
-        made = np.where(x + _NEAR > known[-1] if normal else x == known[-1], 1.0, made)
-        made = np.where(x - _NEAR < known[0] if normal else x == known[0], 0.0, made)
-        return ndtri(clip(made, _LEAST, _MOST)) if normal else made
-
-    return _each(column, x, step.n_features_in_)
+    known, x = step.quantiles_, x.astype(DOUBLE)
+    made = _each(lambda k, column: interpolate(column, known[:, k], step.references_), x, known.shape[1])
+    if step.output_distribution == "uniform":
+        return np.where(x == known[0], 0.0, np.where(x == known[-1], 1.0, made))
+    made = np.where(x - _NEAR < known[0], 0.0, np.where(x + _NEAR > known[-1], 1.0, made))
+    return ndtri(clip(made, _LEAST, _MOST))
 
 
 def _bins(step: KBinsDiscretizer, x: Value) -> Value:
