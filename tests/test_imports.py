@@ -1,6 +1,7 @@
 """The arrows of the plan, read from the source: who may import whom, and what an import may cost."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,8 @@ IN_ANNOTATIONS = {
 }
 # Rooms that model files name, and files loads by that name when a file or a model asks for it (codec.PLACES).
 BY_NAME = "estimators network normalization optimizers schedules tabular"
+# What is above a room and named by it all the same: skl2onnx asks an estimator for its converter.
+UPWARDS = {"estimators": {"chainrule.exporting.skl2onnx"}}
 
 FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
 LOCAL = ast.FunctionDef | ast.AsyncFunctionDef
@@ -147,6 +150,14 @@ def test_what_is_only_annotated_is_what_the_plan_says():
 
 def test_model_files_name_what_the_plan_says():
     assert ours({place.partition(":")[0] for place in codec.PLACES.values()}) == set(BY_NAME.split())
+
+
+def test_modules_that_are_imported_by_a_name_in_the_source_are_what_the_plan_says():
+    found: dict[str, set[str]] = {}
+    for path in FILES:
+        names = re.findall(r'import_module\("(chainrule[\w.]*)"\)', path.read_text(encoding="utf-8"))
+        found.setdefault(room_of(path), set()).update(names)
+    assert {room: names for room, names in found.items() if names} == UPWARDS
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOUSE)))

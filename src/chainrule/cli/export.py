@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +18,18 @@ def export(
     network_only: Annotated[
         bool, typer.Option("--network-only", help="Without the preparation of the columns: the inputs are its numbers.")
     ] = False,
+    opset: Annotated[int, typer.Option(metavar="N", help="Of ONNX's operators; old runtimes read 13.")] = 13,
+    input_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TYPE",
+            help="float32, float64, int64 or bool: of the numbers that go in, or COLUMN=TYPE of one (may be repeated).",
+        ),
+    ] = None,
+    zipmap: Annotated[
+        Literal["maps", "columns"] | None,
+        typer.Option(help="Probabilities as a map for each row, or an output for each class, instead of a matrix."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write MODEL as an ONNX file, with the preparation of its columns, and say what goes in and comes out."""
@@ -34,16 +46,32 @@ def export(
         if network_only:
             trained = exporting.network_alone(trained)
         with at_work(model):
-            written = exporting.export_onnx(trained, out, about=about if is_about(about) else {})
+            written = exporting.export_onnx(
+                trained,
+                out,
+                opset=opset,
+                input_type=_types(input_type or []),
+                zipmap=zipmap == "maps" or zipmap or False,
+                about=about if is_about(about) else {},
+            )
     except ImportError as error:
         raise CommandError(str(error)) from None
     with after(out):
         if as_json:
             ports = {name: [asdict(port) for port in getattr(written, name)] for name in ("inputs", "outputs")}
-            print_json({"model": str(model), "out": str(out), "opset": exporting.OPSET} | ports | written.metadata)
+            print_json({"model": str(model), "out": str(out), "opset": opset} | ports | written.metadata)
             return
         say = console()
-        say.print(f"Wrote {out} ({out.stat().st_size / 1000:,.0f} kB), ONNX opset {exporting.OPSET}")
+        say.print(f"Wrote {out} ({out.stat().st_size / 1000:,.0f} kB), ONNX opset {opset}")
         for title, side in (("input", written.inputs), ("output", written.outputs)):
             rows = [(port.name, port.type, " × ".join(map(str, port.shape)), port.meaning) for port in side]
             say.print(screen.table((title, "type", "shape", ""), rows))
+
+
+def _types(given: list[str]) -> str | dict[str, str] | None:
+    """The values of --input-type: one type of all numbers, or types of columns."""
+    if len(given) < 2 and "=" not in "".join(given):
+        return given[0] if given else None
+    if wrong := [word for word in given if "=" not in word]:
+        raise CommandError(f"--input-type {wrong[0]}: wanted COLUMN=TYPE, as --input-type is given more than once")
+    return {name: kind for name, _, kind in (word.rpartition("=") for word in given)}

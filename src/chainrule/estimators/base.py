@@ -26,6 +26,7 @@ from chainrule.estimators.explain import explained, validate
 from chainrule.estimators.fitting import Fit, follow_parameters
 from chainrule.estimators.hooks import Hooks
 from chainrule.estimators.rows import Rows
+from chainrule.estimators.skl2onnx import ForSkl2onnx
 from chainrule.estimators.solvers import SCHEDULES, draw_parameters, solver
 from chainrule.files.checkpoint import Checkpoint
 from chainrule.network import Network
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _OURS = {"logistic": "sigmoid"}  # scikit-learn's other name
 
 
-class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, ForSkl2onnx, BaseEstimator, ABC):
     """What both estimators share. `network_` holds all parameters; coefs_ and intercepts_ are views on it."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

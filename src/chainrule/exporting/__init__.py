@@ -1,19 +1,18 @@
 """From a model to an ONNX file, with the steps before the network for which ONNX has operators."""
 
-import json
 import os
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.exporting.graph import IR_VERSION, OPSET, ExportError, Graph, Port
-from chainrule.exporting.network import classifier, forward, regressor
+from chainrule.exporting.graph import INPUT_TYPES, OPSET, ExportError, Graph, Port
+from chainrule.exporting.network import forward
 from chainrule.files.atomic import replacing
 from chainrule.network import Network
-from chainrule.text import first_few
+from chainrule.text import unknown
 
-__all__ = ["IR_VERSION", "OPSET", "ExportError", "Exported", "Port", "export_onnx", "is_onnx", "network_alone"]
+__all__ = ["INPUT_TYPES", "OPSET", "ExportError", "Exported", "Port", "export_onnx", "is_onnx", "network_alone"]
 
 
 @dataclass(frozen=True)
@@ -25,15 +24,31 @@ class Exported:
     metadata: dict[str, str]
 
 
-def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str, Any] | None = None) -> Exported:
-    """Write a Network, a fitted estimator or a pipeline that ends in one as an ONNX file.
+def export_onnx(
+    model: Any,
+    path: str | os.PathLike[str],
+    *,
+    opset: int = OPSET,
+    input_type: str | Mapping[str, str] | None = None,
+    zipmap: bool | str = False,
+    about: Mapping[str, Any] | None = None,
+) -> Exported:
+    """Write a Network, a fitted estimator, or scikit-learn's pipelines and wrappers of one, as an ONNX file.
 
     Parameters
     ----------
-    model : Network, MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor or Pipeline
-        What to write; of a search, its best estimator.
+    model : Network, MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor, or what holds one
+        What to write: of a search its best estimator, pipelines, CalibratedClassifierCV, TransformedTargetRegressor.
     path : path-like
         The file. It is complete, or not there.
+    opset : int, default 13
+        The version of ONNX's operators, from 13, which old runtimes read, to the newest of the installed onnx.
+    input_type : {"float32", "float64", "int64", "bool"} or dict, optional
+        The type of the numbers that go in, of all (but dates), or {column: type}. Unless given, that of the network,
+        and float64 where steps come before it.
+    zipmap : bool or "columns", default False
+        The probabilities: False, one matrix; True, a map from each class to its probability for each row; "columns",
+        one output for each class. The names of the outputs are then those of skl2onnx.
     about : mapping, optional
         What `chainrule train` has written about the model (``"about"`` of `files.model.read_about`), of which
         ``target`` and ``image_shape`` are used.
@@ -59,23 +74,30 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str,
     words (batch, words); others have one X. The network computes in its own precision, the steps before it in float64.
     The metadata name the target, the task, the classes and the columns of X where they are known.
 
-    Converters of others that read `coefs_` and `intercepts_`, as that of skl2onnx for scikit-learn's networks, know
-    nothing of `normalize` and `scale_target`: registered for these estimators, they leave both out without a word.
+    With zipmap=True the outputs are `output_label` and `output_probability`, float32 as ONNX has it; with "columns"
+    `output_label` and i0, i1 … or sNAME … (batch,) for the classes 0, 1 … or NAME …
 
-    The file was checked by onnx, and its operators are those of opset 13, of 2020, so that old runtimes read it. NaN
-    and infinity, which a model here refuses unless it fills in what is missing, pass.
+    The file was checked by onnx. Opset 13 is of 2020. NaN and infinity, which a model here refuses unless it fills in
+    what is missing, pass.
     """
     try:
         import onnx  # noqa: F401
     except ImportError:
         raise ImportError('ONNX files need an extra: pip install "chainrule[export]"') from None
-    graph, about = Graph(), about or {}
+    _check(opset, input_type, zipmap)
+    graph, about = Graph(opset, input_type), about or {}
     if isinstance(model, Network):
+        if zipmap:
+            raise ExportError("zipmap: is for the classes of a classifier, got a Network")
         metadata = {"task": "network"} | ({"target": str(about["target"])} if about.get("target") else {})
         Y = forward(graph, model, graph.input("X", model.dtype, model.sizes[0]))
         graph.output("Y", Y, model.sizes[-1])
     else:
-        metadata = _estimator(graph, model, about)
+        from chainrule.exporting import models
+
+        metadata = models.built(graph, model, about, zipmap)
+    if isinstance(input_type, Mapping) and (others := [name for name in input_type if name not in graph.names()]):
+        raise ExportError(str(unknown("column of input_type", others[0], graph.names())))
     data = graph.model(metadata).SerializeToString()
     try:
         with replacing(path) as file:
@@ -85,48 +107,20 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, about: Mapping[str,
     return Exported(tuple(graph.inputs), tuple(graph.outputs), metadata)
 
 
-def _estimator(graph: Graph, model: Any, about: Mapping[str, Any]) -> dict[str, str]:
-    """A fitted estimator, alone or at the end of a pipeline; returns the metadata."""
-    from sklearn.pipeline import Pipeline
-    from sklearn.utils.validation import check_is_fitted
+def _check(opset: Any, input_type: Any, zipmap: Any) -> None:
+    """Refuse options that there are not."""
+    from onnx import __version__, defs
 
-    from chainrule.estimators import MLPClassifier, MLPRegressor
-    from chainrule.exporting import steps
-    from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
-
-    model = getattr(model, "best_estimator_", model)  # of a search
-    *before, last = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
-    if not isinstance(last, (MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor)):
+    newest = defs.onnx_opset_version()
+    if not isinstance(opset, int) or not OPSET <= opset <= newest:
         raise ExportError(
-            f"{type(last).__name__}: wanted a Network, an MLPClassifier or MLPRegressor of chainrule, a "
-            "TabularClassifier or TabularRegressor, or a pipeline that ends in one"
+            f"opset: got {opset!r}, wanted {OPSET} to {newest}, the newest of the installed onnx {__version__}"
         )
-    check_is_fitted(last)
-    networks = [last]
-    if isinstance(last, (TabularClassifier, TabularRegressor)):
-        networks = last.networks_
-        before = [*before, *(step for _, step in getattr(last.preparation_, "steps", ()))]
-        about = {"target": last.plan_.target, "image_shape": last.plan_.image_shape, **about}
-    # The samplers of imbalanced-learn, in its pipelines, change the training set only.
-    before = [step for step in before if step not in (None, "passthrough") and not _samples(step)]
-    names = [str(name) for name in getattr(before[0] if before else last, "feature_names_in_", ())]
-    given = steps.inputs(graph, before, networks[0]._synced(), _pixels(about) or first_few(names, 5))
-    metadata = {} if isinstance(given, dict) or not names else {"columns": json.dumps(names, ensure_ascii=False)}
-    for step in before:
-        given = steps.apply(step, given)
-    outputs = [forward(graph, network._synced(), steps.matrix(given)) for network in networks]
-    target = str(about.get("target") or "")
-    metadata |= {"target": target} if target else {}
-    if not hasattr(last, "classes_"):
-        regressor(graph, networks, outputs, target)
-        return metadata | {"task": "regression"}
-    decided, at_least = None, getattr(last, "threshold_", None)
-    if at_least is not None:
-        decided = at_least, last.classes_.tolist().index(last.positive_)
-    classifier(graph, networks, outputs, getattr(last, "temperature_", 1.0), target, decided)
-    several = networks[0]._label_binarizer.y_type_.startswith("multilabel")
-    task = "labels" if several else "binary" if networks[0].n_outputs_ == 1 else "classes"
-    return metadata | {"task": task, "classes": json.dumps(last.classes_.tolist(), ensure_ascii=False)}
+    for kind in input_type.values() if isinstance(input_type, Mapping) else [input_type]:
+        if kind not in (None, *INPUT_TYPES):
+            raise ExportError(str(unknown("input_type", kind, INPUT_TYPES)))
+    if zipmap not in (True, False, "columns"):
+        raise ExportError(f"zipmap: got {zipmap!r}, wanted True, False or 'columns'")
 
 
 def network_alone(model: Any) -> Any:
@@ -138,16 +132,6 @@ def network_alone(model: Any) -> Any:
         model.preparation_ = None
         vars(model).pop("feature_names_in_", None)
     return model
-
-
-def _samples(step: Any) -> bool:
-    return hasattr(step, "fit_resample") and not hasattr(step, "transform")
-
-
-def _pixels(about: Mapping[str, Any]) -> str:
-    """The meaning of the inputs of a network for images."""
-    shape = about.get("image_shape")
-    return f"pixels from 0 to 1, {' × '.join(map(str, shape))}" if isinstance(shape, (list, tuple)) else ""
 
 
 def is_onnx(path: str | os.PathLike[str]) -> bool:

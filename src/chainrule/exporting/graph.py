@@ -4,13 +4,13 @@ So activations, normalizers and scalers are not implemented twice: the functions
 with symbols. Here rows are examples, as users of ONNX expect.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, pi, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from chainrule._types import Array
 from chainrule._version import __version__
@@ -21,10 +21,12 @@ Value = Any  # a Symbol; NumPy's functions promise arrays to the type checker, a
 TEXT = np.dtype(object)
 DOUBLE = np.dtype(np.float64)
 # ONNX 1.8, of 2020: enough for what is here, and old runtimes read it.
-OPSET, ML_OPSET, IR_VERSION = 13, 2, 7
+OPSET, ML_OPSET = 13, 2
 ML = "ai.onnx.ml"
 _LARGEST = 2**31 - 1  # bytes, of protobuf
 _TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL", "object": "STRING"}
+INPUT_TYPES = ("float32", "float64", "int64", "bool")
+WAY_OUT = "Export the network alone, on numbers that you prepare: --network-only, or export_onnx(pipeline[-1], …)"
 
 
 class ExportError(ChainruleError, ValueError):
@@ -42,31 +44,77 @@ class Port:
 
 
 class Graph:
-    """Inputs, nodes, constants and outputs, in the order in which they were added."""
+    """Inputs, nodes, constants and outputs, in the order in which they were added.
 
-    def __init__(self) -> None:
+    input_type: the type of all numbers that go in, or of some by their names; unless given, that in which they are
+    used.
+    """
+
+    def __init__(self, opset: int = OPSET, input_type: str | Mapping[str, str] | None = None) -> None:
+        self.opset = opset
+        self.input_type = input_type
         self.inputs: list[Port] = []
         self.outputs: list[Port] = []
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
         self._taken: set[str] = set()
         self._size = 0
 
-    def input(self, name: str, dtype: np.dtype[Any], width: int | str = 1, meaning: str = "") -> "Symbol":
-        """A new input (batch, width)."""
+    def input(
+        self,
+        name: str,
+        dtype: np.dtype[Any],
+        width: int | str = 1,
+        meaning: str = "",
+        missing: str = "",
+        exact: bool = False,
+    ) -> "Symbol":
+        """A new input (batch, width), in the type in which it is used.
+
+        missing: how a missing value is said. exact: a type that was chosen for all numbers is not for this one.
+        """
         if not name:
             raise ExportError("a column has no name: every input of an ONNX model needs one")
-        self.inputs.append(Port(name, _spelled(dtype), ("batch", width), meaning))
+        chosen = self._chosen(name, dtype, exact)
+        told = ", ".join(filter(None, (meaning, missing if chosen.kind in "fO" else "")))
+        self.inputs.append(Port(name, _spelled(chosen), ("batch", width), told))
         self._taken.add(name)
-        return Symbol(self, name, dtype)
+        return Symbol(self, name, chosen).astype(dtype)
+
+    def _chosen(self, name: str, dtype: np.dtype[Any], exact: bool) -> np.dtype[Any]:
+        kind = self.input_type
+        if isinstance(kind, Mapping):
+            kind = kind.get(name)
+            if kind is not None and dtype == TEXT:
+                raise ExportError(f"input_type: {name} is text, got {kind}; leave it out")
+        elif exact or dtype == TEXT:
+            kind = None
+        return dtype if kind is None else np.dtype(kind)
+
+    def names(self) -> list[str]:
+        """The names of the inputs."""
+        return [port.name for port in self.inputs]
 
     def output(self, name: str, value: "Symbol", *width: int, meaning: str = "") -> None:
         """A new output (batch, *width); where an input has the same name, an underscore is added to its own."""
+        name = self._own(name)
+        self._node("Identity", [value.name], name)
+        self.outputs.append(Port(name, _spelled(value.dtype), ("batch", *width), meaning))
+
+    def output_maps(self, name: str, value: "Symbol", keys: Sequence[Any], meaning: str = "") -> None:
+        """A new output: for each row of value (batch, keys) a map from the keys, text or whole numbers, to float32."""
+        name = self._own(name)
+        text = isinstance(keys[0], str)
+        classes: dict[str, Any] = {"classlabels_strings" if text else "classlabels_int64s": list(keys)}
+        self._node("ZipMap", [value.astype(np.float32).name], name, ML, **classes)
+        kind = f"seq(map({'string' if text else 'int64'},tensor(float)))"
+        self.outputs.append(Port(name, kind, (), meaning))
+
+    def _own(self, name: str) -> str:
         while name in self._taken:
             name += "_"
         self._taken.add(name)
-        self._node("Identity", [value.name], name)
-        self.outputs.append(Port(name, _spelled(value.dtype), ("batch", *width), meaning))
+        return name
 
     def op(
         self, kind: str, *inputs: Any, dtype: np.dtype[Any] | None = None, domain: str = "", **attributes: Any
@@ -78,6 +126,12 @@ class Graph:
         self._node(kind, names, name, domain, **attributes)
         return Symbol(self, name, symbols[0].dtype if dtype is None else dtype)
 
+    def reduce(self, kind: str, x: "Symbol") -> "Symbol":
+        """ReduceSum or ReduceMax of each row: (batch, n) → (batch, 1)."""
+        if kind == "ReduceMax" and self.opset < 18:  # until then, only those of ReduceSum are an input
+            return self.op(kind, x, axes=[1], keepdims=1)
+        return self.op(kind, x, np.array([1]), keepdims=1)
+
     def model(self, metadata: dict[str, str]) -> Any:
         """The onnx.ModelProto, checked. Raises ExportError where ONNX does not take it."""
         from onnx import checker, helper
@@ -85,10 +139,11 @@ class Graph:
         if self._size > _LARGEST:
             raise ExportError(f"the constants take {self._size:,} bytes, an ONNX file holds at most {_LARGEST:,}")
         inputs, outputs = [_value_info(port) for port in self.inputs], [_value_info(port) for port in self.outputs]
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(ML, ML_OPSET)]
         model = helper.make_model(
-            helper.make_graph(self._nodes, "chainrule", inputs, outputs, self._constants),
-            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)],
-            ir_version=IR_VERSION,
+            helper.make_graph(self.nodes, "chainrule", inputs, outputs, self.constants),
+            opset_imports=opsets,
+            ir_version=helper.find_min_ir_version_for(opsets),
             producer_name="chainrule",
             producer_version=__version__,
         )
@@ -102,18 +157,18 @@ class Graph:
     def _node(self, kind: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any) -> None:
         from onnx.helper import make_node
 
-        self._nodes.append(make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
+        self.nodes.append(make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
 
     def _constant(self, array: Array) -> str:
         from onnx.numpy_helper import from_array
 
         name = self._fresh("constant")
         self._size += array.nbytes
-        self._constants.append(from_array(np.ascontiguousarray(array).reshape(array.shape), name))
+        self.constants.append(from_array(np.ascontiguousarray(array).reshape(array.shape), name))
         return name
 
     def _fresh(self, kind: str) -> str:
-        k = len(self._nodes) + len(self._constants)
+        k = len(self.nodes) + len(self.constants)
         while (name := f"{kind}_{k}") in self._taken:
             k += 1
         self._taken.add(name)
@@ -194,6 +249,40 @@ def _normal_distribution(Z: Value) -> Value:
     return (1 + Z.graph.op("Erf", scaled).astype(Z.dtype)) / 2
 
 
+# Of Wichura's algorithm AS 241 (1988), which is exact to about 1e-16: numerators and denominators, by rising powers.
+_CENTER = (
+    (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+     4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3),
+    (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
+     2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3),
+)  # fmt: skip
+_TAIL = (
+    (1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
+     1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4),
+    (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+     1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9),
+)  # fmt: skip
+
+
+def _normal_quantile(p: Value) -> Value:
+    """Φ⁻¹(p), for p from 1e-10 to 1 − 1e-10: farther out, AS 241 has a third formula."""
+
+    def ratio(parts: tuple[tuple[float, ...], tuple[float, ...]], r: Value) -> Value:
+        above, below = (_polynomial(coefficients, r) for coefficients in parts)
+        return above / below
+
+    q = p - 0.5
+    tail = ratio(_TAIL, np.sqrt(-np.log(np.minimum(p, 1 - p))) - 1.6)
+    return np.where(np.abs(q) <= 0.425, q * ratio(_CENTER, 0.180625 - q * q), np.sign(q) * tail)
+
+
+def _polynomial(coefficients: Sequence[float], r: Value) -> Value:
+    made = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        made = made * r + c
+    return made
+
+
 _FUNCTIONS: dict[Any, str | Callable[..., Value]] = {
     np.add: "Add", np.subtract: "Sub", np.multiply: "Mul", np.divide: "Div", np.power: "Pow",
     np.negative: "Neg", np.absolute: "Abs", np.floor: "Floor", np.maximum: "Max", np.minimum: "Min",
@@ -208,6 +297,7 @@ _FUNCTIONS: dict[Any, str | Callable[..., Value]] = {
     np.expm1: lambda Z: np.exp(Z) - 1,
     np.cos: lambda Z: np.sin(Z + pi / 2),  # old runtimes have Cos in float32 only
     ndtr: _normal_distribution,
+    ndtri: _normal_quantile,
 }  # fmt: skip
 _TESTS = {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "IsNaN", "Or", "And", "Not"}
 
@@ -219,5 +309,10 @@ def _spelled(dtype: np.dtype[Any]) -> str:
 def _value_info(port: Port) -> Any:
     import onnx
 
+    if port.type.startswith("seq("):
+        key = onnx.TensorProto.STRING if "string" in port.type else onnx.TensorProto.INT64
+        number = onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, [])
+        maps = onnx.helper.make_sequence_type_proto(onnx.helper.make_map_type_proto(key, number))
+        return onnx.helper.make_value_info(port.name, maps, doc_string=port.meaning)
     kind = onnx.TensorProto.DataType.Value(port.type.upper())
     return onnx.helper.make_tensor_value_info(port.name, kind, port.shape, doc_string=port.meaning)

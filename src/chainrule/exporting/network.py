@@ -1,4 +1,4 @@
-"""The network, and the labels, probabilities or numbers that its estimator computes from the outputs."""
+"""The network, and the probabilities or numbers that its estimator computes from the outputs."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,8 +8,6 @@ import numpy as np
 from chainrule.activations import ACTIVATIONS
 from chainrule.exporting.graph import DOUBLE, ExportError, Graph, Value, traced
 from chainrule.network import Network
-from chainrule.tabular.calibration import LEAST
-from chainrule.text import first_few
 
 # Operators that are faster than the formula they stand for; the other activations are traced.
 _OPERATORS = {"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}
@@ -48,51 +46,8 @@ def probabilities(model: Any, A: Value) -> Value:
     return np.concatenate([1 - A, A], axis=1) if model.n_outputs_ == 1 else A
 
 
-def regressor(graph: Graph, models: list[Any], outputs: list[Value], target: str) -> None:
-    """The output `prediction` (batch, outputs), in the units of the targets; of several models their mean."""
-    answers = [prediction(model, A) for model, A in zip(models, outputs, strict=True)]
-    graph.output("prediction", _mean(answers), models[0].n_outputs_, meaning=target)
-
-
-def classifier(
-    graph: Graph,
-    models: list[Any],
-    outputs: list[Value],
-    temperature: float,
-    target: str,
-    threshold: tuple[float, int] | None = None,
-) -> None:
-    """The outputs `label` (batch,) and `probabilities` (batch, classes); of multi-label models both (batch, labels).
-
-    Of several models p^(1/T), normalized, of their mean p. threshold: of two classes, the probability from which it is
-    that class.
-    """
-    model, A = models[0], outputs[0]
-    classes = model.classes_
-    if model._label_binarizer.y_type_.startswith("multilabel"):
-        graph.output("label", (A > 0.5).astype(np.int64), len(classes), meaning=target)
-        graph.output("probabilities", A, len(classes), meaning="that each label is 1")
-        return
-    p = _mean([probabilities(model, A) for model, A in zip(models, outputs, strict=True)])
-    if model.n_outputs_ == 1 and len(models) == 1:
-        flat = graph.op("Reshape", A, np.array([-1]))  # (batch,)
-        best = (flat > 0.5).astype(np.int64)
-    else:
-        best = graph.op("ArgMax", p, dtype=np.dtype(np.int64), axis=1, keepdims=0)
-    if temperature != 1:
-        p = graph.op("Softmax", np.log(np.maximum(p, LEAST)) / temperature)
-    if threshold is not None:
-        at_least, k = threshold
-        found = (graph.op("Gather", p, np.array(k), axis=1) >= at_least).astype(np.int64)  # (batch,)
-        best = found if k else 1 - found
-    names = _labels(classes if len(classes) > 1 else np.repeat(classes, 2))
-    label = graph.op("Gather", names, best, dtype=names.dtype)
-    graph.output("label", label, meaning=target)
-    graph.output("probabilities", p, len(names), meaning=f"of {first_few(classes, 5)}")
-
-
-def _mean(values: list[Value]) -> Value:
-    """The mean of what several models say, in float64 as they do it; of one what it says."""
+def mean(values: list[Value]) -> Value:
+    """The mean of what several models say, in float64 as they do it; of one, what it says."""
     if len(values) == 1:
         return values[0]
     total = values[0].astype(DOUBLE)
@@ -101,7 +56,7 @@ def _mean(values: list[Value]) -> Value:
     return total / len(values)
 
 
-def _labels(classes: Any) -> Any:
+def labels_of(classes: Any) -> Any:
     """The classes in a type that ONNX has."""
     kind = classes.dtype.kind
     if kind == "U" or (kind == "O" and all(isinstance(label, str) for label in classes)):

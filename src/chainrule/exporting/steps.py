@@ -5,28 +5,18 @@ A step is given one matrix (batch, n), or the columns of a table by name, each (
 
 from collections.abc import Callable
 from copy import deepcopy
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.feature_selection import VarianceThreshold
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    OneHotEncoder,
-    RobustScaler,
-    StandardScaler,
-    TargetEncoder,
-)
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import Normalizer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from chainrule.exporting.graph import DOUBLE, ML, TEXT, ExportError, Graph, Symbol, Value, traced
+from chainrule.exporting.graph import DOUBLE, ML, TEXT, WAY_OUT, ExportError, Graph, Symbol, Value
+from chainrule.exporting.numeric import TRANSFORMS
 from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 from chainrule.tabular.numerals import Format
@@ -35,7 +25,7 @@ from chainrule.tabular.roles import WORD
 Given = Value | dict[str, Value]
 _MOST_CELLS = 2**26  # of a table with all categories in each of its columns, which an encoder is asked about
 _NUMBER, _TEXT = "NaN = missing", '"" = missing'
-_WAY_OUT = "Export the network alone, on numbers that you prepare: --network-only, or export_onnx(pipeline[-1], …)"
+_NUMBERS = ("number", "boolean", "date")  # roles of columns that are numbers here
 
 
 def inputs(graph: Graph, steps: list[Any], network: Any, what: str = "") -> Given:
@@ -49,16 +39,18 @@ def inputs(graph: Graph, steps: list[Any], network: Any, what: str = "") -> Give
         return {name: _column(graph, name, role) for name, role in first.roles.items()}
     if first is None:
         return graph.input("X", network.dtype, network.sizes[0], what)
-    count = first.n_features_in_
+    count = getattr(first, "n_features_in_", 1)  # what begins with words does not say
     wanted = _wanted(first, count)
     if isinstance(first, ColumnTransformer) and hasattr(first, "feature_names_in_"):
         used = sorted({k for _, _, numbers in _parts(first) for k in numbers})
         return {first.feature_names_in_[k]: _input(graph, first.feature_names_in_[k], wanted[k]) for k in used}
+    if isinstance(wanted[0], str) and not hasattr(first, "n_features_in_"):
+        return _input(graph, "X", wanted[0])
     if len(set(wanted)) > 1 or isinstance(wanted[0], str):
         raise ExportError("text and numbers in one array: fit the pipeline to a DataFrame, whose columns have names")
     narrow = isinstance(first, SimpleImputer) and first.statistics_.dtype == network.dtype
     missing = _TEXT if wanted[0] == TEXT else _NUMBER if isinstance(first, SimpleImputer) else ""
-    return graph.input("X", network.dtype if narrow else wanted[0], count, ", ".join(filter(None, (what, missing))))
+    return graph.input("X", network.dtype if narrow else wanted[0], count, what, missing)
 
 
 def apply(step: Any, given: Given) -> Given:
@@ -71,21 +63,49 @@ def apply(step: Any, given: Given) -> Given:
         return given
     if isinstance(step, Columns):
         assert isinstance(given, dict)
+        for name, role in step.roles.items():
+            if name not in given or given[name].dtype != (DOUBLE if role in _NUMBERS else TEXT):
+                raise ExportError(f"column {name}: the parts of the model do not read it as the same, text or numbers")
         return {name: _typed(step, name, given[name]) for name in step.roles}
     if isinstance(step, ColumnTransformer):
         return _column_transformer(step, given)
+    if isinstance(step, FeatureUnion):
+        parts = [part for part in step.transformer_list if part[1] != "drop"]
+        return _side_by_side(step, [(name, matrix(apply(part, given))) for name, part in parts])
+    if type(step) in _ENCODERS:
+        return _ENCODERS[type(step)](step, _columns(given, step.n_features_in_))
     if type(step) not in _STEPS:
         raise _unsupported(type(step).__name__)
     return _STEPS[type(step)](step, matrix(given))
 
 
+def _side_by_side(step: ColumnTransformer | FeatureUnion, made: list[tuple[str, Value]]) -> Value:
+    """What its parts have made, by their names, each times its weight."""
+    weights = step.transformer_weights or {}
+    weighted = [part * weights[name] if name in weights else part for name, part in made]
+    return np.concatenate([part.astype(DOUBLE) for part in weighted], axis=1)
+
+
 def _unsupported(what: str) -> ExportError:
-    return ExportError(f"{what} has no counterpart in ONNX here. {_WAY_OUT}")
+    return ExportError(f"{what} has no counterpart in ONNX here. {WAY_OUT}")
 
 
 def matrix(given: Given) -> Value:
     """The columns side by side, (batch, n)."""
-    return given if isinstance(given, Symbol) else np.concatenate(list(given.values()), axis=1)
+    if isinstance(given, Symbol):
+        return given
+    if len({x.dtype for x in given.values()}) > 1:
+        raise ExportError(
+            "one step for text and numbers at once, of which ONNX makes no matrix: give each kind its own"
+        )
+    return np.concatenate(list(given.values()), axis=1)
+
+
+def _columns(given: Given, count: int) -> list[Value]:
+    """The columns one by one, each (batch, 1)."""
+    if isinstance(given, dict):
+        return list(given.values())
+    return [given[:, [k]] for k in range(count)] if count > 1 else [given]
 
 
 # -- columns of a table ------------------------------------------------------------------------------------------------
@@ -95,7 +115,7 @@ def _column(graph: Graph, name: str, role: str) -> Value:
     """The input for a column of that role."""
     if role in ("boolean", "date"):
         meaning = "1 or 0" if role == "boolean" else "seconds since 1970-01-01"
-        return graph.input(name, DOUBLE, meaning=f"{meaning}, {_NUMBER}")
+        return graph.input(name, DOUBLE, 1, meaning, _NUMBER, exact=role == "date")
     return _input(graph, name, DOUBLE if role == "number" else WORD if role == "text" else TEXT, _NUMBER)
 
 
@@ -103,7 +123,7 @@ def _input(graph: Graph, name: str, wanted: np.dtype[Any] | str, number: str = "
     """The input for a column of numbers, text, or words that match a pattern."""
     if isinstance(wanted, str):
         return graph.input(name, TEXT, f"words of {name}", f'all {wanted} in lower case, filled up with ""')
-    return graph.input(name, wanted, meaning=_TEXT if wanted == TEXT else number)
+    return graph.input(name, wanted, missing=_TEXT if wanted == TEXT else number)
 
 
 def _typed(step: Columns, name: str, x: Value) -> Value:
@@ -131,9 +151,12 @@ def _wanted(step: Any, count: int) -> list[np.dtype[Any] | str]:
         for _, part, numbers in _parts(step):
             for k, kind in zip(numbers, _wanted(part, len(numbers)), strict=True):
                 wanted[k] = kind if wanted[k] == DOUBLE else wanted[k]
-    if isinstance(step, TfidfVectorizer):
+    if isinstance(step, FeatureUnion):
+        of_parts = [_wanted(part, count) for _, part in step.transformer_list if part not in ("drop", "passthrough")]
+        return [next((kind for kind in kinds if kind != DOUBLE), DOUBLE) for kinds in zip(*of_parts, strict=True)]
+    if isinstance(step, CountVectorizer):
         return [str(step.token_pattern)] * count
-    if isinstance(step, (OneHotEncoder, TargetEncoder)):
+    if isinstance(step, (OneHotEncoder, OrdinalEncoder, TargetEncoder)):
         return [TEXT if any(isinstance(value, str) for value in known) else DOUBLE for known in step.categories_]
     if isinstance(step, SimpleImputer):
         return [TEXT if isinstance(value, str) else DOUBLE for value in step.statistics_]
@@ -163,10 +186,8 @@ def _column_transformer(step: ColumnTransformer, given: Given) -> Value:
         except ExportError as error:
             which = ", ".join(str(k if names is None else names[k]) for k in numbers)
             raise ExportError(f"columns {which}: {error}") from None
-        if step.transformer_weights and name in step.transformer_weights:
-            result = result * step.transformer_weights[name]
-        made.append(result.astype(DOUBLE))
-    return np.concatenate(made, axis=1)
+        made.append((name, result))
+    return _side_by_side(step, made)
 
 
 # -- transformers ------------------------------------------------------------------------------------------------------
@@ -201,54 +222,14 @@ def _indicator(step: MissingIndicator, x: Value) -> Value:
     return _missing(step, x)[:, step.features_].astype(x.dtype)
 
 
-def _standard(step: StandardScaler, x: Value) -> Value:
-    x = x - step.mean_ if step.with_mean else x
-    return x / step.scale_ if step.with_std else x
-
-
-def _min_max(step: MinMaxScaler, x: Value) -> Value:
-    x = x * step.scale_ + step.min_
-    low, high = step.feature_range
-    return np.minimum(np.maximum(x, low), high) if step.clip else x
-
-
-def _max_abs(step: MaxAbsScaler, x: Value) -> Value:
-    x = x / step.scale_
-    return np.minimum(np.maximum(x, -1), 1) if getattr(step, "clip", False) else x
-
-
-def _robust(step: RobustScaler, x: Value) -> Value:
-    x = x - step.center_ if step.with_centering else x
-    return x / step.scale_ if step.with_scaling else x
-
-
-def _pca(step: PCA, x: Value) -> Value:
-    turned = x.graph.op("MatMul", x, step.components_.T.astype(x.dtype)) - step.mean_ @ step.components_.T
-    return turned / np.sqrt(step.explained_variance_) if step.whiten else turned
-
-
-def _selected(step: VarianceThreshold, x: Value) -> Value:
-    return x[:, step.get_support(indices=True)]
-
-
-def _function(step: FunctionTransformer, x: Value) -> Value:
-    if step.func is None:
-        return x
-    what = f"FunctionTransformer({getattr(step.func, '__name__', '…')})"
-    try:
-        return traced(what, partial(step.func, **(step.kw_args or {})), x)
-    except ExportError as error:
-        raise ExportError(f"{error}. {_WAY_OUT}") from error
-
-
-def _one_hot(step: OneHotEncoder, x: Value) -> Value:
+def _one_hot(step: OneHotEncoder, columns: list[Value]) -> Value:
     """One column for each category, or for several that are infrequent.
 
     Which one is asked of the encoder itself. Where it would raise for an unknown category, ONNX Runtime does, too: the
     index is beyond the end.
     """
     made, start = [], 0
-    answer, sizes = _one_hot_of_each(step), [len(known) for known in step.categories_]
+    answer, sizes = _code_of_each(step, sparse_output=True), [len(known) for known in step.categories_]
     for k, (size, width) in enumerate(zip(sizes, step._n_features_outs, strict=True)):
         part = answer[:size, start : start + width].tocsr()  # (categories, columns)
         start += width
@@ -259,23 +240,34 @@ def _one_hot(step: OneHotEncoder, x: Value) -> Value:
         if step.handle_unknown != "error":
             rare = None if step.handle_unknown == "ignore" else step._infrequent_indices[k]
             column = np.append(column, -1 if rare is None else column[rare[0]])
-        number = _number_of(x[:, [k]] if len(sizes) > 1 else x, step.categories_[k])
-        where = x.graph.op("Gather", column.astype(np.int64), number, dtype=np.dtype(np.int64))
+        number = _number_of(columns[k], step.categories_[k])
+        where = number.graph.op("Gather", column.astype(np.int64), number, dtype=np.dtype(np.int64))
         made.append((where == np.arange(width)).astype(DOUBLE))
     return np.concatenate(made, axis=1)
 
 
-def _one_hot_of_each(step: OneHotEncoder) -> Any:
-    """The sparse matrix that the encoder makes of a table whose i-th row has the i-th category in every column."""
+def _ordinal(step: OrdinalEncoder, columns: list[Value]) -> Value:
+    """A number for each category, as the encoder itself says it; for unknown ones, too, or ONNX Runtime raises."""
+    made, answer = [], _code_of_each(step)
+    for k, known in enumerate(step.categories_):
+        table = answer[: len(known), k].astype(np.float64)
+        table = table if step.handle_unknown == "error" else np.append(table, step.unknown_value)
+        number = _number_of(columns[k], known)
+        made.append(number.graph.op("Gather", table, number, dtype=DOUBLE))
+    return np.concatenate(made, axis=1)
+
+
+def _code_of_each(step: OneHotEncoder | OrdinalEncoder, **options: bool) -> Any:
+    """What the encoder makes of a table whose i-th row has the i-th category in every column."""
     longest = max(map(len, step.categories_))
     if longest * len(step.categories_) > _MOST_CELLS:
         raise ExportError(
-            f"OneHotEncoder of {len(step.categories_):,} columns, one with {longest:,} categories, is too large"
+            f"{type(step).__name__} of {len(step.categories_):,} columns, one with {longest:,} categories, is too large"
         )
     names = getattr(step, "feature_names_in_", range(len(step.categories_)))
     columns = [known[np.minimum(np.arange(longest), len(known) - 1)] for known in step.categories_]
     table = pd.DataFrame(dict(zip(names, columns, strict=True)))
-    encoder = deepcopy(step).set_output(transform="default").set_params(sparse_output=True)
+    encoder = deepcopy(step).set_output(transform="default").set_params(**options)
     return encoder.transform(table if hasattr(step, "feature_names_in_") else table.to_numpy())
 
 
@@ -311,16 +303,16 @@ def _piecewise_linear(step: PiecewiseLinear, x: Value) -> Value:
     return np.concatenate(made, axis=1)
 
 
-def _target_encoder(step: TargetEncoder, x: Value) -> Value:
+def _target_encoder(step: TargetEncoder, columns: list[Value]) -> Value:
     """For each column, and each class of several, a number for its category."""
     made, count = [], len(step.categories_)
     targets = len(step.encodings_) // count
     for k, known in enumerate(step.categories_):
-        number = _number_of(x[:, [k]] if count > 1 else x, known)
+        number = _number_of(columns[k], known)
         for j in range(targets):
             other = step.target_mean_[j] if targets > 1 else step.target_mean_
             table = np.append(step.encodings_[k * targets + j], other)
-            made.append(x.graph.op("Gather", table.astype(np.float64), number, dtype=DOUBLE))
+            made.append(number.graph.op("Gather", table.astype(np.float64), number, dtype=DOUBLE))
     return np.concatenate(made, axis=1)
 
 
@@ -328,43 +320,43 @@ def _dates(step: DateParts, x: Value) -> Value:
     return np.concatenate(step.columns([x[:, [k]] for k in range(step.n_features_in_)]), axis=1)
 
 
-def _tfidf(step: TfidfVectorizer, x: Value) -> Value:
-    """The weight of each known word in rows of words (batch, words): how often it is there, times its idf, normalized.
+def _words(step: CountVectorizer, x: Value) -> Value:
+    """How often each known word is in rows of words (batch, words), or its weight.
 
     ONNX has no operator that splits text at a pattern: the words are the input.
     """
-    plain = TfidfVectorizer()
+    plain = type(step)()
     own = ["analyzer", "ngram_range", "lowercase", "strip_accents", "preprocessor", "tokenizer"]
-    if changed := [name for name in [*own, "sublinear_tf"] if getattr(step, name) != getattr(plain, name)]:
-        raise _unsupported(f"TfidfVectorizer with {', '.join(changed)} of your own")
+    if changed := [name for name in own if getattr(step, name) != getattr(plain, name)]:
+        raise _unsupported(f"{type(step).__name__} with {', '.join(changed)} of your own")
     words = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
     gram: dict[str, Any] = {"min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0, "ngram_counts": [0]}
     pool: dict[str, Any] = {"ngram_indexes": range(len(words)), "pool_strings": words}
     counts = x.graph.op("TfIdfVectorizer", x, dtype=np.dtype(np.float32), mode="TF", **gram, **pool).astype(DOUBLE)
     counts = np.minimum(counts, 1) if step.binary else counts
+    return _tfidf(step, counts) if isinstance(step, TfidfVectorizer) else counts
+
+
+def _tfidf(step: TfidfTransformer | TfidfVectorizer, counts: Value) -> Value:
+    """Counts (batch, words), times idf, normalized."""
+    if step.sublinear_tf:
+        raise _unsupported(f"{type(step).__name__} with sublinear_tf of your own")
     weights = counts * step.idf_ if step.use_idf else counts
-    if step.norm is None:
-        return weights
-    powers = weights * weights if step.norm == "l2" else np.abs(weights)
-    length = x.graph.op("ReduceSum", powers, np.array([1]), keepdims=1)
-    length = np.sqrt(length) if step.norm == "l2" else length
-    return weights / np.where(length == 0, 1, length)
+    return weights if step.norm is None else TRANSFORMS[Normalizer](step, weights)
 
 
-_STEPS: dict[type, Callable[[Any, Value], Value]] = {
-    SimpleImputer: _imputer,
-    MissingIndicator: _indicator,
-    StandardScaler: _standard,
-    MinMaxScaler: _min_max,
-    MaxAbsScaler: _max_abs,
-    RobustScaler: _robust,
-    FunctionTransformer: _function,
-    PCA: _pca,
-    VarianceThreshold: _selected,
+_ENCODERS: dict[type, Callable[[Any, list[Value]], Value]] = {
     OneHotEncoder: _one_hot,
+    OrdinalEncoder: _ordinal,
     TargetEncoder: _target_encoder,
     TargetStatistics: _target_encoder,
+}
+_STEPS: dict[type, Callable[[Any, Value], Value]] = TRANSFORMS | {
+    SimpleImputer: _imputer,
+    MissingIndicator: _indicator,
     DateParts: _dates,
-    TfidfVectorizer: _tfidf,
+    CountVectorizer: _words,
+    TfidfVectorizer: _words,
+    TfidfTransformer: _tfidf,
     PiecewiseLinear: _piecewise_linear,
 }

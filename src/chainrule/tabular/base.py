@@ -18,6 +18,7 @@ from chainrule.blocks import Blocks
 from chainrule.estimators import MLPClassifier
 from chainrule.estimators._sklearn import Interval, StrOptions, check_sample_weight, fit_context
 from chainrule.estimators.explain import explained
+from chainrule.estimators.skl2onnx import ForSkl2onnx
 from chainrule.files.atomic import File
 from chainrule.files.checkpoint import Checkpoint
 from chainrule.files.model import save
@@ -40,7 +41,7 @@ _OF_NETWORKS = (
 )  # fmt: skip
 
 
-class BaseTabular(CallbackSupportMixin, BaseEstimator):
+class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
     """What the two share: from the table to the plan, to the race, to the mean of some networks."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
