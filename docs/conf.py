@@ -32,10 +32,12 @@ highlight_language = "none"  # what is no program: equations, what a program pri
 # Docstrings. What stands in one pair of backticks is a link where it names something, else code.
 default_role = "py:obj"
 add_module_names = False
+toc_object_entries_show_parents = "hide"
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # the docstrings say more
-autosummary_context = {"members": {}}
+autosummary_context = {"ours": {}}
 for _name, _ in public_names():
-    autosummary_context["members"].setdefault(_name.rpartition(".")[0], []).append(_name.rpartition(".")[2])
+    autosummary_context["ours"].setdefault(_name.rpartition(".")[0], []).append(_name.rpartition(".")[2])
 numpydoc_show_class_members = False
 
 # Pages.
@@ -53,6 +55,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "min_reported_time": 5,
     "show_memory": False,
+    "capture_repr": (),
     "write_computation_times": False,
     "show_signature": False,
     "remove_config_comments": True,

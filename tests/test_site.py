@@ -82,10 +82,11 @@ def test_the_picture_of_the_rooms_is_that_of_their_imports():
 COMING_FROM = [path for path in PAGES if path.parent.name == "coming-from" and path.stem != "index"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras's own
 @pytest.mark.parametrize("page", COMING_FROM, ids=lambda path: path.stem)
 def test_both_codes_come_to_the_numbers_that_are_shown(page, tmp_path, monkeypatch):
-    needed = {"pytorch": "torch", "keras": "keras"}.get(page.stem)
-    if needed:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    if needed := {"pytorch": "torch", "keras": "keras"}.get(page.stem):
         pytest.importorskip(needed)
     monkeypatch.chdir(tmp_path)
     run_and_compare(page.read_text(encoding="utf-8"), {"__name__": page.stem})

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from equations import mathml
 from sphinx.application import Sphinx
 from typer.main import get_command
@@ -70,10 +71,9 @@ def tables() -> Iterator[tuple[str, str]]:
         (f"`{row.spec}`", f"`{row.output}`", formula(row.formula), formula(row.dZ)) for row in losses.LOSSES.values()
     ]
     yield "losses", table(("name", "output", "𝓛(a, y)", "dZ[L]"), *of_losses)
-    rules = [
-        (f"`{rule.__name__}`", "<br>".join(map(formula, rule.equations))) for rule in optimizers.Rule.__subclasses__()
-    ]
-    yield "optimizers", table(("optimizer", "a step"), *rules)
+    rules = [rule for rule in vars(optimizers).values() if getattr(rule, "equations", ())]
+    steps = [(f"`{rule.__name__}`", "<br>".join(map(formula, rule.equations))) for rule in rules]
+    yield "optimizers", table(("optimizer", "a step"), *steps)
     yield "initializers", ", ".join(f"`{name}`" for name in initializers.INITIALIZERS) + "\n"
 
 
@@ -143,9 +143,16 @@ def spelled(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: 
             lines[i] = "".join(parts)
 
 
+def wide(app: Sphinx, tree: nodes.document) -> None:
+    """Leave the contents of a page out where two programs stand side by side."""
+    if app.env.docname.startswith("coming-from/"):
+        app.env.metadata[app.env.docname]["html_theme.sidebar_secondary.remove"] = "true"
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("config-inited", make)
     app.connect("source-read", read)
+    app.connect("doctree-read", wide)
     app.connect("autodoc-process-docstring", spelled, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def links(document: Path) -> Iterator[tuple[Path, str]]:
             yield ((document.parent / path).resolve() if path else document), anchor
 
 
+@cache
 def anchors(document: Path) -> set[str]:
     """The anchors of its headings, as GitHub and the site make them."""
     found: dict[str, int] = {}
