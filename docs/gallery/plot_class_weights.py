@@ -25,7 +25,7 @@ for ax, weight in zip(axes, (None, {"rare": 5}, "balanced"), strict=True):
     said = clf.predict(X)
     found, right = recall_score(y, said, pos_label="rare"), precision_score(y, said, pos_label="rare")
     cr.plots.decision_boundary(clf, X, y, ax=ax)
-    ax.set_title(f"{weight}\n{found:.0%} of the rare found, {right:.0%} of the finds right")
+    ax.set_title(f"class_weight={weight}\n{found:.0%} found, {right:.0%} of the finds right")
 
 # %%
 # There is no free lunch: what is found more often is also cried more often. The same trade can be made after the

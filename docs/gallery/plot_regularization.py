@@ -22,4 +22,4 @@ for ax, (name, options) in zip(axes, cases.items(), strict=True):
     net.train(X, Y, cr.Adam(0.01), epochs=1500, every=1500, seed=0, **options).run()
     old, other = (((net.forward(x) > 0.5) == y).mean() for x, y in ((X, Y), new))
     cr.plots.decision_boundary(net, X, Y, ax=ax)
-    ax.set(title=f"{name}: {old:.0%}, new points {other:.1%}", xlabel="", ylabel="", xticks=[], yticks=[])
+    ax.set(title=f"{name}\n{old:.0%}, new points {other:.1%}", xlabel="", ylabel="", xticks=[], yticks=[])
