@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format recipe bench bench-load bench-blocks bench-grid bench-growth bench-kernels bench-gpu bench-interrupts sanitize tsan fuzz kill audit clean always
+.PHONY: demo test lint format docs recipe bench bench-load bench-blocks bench-grid bench-growth bench-kernels bench-gpu bench-interrupts sanitize tsan fuzz kill audit clean always
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
@@ -23,6 +23,12 @@ format: $(VENV)/installed        ## mend what a tool can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP)
+
+# Nothing is fetched: what the pages need is in them.
+docs: $(VENV)/docs               ## the site, in build/docs/html: pages, reference, and the gallery by running it (two minutes)
+	rm -rf build/docs docs/generated
+	$(BIN)/python -m sphinx -W --keep-going -n docs build/docs/html -d build/docs/doctrees
+	$(BIN)/python docs/_site/check.py build/docs/html
 
 recipe: $(VENV)/bench-tables     ## the estimators of tables against their peers, on one thread (half an hour)
 	$(BIN)/python benchmarks/recipe.py
@@ -75,7 +81,7 @@ $(VENV)/installed: $(VENV)/tools $(VENV)/files CMakeLists.txt $(wildcard native/
 	touch $@
 
 # Only the extra: asking for the package with it would build the C++ part again.
-$(VENV)/bench $(VENV)/bench-tables: $(VENV)/installed
+$(VENV)/bench $(VENV)/bench-tables $(VENV)/docs: $(VENV)/installed
 	$(PIP) $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(@F)"])')
 	touch $@
 

@@ -15,6 +15,7 @@ from chainrule.claims import CLAIMS
 from chainrule.quiz import Experiments, Outcome, QuizError, as_data, as_page, bundled, read, run, running
 from chainrule.quiz.reading import slug
 from chainrule.quiz.shown import as_paragraphs, as_text
+from support.links import anchors
 from support.shown import assert_as_shown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -110,12 +111,6 @@ def test_the_right_option_is_not_always_at_the_same_place():
     assert len(places) >= 20
     assert max(map(places.count, "abcd")) <= 0.4 * len(places)
     assert min(map(places.count, "abcd")) >= 0.1 * len(places)
-
-
-def anchors(path):
-    """The anchors of a page, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.*)", path.read_text(encoding="utf-8"), re.M)
-    return {re.sub(r"[^\w\- ]", "", re.sub(r"[`*\\]", "", heading).lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_link_leads_to_a_place():

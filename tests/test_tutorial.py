@@ -1,7 +1,5 @@
 """The tutorial: every block runs, in order, and prints and draws what the page shows."""
 
-import contextlib
-import io
 import re
 from pathlib import Path
 
@@ -13,29 +11,14 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from support.shown import assert_as_shown
+from support.shown import run_and_compare
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CHAPTERS = sorted((DOCS / "tutorial").glob("*.md"))
-# A block of Python, and the output below it where the page shows some.
-BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
 def named(pages):
     return [pytest.param(page, id=page.stem) for page in pages]
-
-
-def run_and_compare(text, namespace):
-    """Run the blocks of a page, or of a part of one; each has to print what the page shows below it."""
-    blocks = BLOCK.findall(text)
-    assert len(blocks) == text.count("```python\n") > 0
-    assert sum(shown != "" for _, shown in blocks) == text.count("```text\n")
-    for code, shown in blocks:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, "block", "exec"), namespace)
-        if shown:
-            assert_as_shown(printed.getvalue(), shown)
 
 
 @pytest.fixture
