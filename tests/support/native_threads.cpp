@@ -29,18 +29,33 @@ bool refused() { return allocations_left >= 0 && allocations_left-- == 0; }
 
 }  // namespace
 
-void* operator new(size_t size) {
+// Not inlined: GCC takes it for a mistake where it sees that operator new calls malloc, and delete free.
+[[gnu::noinline]] void* operator new(size_t size) {
     void* const memory = refused() ? nullptr : std::malloc(size);
     if (!memory) throw std::bad_alloc();
     return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
-extern "C" void* aligned_alloc(size_t alignment, size_t size) noexcept {
+#if defined(_WIN32)
+void* aligned(size_t unit, size_t size) { return _aligned_malloc(size, unit); }
+void free_aligned(void* memory) { _aligned_free(memory); }
+#else
+void* aligned(size_t unit, size_t size) {
     void* memory = nullptr;
-    return refused() || posix_memalign(&memory, alignment, size) != 0 ? nullptr : memory;
+    return posix_memalign(&memory, unit, size) == 0 ? memory : nullptr;
 }
+void free_aligned(void* memory) { std::free(memory); }
+#endif
+
+void* operator new(size_t size, std::align_val_t unit) {
+    void* const memory = refused() ? nullptr : aligned(size_t(unit), size);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+}
+void operator delete(void* memory, std::align_val_t) noexcept { free_aligned(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { free_aligned(memory); }
 
 namespace {
 
