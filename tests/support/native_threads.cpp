@@ -164,6 +164,16 @@ template <class T> void all() {
     const double J = trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, gradient.data(), never);
     check(trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, again.data(), never) == J && gradient == again,
           "gradients");
+    threads.clear();
+    std::vector<T> slopes[8];
+    for (auto& mine : slopes) {
+        threads.emplace_back([&] {
+            mine.resize(p.start.size());
+            trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, mine.data(), never);
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    for (const auto& mine : slopes) check(mine == gradient, "gradients of one network in eight threads");
 
     // Another thread wants all of them to end; what is left of a training is whole epochs.
     std::atomic<bool> stop{false};
