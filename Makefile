@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format docs recipe bench bench-load bench-blocks bench-grid bench-growth bench-kernels bench-gpu bench-interrupts sanitize tsan fuzz kill audit clean always
+.PHONY: demo test lint format docs recipe bench bench-load bench-blocks bench-grid bench-growth bench-kernels bench-gpu bench-interrupts sanitize tsan portable fuzz kill audit clean always
 demo: $(VENV)/installed          ## train on the bundled real digits and show the result
 	$(BIN)/chainrule train digits --out digits.chainrule
 
@@ -12,12 +12,17 @@ test: lint                       ## lint, types, docstrings, and every test
 
 CPP := $(wildcard native/*.?pp tests/support/*.cpp)
 
-lint: $(VENV)/installed          ## style, types and public docstrings
+lint: $(VENV)/installed          ## style, types, public docstrings, workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	$(BIN)/mypy
 	$(BIN)/python tests/support/docstrings.py
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.citation-file-format CITATION.cff
 
 format: $(VENV)/installed        ## mend what a tool can mend
 	$(BIN)/ruff check --fix .
@@ -115,6 +120,11 @@ tsan:                            ## a program of C++ that calls the kernel from 
 	@$(TSAN) race >$(TSAN).log 2>&1; grep -q 'ThreadSanitizer: data race' $(TSAN).log || { cat $(TSAN).log; \
 		echo 'ThreadSanitizer does not report a race that is there: it does not work on this machine.'; exit 1; }
 	TSAN_OPTIONS=halt_on_error=1 $(TSAN)
+
+# As far as this machine has the compilers and emulators: the first lines of tests/support/portable.py name them.
+portable: $(VENV)/installed      ## the C++ part by clang, for aarch64, musl, macOS and Windows: what can be built and run here
+	@$(BIN)/python -c 'import ziglang' 2>/dev/null || $(PIP) ziglang==0.17.0 || echo 'without Zig'
+	PYTHONPATH=tests $(BIN)/python -m support.portable $(FOR)
 
 # Afterwards more of the models that are changed and used where they still load, which takes longest.
 fuzz: $(VENV)/installed          ## broken and hostile files to everything that reads one (hours; make fuzz INPUTS=2400)

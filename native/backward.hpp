@@ -79,7 +79,8 @@ template <class T> void backward(const Step<T>& step, int64_t l, int64_t first, 
         return;
     }
     for (int64_t t = 0; t < tiles_of(K); ++t) {
-        const auto [k, rows] = span(K, t);
+        const Span tile = span(K, t);  // clang before 16 takes no names of its parts into a lambda
+        const int64_t k = tile.first, rows = tile.rows;
         const auto times_slopes = [&](int64_t p, int V, const T* tile_sums) {
             for (int64_t r = 0; r < rows; ++r) {
                 for (int v = 0; v < V; ++v) {

@@ -31,8 +31,10 @@ inline bool given_up() { return interpreter_ends && !ends_here; }
 class Unlocked {
     struct Call {
         Call() {
-            if (given_up()) end_thread();
-            ++calls, ++calls_here;
+            ++calls, ++calls_here;  // before it looks, as end_calls looks after it has said so: there may be no lock
+            if (!given_up()) return;
+            --calls, --calls_here;
+            end_thread();
         }
         ~Call() { --calls, --calls_here; }
     };

@@ -7,15 +7,16 @@
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #if CHAINRULE_OPENMP
 #include <omp.h>
 #endif
 #if CHAINRULE_BF16
-#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
 
+#include "cpuid.hpp"
 #include "team.hpp"
 #include "threads.hpp"
 
@@ -24,9 +25,9 @@ namespace chainrule {
 std::vector<std::string> isas() {
     std::vector<std::string> names{"baseline"};
 #if CHAINRULE_DISPATCH
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v3")) names.push_back("avx2");
-    if (__builtin_cpu_supports("x86-64-v4")) names.push_back("avx512");
+    static const int level = x86_64_level();
+    if (level >= 3) names.push_back("avx2");
+    if (level >= 4) names.push_back("avx512");
 #endif
     return names;
 }
@@ -55,29 +56,39 @@ bool bf16_built() {
 std::vector<std::string> bf16_isas() {
     std::vector<std::string> names;
 #if CHAINRULE_BF16
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("x86-64-v4")) return names;
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    constexpr unsigned AVX512_BF16 = 1u << 5, AMX = 1u << 22 | 1u << 24;  // AMX-BF16 and AMX-TILE
-    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & AVX512_BF16)) return names;
+    if (isas().back() != "avx512") return names;
+    constexpr uint32_t AVX512_BF16 = bits_of(5), AMX_BF16_AND_TILE = bits_of(22, 24);
+    if (!(cpuid(7, 1).a & AVX512_BF16)) return names;
     names.push_back("avx512_bf16");
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & AMX) == AMX && may_use_amx()) names.push_back("amx_bf16");
+    if ((cpuid(7, 0).d & AMX_BF16_AND_TILE) == AMX_BF16_AND_TILE && may_use_amx()) names.push_back("amx_bf16");
 #endif
     return names;
 }
 
+namespace {
+
+// As OpenMP is told; without it, what OMP_NUM_THREADS said at first, or else as many as there are processors.
+int threads_told() {
+#if CHAINRULE_OPENMP
+    return omp_get_max_threads();
+#else
+    static const char* const said = std::getenv("OMP_NUM_THREADS");
+    static const int wanted = said ? std::atoi(said) : 0;
+    return wanted > 0 ? wanted : int(std::thread::hardware_concurrency());
+#endif
+}
+
+}  // namespace
+
 int available_threads() {
     static const double quota = cpu_quota("/");
-#if CHAINRULE_OPENMP
-    const int threads = omp_get_max_threads();
-#else
-    const int threads = int(std::thread::hardware_concurrency());
-#endif
+    const int threads = threads_told();
     return std::max(1, quota > 0 ? int(std::min(double(threads), std::ceil(quota))) : threads);
 }
 
 int threads_of_call() { return threads_per_call(available_threads()); }
 
+#if defined(__linux__)
 namespace {
 
 // The smallest of a number of processors, 0 for none, and of what `quota` microseconds in each `period` are.
@@ -86,7 +97,6 @@ double tighter(double processors, double quota, double period) {
     return processors > 0 ? std::min(processors, quota / period) : quota / period;
 }
 
-#if defined(__linux__)
 // What is in a small file, nothing if it is not there. A first std::ifstream took 0.25 ms for its locale.
 std::string text_of(const std::string& path) {
     std::string text;
@@ -97,11 +107,11 @@ std::string text_of(const std::string& path) {
     }
     return text;
 }
-#endif
 
 }  // namespace
+#endif
 
-double cpu_quota(const std::string& root) {
+double cpu_quota([[maybe_unused]] const std::string& root) {
     double processors = 0;
 #if defined(__linux__)
     const auto number_in = [](const std::string& path) { return std::strtod(text_of(path).c_str(), nullptr); };

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #if defined(__linux__)
@@ -26,19 +25,19 @@ template <class T> class Memory {
         const size_t size = size_t(count) * sizeof(T);
         const bool huge = size >= 2 * HUGE_PAGE;
         const size_t unit = huge ? HUGE_PAGE : CACHE_LINE, bytes = (size + unit - 1) / unit * unit;
-        void* const memory = std::aligned_alloc(unit, bytes);
-        if (!memory) throw std::bad_alloc();
+        const Free free{std::align_val_t{unit}};
+        data = {static_cast<T*>(::operator new(bytes, free.unit)), free};
 #if defined(__linux__)
-        if (huge) madvise(memory, bytes, MADV_HUGEPAGE);  // refused on some systems, which does no harm
+        if (huge) madvise(data.get(), bytes, MADV_HUGEPAGE);  // refused on some systems, which does no harm
 #endif
-        data.reset(static_cast<T*>(memory));
     }
 
     T* get() const { return data.get(); }
 
   private:
     struct Free {
-        void operator()(T* p) const { std::free(p); }
+        std::align_val_t unit{CACHE_LINE};
+        void operator()(T* p) const { ::operator delete(p, unit); }
     };
     std::unique_ptr<T[], Free> data;
 };

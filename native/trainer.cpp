@@ -88,8 +88,8 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
 }
 
 template <class T>
-double Trainer<T>::cost_and_gradients(const Examples<T>& examples, const T* parameters, double l2, T* gradient,
-                                      const StopRequested& stop_requested) {
+double Trainer<T>::gradients_alone(const Examples<T>& examples, const T* parameters, double l2, T* gradient,
+                                   const StopRequested& stop_requested) {
     const RunningCall running;
     Poller poller(stop_requested);
     const FlushDenormals flush;
@@ -294,9 +294,9 @@ double Trainer<T>::timed_batch(Step<T>& step, const Hyper& hyper, Team& team, in
 // -- epochs -----------------------------------------------------------------------------------------------------------
 
 template <class T>
-std::vector<double> Trainer<T>::run(const Examples<T>& examples, const Hyper& hyper, const std::vector<double>& rates,
-                                    const Orders& orders, int64_t batches, Progress<T>& progress,
-                                    const StopRequested& stop_requested) {
+std::vector<double> Trainer<T>::run_alone(const Examples<T>& examples, const Hyper& hyper,
+                                          const std::vector<double>& rates, const Orders& orders, int64_t batches,
+                                          Progress<T>& progress, const StopRequested& stop_requested) {
     const RunningCall running;
     Poller poller(stop_requested);
     const FlushDenormals flush;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <mutex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -101,14 +103,25 @@ template <class T> class Trainer {
     // A[L] to out[unit · stride + example]; gives J (without L2) where there is Y, and 0 otherwise.
     double forward(const Examples<T>&, const T* parameters, T* out, ptrdiff_t stride, const StopRequested&) const;
 
-    double cost_and_gradients(const Examples<T>&, const T* parameters, double l2, T* gradient, const StopRequested&);
+    // Where another thread has this trainer at work, another trainer is made for the call.
+    double cost_and_gradients(const Examples<T>& examples, const T* parameters, double l2, T* gradient,
+                              const StopRequested& stop_requested) {
+        const std::unique_lock use(in_use, std::try_to_lock);
+        if (use) return gradients_alone(examples, parameters, l2, gradient, stop_requested);
+        return Trainer(architecture, kernels.name).gradients_alone(examples, parameters, l2, gradient, stop_requested);
+    }
 
     // To the end of an epoch for each learning rate, and the cost of each. Or, where `batches` is not 0, so many
     // batches of one epoch, or those that are left of it, and J of each. Progress changes only with an epoch, or such a
     // part of one, whose cost and state are finite; the first other one, whose last cost is given as not finite, is the
-    // last. What this throws it throws before the first epoch.
-    std::vector<double> run(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const Orders&,
-                            int64_t batches, Progress<T>&, const StopRequested&);
+    // last. What this throws it throws before the first epoch; that another thread is at it, among others.
+    std::vector<double> run(const Examples<T>& examples, const Hyper& hyper, const std::vector<double>& rates,
+                            const Orders& orders, int64_t batches, Progress<T>& progress,
+                            const StopRequested& stop_requested) {
+        const std::unique_lock use(in_use, std::try_to_lock);
+        if (!use) throw std::logic_error("another thread is at this training: go on when it has made its epochs");
+        return run_alone(examples, hyper, rates, orders, batches, progress, stop_requested);
+    }
 
     // How many networks of this design one pass of the kernel trains, on batches of such examples; 0 for none.
     int lanes_for(const Examples<T>&, int64_t batch_size) const;
@@ -120,6 +133,9 @@ template <class T> class Trainer {
     int threads_used = 1;  // by the last step
 
   private:
+    double gradients_alone(const Examples<T>&, const T* parameters, double l2, T* gradient, const StopRequested&);
+    std::vector<double> run_alone(const Examples<T>&, const Hyper&, const std::vector<double>& rates, const Orders&,
+                                  int64_t batches, Progress<T>&, const StopRequested&);
     int threads_for(const Examples<T>&, int64_t m, bool step, double seconds_each, int (*available_now)()) const;
     Step<T> step_of(std::vector<Layer<T>>&, const Examples<T>&, const T* parameters) const;
     void prepare(const Hyper&, const Examples<T>&, size_t full_passes, Team&, int threads, Poller&);
@@ -138,6 +154,7 @@ template <class T> class Trainer {
     std::vector<Layer<T>> layers;
     int64_t count = 0;
     std::unique_ptr<Plan<T>> plan;  // a whole one, or none
+    std::mutex in_use;              // of layers and plan, by a call that writes there
 };
 
 extern template class Trainer<float>;

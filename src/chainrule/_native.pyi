@@ -37,7 +37,10 @@ def bf16_built() -> bool:
     """Whether the kernel was built with products in bf16."""
 
 def available_threads() -> int:
-    """How many threads a call may take: as OpenMP is told by OMP_NUM_THREADS, threadpoolctl, affinity; in the quota."""
+    """How many threads a call may take: as OpenMP is told by OMP_NUM_THREADS, threadpoolctl, affinity; in the quota.
+
+    Where the kernel has no OpenMP, as OMP_NUM_THREADS said at first, or as many as there are processors.
+    """
 
 def cpu_quota(root: str = "/") -> float:
     """Processors' time that the container may use, as a number of processors; 0 where nothing limits it."""

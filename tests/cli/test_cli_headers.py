@@ -5,12 +5,13 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.pipeline import make_pipeline
 
 import chainrule as cr
 from chainrule.files import container
 from support.tables import QUICK, people
+
+Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture(scope="module")

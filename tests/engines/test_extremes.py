@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from sklearn import neural_network as theirs
@@ -21,6 +19,8 @@ from threadpoolctl import threadpool_limits
 import chainrule as cr
 from chainrule.engines import ENGINES
 from chainrule.training.train import prepare
+
+pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
 
 rng = np.random.default_rng(0)
 X = np.round(8 * rng.standard_normal((60, 3))) / 8  # eighths: the same numbers in every precision

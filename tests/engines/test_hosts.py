@@ -13,9 +13,11 @@ from numpy.testing import assert_allclose
 
 import chainrule as cr
 from chainrule.engines import hosts
-from support import hosts as worker
 
 pytest.importorskip("jax")
+
+from support import hosts as worker
+
 pytestmark = pytest.mark.timeout(300)  # its processes share the machine with whatever else runs
 TESTS = Path(__file__).parents[1]
 

@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
 
 from chainrule.errors import ModelFileError
 from chainrule.files import atomic, container
 from chainrule.files.container import FORMAT
 from support.hostile import ENTRIES, HEADERS, META, TABLES, ZEROS, alone, entry, file, framed
+
+safe_open = pytest.importorskip("safetensors").safe_open
+numpy_files = pytest.importorskip("safetensors.numpy")
+load_file, save_file = numpy_files.load_file, numpy_files.save_file
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, and limits memory")
 

@@ -17,8 +17,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import load_file
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -35,6 +33,8 @@ from support.contract import CASES
 from support.hostile import ABOUT_TEXTS, ABOUTS, alone
 from support.tables import people
 
+safe_open = pytest.importorskip("safetensors").safe_open
+load_file = pytest.importorskip("safetensors.numpy").load_file
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer", "ignore:.*predicts nearly the same", "ignore:lbfgs failed to converge"

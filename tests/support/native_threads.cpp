@@ -29,18 +29,33 @@ bool refused() { return allocations_left >= 0 && allocations_left-- == 0; }
 
 }  // namespace
 
-void* operator new(size_t size) {
+// Not inlined: GCC takes it for a mistake where it sees that operator new calls malloc, and delete free.
+[[gnu::noinline]] void* operator new(size_t size) {
     void* const memory = refused() ? nullptr : std::malloc(size);
     if (!memory) throw std::bad_alloc();
     return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
-extern "C" void* aligned_alloc(size_t alignment, size_t size) noexcept {
+#if defined(_WIN32)
+void* aligned(size_t unit, size_t size) { return _aligned_malloc(size, unit); }
+void free_aligned(void* memory) { _aligned_free(memory); }
+#else
+void* aligned(size_t unit, size_t size) {
     void* memory = nullptr;
-    return refused() || posix_memalign(&memory, alignment, size) != 0 ? nullptr : memory;
+    return posix_memalign(&memory, unit, size) == 0 ? memory : nullptr;
 }
+void free_aligned(void* memory) { std::free(memory); }
+#endif
+
+void* operator new(size_t size, std::align_val_t unit) {
+    void* const memory = refused() ? nullptr : aligned(size_t(unit), size);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+}
+void operator delete(void* memory, std::align_val_t) noexcept { free_aligned(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { free_aligned(memory); }
 
 namespace {
 
@@ -149,6 +164,16 @@ template <class T> void all() {
     const double J = trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, gradient.data(), never);
     check(trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, again.data(), never) == J && gradient == again,
           "gradients");
+    threads.clear();
+    std::vector<T> slopes[8];
+    for (auto& mine : slopes) {
+        threads.emplace_back([&] {
+            mine.resize(p.start.size());
+            trainer.cost_and_gradients(p.examples, p.start.data(), 0.1, mine.data(), never);
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    for (const auto& mine : slopes) check(mine == gradient, "gradients of one network in eight threads");
 
     // Another thread wants all of them to end; what is left of a training is whole epochs.
     std::atomic<bool> stop{false};

@@ -241,9 +241,9 @@ def moments(reading: Reading, digits: Array, century: int = CENTURY) -> Array:
     good = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
     if "d" not in reading.fields and reading.order:
         good &= (year >= 1000) & (year < 3000)
-    first = (year - 1970).astype("M8[Y]").astype("M8[M]") + (np.clip(month, 1, 12) - 1)
+    first = (year - 1970).astype("M8[Y]").astype("M8[M]") + (np.clip(month, 1, 12) - 1).astype("m8[M]")
     days = first.astype("M8[D]")
-    good &= day <= ((first + 1).astype("M8[D]") - days).astype(int)
+    good &= day <= ((first + np.timedelta64(1, "M")).astype("M8[D]") - days).astype(int)
     days = days.astype(np.int64) + day - 1
     if "w" in reading.fields:  # week 1 is that of the 4th of January, from Monday on
         week, weekday = number("w"), number("u", 1)
