@@ -29,7 +29,9 @@ def data():
 @pytest.fixture(scope="module")
 def path(data, tmp_path_factory):
     X, y = data
-    frame = pd.DataFrame(X, columns=list("abcde")).assign(y=y, word=np.array(["no", "so", "yes"])[y], w=1 + y % 2)
+    frame = pd.DataFrame(X, columns=list("abcde")).assign(
+        y=y, word=np.array(["no", "so", "yes"])[y], w=1 + y % 2, zero=0
+    )
     path = tmp_path_factory.mktemp("training") / "t.parquet"
     pq.write_table(pa.Table.from_pandas(frame), path, row_group_size=90)
     return path
@@ -274,6 +276,11 @@ def test_what_blocks_cannot_do_is_said(path):
         net.cost(cr.Blocks(path, columns=["a", "b"], target="y"))
     with pytest.raises(ValueError, match=r"there are 3 classes .no, so, yes., wanted 2"):
         cr.Network([5, 1]).cost(blocks_of(path, target="word"))
+    with pytest.raises(ValueError, match=r"row group 0: Y: values from 0 to 2"):  # whole numbers are targets, too
+        cr.Network([5, 1]).cost(blocks)
+    with pytest.raises(ValueError, match=r"weights: wanted some above 0; those of all 1,000 examples are 0"):
+        zeros = blocks_of(path, weights="zero")
+        net.train(zeros, cr.Adam(), epochs=2, batch_size=100, seed=0).run()
     with pytest.raises(ValueError, match="early_stopping: no rows of Blocks are held out"):
         cr.MLPClassifier(early_stopping=True).fit(blocks)
     with pytest.raises(ValueError, match=r"X: got <Blocks of .*wanted rows in memory"):
@@ -281,3 +288,5 @@ def test_what_blocks_cannot_do_is_said(path):
     model = cr.MLPClassifier((2,), max_iter=1, schedule="cosine").fit(blocks)
     with pytest.raises(ValueError, match=r"wanted the columns of the fit: Blocks\(…, columns="):
         model.predict(cr.Blocks(path, columns=["b", "a", "c", "d", "e"]))
+    with pytest.raises(ValueError, match=r"score: <Blocks of .*nothing to compare with; give Blocks"):
+        model.score(cr.Blocks(path, columns=list("abcde")))

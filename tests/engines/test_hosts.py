@@ -124,6 +124,8 @@ def test_the_script_of_the_documents_finds_the_others_by_what_slurm_says(folder)
 def test_networks_that_differ_are_refused_in_all_processes(folder):
     for process in range(2):
         assert "the network of process 1 is not that of process 0" in (folder / f"refused{process}").read_text()
+        assert "same seed in each" in (folder / f"refused seed {process}").read_text()
+        assert "the training of process 1 is not" in (folder / f"refused schedule {process}").read_text()
 
 
 def test_without_a_cluster_it_says_what_to_give(monkeypatch):

@@ -139,6 +139,23 @@ def test_epochs_and_steps_have_the_same_bits_and_are_those_of_the_reference(opti
     assert_same(whole, other, exactly=False)
 
 
+def test_settings_of_jax_that_the_user_has_made_change_nothing_and_stay():
+    state, other = state_of(), state_of()
+    wanted = ENGINE.run(state, 1)
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"), jax.transfer_guard("disallow"):
+        assert ENGINE.run(other, 1) == wanted
+        assert jax.config.jax_numpy_dtype_promotion == "strict"
+    with jax.disable_jit():
+        assert ENGINE.run(state_of(), 1) == wanted
+    assert_same(state, other)
+
+
+def test_a_forked_process_in_which_it_would_wait_forever_is_refused(monkeypatch):
+    monkeypatch.setitem(engines._used_in, "process", -1)  # as a child finds it
+    with pytest.raises(RuntimeError, match=r"forked from one in which JAX has computed.*get_context\('spawn'\)"):
+        engines.get("jax", Network([2, 1]))
+
+
 def test_masks_have_the_bits_of_the_reference():
     counts = {1: 35, 2: 28}
     for key, step in ((9, 0), (2**63 - 1, 12345)):

@@ -102,6 +102,11 @@ def main(scenario: str, process: int, processes: int, port: int, folder: Path) -
             network(seed=process).train(*part, optimizer(), epochs=1, **OPTIONS)
         except ValueError as error:
             (folder / f"refused{process}").write_text(str(error))
+        for name, option in ("seed", process), ("schedule", lambda epoch: 1 / (1 + process * epoch)):
+            try:
+                network().train(*part, optimizer(), epochs=2, **OPTIONS | {name: option})
+            except ValueError as error:
+                (folder / f"refused {name} {process}").write_text(str(error))
 
 
 if __name__ == "__main__":

@@ -116,7 +116,10 @@ class Source(Streamed):
         def block(i: int) -> Rows:
             X, y, w = self.labeled(i, network.dtype, labels)
             Y, w = encode(y, w)
-            columns, targets, _ = network.check_examples(X.T, Y.T, known_finite=True)
+            try:
+                columns, targets, _ = network.check_examples(X.T, Y.T, known_finite=True)
+            except ValueError as error:
+                raise ReaderError(f"{self.name(i)}: {error}") from None
             return columns.T, targets.T, None if w is None else w[:, None].astype(network.dtype, copy=False)
 
         row = (network.sizes[0] + network.sizes[-1] + weighted) * network.dtype.itemsize

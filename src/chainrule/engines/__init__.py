@@ -6,6 +6,7 @@ an extra. All keep the contract of contract.py.
 """
 
 import logging
+import os
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,11 @@ def of_jax() -> ModuleType:
     except ImportError as error:
         raise ImportError(f"engine 'jax' needs an extra: pip install \"chainrule[jax]\" ({error})") from error
     devices.of_jax(library)
+    if _used_in.setdefault("process", os.getpid()) != os.getpid():
+        raise RuntimeError(
+            "engine 'jax': this process was forked from one in which JAX has computed, and would wait forever. Start "
+            "it anew: ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')), say"
+        )
     return jax
 
 
@@ -117,6 +123,9 @@ def _jax(optimizer: Any, precision: str | None) -> Engine:
         if (reason := package.bf16_obstacle()) is not None:
             raise ValueError(f"precision: there is no 'bf16' here: {reason}. Leave precision out to train in float32")
     return package.ENGINE  # type: ignore[no-any-return]
+
+
+_used_in: dict[str, int] = {}  # the process in which JAX was first asked for; a fork has the dict of its parent
 
 
 @cache

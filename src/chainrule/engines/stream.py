@@ -167,6 +167,8 @@ class Stream:
         if Js and not isfinite(Js[-1]):
             return Js
         total, seen = (state.total, state.seen) if state.example else (0.0, 0.0)
+        if state.example + count >= state.m and not seen + small.seen:
+            raise ValueError(f"weights: wanted some above 0; those of all {state.m:,} examples are 0")
         last = int(small.seen) - size * (len(Js) - 1)  # examples of the last of them; the others are not short
         for i, J in enumerate(Js):
             total += J * (last if i == len(Js) - 1 else size)

@@ -210,6 +210,8 @@ def r2(estimator: Any, source: Any) -> float:
 def _both(estimator: Any, source: Any, labels: bool) -> Iterator[tuple[tuple[Array, Array, Array | None], Array]]:
     """X, y and weights of each block, and what is predicted for it."""
     check_names(estimator, source)
+    if not source.outputs:
+        raise ValueError(f"score: {source!r}: there is nothing to compare with; give Blocks(…, target=COLUMN)")
     network = estimator._synced()
     for i in range(len(source.sizes)):
         block = source.labeled(i, network.dtype, labels)

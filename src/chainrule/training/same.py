@@ -57,6 +57,11 @@ def writer(
     return CheckpointWriter(settings, what, made_of(schedule, order), state.network.parameters, epochs, writes)
 
 
+def factors(schedule: Schedule | None, epochs: int) -> str:
+    """What a schedule gives for the epochs to come, in words; of very many for some of them."""
+    return made_of(schedule)(epochs)["factors of the schedule"]
+
+
 def agree(hosts: Hosts, what: dict[str, Any], state: State, seed: Any, writer: CheckpointWriter | None) -> None:
     """ValueError, in all processes, if they are not to make the same training."""
     network, saved = state.network, None if writer is None else writer.saved

@@ -208,7 +208,8 @@ def train(
         if settings is not None:
             writer = same.writer(settings, what, state, epochs, watched, schedule, order)
         if hosts is not None:
-            same.agree(hosts, what | {"epochs": epochs, "validation": watched is not None}, state, seed, writer)
+            what |= {"epochs": epochs, "validation": watched is not None, "schedule": same.factors(schedule, epochs)}
+            same.agree(hosts, what, state, seed, writer)
     steps = _engine_steps(loop, recorder, chosen, state, writer)
     return Training(steps, network, epochs, writer is not None, recorder, (loop, state))
 
@@ -297,7 +298,10 @@ def prepare(
     rng = generator(seed) if draws else None
     mask_key = 0 if rng is None else int(rng.integers(2**63))
     if hosts is not None:
-        mask_key = int(hosts.gather(np.array([mask_key]))[0, 0])  # without a seed, each has drawn another
+        keys = hosts.gather(np.array([mask_key]))[:, 0]  # without a seed, each has drawn another
+        if seed is not None and (keys != keys[0]).any():
+            raise ValueError("seed: the processes have different ones. Call net.train with the same seed in each")
+        mask_key = int(keys[0])
     shuffled = None
     if isinstance(X, Windows):
         X.shuffle = shuffle

@@ -149,7 +149,14 @@ def _connected(state: State) -> Iterator[None]:
 def arithmetic(precision: str | None = None) -> Iterator[None]:
     """Numbers of 64 bits where there are any, and products of the precision that is asked for."""
     products = "BF16_BF16_F32" if precision == "bf16" else "highest"  # or else a GPU rounds the factors of float32
-    with jax.enable_x64(True), jax.default_matmul_precision(products):
+    with (
+        jax.enable_x64(True),
+        jax.default_matmul_precision(products),
+        jax.numpy_dtype_promotion("standard"),  # as the user may have set the others
+        jax.numpy_rank_promotion("allow"),
+        jax.transfer_guard("allow"),
+        jax.disable_jit(False),
+    ):
         yield
 
 
