@@ -1,6 +1,7 @@
 """ONNX files of scikit-learn's wrappers and transformers around our networks, and of every type and form of answer."""
 
 import re
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,13 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, T
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import f1_score, make_scorer
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import FixedThresholdClassifier, KFold, TunedThresholdClassifierCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
+    LabelBinarizer,
+    LabelEncoder,
     MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
@@ -32,8 +35,9 @@ from sklearn.preprocessing import (
 
 import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor
-from chainrule.exporting import ExportError, graph
+from chainrule.exporting import ExportError, graph, steps
 from chainrule.exporting.steps import apply, matrix
+from chainrule.files import codec
 from support.runtime import exported, same_classes, same_numbers, session
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need the extra chainrule[export]")
@@ -149,6 +153,13 @@ def test_a_pipeline_of_many_of_them():
     scaler = QuantileTransformer(n_quantiles=99, output_distribution="normal")
     model = make_pipeline(scaler, prepare, MLPClassifier(**QUICK))
     same_classes(model.fit(X, y), X, bound=1e-9)
+
+
+def test_every_step_that_a_model_file_can_hold_can_be_exported():
+    places = [place.split(":") for name, place in codec.PLACES.items() if name.startswith("sklearn.")]
+    kinds = {getattr(import_module(module), name) for module, name in places}
+    others = {KFold, LabelEncoder, LabelBinarizer, Pipeline, ColumnTransformer}  # no steps, or made of others
+    assert kinds - others <= {*steps._STEPS, *steps._ENCODERS}
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
