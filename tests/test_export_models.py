@@ -1,6 +1,7 @@
 """ONNX files of scikit-learn's wrappers and transformers around our networks, and of every type and form of answer."""
 
 import re
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,13 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, T
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import f1_score, make_scorer
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import FixedThresholdClassifier, KFold, TunedThresholdClassifierCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
+    LabelBinarizer,
+    LabelEncoder,
     MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
@@ -32,8 +35,9 @@ from sklearn.preprocessing import (
 
 import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor
-from chainrule.exporting import ExportError, graph
+from chainrule.exporting import ExportError, graph, steps
 from chainrule.exporting.steps import apply, matrix
+from chainrule.files import codec
 from support.runtime import exported, same_classes, same_numbers, session
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need the extra chainrule[export]")
@@ -151,6 +155,13 @@ def test_a_pipeline_of_many_of_them():
     same_classes(model.fit(X, y), X, bound=1e-9)
 
 
+def test_every_step_that_a_model_file_can_hold_can_be_exported():
+    places = [place.split(":") for name, place in codec.PLACES.items() if name.startswith("sklearn.")]
+    kinds = {getattr(import_module(module), name) for module, name in places}
+    others = {KFold, LabelEncoder, LabelBinarizer, Pipeline, ColumnTransformer}  # no steps, or made of others
+    assert kinds - others <= {*steps._STEPS, *steps._ENCODERS}
+
+
 # -- text --------------------------------------------------------------------------------------------------------------
 
 
@@ -185,7 +196,9 @@ def test_text_that_onnx_cannot_count_is_refused():
 
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic", "temperature"])
-@pytest.mark.parametrize("labels", [["a", "b"], [3, 1, 2]])
+@pytest.mark.parametrize(
+    "labels", [["a", "b"], ["c", "a", "b"]]
+)  # of 1, 2, 3 scikit-learn's temperature reads beyond an array
 def test_calibrated_classifiers(method, labels):
     X, y = load_iris(return_X_y=True)
     y = np.array(labels)[y % len(labels)]
