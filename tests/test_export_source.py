@@ -346,6 +346,13 @@ def test_c_without_a_warning_an_error_or_an_allocation(cases, folder):
         right(case, numbers, None if case.name == "several" else labels, of=str)
         assert "refused" not in str(rows)
     assert not said
+    for name in ("net0", "several", "scaled", "bare", "orders", "strange"):  # the example in each file, and from C++
+        command = [*STRICT, f"-D{name.upper()}_MAIN", f"{name}.c", "-lm", "-o", name]
+        assert subprocess.run(command, cwd=folder, capture_output=True).stderr == b""
+        assert len(subprocess.run([f"./{name}"], cwd=folder, capture_output=True, text=True).stdout.split()) > 1
+    used = [f'#define {case.name.upper()}_DECLARATIONS\n#include "{case.name}.c"\n' for case in cases]
+    check = ("g++", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "-x", "c++", "-")
+    assert subprocess.run(check, cwd=folder, input="".join(used), capture_output=True, text=True).stderr == ""
     assert not re.search(r"\b(malloc|calloc|realloc|alloca|free)\b", "".join(case.c for case in cases))
 
 
@@ -437,6 +444,14 @@ def test_what_cannot_be_written_is_refused_by_its_name(tmp_path):
     with pytest.raises(ExportError, match=r"a text of 5,000 bytes .* is too long for C"):
         export_source(labels, tmp_path / "model.c")
     assert not any(tmp_path.iterdir())
+
+
+def test_no_name_hides_in_a_file_or_ends_the_page_around_it(folder):
+    for ending in ("c", "mjs", "py"):
+        text = "".join((folder / f"{name}.{ending}").read_text() for name in ("strange", "labels0"))
+        assert text.count("evil") > 5
+        assert "\u202e" not in text
+    assert "</script" not in (folder / "strange.mjs").read_text()
 
 
 def test_a_row_that_the_model_would_refuse_is_refused(folder):

@@ -242,7 +242,7 @@ def _main(w: Writer) -> str:
     else:
         kind = w.x if program.plain else "double"
         lines.append(f"    {kind} row[{len(program.columns)}] = {{0}};")
-    lines.append(f"    {_real(answer)} {_goal(answer)}[{count}];")
+    lines.append(f"    {_real(answer)} {_goal(answer)}[{count}] = {{0}};")
     call = f"{P}_predict({'&' if program.named else ''}row, {_goal(answer)})"
     each = f'for (i = 0; i < {count}; i++) printf(" %g", {_goal(answer)}[i]);'
     first = f'printf("%s", {P}_label(answer));' if answer.kind == "classes" else 'printf("%d", answer);'

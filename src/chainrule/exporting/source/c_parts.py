@@ -184,13 +184,13 @@ class Writer:
                     if (key := (k, low, high)) not in known:
                         self.needed.add("calendar")
                         known[key] = f"m{len(known)}"
-                        moment = self._given(k)
+                        moment = program.given(k)
                         moment = moment if low == -inf else self._clip(moment, low, high)
                         lines.append(self.buffer("double", (known[key], len(PARTS))))
                         lines.append(f"    {P}_calendar({moment}, {known[key]});")
                     code = f"{known[key]}[{PARTS.index(part)}]"
                 case Far(k, low, high):
-                    given = self._given(k)
+                    given = program.given(k)
                     code = f"{given} < {number(low)} || {given} > {number(high)} ? 1 : 0"
                 case Weight(bag, j):
                     if j == 0:
@@ -234,7 +234,7 @@ class Writer:
             return f"{self.P}_find(row->{self.names[k]}, {words}, {len(keys)}, {loose})"
         self.needed.add("find_number")
         numbers = self.table(f"numbers{k}", "double", keys, f"{name}: its categories")
-        return f"{self.P}_find_number({self._given(k)}, {numbers}, {len(keys)})"
+        return f"{self.P}_find_number({self.program.given(k)}, {numbers}, {len(keys)})"
 
     def _bag(self, number: int, first: int) -> str:
         bag = self.program.bags[number]
@@ -308,7 +308,7 @@ def _kind(each: Any) -> str:
         return f" {each.code}"
     if each.slope == 0:
         return ", is missing"
-    return ", a bin" if -inf < each.low and each.high < inf else ""
+    return f", {each.low:.6g} to {each.high:.6g}" if -inf < each.low and each.high < inf else ""
 
 
 def _record(kind: str, each: Any) -> str:

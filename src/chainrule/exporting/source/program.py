@@ -271,6 +271,10 @@ class Program:
         same = [Line(i) for i in range(len(self.columns))]
         return self.mix is None and list(self.inputs) == same and self.values == tuple(map(Given, range(len(same))))
 
+    def given(self, column: int) -> str:
+        """The code for the number of a column, once it is among the values."""
+        return f"v[{self.values.index(Given(column))}]"
+
     def keys(self, column: int) -> tuple[list[Any], int]:
         """The categories of a column that are looked up; of text, how many of the first are known alike, too."""
         looked = [value for value in self.values if isinstance(value, Looked) and value.column == column]

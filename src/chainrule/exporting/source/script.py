@@ -50,12 +50,20 @@ class Script:
     language: Language
     parts: list[str] = field(default_factory=list)
     needed: set[str] = field(default_factory=set)
+    shared: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def define(self, name: str, code: str, what: str = "") -> str:
         """A constant of the file; returns its name."""
         told = f"{self.language.mark} {what}\n" if what else ""
         self.parts.append(told + self.language.define.format(name=name, code=code) + "\n")
         return name
+
+    def once(self, name: str, code: str, what: str) -> str:
+        """A constant that is there already, or a new one with a number behind its name; returns its name."""
+        if (name, code) not in self.shared:
+            count = sum(other == name for other, _ in self.shared)
+            self.shared[name, code] = self.define(f"{name}{count}", code, what)
+        return self.shared[name, code]
 
     def array(self, name: str, kind: str, values: Any, what: str, width: int = 0) -> str:
         """A constant array of numbers: of "float", "double" or "int8"."""
@@ -178,12 +186,12 @@ class Script:
                     if (key := (k, low, high)) not in known:
                         self.needed |= {"calendar", "clip"}
                         known[key] = f"m{len(known)}"
-                        given = f"clip({self._given(k)}, {self.number(low)}, {self.number(high)})"
+                        given = f"clip({program.given(k)}, {self.number(low)}, {self.number(high)})"
                         lines.append(f"{self.language.local}{known[key]} = calendar({given})")
                     code = f"{known[key]}[{PARTS.index(part)}]"
                 case Far(k, low, high):
                     self.needed.add("far")
-                    code = f"far({self._given(k)}, {self.number(low)}, {self.number(high)})"
+                    code = f"far({program.given(k)}, {self.number(low)}, {self.number(high)})"
                 case Weight(number, j):
                     if j == 0:
                         lines.append(self._bag(number))
@@ -211,9 +219,12 @@ class Script:
             code = f"boolean(row, {name}, {words})"
         elif column.kind == "date":
             forms = [f"[{self.text(pattern)}, {self.text(fields)}, {since}]" for pattern, fields, since in column.forms]
-            code = f"date(row, {name}, {words}, [{', '.join(forms)}])"
+            written = self.once("DATES", f"[{', '.join(forms)}]", "how dates are written: patterns and their fields")
+            code = f"date(row, {name}, {words}, {written})"
         else:
-            code = self._marked(f"number(row, {name}, {words}, {self.text(column.pattern)})", column)
+            what = "how numbers are written: sign, whole, fraction and exponent, with their unit"
+            pattern = self.once("NUMERAL", self.text(column.pattern), what)
+            code = self._marked(f"number(row, {name}, {words}, {pattern})", column)
         if any(
             isinstance(each, Line) and each.value == self._index(k) and isnan(each.missing) for each in self._lines()
         ):
@@ -247,7 +258,7 @@ class Script:
             return f"find(category(row, {self.text(column.name)}), {words}{refused})"
         self.needed.add("search")
         numbers = self.define(f"NUMBERS{k}", self.numbers(keys), f"{self._name(k)}: its categories")
-        return f"search({self._given(k)}, {numbers}{refused})"
+        return f"search({self.program.given(k)}, {numbers}{refused})"
 
     def _bag(self, number: int) -> str:
         bag = self.program.bags[number]
@@ -273,7 +284,7 @@ class Script:
             return f"{label} {each.code}"
         if each.slope == 0:
             return f"{label}, is missing"
-        return f"{label}, a bin" if -inf < each.low and each.high < inf else label
+        return f"{label}, {each.low:.6g} to {each.high:.6g}" if -inf < each.low and each.high < inf else label
 
 
 def used(functions: dict[str, str], needed: set[str]) -> list[str]:
