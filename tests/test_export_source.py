@@ -503,6 +503,7 @@ def test_the_command_writes_what_the_ending_says(tmp_path, monkeypatch, run, ok)
         (("other.py",), "other.py: exists and is not a file that chainrule export has written"),
         (("m.rs",), "m.rs: wanted a name that ends in .onnx, .c, .js, .mjs or .py"),
         (("n.onnx", "--int8"), "--int8 and --check: are for source, and n.onnx is ONNX"),
+        (("n.c", "--zipmap", "maps"), "--zipmap: are of ONNX, and n.c is source"),
         (("n.c", "--check", "people.csv"), "--check: measures the loss by --int8, which was not asked for"),
         (("n.c", "--int8", "--check", "people.csv", "--network-only"), "--network-only leaves their preparation out"),
     ):
