@@ -443,6 +443,12 @@ def test_what_cannot_be_written_is_refused_by_its_name(tmp_path):
     labels = MLPClassifier(**QUICK).fit(X, np.where(y, "x" * 5000, "no"))
     with pytest.raises(ExportError, match=r"a text of 5,000 bytes .* is too long for C"):
         export_source(labels, tmp_path / "model.c")
+    many = np.array([[f"user {k}"] for k in range(2**15 + 1)], dtype=object)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is not trained
+        model = make_pipeline(OneHotEncoder(), MLPClassifier((), max_iter=1)).fit(many, np.arange(len(many)) % 2)
+    with pytest.raises(ExportError, match="32,768 values or categories of a column are too many for C"):
+        export_source(model, tmp_path / "model.c")
     assert not any(tmp_path.iterdir())
 
 

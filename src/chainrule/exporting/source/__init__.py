@@ -38,7 +38,7 @@ class Loss:
 
     def __str__(self) -> str:
         told = [f"{self.score} {self.after:.4f} in int8, {self.before:.4f} before"] if self.score else []
-        told += [f"{self.changed:,} other answers"] if self.score == "accuracy" else []
+        told += [f"another class in {self.changed:,}"] if self.score == "accuracy" else []
         return f"on {self.rows:,} rows: {', '.join([*told, f'largest difference {self.largest:.2g}'])}"
 
 

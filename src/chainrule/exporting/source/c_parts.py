@@ -12,6 +12,7 @@ from chainrule.exporting.source.program import (
     Applied,
     Far,
     Given,
+    Hot,
     Layer,
     Line,
     Looked,
@@ -24,6 +25,7 @@ from chainrule.exporting.source.program import (
 from chainrule.exporting.source.spelling import comment, float32, identifier, rows, wrapped
 
 _LONGEST = 4095  # bytes of a string that every compiler of C99 takes
+_MOST = 2**15  # that their numbers have 16 bits for
 _FUNCTIONS = {"absolute": "fabs", "square": "NAME_square"}
 # Of C and C++, and names that some compilers define.
 _words = str.split
@@ -250,6 +252,9 @@ class Writer:
     def inputs(self, goal: str) -> list[str]:
         """The code for the lines and codes: the inputs of the networks, or of the mix."""
         lines, cast = [], "(float)" if goal == "x" and self.x == "float" else ""
+        most = max([len(self.program.values), *(each.code for each in self.program.inputs if isinstance(each, Hot))])
+        if most >= _MOST:
+            raise ExportError(f"{most:,} values or categories of a column are too many for C, which has {_MOST:,} here")
         for r, (kind, first, some) in enumerate(runs(self.program.inputs)):
             self.needed |= {kind, "clip"} if kind == "line" else {kind}
             records = [(_record(kind, each), self._told(each)) for each in some]
