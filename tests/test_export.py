@@ -726,8 +726,8 @@ def test_export_of_what_python_has_saved(ok):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("people.chainrule", "people.pb"), "people.pb: wanted a name that ends in .onnx"),
-        (("people.chainrule", "people.chainrule"), "people.chainrule: wanted a name that ends in .onnx"),
+        (("people.chainrule", "people.pb"), "people.pb: wanted a name that ends in .onnx, .c, .js, .mjs or .py"),
+        (("people.chainrule", "people.chainrule"), "people.chainrule: wanted a name that ends in .onnx, .c"),
         (("people.chainrule", "other.onnx"), "other.onnx: exists and is not an ONNX file"),
         (("people.chainrule", "folder.onnx"), "folder.onnx: is a folder"),
         (("people.chainrule", "nowhere/a.onnx"), "nowhere: no such folder"),

@@ -27,6 +27,7 @@ from chainrule.estimators.display import CostCurveDisplay as CostCurveDisplay
 from chainrule.estimators.display import FirstLayerDisplay as FirstLayerDisplay
 from chainrule.estimators.display import NetworkDisplay as NetworkDisplay
 from chainrule.exporting import export_onnx as export_onnx
+from chainrule.exporting.source import export_source as export_source
 from chainrule.files.checkpoint import Checkpoint as Checkpoint
 from chainrule.files.model import load as load
 from chainrule.files.model import save as save

@@ -1,4 +1,4 @@
-"""chainrule export: a saved model for other programs, as an ONNX file."""
+"""chainrule export: a saved model for other programs, as an ONNX file or as source that needs nothing else."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from chainrule.cli import screen
+from chainrule.cli import screen, source
 from chainrule.cli.common import CommandError, Json, Model, apart, writable
 from chainrule.cli.model import at_work, is_about
 from chainrule.cli.output import after, console, print_json
@@ -14,7 +14,7 @@ from chainrule.cli.output import after, console, print_json
 
 def export(
     model: Model,
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="The .onnx file to write.")],
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .onnx, .c, .js, .mjs or .py.")],
     network_only: Annotated[
         bool, typer.Option("--network-only", help="Without the preparation of the columns: the inputs are its numbers.")
     ] = False,
@@ -30,11 +30,28 @@ def export(
         Literal["maps", "columns"] | None,
         typer.Option(help="Probabilities as a map for each row, or an output for each class, instead of a matrix."),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Of source: weights in 8 bits, a quarter of the size; see --check.")
+    ] = False,
+    check: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="With --int8: rows with their target, on which the loss by it is measured."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write MODEL as an ONNX file, with the preparation of its columns, and say what goes in and comes out."""
+    """Write MODEL with the preparation of its columns, as ONNX, or as C, JavaScript or Python that needs nothing else.
+
+    The ending of FILE says which. What goes in and comes out is said.
+    """
+    if out.suffix.lower() in source.ENDINGS:
+        if opset != 13 or input_type or zipmap:
+            raise CommandError(f"--opset, --input-type and --zipmap: are of ONNX, and {out} is source; leave them out")
+        source.write(model, out, network_only, int8, check, as_json)
+        return
     if out.suffix.lower() != ".onnx":
-        raise CommandError(f"{out}: wanted a name that ends in .onnx")
+        raise CommandError(f"{out}: wanted a name that ends in .onnx, .c, .js, .mjs or .py")
+    if int8 or check is not None:
+        raise CommandError(f"--int8 and --check: are for source, and {out} is ONNX; name a .c, .js, .mjs or .py file")
     from chainrule import exporting
     from chainrule.files import model as modelfile
 

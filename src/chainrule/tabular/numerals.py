@@ -374,6 +374,12 @@ def _unit(cells: list[_Cell | None], rows: list[int]) -> tuple[str, dict[str, in
     return MULTIPLES if are_multiples else "", dict(units)
 
 
+def written_units(unit: str) -> list[str]:
+    """What may stand before or behind the numbers of a column with that unit, the longest first."""
+    same = [word for word, shown in _CURRENCIES.items() if shown == unit]
+    return sorted(same or ([] if unit in ("", MULTIPLES) else [unit]), key=len, reverse=True)
+
+
 def described(form: Format) -> str:
     """What is special in a format, for people; empty for plain numbers."""
     kind = "currency" if form.unit in _CURRENCIES.values() else ""

@@ -1,0 +1,151 @@
+"""The program as one ES module of JavaScript, for browsers (<script type="module">), Node.js, Deno and Bun."""
+
+import json
+
+from chainrule._version import __version__
+from chainrule.exporting.source.javascript_functions import FUNCTIONS
+from chainrule.exporting.source.program import Program
+from chainrule.exporting.source.script import Language, Script, used
+from chainrule.exporting.source.spelling import told
+from chainrule.tabular.calibration import LEAST
+
+
+def _text(text: str) -> str:
+    """In ASCII; < as an escape, so that no text ends the script of a page that holds the file."""
+    return json.dumps(text).replace("<", "\\u003c")
+
+
+LANGUAGE = Language(
+    mark="//",
+    end=";",
+    nan="NaN",
+    inf="Infinity",
+    define="const {name} = {code};",
+    arrays={
+        "float": "new Float32Array([{items}])",
+        "double": "new Float64Array([{items}])",
+        "int8": "new Int8Array([{items}])",
+    },
+    loop="for (const each of {table}) x.push({function}(each, v))",
+    local="const ",
+    none="null",
+    text=_text,
+    truth=("false", "true"),
+)
+
+_FORWARD = """\
+// A[L] of one example: Z[l] = W[l] A[l-1] + b[l], A[l] = g[l](Z[l]).
+function forward([center, scale, smooth, layers], x) {
+  let A = center === null ? x : x.map((t, j) => (t - center[j]) * scale[j]);
+  if (smooth) A = A.map((t) => t / Math.sqrt(1 + (t / 3) ** 2));
+  for (const [W, s, b, g] of layers) A = g(linear(W, s, b, A));
+  return A;
+}
+"""
+
+_ANSWERS = {
+    "outputs": """\
+// A[L], the outputs of the network.
+export function predict(row) {
+  return forward(NETWORKS[0], prepare(row));
+}
+""",
+    "labels": """\
+// The probability of each label, in the order of CLASSES.
+export function probabilities(row) {
+  return forward(NETWORKS[0], prepare(row));
+}
+
+// 1 or 0 for each label, in the order of CLASSES.
+export function predict(row) {
+  return probabilities(row).map((p) => (p > 0.5 ? 1 : 0));
+}
+""",
+    "classes": """\
+// The probability of each class, in the order of CLASSES.
+export function probabilities(row) {
+  const x = prepare(row);
+  let answers = NETWORKS.map((network) => forward(network, x));
+  if (answers[0].length === 1) answers = answers.map(([y]) => [1 - y, y]);
+  const p = answers[0].map((_, k) => answers.reduce((sum, each) => sum + each[k], 0) / answers.length); // their mean
+  return ANSWER;
+}
+
+// The class.
+export function predict(row) {
+  const p = probabilities(row);
+  return DECIDED;
+}
+""",
+    "numbers": """\
+// The number; a list of them where there are several.
+export function predict(row) {
+  const x = prepare(row);
+  let answers = NETWORKS.map((network) => forward(network, x));
+SCALED  const means = answers[0].map((_, k) => answers.reduce((sum, each) => sum + each[k], 0) / answers.length);
+  return means.length === 1 ? means[0] : means;
+}
+""",
+}
+
+
+def source(program: Program, said: list[str]) -> str:
+    """The file. said: more lines for its head."""
+    script = Script(program, LANGUAGE)
+    networks, prepare = script.networks(), _prepare(script)
+    answer, answers = program.answer, _answer(script)
+    script.define("NETWORKS", networks)
+    if answer.names and answer.kind != "numbers":
+        script.parts.append(f"export const CLASSES = [{', '.join(map(script.literal, answer.names))}];\n")
+    row = "{name: value}, a column each" if program.named else f"[{len(program.columns)} numbers]"
+    names = "predict, probabilities, CLASSES" if answer.kind in ("classes", "labels") else "predict"
+    lines = [*told(program), *said, f"{program.multiply_adds:,} multiply-adds for a row.", ""]
+    lines += [f"import {{ {names} }} from this file, an ES module. A row is {row}."]
+    head = "\n".join(f"// {line}".rstrip() for line in [*lines, f"Written by chainrule {__version__}."])
+    body = "\n".join(used(FUNCTIONS, script.needed | {"linear"}))
+    return "\n".join([head, body, *script.parts, prepare, _FORWARD, answers])
+
+
+def _prepare(script: Script) -> str:
+    program, lines = script.program, list[str]()
+    if not program.named:
+        n = len(program.columns)
+        lines.append(f"if (row.length !== {n}) throw new TypeError(`${{row.length}} numbers in the row, wanted {n}`);")
+    if program.plain and not program.named:
+        lines.append("const x = Array.from(row, Number);")
+    else:
+        lines += [f"const v = new Array({len(program.values)}).fill(NaN);", "let x = [];", *script.statements()]
+    lines += [
+        "if (!x.every(Number.isFinite)) {",
+        '  throw new TypeError("a value of the row is missing or infinite, and the model takes no other for it");',
+        "}",
+        "return x;",
+    ]
+    body = "\n".join(f"  {line}" for line in lines)
+    told = "// From a row to x, the inputs of the networks, by way of the values v."
+    return f"{told}\nfunction prepare(row) {{\n{body}\n}}\n"
+
+
+def _answer(script: Script) -> str:
+    answer, text = script.program.answer, _ANSWERS[script.program.answer.kind]
+    made, decided = "p", "CLASSES[p.indexOf(Math.max(...p))]"
+    if answer.temperature != 1:
+        script.needed.add("softmax")
+        made = f"softmax(p.map((q) => Math.log(Math.max(q, {LEAST!r})) / {answer.temperature!r})) /* ∝ p^(1/T) */"
+    if answer.threshold is not None:
+        at_least, k = answer.threshold
+        decided = f"CLASSES[p[{k}] >= {at_least!r} ? {k} : {1 - k}]"
+    scaled = ""
+    if answer.mean is not None and answer.scale is not None:
+        script.define("MEAN", f"[{', '.join(map(script.numbers, answer.mean))}]", "of the target, for each network")
+        script.define("SCALE", f"[{', '.join(map(script.numbers, answer.scale))}]", "of the target, for each network")
+        scaled += "  answers = answers.map((each, k) => each.map((y, i) => MEAN[k][i] + SCALE[k][i] * y));\n"
+    if answer.low is not None and answer.high is not None:
+        script.define("LOW", f"[{', '.join(map(script.numbers, answer.low))}]", "the lowest target, for each network")
+        script.define(
+            "HIGH", f"[{', '.join(map(script.numbers, answer.high))}]", "the highest target, for each network"
+        )
+        scaled += (
+            "  answers = answers.map((each, k) => each.map((y, i) => Math.min(Math.max(y, LOW[k][i]), HIGH[k][i])));\n"
+        )
+    return text.replace("ANSWER", made).replace("DECIDED", decided).replace("SCALED", scaled)

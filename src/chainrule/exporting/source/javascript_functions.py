@@ -1,0 +1,246 @@
+"""The functions of a file of JavaScript that are the same for every model; of each file those that it uses."""
+
+_ONE_BY_ONE = {
+    "relu": "max(0, z)",
+    "selu": "1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * Math.expm1(z))",
+    "tanh": "Math.tanh(z)",
+    "sigmoid": "sigma(z)",
+    "softplus": "soft(z)",
+    "gelu": "z * (1 + erf(z / Math.SQRT2)) / 2",
+    "silu": "z * sigma(z)",
+    "mish": "z * Math.tanh(soft(z))",
+    "exp": "Math.exp(z)",
+}
+_APPLIED = {
+    **{
+        name: f"Math.{name}(t)"
+        for name in ["log", "log1p", "exp", "expm1", "sqrt", "sin", "cos", "tanh", "log2", "log10"]
+    },
+    "square": "t * t",
+    "absolute": "Math.abs(t)",
+}
+
+FUNCTIONS = {
+    "identity": "const identity = (Z) => Z;\n",
+    "sigma": """\
+function sigma(z) {
+  const e = Math.exp(-Math.abs(z));
+  return z >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+""",
+    "soft": "const soft = (z) => Math.max(0, z) + Math.log1p(Math.exp(-Math.abs(z)));\n",
+    "erf": """\
+// The error function by its series of positive terms, 2/√π e^(-z²) Σ 2^k z^(2k+1) / (1·3·…·(2k+1)).
+function erf(z) {
+  if (Math.abs(z) > 6) return Math.sign(z);
+  let term = z, sum = z;
+  for (let k = 1; Math.abs(term) > 1e-17 * Math.abs(sum); k++) sum += term *= (2 * z * z) / (2 * k + 1);
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-z * z) * sum;
+}
+""",
+    **{
+        name: f"const {name} = (Z) => Z.map((z) => {code.replace('max(', 'Math.max(')});\n"
+        for name, code in _ONE_BY_ONE.items()
+    },
+    "leaky_relu": "const leaky_relu = (alpha) => (Z) => Z.map((z) => (z > 0 ? z : alpha * z));\n",
+    "elu": "const elu = (alpha) => (Z) => Z.map((z) => (z > 0 ? z : alpha * Math.expm1(z)));\n",
+    "softmax": """\
+function softmax(Z) {
+  const largest = Z.reduce((s, z) => Math.max(s, z));
+  const e = Z.map((z) => Math.exp(z - largest));
+  const total = e.reduce((s, t) => s + t);
+  return e.map((t) => t / total);
+}
+""",
+    "linear": """\
+// W A + b; W (n, k) row by row, in int8 to be multiplied by the scale of the row.
+function linear(W, scale, b, A) {
+  const k = A.length;
+  return Array.from(b, (bias, i) => {
+    let sum = 0;
+    for (let j = 0; j < k; j++) sum += W[i * k + j] * A[j];
+    return (scale === null ? sum : scale[i] * sum) + bias;
+  });
+}
+""",
+    "given": """\
+// The value of a column; null where it is missing.
+function given(row, name) {
+  const there = Object.prototype.hasOwnProperty.call(row, name);
+  if (!there) throw new TypeError(`no column ${JSON.stringify(name)} in the row`);
+  const value = row[name];
+  return value === undefined || value !== value ? null : value;
+}
+""",
+    "is_mark": """\
+// Whether a text says that there is no value.
+const is_mark = (text, words) =>
+  words.includes(text) || MARKS.includes(text.toLowerCase().replace(/[^\\p{L}\\p{N}]/gu, ""));
+const MARKS = ["", "na", "nan", "none", "null", "nil", "nat", "missing", "unknown", "nodata", "nd", "tbd"];
+""",
+    "number": """\
+// A number, or a text that is one as the column has it: sign, digits with marks for thousands, unit.
+function number(row, name, words, pattern) {
+  let value = given(row, name);
+  if (typeof value === "string") {
+    const text = value.trim().replace(/[\\u00a0\\u202f\\u2009]/g, " ").replace(/[\\u2212\\u2013]/g, "-");
+    if (is_mark(text, words)) return NaN;
+    const found = new RegExp(`^(?:${pattern})$`, "i").exec(text);
+    if (!found || !(found[2] || found[3])) {
+      throw new TypeError(`${name}: ${JSON.stringify(value)} is no number as the column has them`);
+    }
+    value = `${found[1]}${found[2].replace(/[^0-9]/g, "") || 0}.${found[3] || 0}${found[4] || ""}`;
+  }
+  value = value === null ? NaN : Number(value);
+  if (Math.abs(value) > 1e150) throw new RangeError(`${name}: ${value} is too large`);
+  return value;
+}
+""",
+    "marked": """\
+// The number; NaN for those that stand for a missing value.
+const marked = (value, missing) => (missing.includes(value) ? NaN : value);
+""",
+    "required": """\
+// The number, which the model takes no other for.
+function required(value, name) {
+  if (Number.isNaN(value)) throw new TypeError(`${name}: is missing, and the model takes no row without it`);
+  return value;
+}
+""",
+    "boolean": """\
+// 1 or 0, from what can be either; NaN where it is missing.
+function boolean(row, name, words) {
+  const value = given(row, name);
+  const text = value === null ? "" : String(value).trim().toLowerCase();
+  if (["true", "1", "1.0", "yes"].includes(text)) return 1;
+  if (["false", "0", "0.0", "no"].includes(text)) return 0;
+  if (is_mark(text, words)) return NaN;
+  throw new TypeError(`${name}: ${JSON.stringify(value)} is neither true nor false`);
+}
+""",
+    "date": """\
+// Seconds since 1970, of a Date, a text as the column has it (in UTC), or themselves.
+function date(row, name, words, forms) {
+  const value = given(row, name);
+  if (value instanceof Date) return value.getTime() / 1000;
+  if (typeof value !== "string") return value === null ? NaN : Number(value);
+  const text = value.trim();
+  if (is_mark(text, words)) return NaN;
+  for (const [pattern, fields, since] of forms) {
+    const found = new RegExp(`^(?:${pattern})$`).exec(text);
+    if (!found) continue;
+    const part = { m: 1, d: 1, H: 0, M: 0, S: 0 };
+    [...fields].forEach((field, i) => found[i + 1] && (part[field] = Number(found[i + 1])));
+    const short = since + ((((part.y - since) % 100) + 100) % 100);
+    const year = "y" in part ? short : part.Y ?? (fields.includes("d") ? 1972 : 1970);
+    const day = new Date(0);
+    day.setUTCFullYear(year, part.m - 1, part.d);
+    if (day.getUTCMonth() !== part.m - 1 || day.getUTCDate() !== part.d) break;
+    return day.getTime() / 1000 + 3600 * part.H + 60 * part.M + part.S;
+  }
+  throw new TypeError(`${name}: ${JSON.stringify(value)} is no date as the column has them, nor one like 2024-12-31`);
+}
+""",
+    "presence": """\
+// 1 where there is a value, else 0.
+function presence(row, name) {
+  const value = given(row, name);
+  return value === null || (typeof value === "string" && !value.trim()) ? 0 : 1;
+}
+""",
+    "category": """\
+// The text of a category; "" where it is missing.
+function category(row, name) {
+  const value = given(row, name);
+  return value === null ? "" : value === true ? "True" : value === false ? "False" : String(value).trim();
+}
+""",
+    "fold": """\
+// The text without capitals, and with single blanks.
+const fold = (text) => text.toUpperCase().toLowerCase().trim().split(/\\s+/).join(" ");
+""",
+    "known": """\
+// Which is which, and which is alike: the first `loose` words are known in other letters and blanks, too.
+const known = (words, loose) => [
+  new Map(words.map((word, k) => [word, k])),
+  new Map(words.slice(0, loose).map((word, k) => [fold(word), k])),
+];
+""",
+    "find": """\
+// Where a text is among the known words; as many as there are where it is none of them.
+function find(text, [exact, alike], refused = null) {
+  const k = exact.get(text) ?? alike.get(fold(text)) ?? exact.size;
+  if (refused !== null && k === exact.size) {
+    throw new TypeError(`${refused}: ${JSON.stringify(text)} is unknown to the model, which takes no other`);
+  }
+  return k;
+}
+""",
+    "search": """\
+// Where a number is in a list; as many as there are where it is none of them.
+function search(value, numbers, refused = null) {
+  const k = numbers.findIndex((each) => value === each || (Number.isNaN(value) && Number.isNaN(each)));
+  if (k >= 0) return k;
+  if (refused !== null) throw new TypeError(`${refused}: ${value} is unknown to the model, which takes no other`);
+  return numbers.length;
+}
+""",
+    "bag": """\
+// How often each word is in a text, times its weight, as a vector of length 1: v[first] and those behind it.
+function bag(v, first, row, name, words, weights, norm, binary, least) {
+  const text = String(given(row, name) ?? "").toLowerCase();
+  const found = text.match(/[\\p{L}\\p{N}_]+/gu) ?? [];
+  const cut = found.map((t) => (least === 1 ? t.replace(/^[\\p{Nd}_]+/u, "") : t));
+  const parts = cut.filter((t) => [...t].length >= least);
+  const counts = new Map();
+  for (const t of parts) counts.set(t, binary ? 1 : (counts.get(t) ?? 0) + 1);
+  const w = words.map((word, j) => (counts.get(word) ?? 0) * weights[j]);
+  const sum = (power) => w.reduce((s, t) => s + Math.abs(t) ** power, 0);
+  const length = norm === "l2" ? Math.sqrt(sum(2)) : norm === "l1" ? sum(1) : 1;
+  w.forEach((t, j) => (v[first + j] = t / (length || 1)));
+}
+""",
+    "clip": """\
+// t between low and high; NaN stays.
+const clip = (t, low, high) => (t < low ? low : t > high ? high : t);
+""",
+    "far": """\
+// Whether t is beyond low or high.
+const far = (t, low, high) => (t < low || t > high ? 1 : 0);
+""",
+    "calendar": """\
+// Days since 1970, year, month, day, weekday from 0 = Monday, hour, time, and sine and cosine of year, week, day.
+function calendar(seconds) {
+  const floor = Math.floor;
+  const days = floor(seconds / 86400), time = seconds - days * 86400, z = days + 719468;
+  const era = floor(z / 146097); // of 400 years, from a 1st of March (H. Hinnant, civil_from_days)
+  const doe = z - era * 146097;
+  const yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365);
+  const doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100));
+  const mp = floor((5 * doy + 2) / 153), month = mp < 10 ? mp + 3 : mp - 9;
+  const weekday = days + 3 - floor((days + 3) / 7) * 7;
+  const parts = [seconds / 86400, yoe + era * 400 + (month <= 2 ? 1 : 0), month, doy - floor((153 * mp + 2) / 5) + 1];
+  parts.push(weekday, floor(time / 3600), time / 3600);
+  for (const share of [(doy + time / 86400) / 366, weekday / 7, time / 86400]) {
+    parts.push(Math.sin(2 * Math.PI * share), Math.cos(2 * Math.PI * share));
+  }
+  return parts;
+}
+""",
+    "line": """\
+// slope * (v - zero) + offset of a value v between low and high.
+function line([value, missing, low, high, zero, slope, offset], v) {
+  const t = v[value];
+  return Number.isNaN(t) ? missing : slope * (clip(t, low, high) - zero) + offset;
+}
+""",
+    "plain": """\
+// slope * (v - zero) of a value v: standardized.
+const plain = ([value, zero, slope], v) => slope * (v[value] - zero);
+""",
+    "hot": """\
+// on where a value is the code, else off: one of several categories.
+const hot = ([value, code, off, on], v) => (v[value] === code ? on : off);
+""",
+    **{f"apply_{name}": f"const apply_{name} = (t) => {code};\n" for name, code in _APPLIED.items()},
+}

@@ -1,0 +1,146 @@
+"""From a model to its program: the steps before the networks, the networks, the answer; and the networks in int8."""
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from chainrule._types import Array
+from chainrule.activations import ACTIVATIONS
+from chainrule.exporting.graph import ExportError
+from chainrule.exporting.source.program import Answer, Column, Given, Layer, Line, Net, Program
+from chainrule.network import Network
+from chainrule.text import first_few
+
+_MOST = 127  # of int8, on both sides of 0
+
+
+def program_of(model: Any, int8: bool = False, target: str = "") -> Program:
+    """What a Network, a fitted estimator or a pipeline computes. ExportError where it cannot be written."""
+    if isinstance(model, Network):
+        count = model.sizes[0]
+        columns = tuple(Column(f"x{j}", "number") for j in range(count))
+        values, inputs = tuple(map(Given, range(count))), tuple(map(Line, range(count)))
+        alone = (_net(model, int8),)
+        double = model.dtype == np.float64
+        return Program(columns, False, values, (), inputs, None, alone, Answer("outputs"), double, target)
+    last, networks_, steps = parts_of(model)
+    from chainrule.exporting.source.preparing import Mix, Preparation, Word, together
+
+    names = [str(name) for name in getattr(steps[0] if steps else last, "feature_names_in_", ())]
+    made = Preparation()
+    first = networks_[0]._synced()
+    given = made.begin(steps, steps[0].n_features_in_ if steps else first.sizes[0], names)
+    named = isinstance(given, dict) or bool(names)
+    for step in steps:
+        given = made.apply(step, given)
+    found, mix = together(given), None
+    if any(isinstance(each, Word) for each in found):
+        raise ExportError("a column of text reaches the network: no step makes numbers of it")
+    if any(isinstance(each, Mix) for each in found):
+        if len({id(getattr(each, "inputs", None)) for each in found}) > 1:
+            raise ExportError("PCA of some of the columns only: apply it to all, or export the network alone")
+        mix = np.array([each.weights for each in found]), np.array([each.bias for each in found])
+        found = list(found[0].inputs)
+    target = target or str(getattr(getattr(last, "plan_", None), "target", ""))
+    networks = tuple(_net(each._synced(), int8) for each in networks_)
+    return Program(
+        tuple(made.columns),
+        named,
+        tuple(made.values),
+        tuple(made.bags),
+        tuple(found),
+        mix,
+        networks,
+        _answer(last, networks_),
+        first.dtype == np.float64,
+        target,
+    )
+
+
+def parts_of(model: Any) -> tuple[Any, list[Any], list[Any]]:
+    """The last step of a fitted model, its estimators of one network each, and the steps before."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import check_is_fitted
+
+    from chainrule.estimators import MLPClassifier, MLPRegressor
+    from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
+
+    model = getattr(model, "best_estimator_", model)  # of a search
+    *before, last = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    if not isinstance(last, (MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor)):
+        raise ExportError(
+            f"{type(last).__name__}: wanted a Network, an MLPClassifier or MLPRegressor of chainrule, a "
+            "TabularClassifier or TabularRegressor, or a pipeline that ends in one"
+        )
+    check_is_fitted(last)
+    networks = [last]
+    if isinstance(last, (TabularClassifier, TabularRegressor)):
+        networks = last.networks_
+        before += [step for _, step in getattr(last.preparation_, "steps", ())]
+    # The samplers of imbalanced-learn, in its pipelines, change the training set only.
+    samples = [hasattr(step, "fit_resample") and not hasattr(step, "transform") for step in before]
+    steps = [step for step, away in zip(before, samples, strict=True) if step not in (None, "passthrough") and not away]
+    return last, networks, steps
+
+
+def rounded(model: Any) -> Any:
+    """A copy whose weights are those that int8 with a scale for each row can hold."""
+    model = deepcopy(model)
+    networks = [model] if isinstance(model, Network) else [each._synced() for each in parts_of(model)[1]]
+    for network in networks:
+        for l in range(1, network.L + 1):
+            q, scale = quantized(network.W[l])
+            network.W[l][...] = q * scale[:, None]
+    return model
+
+
+def quantized(W: Array) -> tuple[Array, Array]:
+    """W ≈ scale · q, with q from −127 to 127, symmetric, and a scale for each row, in float32.
+
+    W: (n, k). q: (n, k) int8. scale: (n,), the largest |w| of the row / 127, so that the error is half of it at most.
+    """
+    scale = (np.abs(W).max(axis=1) / _MOST).astype(np.float32)
+    steps = np.where(scale > 0, scale, 1).astype(float)[:, None]
+    return np.clip(np.rint(W / steps), -_MOST, _MOST).astype(np.int8), scale
+
+
+def _net(network: Network, int8: bool) -> Net:
+    if not np.isfinite(network.parameters).all():
+        raise ExportError("the network has weights that are infinite or NaN: its training diverged")
+    layers = []
+    for l in range(1, network.L + 1):
+        g, W, b = network.g[l], network.W[l], network.b[l].ravel()
+        if g.name not in ACTIVATIONS or g.function is not ACTIVATIONS[g.name].function:
+            raise ExportError(
+                f"layer {l}: the activation {g.name!r} is of your own: {first_few(ACTIVATIONS)} are known"
+            )
+        if int8:
+            q, scale = quantized(W)
+            layers.append(Layer(q, b, g.name, g.alpha, scale))
+        else:
+            layers.append(Layer(W, b, g.name, g.alpha))
+    normal = network.normalizer
+    if normal is None:
+        return Net(tuple(layers))
+    return Net(tuple(layers), normal.center.ravel(), normal.scale.ravel(), normal.clip)
+
+
+def _answer(last: Any, networks: list[Any]) -> Answer:
+    if not hasattr(last, "classes_"):
+        count = networks[0].n_outputs_
+        mean, scale, low, high = (
+            np.array([np.broadcast_to(getattr(each, name), count) for each in networks], float)
+            if hasattr(networks[0], name)
+            else None
+            for name in ("target_mean_", "target_scale_", "target_low_", "target_high_")
+        )
+        return Answer("numbers", ("",) * count, mean=mean, scale=scale, low=low, high=high)
+    classes = last.classes_.tolist()
+    if networks[0]._label_binarizer.y_type_.startswith("multilabel"):
+        return Answer("labels", tuple(classes))
+    decided, at_least = None, getattr(last, "threshold_", None)
+    if at_least is not None:
+        decided = float(at_least), classes.index(last.positive_)
+    names = tuple(classes if len(classes) > 1 else classes * 2)
+    return Answer("classes", names, float(getattr(last, "temperature_", 1.0)), decided)

@@ -1,0 +1,379 @@
+"""From fitted steps to values and lines: what scikit-learn's transformers make of the columns, worked out once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import isnan, nan
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import SelectorMixin
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+
+from chainrule._types import Array
+from chainrule.exporting.graph import ExportError
+from chainrule.exporting.source.columns import NUMERAL, described
+from chainrule.exporting.source.encoders import WAY_OUT, answers, codes
+from chainrule.exporting.source.program import Applied, Bag, Column, Far, Given, Hot, Line, Looked, Part, Value, Weight
+from chainrule.tabular import Columns, DateParts
+from chainrule.tabular.calendar import SIX
+from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
+from chainrule.tabular.roles import WORD
+
+_FUNCTIONS = ("log", "log1p", "exp", "expm1", "sqrt", "square", "absolute", "sin", "cos", "tanh", "log2", "log10")
+
+
+@dataclass(frozen=True)
+class Word:
+    """The text of a column on its way to a step that understands it; `missing` stands for none."""
+
+    column: int
+    missing: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Mix:
+    """weights · inputs + bias."""
+
+    inputs: tuple[Line | Hot, ...]
+    weights: Array
+    bias: float
+
+    def shifted(self, by: float) -> "Mix":
+        """x + by."""
+        return replace(self, bias=self.bias + by)
+
+    def scaled(self, by: float) -> "Mix":
+        """x · by."""
+        return replace(self, weights=self.weights * by, bias=self.bias * by)
+
+
+Feature = Any  # Line | Hot | Mix | Word
+Features = list[Feature]
+
+
+class Preparation:
+    """The steps before the networks, followed one by one: `columns`, `values` and `bags` grow on the way."""
+
+    def __init__(self) -> None:
+        self.columns: list[Column] = []
+        self.values: list[Value] = []
+        self.bags: list[Bag] = []
+
+    def begin(self, steps: list[Any], count: int, names: list[str]) -> Features | dict[str, Features]:
+        """What goes into the first step: columns by name, or numbers."""
+        first = next(iter(steps), None)
+        if isinstance(first, Columns):
+            return {name: [self._column(described(first, name, role))] for name, role in first.roles.items()}
+        wanted = _wanted(first, count)
+        if isinstance(first, ColumnTransformer) and names:
+            used = sorted({k for _, _, numbers in _parts(first) for k in numbers})
+            return {names[k]: [self._column(Column(names[k], wanted[k], pattern=NUMERAL))] for k in used}
+        if "text" in wanted:
+            raise ExportError("text among the columns of an array: fit the pipeline to a DataFrame, whose have names")
+        called = names or [f"x{i}" for i in range(count)]
+        return [self._column(Column(name, kind, pattern=NUMERAL)) for name, kind in zip(called, wanted, strict=True)]
+
+    def apply(self, step: Any, given: Features | dict[str, Features]) -> Features | dict[str, Features]:
+        """What a fitted step returns. ExportError names one that cannot be written."""
+        if step is None or step == "passthrough" or isinstance(step, Columns):
+            return given
+        if isinstance(step, Pipeline):
+            for _, part in step.steps:
+                given = self.apply(part, given)
+            return given
+        if isinstance(step, ColumnTransformer):
+            return self._column_transformer(step, given)
+        for kind, function in _STEPS.items():
+            if isinstance(step, kind) if kind is SelectorMixin else type(step) is kind:
+                return function(self, step, together(given))
+        raise ExportError(f"{type(step).__name__} cannot be written as a formula here. {WAY_OUT}")
+
+    def value(self, value: Value) -> int:
+        """The number of a value, which is new or there already."""
+        if value not in self.values:
+            self.values.append(value)
+        return self.values.index(value)
+
+    def _column(self, column: Column) -> Feature:
+        self.columns.append(column)
+        k = len(self.columns) - 1
+        return Word(k) if column.kind in ("category", "text") else Line(self.value(Given(k)))
+
+    def _looked_up(self, step: Any, each: Feature, known: Any, table: list[float], unknown: float, what: str) -> int:
+        """The number of a value that a table has for each of the known categories of a column."""
+        keys: list[Any]
+        if isinstance(each, Word):
+            column, keys = each.column, ["" if pd.isna(word) else str(word) for word in known]
+        else:
+            value = self.values[each.value] if isinstance(each, Line) and each == Line(each.value) else None
+            if not isinstance(value, Given):
+                raise ExportError(f"{type(step).__name__} behind another step. {WAY_OUT}")
+            column, keys = value.column, [nan if isnan(number) else number for number in map(float, known)]
+        if len(set(keys)) < len(keys):
+            raise ExportError(f'{self.columns[column].name}: "" and a missing value are two categories. {WAY_OUT}')
+        entries = dict(zip(keys, table, strict=True))
+        if isinstance(each, Word):
+            entries |= {} if not each.missing else {"": entries.get(each.missing, unknown)}
+            same = self.columns[column].spellings.items()
+            entries |= {word: entries[usual] for word, usual in same if usual in entries}
+        self.values.append(Looked(column, entries, unknown, what))
+        return len(self.values) - 1
+
+    def _column_transformer(self, step: ColumnTransformer, given: Features | dict[str, Features]) -> Features:
+        names = getattr(step, "feature_names_in_", None)
+        made: Features = []
+        for name, part, numbers in _parts(step):
+            if isinstance(given, dict):
+                assert names is not None
+                some: Features | dict[str, Features] = {names[k]: given[names[k]] for k in numbers}
+            else:
+                some = [given[k] for k in numbers]
+            try:
+                found = together(self.apply(part, some))
+            except ExportError as error:
+                which = ", ".join(str(k if names is None else names[k]) for k in numbers)
+                raise ExportError(f"columns {which}: {error}") from None
+            weight = (step.transformer_weights or {}).get(name, 1.0)
+            made += found if weight == 1 else [each.scaled(weight) for each in found]
+        return made
+
+
+def together(given: Features | dict[str, Features]) -> Features:
+    """The columns side by side."""
+    return given if isinstance(given, list) else [each for some in given.values() for each in some]
+
+
+# -- what goes into a step ---------------------------------------------------------------------------------------------
+
+
+def _wanted(step: Any, count: int) -> list[str]:
+    """The kind of each column that goes into a fitted step."""
+    wanted = ["number"] * count
+    if isinstance(step, Pipeline):
+        parts = [part for _, part in step.steps if part not in (None, "passthrough")]
+        return _wanted(parts[0], count) if parts else wanted
+    if isinstance(step, ColumnTransformer):
+        for _, part, numbers in _parts(step):
+            for k, kind in zip(numbers, _wanted(part, len(numbers)), strict=True):
+                wanted[k] = kind if wanted[k] == "number" else wanted[k]
+    if isinstance(step, TfidfVectorizer):
+        return ["text"] * count
+    if isinstance(step, (OneHotEncoder, TargetEncoder)):
+        return [
+            "category" if any(isinstance(value, str) for value in known) else "number" for known in step.categories_
+        ]
+    if isinstance(step, SimpleImputer):
+        return ["category" if isinstance(value, str) else "number" for value in step.statistics_]
+    return wanted
+
+
+def _parts(step: ColumnTransformer) -> list[tuple[str, Any, list[int]]]:
+    """The transformers that are used: name, transformer, and the numbers of its columns."""
+    numbers = {name: list(indices) for name, indices in step._transformer_to_input_indices.items()}
+    return [(name, part, numbers[name]) for name, part, _ in step.transformers_ if part != "drop" and numbers[name]]
+
+
+# -- transformers ------------------------------------------------------------------------------------------------------
+
+
+def _imputer(self: Preparation, step: SimpleImputer, given: Features) -> Features:
+    kept = ~pd.isna(step.statistics_) | step.keep_empty_features
+    indicator = step.indicator_
+    flags = [] if indicator is None else _flags(self, indicator, [given[k] for k in indicator.features_])
+    made = []
+    for each, number in zip(given, step.statistics_, strict=True):
+        if isinstance(each, Word):
+            if not pd.isna(step.missing_values):
+                raise ExportError(f"SimpleImputer(missing_values={step.missing_values!r}) of text. {WAY_OUT}")
+            made.append(each if pd.isna(number) else replace(each, missing=str(number)))
+        else:
+            made.append(_marked(self, step, each).filled(0.0 if pd.isna(number) else float(number)))
+    return [*(each for each, there in zip(made, kept, strict=True) if there), *flags]
+
+
+def _indicator(self: Preparation, step: MissingIndicator, given: Features) -> Features:
+    return _flags(self, step, [given[k] for k in step.features_])
+
+
+def _flags(self: Preparation, step: MissingIndicator, given: Features) -> Features:
+    if any(isinstance(each, Word) for each in given):
+        raise ExportError(f"MissingIndicator of text. {WAY_OUT}")
+    return [_marked(self, step, each).flag() for each in given]
+
+
+def _marked(self: Preparation, step: Any, each: Feature) -> Feature:
+    """The feature with what the step calls missing as what it is: NaN."""
+    mark = step.missing_values
+    if pd.isna(mark):
+        return _no_mix(step, each)
+    value = self.values[each.value] if isinstance(each, Line) and each == Line(each.value) else None
+    if not isinstance(value, Given):
+        raise ExportError(f"{type(step).__name__}(missing_values={mark!r}) behind another step. {WAY_OUT}")
+    column = self.columns[value.column]
+    if column.missing not in ((), (float(mark),)):
+        raise ExportError(f"two steps with other missing_values for {column.name!r}. {WAY_OUT}")
+    # A column that is used elsewhere, as well, keeps its number there.
+    self.columns[value.column] = replace(column, missing=(float(mark),))
+    return each
+
+
+def _standard(self: Preparation, step: StandardScaler, given: Features) -> Features:
+    made = [each.shifted(-mean) for each, mean in zip(given, step.mean_, strict=True)] if step.with_mean else given
+    return [each.scaled(1 / scale) for each, scale in zip(made, step.scale_, strict=True)] if step.with_std else made
+
+
+def _min_max(self: Preparation, step: MinMaxScaler, given: Features) -> Features:
+    made = [
+        each.scaled(float(scale)).shifted(float(low))
+        for each, scale, low in zip(given, step.scale_, step.min_, strict=True)
+    ]
+    return [_no_mix(step, each).clipped(*map(float, step.feature_range)) for each in made] if step.clip else made
+
+
+def _max_abs(self: Preparation, step: MaxAbsScaler, given: Features) -> Features:
+    made = [each.scaled(1 / float(scale)) for each, scale in zip(given, step.scale_, strict=True)]
+    return [_no_mix(step, each).clipped(-1.0, 1.0) for each in made] if getattr(step, "clip", False) else made
+
+
+def _robust(self: Preparation, step: RobustScaler, given: Features) -> Features:
+    made = given
+    if step.with_centering:
+        made = [each.shifted(-float(center)) for each, center in zip(made, step.center_, strict=True)]
+    if step.with_scaling:
+        made = [each.scaled(1 / float(scale)) for each, scale in zip(made, step.scale_, strict=True)]
+    return made
+
+
+def _no_mix(step: Any, each: Feature) -> Feature:
+    if isinstance(each, Mix):
+        raise ExportError(f"{type(step).__name__} behind PCA. {WAY_OUT}")
+    return each
+
+
+def _pca(self: Preparation, step: PCA, given: Features) -> Features:
+    inputs = tuple(_no_mix(step, each) for each in given)
+    deviations = np.sqrt(step.explained_variance_) if step.whiten else np.ones(len(step.components_))
+    rows = step.components_ / deviations[:, None]
+    return [Mix(inputs, row, -float(row @ step.mean_)) for row in rows]
+
+
+def _selected(self: Preparation, step: Any, given: Features) -> Features:
+    return [given[k] for k in step.get_support(indices=True)]
+
+
+def _function(self: Preparation, step: FunctionTransformer, given: Features) -> Features:
+    if step.func is None:
+        return given
+    name = getattr(step.func, "__name__", "…")
+    if step.kw_args or name not in _FUNCTIONS or step.func is not getattr(np, name):
+        raise ExportError(f"FunctionTransformer({name}): not one of NumPy's {', '.join(_FUNCTIONS)}. {WAY_OUT}")
+    if not all(isinstance(each, Line) for each in given):
+        raise ExportError(f"FunctionTransformer({name}) behind another step than scalers. {WAY_OUT}")
+    return [Line(self.value(Applied(name, each))) for each in given]
+
+
+def _piecewise_linear(self: Preparation, step: PiecewiseLinear, given: Features) -> Features:
+    made = [_no_mix(step, each) for each in given]
+    for each, knots in zip(given, step.knots_, strict=True):
+        for first, last in zip(knots[:-1].tolist(), knots[1:].tolist(), strict=True):
+            ramp = each.shifted(-first).scaled(1 / (last - first)).clipped(0.0, 1.0)
+            made.append(ramp.scaled(2 * SIZE).shifted(-SIZE))
+    return made
+
+
+def _dates(self: Preparation, step: DateParts, given: Features) -> Features:
+    made: Features = []
+    for k, each in enumerate(given):
+        value = self.values[each.value]
+        assert isinstance(value, Given)
+        if not step.cyclic:
+            made += [Line(self.value(Part(value.column, name, -np.inf, np.inf))) for name in SIX]
+            continue
+        low, high = step.limits_[k].tolist()
+        for name in step.parts_[k]:
+            first, last, mean = step.ranges_[len(made)].tolist()
+            if name == "missing":
+                made.append(each.flag())
+            elif name == "far":
+                made.append(Line(self.value(Far(value.column, low, high)), missing=0.0))
+            else:
+                part = self.value(Part(value.column, name, low, high))
+                made.append(Line(part).clipped(first, last).filled(mean))
+    return made
+
+
+def _tfidf(self: Preparation, step: TfidfVectorizer, given: Features) -> Features:
+    plain = TfidfVectorizer()
+    own = ["analyzer", "ngram_range", "lowercase", "strip_accents", "preprocessor", "tokenizer", "sublinear_tf"]
+    changed = [name for name in own if getattr(step, name) != getattr(plain, name)]
+    if step.token_pattern not in (WORD, plain.token_pattern):
+        changed.append("token_pattern")
+    if changed:
+        raise ExportError(f"TfidfVectorizer with {', '.join(changed)} of your own. {WAY_OUT}")
+    (each,) = given
+    least = 1 if step.token_pattern == WORD else 2
+    column = self.columns[each.column]
+    self.columns[each.column] = replace(column, kind="text", note=f"words of {least} letters or more")
+    words = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
+    weights = step.idf_ if step.use_idf else np.ones(len(words))
+    self.bags.append(Bag(each.column, tuple(words), tuple(weights.tolist()), step.norm, step.binary))
+    first = len(self.values)
+    self.values += [Weight(len(self.bags) - 1, j) for j in range(len(words))]
+    return [Line(first + j) for j in range(len(words))]
+
+
+def _categories(self: Preparation, step: Any, given: Features) -> Features:
+    """One-hot columns as codes, other encodings as tables: what the encoder itself says of each category."""
+    one_hot = isinstance(step, OneHotEncoder)
+    of_known, of_unknown = answers(step)
+    count = len(step.categories_)
+    widths = list(step._n_features_outs) if one_hot else [len(step.encodings_) // count] * count
+    made: Features = []
+    for k, (each, known, width) in enumerate(zip(given, step.categories_, widths, strict=True)):
+        start = sum(widths[:k])
+        block = of_known[: len(known), start : start + width]
+        others = None if of_unknown is None else of_unknown[:, start : start + width]
+        if one_hot:
+            tables = [codes(block)]
+            unknown = [nan if others is None else codes(others)[0]]
+        else:
+            tables, unknown = block.T.tolist(), others[0].tolist()  # type: ignore[index]
+        numbers = [
+            self._looked_up(step, each, known, table, other, "code" if one_hot else "statistics of the target")
+            for table, other in zip(tables, unknown, strict=True)
+        ]
+        made += [Hot(numbers[0], j) for j in range(width)] if one_hot else [Line(number) for number in numbers]
+    return made
+
+
+_STEPS: dict[type, Callable[[Preparation, Any, Features], Features]] = {
+    SimpleImputer: _imputer,
+    MissingIndicator: _indicator,
+    StandardScaler: _standard,
+    MinMaxScaler: _min_max,
+    MaxAbsScaler: _max_abs,
+    RobustScaler: _robust,
+    FunctionTransformer: _function,
+    PCA: _pca,
+    SelectorMixin: _selected,
+    OneHotEncoder: _categories,
+    TargetEncoder: _categories,
+    TargetStatistics: _categories,
+    DateParts: _dates,
+    TfidfVectorizer: _tfidf,
+    PiecewiseLinear: _piecewise_linear,
+}
