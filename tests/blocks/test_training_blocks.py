@@ -278,9 +278,9 @@ def test_what_blocks_cannot_do_is_said(path):
         cr.Network([5, 1]).cost(blocks_of(path, target="word"))
     with pytest.raises(ValueError, match=r"row group 0: Y: values from 0 to 2"):  # whole numbers are targets, too
         cr.Network([5, 1]).cost(blocks)
+    training = net.train(blocks_of(path, weights="zero"), cr.Adam(), epochs=2, batch_size=100, seed=0)
     with pytest.raises(ValueError, match=r"weights: wanted some above 0; those of all 1,000 examples are 0"):
-        zeros = blocks_of(path, weights="zero")
-        net.train(zeros, cr.Adam(), epochs=2, batch_size=100, seed=0).run()
+        training.run()
     with pytest.raises(ValueError, match="early_stopping: no rows of Blocks are held out"):
         cr.MLPClassifier(early_stopping=True).fit(blocks)
     with pytest.raises(ValueError, match=r"X: got <Blocks of .*wanted rows in memory"):
