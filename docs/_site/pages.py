@@ -126,10 +126,13 @@ def make(*_: Any) -> None:
 
 
 def read(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Give Sphinx the links of a page as the site has them."""
+    """Give Sphinx the links of a page as the site has them, and no patterns of a toctree that find nothing."""
     path = DOCS / f"{docname}.md"
     if path.exists() and MADE not in path.parents:
-        content[0] = linked(content[0], path, path)
+        text = linked(content[0], path, path)
+        content[0] = re.sub(
+            r"^[\w/-]+\*\n", lambda name: name[0] if [*path.parent.glob(name[0].strip())] else "", text, flags=re.M
+        )
 
 
 def spelled(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
