@@ -108,10 +108,10 @@ def picture() -> str:
     kind_of = {room: kind for kind, rooms in KIND.items() for room in rooms.split()}
     for room in sorted(floor_of):
         cx, cy = at(room)
-        uses = escape(ARROWS.get(room, "nothing"))
+        uses, color = escape(ARROWS.get(room, "nothing")), COLOR[kind_of.get(room, "small things")]
         lines.append(
             f'<g><title>{room} uses {uses}</title><rect x="{cx - width(room) / 2:.0f}" y="{cy - BOX / 2:.0f}" '
-            f'width="{width(room):.0f}" height="{BOX}" rx="5" fill="{COLOR[kind_of.get(room, "small things")]}" stroke="#555"/>'
+            f'width="{width(room):.0f}" height="{BOX}" rx="5" fill="{color}" stroke="#555"/>'
             f'<text x="{cx:.0f}" y="{cy + 4.5:.0f}" fill="#111">{room}</text></g>'
         )
     left = MARGIN
