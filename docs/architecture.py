@@ -22,7 +22,7 @@ KIND = {
     "the mathematics": "equations activations losses initializers optimizers schedules normalization",
     "the networks": "network engines training files blocks layout checks _native",
     "the working": "working claims quiz lab plots",
-    "tables and estimators": "estimators tabular readers datasets exporting cli __main__",
+    "tables, estimators, export": "estimators tabular readers datasets exporting interchange cli __main__",
     "small things": "text errors elsewhere _types _version",  # and what is not named here
 }
 COLOR = dict(zip(KIND, ("#f9d9a8", "#bcd8f2", "#cbe8c1", "#e3cdf0", "#e4e4e4"), strict=True))
