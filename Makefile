@@ -32,7 +32,7 @@ format: $(VENV)/installed        ## mend what a tool can mend
 # Nothing is fetched: what the pages need is in them.
 docs: $(VENV)/docs               ## the site, in build/docs/html: pages, reference, and the gallery by running it (two minutes)
 	rm -rf build/docs docs/generated
-	$(BIN)/python -m sphinx -W --keep-going -n docs build/docs/html -d build/docs/doctrees
+	$(BIN)/python -m sphinx -q -W --keep-going -n docs build/docs/html -d build/docs/doctrees
 	$(BIN)/python docs/_site/check.py build/docs/html
 
 recipe: $(VENV)/bench-tables     ## the estimators of tables against their peers, on one thread (half an hour)

@@ -22,8 +22,8 @@ KIND = {
     "the mathematics": "equations activations losses initializers optimizers schedules normalization",
     "the networks": "network engines training files blocks layout checks _native",
     "the working": "working claims quiz lab plots",
-    "tables and estimators": "estimators tabular readers datasets exporting cli __main__",
-    "small things": "text errors elsewhere _types _version",
+    "tables, estimators, export": "estimators tabular readers datasets exporting interchange cli __main__",
+    "small things": "text errors elsewhere _types _version",  # and what is not named here
 }
 COLOR = dict(zip(KIND, ("#f9d9a8", "#bcd8f2", "#cbe8c1", "#e3cdf0", "#e4e4e4"), strict=True))
 
@@ -108,10 +108,10 @@ def picture() -> str:
     kind_of = {room: kind for kind, rooms in KIND.items() for room in rooms.split()}
     for room in sorted(floor_of):
         cx, cy = at(room)
-        uses = escape(ARROWS.get(room, "nothing"))
+        uses, color = escape(ARROWS.get(room, "nothing")), COLOR[kind_of.get(room, "small things")]
         lines.append(
             f'<g><title>{room} uses {uses}</title><rect x="{cx - width(room) / 2:.0f}" y="{cy - BOX / 2:.0f}" '
-            f'width="{width(room):.0f}" height="{BOX}" rx="5" fill="{COLOR[kind_of[room]]}" stroke="#555"/>'
+            f'width="{width(room):.0f}" height="{BOX}" rx="5" fill="{color}" stroke="#555"/>'
             f'<text x="{cx:.0f}" y="{cy + 4.5:.0f}" fill="#111">{room}</text></g>'
         )
     left = MARGIN

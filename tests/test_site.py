@@ -76,7 +76,7 @@ def test_every_link_of_a_document_leads_to_a_place(document):
 def test_the_picture_of_the_rooms_is_that_of_their_imports():
     drawn = runpy.run_path(str(DOCS / "architecture.py"))
     assert (DOCS / "architecture.svg").read_text(encoding="utf-8") == drawn["picture"](), "run docs/architecture.py"
-    assert set().union(*map(str.split, drawn["KIND"].values())) == set().union(*drawn["ORDER"])
+    assert set().union(*map(str.split, drawn["KIND"].values())) <= set().union(*drawn["ORDER"])
 
 
 COMING_FROM = [path for path in PAGES if path.parent.name == "coming-from" and path.stem != "index"]

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from docutils import nodes
 from equations import mathml
@@ -51,7 +51,7 @@ def linked(text: str, source: Path, page: Path) -> str:
 
 def table(*rows: tuple[str, ...]) -> str:
     """A table in Markdown; the first row is its head."""
-    head, *others = (f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows)
+    head, *others = ("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows)
     return "\n".join([head, "|" + " --- |" * len(rows[0]), *others, ""])
 
 
@@ -81,17 +81,24 @@ def commands() -> str:
     """Every command with its arguments and options, as it explains itself."""
     parts = []
     for name, command in get_command(command_line).commands.items():
-        rows = [(typed(each), plain(each.help)) for each in command.params]
+        rows = [(typed(each), told(each)) for each in command.params]
         parts += [f"## chainrule {name}", *map(plain, command.help.split("\n\n")), table(("", ""), *rows)]
     return "\n\n".join(parts)
 
 
 def typed(parameter: Any) -> str:
     """An argument or option as it is typed."""
-    metavar = parameter.metavar or ""
+    kind = parameter.type_descriptor.annotation
+    metavar = parameter.metavar or ("|".join(get_args(kind)) if get_origin(kind) is Literal else "")
     if parameter.param_type_name == "argument":
         return f"`{metavar or parameter.name.upper()}`"
     return ", ".join(f"`{f'{name} {metavar}'.strip()}`" for name in [*parameter.opts, *parameter.secondary_opts])
+
+
+def told(parameter: Any) -> str:
+    """What it does, and what it is unless given."""
+    default = parameter.default
+    return plain(parameter.help) + (f" Default: `{default}`." if type(default) in (str, int, float) else "")
 
 
 def plain(text: str | None) -> str:
@@ -126,10 +133,13 @@ def make(*_: Any) -> None:
 
 
 def read(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Give Sphinx the links of a page as the site has them."""
+    """Give Sphinx the links of a page as the site has them, and no patterns of a toctree that find nothing."""
     path = DOCS / f"{docname}.md"
     if path.exists() and MADE not in path.parents:
-        content[0] = linked(content[0], path, path)
+        text = linked(content[0], path, path)
+        content[0] = re.sub(
+            r"^[\w/-]+\*\n", lambda name: name[0] if [*path.parent.glob(name[0].strip())] else "", text, flags=re.M
+        )
 
 
 def spelled(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
