@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from chainrule.lab import protocol, server, take, uploads
+from chainrule.lab import connections, protocol, server, take, uploads
 from chainrule.lab.design import Design
 from chainrule.lab.door import Door
 from chainrule.lab.kept import bring_back
@@ -484,6 +484,23 @@ def test_there_are_only_so_many_pages(monkeypatch):
     monkeypatch.setattr(server, "MOST_PAGES", 2)
     with served() as at, Talk(at), Talk(at), pytest.raises(InvalidStatus, match=str(FORBIDDEN)):
         Talk(at)
+
+
+def test_connections_that_ask_for_nothing_end_and_leave_room_for_pages(monkeypatch):
+    monkeypatch.setattr(connections, "MOST", 20)
+    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+    with served() as at, ExitStack() as ends:
+        for k in range(100):
+            opened = ends.enter_context(socket.create_connection(("127.0.0.1", at.port), 20))
+            with suppress(OSError):  # it may be gone already
+                opened.sendall(b"GET / HTTP/1.1\r\nHost" if k % 2 else b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert get(at, Cookie=at.cookie)[0] == 200
+        began = time.monotonic()
+        while opened.recv(65536):  # the last one, too, is put out in the end
+            assert time.monotonic() - began < 30
+        with Talk(at) as page:
+            time.sleep(0.7)  # but not a page, however long it is silent
+            assert page.ask("hello", version=protocol.VERSION)
 
 
 # -- what is brought along -------------------------------------------------------------------------------------------
