@@ -19,6 +19,7 @@ from chainrule._types import Array
 from chainrule.errors import ChainruleError, UserNote
 from chainrule.lab.design import Examples
 from chainrule.lab.given import MOST_BYTES, MOST_ROWS, Given, scaled
+from chainrule.lab.spread import histogram
 from chainrule.readers import Table
 from chainrule.readers.frames import as_text
 from chainrule.tabular import Column, Plan, TableError
@@ -277,7 +278,7 @@ def _pictures(table: Table, plan: Plan) -> dict[str, Any]:
 def _spread(table: Table, plan: Plan) -> dict[str, Any]:
     """How the numbers of a target are spread: how many there are in each part of their range."""
     _, y = plan.examples(table)
-    counts, edges = np.histogram(y, PARTS)
+    counts, edges = histogram(y, PARTS)
     return {"low": float(edges[0]), "high": float(edges[-1]), "counts": counts}
 
 

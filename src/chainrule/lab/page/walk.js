@@ -82,7 +82,7 @@ export function mountWalk(place, store) {
 
   function draw() {
     const seen = store.shown.example;
-    if (!here() || !seen || seen.error) return;
+    if (!here() || !seen) return;
     const { part, index } = example();
     if (seen.part !== part || seen.index !== index || seen.Z.length !== L() + 1) return;
     drawn = seen;
