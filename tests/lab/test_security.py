@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import struct
+import tempfile
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -616,6 +617,20 @@ def test_a_lab_of_somebody_else_reads_no_file_that_nobody_agreed_to(tmp_path):
         assert lab.call(lambda: take.restore(lab, of(path)))["reads"] == []  # which it has already
     finally:
         lab.close()
+
+
+def test_uploads_of_a_lab_that_was_killed_go_when_the_next_one_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    alive = Uploads()
+    alive.take("a.csv", np.zeros(3, np.uint8))
+    (tmp_path / f"{uploads.PREFIX}killed" / "u1").mkdir(parents=True)
+    (tmp_path / f"{uploads.PREFIX}file").touch()
+    (tmp_path / "other").mkdir()
+    (tmp_path / f"{uploads.PREFIX}link").symlink_to(tmp_path / "other")
+    Uploads()
+    left = {path.name.removeprefix(uploads.PREFIX) for path in tmp_path.iterdir()}
+    assert left == {alive["u1"].parent.parent.name.removeprefix(uploads.PREFIX), "file", "link", "other"}
+    alive.close()
 
 
 def test_an_upload_goes_with_the_lab():
