@@ -53,6 +53,7 @@ class Examples:
     lie on a line or a plane, where `features` makes others of them, (n[0], k) of (2, k), such as x1 · x2. table:
     of a table its plan and the fitted steps that make Xᵀ of its rows (None of pixels), for the model that one takes
     along. target_scale: Y is (target − its first) / its second number.
+    crossed: whether the model encodes rows of X otherwise than X has them, by their own targets, too.
     network: the one that a notebook gave with them, as it was then; a design may begin from its parameters.
     """
 
@@ -76,6 +77,7 @@ class Examples:
     features: Callable[[Array], Array] | None = None
     table: tuple[Any, Any] | None = None
     target_scale: tuple[float, float] = (0.0, 1.0)
+    crossed: bool = False
     network: Network | None = None
 
     def __post_init__(self) -> None:
@@ -205,7 +207,8 @@ class Design:
         net, m = self.network(examples), examples.X.shape[1]
         if examples.Y_val.shape[1]:
             try:
-                net.check_examples(examples.X_val, examples.Y_val)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    net.check_examples(examples.X_val, examples.Y_val)
             except ValueError as error:
                 raise ValueError(f"held-out examples: {error}") from None
         options = self.options(m)
