@@ -1,13 +1,16 @@
 """Every source of data: examples, what is understood of it, and code that makes the same bits."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import chainrule as cr
 from chainrule.lab import data, formula, given, tables
 from chainrule.lab.data import arrays, load, understand
+from chainrule.lab.design import Design
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -153,6 +156,39 @@ def test_a_regression_is_scaled_unless_it_is_not_to_be(here):
     assert plain.target_scale == (0.0, 1.0)
     assert np.allclose(made.Y * made.target_scale[1] + made.target_scale[0], plain.Y)
     assert "5 rows without age are left out" in plain.remarks
+
+
+def test_rows_that_the_model_encodes_otherwise_are_told(here):
+    rng = np.random.default_rng(0)
+    some = {"a": rng.normal(size=90), "c": rng.choice([*"pqrs"], 90), "y": rng.choice(["u", "v", "w"], 90)}
+    pd.DataFrame(some).to_csv("c.csv", index=False)
+    made = load({"kind": "file", "path": "c.csv", "target": "y", "encoding": "recipe"})
+    assert made.crossed
+    assert "may answer otherwise" in made.remarks[0]
+    assert made.inputs[-3:] == tuple(f"c by target = {name}" for name in "uvw")
+    assert not load({"kind": "file", "path": "c.csv", "target": "y"}).crossed
+
+
+def test_a_table_that_cannot_be_learned_as_it_is_can_be_chosen_from(here):
+    Path("one.csv").write_text("a,b\n1,2\n")
+    found = understand({"kind": "file", "path": "one.csv"})
+    assert "which column is to be learned" in found["wrong"]
+    assert [column["name"] for column in found["columns"]] == ["a", "b"]
+    assert "at least 4 are needed" in understand({"kind": "file", "path": "one.csv", "target": "b"})["wrong"]
+
+
+def test_names_that_have_no_utf8_are_refused():
+    with pytest.raises(ValueError, match="names of the data: got half a character"):
+        arrays("x", np.zeros((1, 3)), np.zeros((1, 3)), inputs=["\ud800"])
+
+
+def test_held_out_examples_are_numbers_after_normalization_too():
+    examples = replace(
+        load({"kind": "bundled", "name": "flower"}), X_val=np.full((2, 1), -1e308), Y_val=np.ones((1, 1))
+    )
+    examples.X[:] = 1e308
+    with pytest.raises(ValueError, match="held-out examples: X: got NaN or infinity"):
+        Design.of({"data": {}, "normalize": "standard"}).timeline(examples)
 
 
 def test_the_encoding_of_the_recipe(here):

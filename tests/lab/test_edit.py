@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from chainrule.lab import session, take
+from chainrule.lab import session, take, views
 from chainrule.lab.code import program
 from chainrule.lab.data import load
 from chainrule.lab.design import Design
@@ -94,7 +94,7 @@ def test_what_cannot_be_set_says_why(given, message):
     assert made.edits() == []
 
 
-def test_a_weight_is_set_by_hand_on_the_page(open_lab):
+def test_a_weight_is_set_by_hand_on_the_page(open_lab, monkeypatch):
     page = open_lab({"hidden": [3], "activations": ["tanh"]})
     page.locator("#panel-equations").get_by_role("button", name=re.compile(r"^W\[1\]")).first.click()
     sheet = page.locator("dialog.inspect")
@@ -109,6 +109,14 @@ def test_a_weight_is_set_by_hand_on_the_page(open_lab):
     page.get_by_text("W[1] of unit 2, x2: −2.5, from step 0 on.").wait_for()
     assert page.at.lab.run().edits() == [[0, "W", 1, 2, 1, -2.5]]
     assert page.at.lab.run().network.W[1][2, 1] == -2.5
+
+    def broken(run, **given):
+        raise ValueError("it cannot be shown")
+
+    monkeypatch.setitem(views.VIEWS, "array", broken)  # a view's error is on the page, and not an empty sheet
+    page.evaluate("lab.refresh()")
+    sheet.locator(".words").get_by_text("it cannot be shown").wait_for()
+    page.locator("p.error").get_by_text("it cannot be shown").wait_for(state="attached")
 
 
 def test_a_click_on_a_line_of_the_diagram_leads_to_its_weight_and_the_time_line_has_what_was_set(open_lab):

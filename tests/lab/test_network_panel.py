@@ -105,6 +105,8 @@ def test_the_sentence_of_the_lab_stands_at_the_field(open_lab):
         ("batch size", "0", "batch_size: got 0"),
         ("seed", "-5", "seed: got"),
         ("units of layer 1", "many", "layer 1: got many"),
+        ("units of layer 1", "0", "layer 1: got 0, wanted a whole number of units from 1 to 4,096"),
+        ("units of layer 1", "1e9", "layer 1: got 1000000000"),
     ]:
         field = panel.get_by_label(label, exact=True)
         field.fill(typed)

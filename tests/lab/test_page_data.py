@@ -124,6 +124,21 @@ def test_another_column_is_learned(choosing):
     page.get_by_text("to learn: age, 20 to 60").wait_for()
     design, examples = learn(page)
     assert (examples.task, examples.target, design.data["day_first"]) == ("regression", "age", True)
+    assert examples.crossed is False
+    page.get_by_role("button", name="data: people.csv").click()
+    page.get_by_role("tab", name="Your table").click()
+    rows = "".join(f"{'inf' if i == 7 else i},{i % 5},{'inf' if i == 3 else 2 * i}\n" for i in range(20))
+    page.get_by_label("Drop a table here").set_input_files(
+        {"name": "odd.csv", "mimeType": "text/csv", "buffer": f"a,b,y\n{rows}".encode()}
+    )
+    page.get_by_text("choose which column is to be learned").wait_for()
+    assert page.get_by_role("button", name="Learn from it").is_disabled()
+    page.get_by_label("the column to learn").select_option("b")
+    page.get_by_text("column 'a' is infinite in row 8").wait_for()
+    page.get_by_label("a: taken as").select_option("drop")
+    page.get_by_text("column 'y' is infinite in row 4").wait_for()
+    page.get_by_label("y: taken as").select_option("drop")
+    page.get_by_text("no column to learn from").wait_for()
 
 
 def test_a_file_that_is_dropped_on_the_page_opens_the_dialog(open_lab):

@@ -5,9 +5,10 @@ import json
 import re
 import socket
 import struct
+import tempfile
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from chainrule.lab import protocol, server, take, uploads
+from chainrule.lab import connections, protocol, server, take, uploads
 from chainrule.lab.design import Design
 from chainrule.lab.door import Door
 from chainrule.lab.kept import bring_back
@@ -486,6 +487,23 @@ def test_there_are_only_so_many_pages(monkeypatch):
         Talk(at)
 
 
+def test_connections_that_ask_for_nothing_end_and_leave_room_for_pages(monkeypatch):
+    monkeypatch.setattr(connections, "MOST", 20)
+    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+    with served() as at, ExitStack() as ends:
+        for k in range(100):
+            opened = ends.enter_context(socket.create_connection(("127.0.0.1", at.port), 20))
+            with suppress(OSError):  # it may be gone already
+                opened.sendall(b"GET / HTTP/1.1\r\nHost" if k % 2 else b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert get(at, Cookie=at.cookie)[0] == 200
+        began = time.monotonic()
+        while opened.recv(65536):  # the last one, too, is put out in the end
+            assert time.monotonic() - began < 30
+        with Talk(at) as page:
+            time.sleep(0.7)  # but not a page, however long it is silent
+            assert page.ask("hello", version=protocol.VERSION)
+
+
 # -- what is brought along -------------------------------------------------------------------------------------------
 
 
@@ -599,6 +617,20 @@ def test_a_lab_of_somebody_else_reads_no_file_that_nobody_agreed_to(tmp_path):
         assert lab.call(lambda: take.restore(lab, of(path)))["reads"] == []  # which it has already
     finally:
         lab.close()
+
+
+def test_uploads_of_a_lab_that_was_killed_go_when_the_next_one_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    alive = Uploads()
+    alive.take("a.csv", np.zeros(3, np.uint8))
+    (tmp_path / f"{uploads.PREFIX}killed" / "u1").mkdir(parents=True)
+    (tmp_path / f"{uploads.PREFIX}file").touch()
+    (tmp_path / "other").mkdir()
+    (tmp_path / f"{uploads.PREFIX}link").symlink_to(tmp_path / "other")
+    Uploads()
+    left = {path.name.removeprefix(uploads.PREFIX) for path in tmp_path.iterdir()}
+    assert left == {alive["u1"].parent.parent.name.removeprefix(uploads.PREFIX), "file", "link", "other"}
+    alive.close()
 
 
 def test_an_upload_goes_with_the_lab():

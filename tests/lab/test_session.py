@@ -154,6 +154,36 @@ def test_frames_of_any_bytes_are_answered(lab, frame):
     lab.leave(heard.page)
 
 
+ASKED = [
+    ({"do": "rename", "name": "\ud800"}, "message: got half a character"),
+    ({"do": "design", "change": {"seed": -1}}, "seed: got -1, wanted a whole number of 0 or more"),
+    ({"do": "design"}, "design: wanted change, too"),
+    ({"do": "design", "change": None}, "design: change: got None, wanted an object"),
+    ({"do": "design", "change": {"optimizer": None}}, "unknown optimizer None"),
+    ({"do": "design", "change": {"optimizer": {"name": "Adam", "speed": 1}}}, "optimizer: Adam has no 'speed'"),
+    ({"do": "design", "change": {"data": {"kind": []}}}, "unknown kind of data []"),
+    (
+        {"do": "design", "change": {"data": {"kind": "points", "points": [[1e308, 0, 0]]}}},
+        "points: got [1e+308, 0, 0] at 0, wanted numbers from −1e+100 to 1e+100",
+    ),
+    ({"do": "go", "step": "x"}, "go: step: got 'x', wanted a whole number or null"),
+    ({"do": "go", "speed": 3}, "go: there is no 'speed'"),
+    ({"do": "see", "view": "array"}, "array: wanted letter and l, too"),
+]
+
+
+@pytest.mark.parametrize(("message", "said"), ASKED, ids=range(len(ASKED)))
+def test_what_is_asked_wrongly_gets_a_sentence_and_changes_nothing(lab, message, said):
+    heard, before = Heard(lab), lab.run()
+    assert said in heard.answer(heard.send(message))["error"]
+    assert lab.run() is before
+    lab.leave(heard.page)
+
+
+def test_a_page_is_told_of_text_that_utf8_has_none_for():
+    assert protocol.pack(["\ud800"])[4:14] == b'["\\ud800"]'
+
+
 def test_a_long_way_is_answered_at_once_and_ends_with_a_pause(lab):
     heard = Heard(lab)
     heard.answer(heard.send({"do": "design", "change": FLOWER}))

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 import chainrule as cr
 from chainrule import tabular
 from chainrule.cli import app
-from chainrule.lab import learning, lessons, session, take
+from chainrule.lab import design, learning, lessons, session, take
 from chainrule.lab.data import load
 from chainrule.lab.design import Design, Examples
+from chainrule.lab.run import Run
 from chainrule.lab.session import Lab
 from chainrule.readers import Table
 
@@ -223,28 +224,65 @@ def test_what_is_no_lab_gets_one_clear_error(lab, name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"design": {"data": FLOWER, "hidden": [10**9], "activations": ["relu"]}}, "parameters are more than"),
-        ({"design": {"data": FLOWER, "nonsense": 1}}, "run 1: design: there is no 'nonsense'"),
-        ({"design": 5}, "run 1: design: got 5, wanted an object"),
-        ({"design": {"data": {"kind": "bundled", "name": "../x"}}}, "run 1: "),
-        ({"changes": [[0, {}]] * 10_001}, "changes: wanted a list of 10,000 at most"),
+        (
+            {"design": {"data": FLOWER, "hidden": [10**9], "activations": ["relu"]}},
+            "parameters in 2 runs are more than",
+        ),
+        ({"design": {"data": FLOWER, "nonsense": 1}}, "run 2: design: there is no 'nonsense'"),
+        ({"design": 5}, "run 2: design: got 5, wanted an object"),
+        ({"design": {"data": {"kind": "bundled", "name": "../x"}}}, "run 2: "),
+        ({"changes": [[0, {}]] * 10_001}, "changes: got 10,001, wanted 10,000 at most"),
         ({"changes": [[-1, {}]]}, "changes: got -1, wanted a whole number"),
         (
             {"changes": [[5, {"optimizer": {"name": "Adam", "learning_rate": "x"}}]]},
-            "run 1: Adam.learning_rate: got 'x'",
+            "run 2: Adam.learning_rate: got 'x'",
         ),
-        ({"changes": [[5, {"optimizer": {"name": "__import__"}}]]}, "run 1: .*optimizer"),
+        ({"changes": [[5, {"optimizer": {"name": "__import__"}}]]}, "run 2: .*optimizer"),
         ({"step": 1e9}, "step: got 1000000000.0, wanted a whole number"),
         ({"step": "9" * 1000}, "step: got '999"),
+        ({"changes": [[1]]}, r"changes: got \[1\], wanted \[step, options\]"),
+        ({"changes": [None]}, "changes: got None, wanted"),
+        ({"changes": None}, "changes: got None, wanted a list"),
+        ({"changes": [[5, None]]}, "options: got None, wanted an object with an optimizer"),
+        ({"edits": [[1, [3]]]}, r"edits: got 3, wanted \[place, value\]"),
+        ({"design": {"data": FLOWER, "seed": -1}}, "seed: got -1, wanted a whole number of 0 or more"),
+        ({"design": {"data": FLOWER, "hidden": None}}, "hidden: got None, wanted a list"),
+        ({"name": "\ud800"}, "half a character"),
+        ({"design": {"data": {"kind": "formula", "formula": "x\udfff"}}}, "half a character"),
     ],
 )
 def test_runs_that_cannot_be_are_refused_and_nothing_changes(lab, change, message):
     content = take.as_json(lab)
-    content["runs"] = [{**content["runs"][0], **change}]
+    content["runs"] = [content["runs"][0], {**content["runs"][0], **change}]
     before = lab.run()
     with pytest.raises(ValueError, match=message):
         take.restore(lab, json.dumps(content))
-    assert lab.run() is before
+    assert list(lab.runs.values()) == [before]
+
+
+def test_what_no_page_could_be_told_of_is_an_error_before_anything_changes(lab, monkeypatch):
+    content, before = take.as_json(lab), lab.run()
+    monkeypatch.setattr(Run, "about", lambda run: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        take.restore(lab, json.dumps(content))
+    assert list(lab.runs.values()) == [before]
+
+
+def test_the_runs_of_a_lab_together_have_a_limit_that_is_known_before_they_take_memory(lab, monkeypatch):
+    content = take.as_json(lab)
+    one = {"design": {"data": FLOWER, "hidden": [2800, 2800], "activations": ["relu"] * 2}, "step": 0}
+    monkeypatch.setattr(Design, "timeline", lambda *given: pytest.fail("a network was made"))
+    with pytest.raises(ValueError, match="47,124,006 parameters in 6 runs are more than the 20,000,000"):
+        take.restore(lab, json.dumps({**content, "runs": [one] * 6}))
+
+
+def test_a_run_beside_others_may_not_be_too_large_together_with_them(lab, monkeypatch):
+    monkeypatch.setattr(design, "MOST_PARAMETERS", 2 * lab.run().network.parameters.size)
+    lab.call(lambda: lab.add({}))
+    with pytest.raises(ValueError, match="parameters in 3 runs are more than"):
+        lab.call(lambda: lab.add({}))
+    with pytest.raises(ValueError, match="parameters in 2 runs are more than"):
+        lab.call(lambda: lab.change_design({"hidden": [9, 4]}))
 
 
 def test_the_code_of_a_run_is_its_program(lab):

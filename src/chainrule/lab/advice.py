@@ -89,7 +89,7 @@ def advise(run: Run, most: int | None = None) -> dict[str, Any]:
     options, examples = run.line.options, run.examples
     most = most or (WIDE_MOST if len(examples.X) > MANY else MOST)
     validation = (examples.X_val[:, :most], examples.Y_val[:, :most]) if examples.Y_val.shape[1] else None
-    steps = history(run.line, bool(run.stopped))
+    steps = history(run.line, run.diverged)
     found = diagnose(
         run.network, examples.X, examples.Y, steps=steps if steps["cost"] else None, validation=validation,
         names=examples.inputs, l2=options.l2, dropout=options.dropout or 0.0, batch_size=options.batch_size, most=most,
@@ -113,7 +113,7 @@ def advise(run: Run, most: int | None = None) -> dict[str, Any]:
 def history(line: Timeline, stopped: bool = False) -> dict[str, list[float]]:
     """The mean cost of each whole epoch up to here, and its learning rate, as `diagnose` takes them.
 
-    stopped: whether the next cost is not finite.
+    stopped: whether the next cost is not finite, by the learning rate.
     """
     m, costs = line.state.Y.shape[1], np.array(line.costs[: line.step])
     ends = [*(at for at, _ in line.changes[1:]), line.step]

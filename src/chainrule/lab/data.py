@@ -17,6 +17,7 @@ from chainrule.lab.given import MOST_ROWS, Given, examples, featured, finite
 from chainrule.text import unknown
 
 MOST_POINTS, MOST_CLASSES = 2000, 10  # painted by hand; chosen
+FURTHEST = 1e100  # of a painted point from 0: sums of squares of such numbers are finite; chosen
 _COLUMNS = ("iris", "wine", "breast_cancer", "diabetes")  # bundled sets whose columns have names
 _PREVIEWED, _PICTURES = 300, 24  # examples that a small picture of the data shows
 _TABLE = (
@@ -102,7 +103,7 @@ def _bundled(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
     "one_hot": of two classes there is an output for each, as of more.
     """
     name = spec.get("name")
-    if name not in datasets.NAMES:
+    if not isinstance(name, str) or name not in datasets.NAMES:
         raise unknown("bundled data set", name, datasets.NAMES)
     make = datasets.NAMES[name]
     parameters = inspect.signature(make).parameters
@@ -163,6 +164,8 @@ def _points(spec: Mapping[str, Any], uploads: Mapping[str, Any]) -> Examples:
         values = np.asarray(point).tolist() if isinstance(point, np.ndarray) else point
         if not isinstance(values, list | tuple) or len(values) != 3 or not all(map(finite, values)):
             raise ValueError(f"points: got {values!r:.60} at {i}, wanted [x1, x2, class], three finite numbers")
+        if max(map(abs, values)) > FURTHEST:
+            raise ValueError(f"points: got {values!r:.60} at {i}, wanted numbers from −{FURTHEST:g} to {FURTHEST:g}")
         if values[2] not in range(k):
             raise ValueError(f"points: got class {values[2]!r} at {i}, wanted a whole number from 0 to {k - 1}")
         for column, value in zip(columns, values, strict=True):
@@ -325,6 +328,6 @@ KINDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Examples]] = {
 
 def _of_kind(spec: Mapping[str, Any]) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Examples]:
     kind = spec.get("kind") if isinstance(spec, Mapping) else None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise unknown("kind of data", kind, KINDS)
     return KINDS[kind]

@@ -9,7 +9,8 @@ import numpy as np
 
 from chainrule import activations, engines, initializers, losses, normalization, optimizers
 from chainrule._types import Array
-from chainrule.checks import check_number, check_whole
+from chainrule.checks import check_number
+from chainrule.lab.protocol import check_text
 from chainrule.lab.timeline import Timeline
 from chainrule.layout import check_sizes
 from chainrule.network import Network
@@ -21,7 +22,7 @@ GIVEN = "given"  # in place of an initializer: the parameters of the network tha
 _FAR = 4.0  # of means and deviations of inputs: beyond it they are normalized; flower, in −4 … 4, is not
 _NEAR = 0.1  # of the widest deviation: below it, too
 _MANY, _BATCH = 1000, 64  # examples that are more than one update should take, and how many it then takes; chosen
-MOST_PARAMETERS = 20_000_000  # of a network that one may ask a page for; chosen
+MOST_PARAMETERS = 20_000_000  # of all networks together that one may ask a page for; chosen
 MOST_LAYERS = 100  # hidden ones; chosen
 TASKS = {"binary": "sigmoid", "classes": "softmax", "regression": "identity"}
 OPTIONS = ("optimizer", "batch_size", "l2", "dropout", "clip_norm")  # what may change while a network trains
@@ -52,6 +53,7 @@ class Examples:
     lie on a line or a plane, where `features` makes others of them, (n[0], k) of (2, k), such as x1 · x2. table:
     of a table its plan and the fitted steps that make Xᵀ of its rows (None of pixels), for the model that one takes
     along. target_scale: Y is (target − its first) / its second number.
+    crossed: whether the model encodes rows of X otherwise than X has them, by their own targets, too.
     network: the one that a notebook gave with them, as it was then; a design may begin from its parameters.
     """
 
@@ -75,7 +77,13 @@ class Examples:
     features: Callable[[Array], Array] | None = None
     table: tuple[Any, Any] | None = None
     target_scale: tuple[float, float] = (0.0, 1.0)
+    crossed: bool = False
     network: Network | None = None
+
+    def __post_init__(self) -> None:
+        """Names come from files and programs: those that no page and no file could be told of end here."""
+        names = {each: getattr(self, each) for each in ("name", "inputs", "target", "classes", "columns", "remarks")}
+        check_text("names of the data", names)
 
     def coordinates(self, part: str) -> Array | None:
         """Where the examples of part "train" or "validation" lie on a line or a plane; None for more inputs."""
@@ -116,7 +124,7 @@ class Design:
         for name in given:
             if name not in names:
                 raise ValueError(f"design: there is no {name!r}.{meant(name, names)}")
-        lists = {name: tuple(given[name]) for name in ("hidden", "activations", "dropout") if name in given}
+        lists = {name: _list(name, given[name]) for name in ("hidden", "activations", "dropout") if name in given}
         made = cls(**{**given, **lists})
         if len(made.activations) != len(made.hidden):
             raise ValueError(f"activations: got {len(made.activations)} for {len(made.hidden)} hidden layers")
@@ -126,7 +134,11 @@ class Design:
             )
         if made.hidden:
             check_sizes([1, *made.hidden])
-        check_whole(seed=made.seed + 1)
+        if not isinstance(made.seed, int) or isinstance(made.seed, bool) or made.seed < 0:
+            raise ValueError(f"seed: got {made.seed!r:.60}, wanted a whole number of 0 or more")
+        if made.dtype not in ("float32", "float64"):
+            raise unknown("dtype", made.dtype, ("float32", "float64"))
+        check_text("data", made.data)
         check_number("init_scale", made.init_scale, "a number of 0 or more", lambda scale: scale >= 0)
         if isinstance(made.init, str) and made.init not in ("auto", GIVEN, *initializers.INITIALIZERS):
             raise unknown("initializer", made.init, ["auto", *initializers.INITIALIZERS])
@@ -148,12 +160,14 @@ class Design:
             len(self.hidden), m,
         )  # fmt: skip
 
+    def parameters(self, examples: Examples) -> int:
+        """How many parameters its network has."""
+        return sum(n * (before + 1) for before, n in pairwise([len(examples.X), *self.hidden, len(examples.Y)]))
+
     def network(self, examples: Examples) -> Network:
         """The network of the design at its beginning."""
         sizes = [len(examples.X), *self.hidden, len(examples.Y)]
-        count = sum(n * (before + 1) for before, n in pairwise(sizes))
-        if count > MOST_PARAMETERS:
-            raise ValueError(f"{count:,} parameters are more than the {MOST_PARAMETERS:,} that a page may ask for")
+        check_parameters([self.parameters(examples)])
         start = self.start(examples)
         net = Network(
             sizes, hidden=list(self.activations), output=self.output or TASKS[examples.task], loss=self.loss,
@@ -191,6 +205,12 @@ class Design:
         trains: a network that is trained itself, from the same parameters, if it is made as this one is.
         """
         net, m = self.network(examples), examples.X.shape[1]
+        if examples.Y_val.shape[1]:
+            try:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    net.check_examples(examples.X_val, examples.Y_val)
+            except ValueError as error:
+                raise ValueError(f"held-out examples: {error}") from None
         options = self.options(m)
         if trains is not None and alike(net, trains):
             trains.parameters = net.parameters
@@ -203,10 +223,25 @@ class Design:
         return Timeline(state, engines.get(engine, net, options.optimizer))
 
 
+def check_parameters(counts: Collection[int]) -> None:
+    """ValueError where the networks of all runs together have more parameters than a page may ask for."""
+    if (total := sum(counts)) > MOST_PARAMETERS:
+        runs = f" in {len(counts)} runs" if len(counts) > 1 else ""
+        raise ValueError(
+            f"{total:,} parameters{runs} are more than the {MOST_PARAMETERS:,} that a page may ask for, all together"
+        )
+
+
+def _list(name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{name}: got {value!r:.60}, wanted a list, with one for each hidden layer")
+    return tuple(value)
+
+
 def fitted(design: Design, change: Mapping[str, Any]) -> Design:
     """The design with a change; activations and shares of dropout are as many as there are hidden layers."""
     change = dict(change)
-    hidden = list(change.get("hidden", design.hidden))
+    hidden = list(_list("hidden", change.get("hidden", design.hidden)))
     if "activations" not in change:
         last = design.activations[-1:] or ("tanh",)
         change["activations"] = (list(design.activations) + list(last) * len(hidden))[: len(hidden)]
@@ -247,10 +282,15 @@ def _method(network: Network) -> str | None:
 
 def optimizer(given: Mapping[str, Any]) -> optimizers.Optimizer:
     """The optimizer that JSON describes: its name and its numbers."""
-    name = given.get("name")
-    if name not in RULES:
+    name = given.get("name") if isinstance(given, Mapping) else given
+    if not isinstance(name, str) or name not in RULES:
         raise unknown("optimizer", name, list(RULES))
-    return RULES[name](**{key: value for key, value in given.items() if key != "name"})
+    numbers = {key: value for key, value in given.items() if key != "name"}
+    known = [each.name for each in fields(RULES[name])]
+    for key in numbers:
+        if key not in known:
+            raise ValueError(f"optimizer: {name} has no {key!r}.{meant(key, known)}")
+    return RULES[name](**numbers)
 
 
 def as_json(rule: optimizers.Optimizer) -> dict[str, Any]:
@@ -260,6 +300,8 @@ def as_json(rule: optimizers.Optimizer) -> dict[str, Any]:
 
 def options(given: Mapping[str, Any], hidden: int, m: int | None = None) -> Options:
     """The options of a training that JSON describes, for m examples and so many hidden layers."""
+    if not isinstance(given, Mapping) or "optimizer" not in given:
+        raise ValueError(f"options: got {given!r:.60}, wanted an object with an optimizer")
     chosen = Options.checked(
         optimizer(given["optimizer"]), given.get("batch_size"), given.get("l2", 0.0), given.get("dropout") or 0.0,
         given.get("clip_norm"), hidden=hidden, m=m or 1 << 62,

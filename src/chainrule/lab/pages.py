@@ -4,15 +4,33 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import cache, partial
+from inspect import signature
 from math import inf
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
 from chainrule.errors import ChainruleError
 from chainrule.lab import protocol
+from chainrule.text import meant
 
 CHEAP = 0.004  # seconds: a look that takes no longer is answered at once
 SHARE = 0.02  # of the time, at most, for what looks take beyond it; the browser takes several times as much
 
+# What arguments of commands and views are annotated with, as JSON has it.
+_WORDS = {
+    int: "a whole number", float: "a number", str: "text", bool: "true or false", Mapping: "an object",
+    tuple: "a list", NoneType: "null",
+}  # fmt: skip
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "a whole number": lambda value: _is_number(value) and abs(value) < inf and value == value // 1,
+    "a number": lambda value: _is_number(value),
+    "text": lambda value: isinstance(value, str),
+    "true or false": lambda value: isinstance(value, bool),
+    "an object": lambda value: isinstance(value, dict),
+    "a list": lambda value: isinstance(value, list),
+    "null": lambda value: value is None,
+}
 _FORESEEN = (ValueError, TypeError, LookupError, ArithmeticError, OSError, MemoryError, ImportError, ChainruleError)
 Send = Callable[[bytes], None]
 Views = Mapping[str, Mapping[str, Any]]
@@ -30,13 +48,13 @@ class Page:
 class Pages:
     """All pages of a lab.
 
-    commands: what they may ask for, by name; what one gives is its answer. look: what there is to see in views. stamp:
-    differs where that is something else.
+    commands: what they may ask for, by name, with the lab; what one gives is its answer. look: what there is to see in
+    views. stamp: differs where that is something else.
     """
 
     def __init__(
         self,
-        commands: Mapping[str, Callable[..., Any]],
+        commands: Mapping[str, partial[Any]],
         look: Callable[[Views], Any],
         stamp: Callable[[], list[Any]],
     ) -> None:
@@ -55,6 +73,8 @@ class Pages:
             if name == "look":
                 page.look = {"id": number, "stamp": message.get("stamp"), "views": _views(message.get("views"))}
                 return
+            protocol.check_text("message", message)
+            check_arguments(name, self._commands[name].func, message)
             answer = protocol.pack({"id": number, "ok": self._commands[name](**message)})
         except Exception as error:
             answer = protocol.pack({"id": number, "error": sentence(error)})
@@ -98,6 +118,38 @@ class Pages:
             self.leave(page)
 
 
+def check_arguments(name: str, act: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """ValueError for an argument, behind the first, that a function lacks, does not have, or wants otherwise."""
+    known, others = _known(act)
+    for key, value in given.items():
+        if key in known:
+            wanted = known[key][0]
+            if wanted and not any(_KINDS[kind](value) for kind in wanted):
+                raise ValueError(f"{name}: {key}: got {value!r:.60}, wanted {' or '.join(wanted)}")
+        elif not others:
+            raise ValueError(f"{name}: there is no {key!r}.{meant(key, known)}")
+    if lacking := [key for key, (_, needed) in known.items() if needed and key not in given]:
+        raise ValueError(f"{name}: wanted {' and '.join(lacking)}, too")
+
+
+@cache
+def _known(act: Callable[..., Any]) -> tuple[dict[str, tuple[tuple[str, ...], bool]], bool]:
+    """The arguments of a function but the first: of which kinds they may be, if known, and whether each is needed.
+
+    And whether there may be others.
+    """
+    found, others = {}, False
+    for each in [*signature(act).parameters.values()][1:]:
+        if each.kind is each.VAR_KEYWORD:
+            others = True
+            continue
+        union = isinstance(each.annotation, UnionType)
+        kinds = [get_origin(kind) or kind for kind in (get_args(each.annotation) if union else (each.annotation,))]
+        words = tuple(_WORDS[kind] for kind in kinds) if all(kind in _WORDS for kind in kinds) else ()
+        found[each.name] = words, each.default is each.empty
+    return found, others
+
+
 def sentence(error: Exception) -> str:
     """What an error says, as one sentence. One that nobody foresaw is printed, too."""
     if not isinstance(error, _FORESEEN):
@@ -112,6 +164,10 @@ def _views(given: Any) -> Views:
     if not isinstance(given, dict) or not all(isinstance(view, dict) for view in given.values()):
         raise ValueError("look: wanted views, by names of your own")
     return given
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _same(stamp: Any, now: list[Any]) -> bool:

@@ -10,6 +10,7 @@ changed. `look` is answered when there is something new to see, and a newer one 
 """
 
 import json
+import re
 from collections.abc import Callable
 from math import isfinite, prod
 from typing import Any
@@ -19,11 +20,15 @@ import numpy as np
 VERSION = 1
 MOST_TEXT = 16 << 20  # bytes: parsed, it takes many times as much
 DTYPES = {"f4": np.float32, "f8": np.float64, "i4": np.int32, "u1": np.uint8}
+_HALF = re.compile("[\ud800-\udfff]")
 _NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 
 
 def pack(message: Any) -> bytes:
-    """The frame of a message. Numbers that are not finite are null in it, but for those in arrays."""
+    """The frame of a message. Numbers that are not finite are null in it, but for those in arrays.
+
+    It has room for any text of Python's: cells of a table may hold halves of characters, as JSON escapes here.
+    """
     parts: list[bytes] = []
     length = 0
 
@@ -47,7 +52,7 @@ def pack(message: Any) -> bytes:
             value = value.item()
         return None if isinstance(value, float) and not isfinite(value) else value
 
-    text = json.dumps(plain(message), ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(plain(message), ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
     return b"".join([len(text).to_bytes(4, "little"), text, bytes(-(4 + len(text)) % 8), *parts])
 
 
@@ -77,6 +82,14 @@ def unpack(frame: bytes) -> Any:
         return _parsed(frame[4 : 4 + size], whole)
     except (RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError("a message whose text is no JSON") from None
+
+
+def check_text(what: str, value: Any) -> None:
+    """ValueError where a text in what becomes JSON has half a character in it, which JSON can say and UTF-8 cannot."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if (found := _HALF.search(text)) is not None:
+        around = text[max(0, found.start() - 20) : found.start() + 20]
+        raise ValueError(f"{what}: got half a character (a lone surrogate) in {around!r}, wanted text of whole ones")
 
 
 def _parsed(text: bytes, whole: Callable[[dict[str, Any]], Any]) -> Any:

@@ -29,13 +29,14 @@ FLAT = 0.01  # of the steepest slope: below it, on the mean of the examples, a u
 class Run:
     """A training that a page looks at. id: its number. name: what a person calls it.
 
-    `stopped` says why it can go no further, where it cannot. `goal`: the step that a play ends at.
+    `stopped` says why it can go no further, where it cannot; `diverged`, whether that comes from its learning rate.
+    `goal`: the step that a play ends at.
     """
 
     def __init__(self, id: int, name: str, design: Design, examples: Examples, trains: Network | None = None) -> None:
         self.id, self.name, self.design, self.examples = id, name, design, examples
         self.revision = 0  # counts what changes other than by steps
-        self.stopped = ""
+        self.stopped, self.diverged = "", False
         self.goal = inf
         self._budget, self._looked, self._measured = AT_FIRST, time.perf_counter(), 0
         self.line: Timeline = design.timeline(examples, trains=trains)
@@ -104,6 +105,7 @@ class Run:
                 "target_range": [float(each) for each in self.own(np.array([examples.Y.min(), examples.Y.max()]))],
                 "target_scale": list(examples.target_scale),
                 "remarks": list(examples.remarks),
+                "crossed": examples.crossed,
                 "plan": [dict(column) for column in examples.plan],
             },
             "sizes": net.sizes,
@@ -119,12 +121,33 @@ class Run:
 
     def go(self, step: int) -> None:
         """Go to a step; where training comes to what is not finite, it stays before that, and `stopped` says so."""
-        self.stopped = ""
+        self.stopped, self.diverged = "", False
         try:
             with np.errstate(all="ignore"):
                 self.line.go(max(0, step))
         except FloatingPointError as error:
-            self.stopped = f"{error}: training cannot go on from here. Go back, and take a lower learning rate"
+            cause = self._cause()
+            self.diverged = not cause
+            cause = cause or "Go back, and take a lower learning rate"
+            self.stopped = f"{error}: training cannot go on from here. {cause}"
+
+    def _cause(self) -> str:
+        """What else than the learning rate makes the next cost infinite, and what to do; empty if nothing else."""
+        line, options = self.line, self.line.options
+        if line.step in line.edits:
+            return "Set what was set by hand here to a smaller number"
+        began = max(at for at, _ in line.changes if at <= line.step)
+        if began == line.step:
+            with np.errstate(all="ignore"):
+                ordinary = isfinite(np.square(self.network.parameters).sum()) and self._judged("train")[0] is not None
+            strong = options.l2 > 0 and ordinary
+        else:
+            strong = options.l2 > self.m and options.l2 * options.optimizer.learning_rate > 2 * self.m  # w changes sign
+        if strong:
+            return f"L2 does that: take a smaller λ than {options.l2:g}"
+        if line.step == 0:
+            return "It begins so: take smaller initial weights, or normalize the inputs"
+        return ""
 
     @property
     def done(self) -> bool:

@@ -15,7 +15,7 @@ from chainrule._version import __version__
 from chainrule.datasets import NAMES
 from chainrule.lab import learning, protocol, take, views
 from chainrule.lab.data import load, understand
-from chainrule.lab.design import GIVEN, OPTIONS, Design, Examples, choices, fitted, suited
+from chainrule.lab.design import GIVEN, OPTIONS, Design, Examples, check_parameters, choices, fitted, suited
 from chainrule.lab.pages import Page, Pages, Send, Views, sentence
 from chainrule.lab.run import AT_EASE, MEASURING, Run
 from chainrule.lab.uploads import Uploads
@@ -188,7 +188,7 @@ class Lab:
         return {"lab": self.about(), "choices": choices(self.network is not None), "datasets": list(NAMES)}
 
     def change_design(self, change: Mapping[str, Any], run: int | None = None) -> None:
-        """Begin a run anew, with some of its design otherwise; None for `change` begins the same again."""
+        """Begin a run anew, with some of its design otherwise, or the same."""
         before = self.run(run)
         design = fitted(before.design, change)
         examples = before.examples
@@ -315,6 +315,8 @@ class Lab:
         """A run that trains the notebook's network itself, unless another does, or it has another form by now."""
         if design.init == GIVEN and not design.fits(examples):
             design = design.but(init="auto")
+        others = [run.network.parameters.size for run in self.runs.values() if run.id != id]
+        check_parameters([*others, design.parameters(examples)])
         taken = any(run.network is self.network for run in self.runs.values() if run.id != id)
         return Run(id, name, design, examples, None if taken else self.network)
 
@@ -342,6 +344,7 @@ class Lab:
         patience: float | None = None,
     ) -> None:
         """Let these be all runs there are, one of them active, and let them go to these steps."""
+        protocol.pack([run.about() for run in runs])  # what no page could be told of is an error before all is changed
         self.playing, self.speed, self.lesson = False, speed, None
         self.runs.clear()
         for run in runs:

@@ -19,9 +19,10 @@ from chainrule._types import Array
 from chainrule.errors import ChainruleError, UserNote
 from chainrule.lab.design import Examples
 from chainrule.lab.given import MOST_BYTES, MOST_ROWS, Given, scaled
+from chainrule.lab.spread import histogram
 from chainrule.readers import Table
 from chainrule.readers.frames import as_text
-from chainrule.tabular import Column, Plan, TableError
+from chainrule.tabular import Plan, TableError
 from chainrule.tabular.findings import giveaways
 from chainrule.tabular.opened import taken
 from chainrule.text import first_few
@@ -66,16 +67,23 @@ def load(given: Given, uploads: Mapping[str, Any]) -> Examples:
 def _taken(given: Given, table: Table, plan: Plan, rows: Any, y: Array, source: list[str]) -> Examples:
     """As many of the rows as a page can hold, a part of them held out, their columns worked on."""
     train, val, X, X_val, preparation, code = _inputs(given, plan, rows, y)
+    # Where a preparation encodes a training row by the targets of others, and a new row, as the model does, by all.
+    crossed = preparation is not None and not np.array_equal(preparation.transform(taken(rows, train)).T, X)
     Y, line = _targets(plan, y)
     remarks = _remarks(plan)
     if (count := len(train) + len(val)) < len(y):
         remarks.append(f"{count:,} of {len(y):,} rows, drawn by chance")
+    if crossed:
+        remarks.append(
+            "while training, and on this page, a training row is encoded by the targets of other rows (the inputs "
+            "“by target”); the model that is taken along encodes each by those of all rows, and may answer otherwise"
+        )
     remarks += [found.text for found in giveaways(plan, rows, y)]
     made = Examples(
         table.name, X, Y[:, train], X_val, Y[:, val], plan.task, tuple(tabular.input_names(plan, preparation)),
         plan.target, tuple(map(str, plan.classes or ())), plan.image_shape, *_cells(table, rows, train, val),
         tuple(remarks), tuple(described(plan, table)), (*source, *code, line, "Y, Y_val = Y[:, train], Y[:, val]"),
-        table=(plan, preparation),
+        table=(plan, preparation), crossed=crossed,
     )  # fmt: skip
     return _in_own_units(made, preparation)
 
@@ -245,10 +253,15 @@ def understand(given: Given, uploads: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(table.X, pd.DataFrame):
             whole = table.X if table.y is None else table.X.assign(**{str(table.target): table.y})
             targets = likely_targets(whole)
-        if table.y is not None:
-            plan, _ = _plan(given, table)
-        else:
-            table, plan = _guessed(given, uploads, table, targets[:5])
+        try:
+            if table.y is not None:
+                plan, _ = _plan(given, table)
+            else:
+                table, plan = _guessed(given, uploads, table, targets)
+        except TableError as error:
+            if not isinstance(table.X, pd.DataFrame):
+                raise
+            return _undecided(table, targets, str(error), remarks)
     return {
         "name": table.name,
         "task": plan.task,
@@ -266,6 +279,26 @@ def understand(given: Given, uploads: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _undecided(table: Table, targets: list[str], wrong: str, remarks: list[str]) -> dict[str, Any]:
+    """What a person needs for another choice, where this one cannot be, and "wrong", why."""
+    frame: Any = table.X
+    columns = [
+        {
+            "name": str(name),
+            "role": "",
+            "note": "",
+            "missing": int(frame[name].isna().sum()),
+            "samples": _samples(values),
+        }
+        for name, values in frame.items()
+    ]
+    return {
+        "name": table.name, "task": None, "rows": len(frame), "inputs": [], "features": 0, "target": table.target,
+        "targets": targets, "classes": [], "columns": columns, "image": None, "preview": None, "spread": None,
+        "remarks": remarks, "wrong": wrong,
+    }  # fmt: skip
+
+
 def _pictures(table: Table, plan: Plan) -> dict[str, Any]:
     """Some pictures, from the first to the last, as columns, and which class each is."""
     rows, y = plan.examples(table)
@@ -277,21 +310,23 @@ def _pictures(table: Table, plan: Plan) -> dict[str, Any]:
 def _spread(table: Table, plan: Plan) -> dict[str, Any]:
     """How the numbers of a target are spread: how many there are in each part of their range."""
     _, y = plan.examples(table)
-    counts, edges = np.histogram(y, PARTS)
+    counts, edges = histogram(y, PARTS)
     return {"low": float(edges[0]), "high": float(edges[-1]), "counts": counts}
 
 
 def _guessed(given: Given, uploads: Mapping[str, Any], table: Table, targets: list[str]) -> tuple[Table, Plan]:
     """The table with the first of some targets that can be learned."""
-    if not targets:
+    likely = [name for name in targets if name not in given.names("drop")][:5]
+    if not likely:
         raise TableError(_no_target(table))
-    for name in targets:
+    wrong = ""
+    for name in likely:
         try:
             found, _ = _read(given, uploads, target=name)
             return found, _plan(given, found)[0]
         except TableError as error:
-            wrong = error
-    raise wrong
+            wrong = wrong or f"{name!r} is likely, and cannot be learned: {error}"
+    raise TableError(f"{table.name}: choose which column is to be learned, and what is left out; {wrong}")
 
 
 def likely_targets(frame: pd.DataFrame) -> list[str]:
@@ -313,13 +348,14 @@ def described(plan: Plan, table: Table) -> list[dict[str, Any]]:
     """What each column is taken for: name, role, note, rows where it is missing, and some of its values."""
     frame: Any = table.X
 
-    def values(column: Column) -> list[str]:
-        return list(dict.fromkeys(map(_cell, frame[column.name].head(1000).dropna())))[:SAMPLES]
-
     return [
-        {"name": c.name, "role": c.role, "note": c.note, "missing": c.missing, "samples": values(c)}
+        {"name": c.name, "role": c.role, "note": c.note, "missing": c.missing, "samples": _samples(frame[c.name])}
         for c in plan.columns
     ]
+
+
+def _samples(values: Any) -> list[str]:
+    return list(dict.fromkeys(map(_cell, values.head(1000).dropna())))[:SAMPLES]
 
 
 def _cells(table: Table, rows: Any, train: Array, val: Array) -> tuple[tuple[str, ...], Any]:

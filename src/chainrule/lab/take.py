@@ -6,6 +6,7 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from math import isfinite
 from pathlib import Path
@@ -15,7 +16,8 @@ from chainrule._version import __version__
 from chainrule.checks import check_number
 from chainrule.lab.code import program, stem
 from chainrule.lab.data import load
-from chainrule.lab.design import Design, options, options_json
+from chainrule.lab.design import Design, Examples, check_parameters, options, options_json
+from chainrule.lab.protocol import check_text
 from chainrule.lab.run import Run
 
 if TYPE_CHECKING:
@@ -175,6 +177,8 @@ def link(content: Mapping[str, Any]) -> str:
 
 def parsed(given: str) -> Mapping[str, Any]:
     """The content of a lab file or a link. ValueError for what is none."""
+    if not isinstance(given, str):
+        raise ValueError(f"lab file or link: got {given!r:.60}, wanted its text")
     text = given.strip()
     if len(text) > MOST_BYTES:
         raise ValueError(f"lab file: got {len(text):,} letters, wanted {MOST_BYTES:,} at most")
@@ -187,6 +191,7 @@ def parsed(given: str) -> Mapping[str, Any]:
                 raise ValueError("it is cut off, or too long")
             text = content.decode()
         found = json.loads(text, parse_constant=_no_number)
+        check_text("its text", found)
     except (ValueError, zlib.error, NoBase64, RecursionError) as error:
         raise ValueError(f"lab file or link: it cannot be read: {error}") from None
     if not isinstance(found, dict) or found.get("format") != "chainrule lab":
@@ -211,14 +216,25 @@ def _runs(content: Mapping[str, Any], uploads: Mapping[str, Any]) -> tuple[list[
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_RUNS:
         raise ValueError(f"lab file: runs: wanted a list of 1 to {MOST_RUNS}")
     runs, steps = list[Run](), list[int]()
-    loaded: list[tuple[Mapping[str, Any], Any]] = []
+    made, loaded = list[tuple[Design, Examples]](), list[tuple[Mapping[str, Any], Examples]]()
     for i, one in enumerate(given):
-        try:
-            runs.append(_run(i, one, uploads, loaded))
+        with _place(i):
+            made.append(_made(one, uploads, loaded))
+    check_parameters([design.parameters(examples) for design, examples in made])  # before any of them takes memory
+    for i, (one, each) in enumerate(zip(given, made, strict=True)):
+        with _place(i):
+            runs.append(_run(i, one, *each))
             steps.append(_whole("step", one.get("step"), MOST_STEPS))
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-            raise ValueError(f"lab file: run {i + 1}: {error}") from None
     return runs, steps
+
+
+@contextmanager
+def _place(i: int) -> Iterator[None]:
+    """Errors say of which run they are."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"lab file: run {i + 1}: {error}") from None
 
 
 def _lesson_of(given: Any, runs: list[Run]) -> tuple[dict[str, Any], list[Run]]:
@@ -231,8 +247,10 @@ def _lesson_of(given: Any, runs: list[Run]) -> tuple[dict[str, Any], list[Run]]:
     return lessons.lesson(str(given.get("name"))), [runs[_whole("lesson", place, len(runs) - 1)] for place in places]
 
 
-def _run(i: int, one: Mapping[str, Any], uploads: Mapping[str, Any], loaded: list[tuple[Any, Any]]) -> Run:
-    """A run at its beginning, with the changes that it is to come to. loaded: data that runs before it have."""
+def _made(one: Any, uploads: Mapping[str, Any], loaded: list[tuple[Any, Examples]]) -> tuple[Design, Examples]:
+    """Of what a run is made. loaded: data that runs before it have."""
+    if not isinstance(one, dict):
+        raise ValueError(f"got {one!r:.60}, wanted an object")
     if not isinstance(one.get("design"), dict):
         raise ValueError(f"design: got {one.get('design')!r:.60}, wanted an object")
     design = Design.of(one["design"])
@@ -240,11 +258,13 @@ def _run(i: int, one: Mapping[str, Any], uploads: Mapping[str, Any], loaded: lis
     if examples is None:
         examples = load(design.data, uploads)
         loaded.append((design.data, examples))
+    return design, examples
+
+
+def _run(i: int, one: Mapping[str, Any], design: Design, examples: Examples) -> Run:
+    """A run at its beginning, with the changes that it is to come to."""
     run = Run(i + 1, str(one.get("name"))[:60], design, examples)
-    changes = one.get("changes", [])
-    if not isinstance(changes, list) or len(changes) > MOST_CHANGES:
-        raise ValueError(f"changes: wanted a list of {MOST_CHANGES:,} at most")
-    hidden = len(design.hidden)
+    changes, hidden = _pairs("changes", one.get("changes", []), "[step, options]"), len(design.hidden)
     made = {_whole("changes", at, MOST_STEPS): options(each, hidden, run.m) for at, each in changes}
     run.line.begin({0: run.line.options, **made}, _edits(one.get("edits", []), run.network.parameters.size))
     return run
@@ -252,15 +272,29 @@ def _run(i: int, one: Mapping[str, Any], uploads: Mapping[str, Any], loaded: lis
 
 def _edits(given: Any, size: int) -> dict[int, dict[int, float]]:
     """What was set by hand, at which step: place in the vector of `size` parameters → value."""
-    if not isinstance(given, list) or sum(len(edited) for _, edited in given) > MOST_CHANGES:
-        raise ValueError(f"edits: wanted a list, of {MOST_CHANGES:,} numbers at most")
-    return {
-        _whole("edits", at, MOST_STEPS): {
+    found, count = dict[int, dict[int, float]](), 0
+    for at, edited in _pairs("edits", given, "[step, [[place, value], …]]"):
+        numbers = _pairs("edits", edited, "[place, value]")
+        found[_whole("edits", at, MOST_STEPS)] = {
             _whole("edits", place, size - 1): check_number("edits", value, "a finite number", isfinite)
-            for place, value in edited
+            for place, value in numbers
         }
-        for at, edited in given
-    }
+        count += len(numbers)
+    if count > MOST_CHANGES:
+        raise ValueError(f"edits: got {count:,} numbers, wanted {MOST_CHANGES:,} at most")
+    return found
+
+
+def _pairs(name: str, given: Any, each: str) -> list[Any]:
+    """A list of lists of two. each: what these are."""
+    if not isinstance(given, list):
+        raise ValueError(f"{name}: got {given!r:.60}, wanted a list of {each}")
+    if len(given) > MOST_CHANGES:
+        raise ValueError(f"{name}: got {len(given):,}, wanted {MOST_CHANGES:,} at most")
+    for one in given:
+        if not isinstance(one, list) or len(one) != 2:
+            raise ValueError(f"{name}: got {one!r:.60}, wanted {each}")
+    return given
 
 
 def _whole(name: str, value: Any, most: int) -> int:

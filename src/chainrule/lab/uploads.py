@@ -1,15 +1,23 @@
 """What pages bring along: files and folders, in a private temporary folder, until the lab ends."""
 
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows: folders of processes that were killed stay there
+    fcntl = None  # type: ignore[assignment]
+
+PREFIX = "chainrule-uploads-"  # of folders that are locked as long as their process lives
 MOST_BYTES = 512 << 20  # of all uploads that runs need
 MOST_FILES = 20_000  # of one folder
 DEEPEST, LONGEST = 8, 80  # folders within one another; letters of a name
@@ -28,6 +36,8 @@ class Uploads(dict[str, Any]):
     def __init__(self) -> None:
         super().__init__()
         self._folder: Path | None = None
+        self._lock = -1
+        _sweep()
         self._kept: dict[str, _Kept] = {}
         self._last = 0
 
@@ -72,13 +82,15 @@ class Uploads(dict[str, Any]):
         """Remove all files."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder = None
+            if self._lock >= 0:
+                os.close(self._lock)
+        self._folder, self._lock = None, -1
         self._kept.clear()
         self.clear()
 
     def _begin(self, first: str) -> str:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="chainrule-lab-"))  # for this user alone
+            self._folder, self._lock = _private()
         self._last += 1
         id = f"u{self._last}"
         (self._folder / id).mkdir()
@@ -99,6 +111,34 @@ class Uploads(dict[str, Any]):
 
     def _total(self) -> int:
         return sum(kept.bytes for kept in self._kept.values())
+
+
+def _private() -> tuple[Path, int]:
+    """A folder for this user alone, and the lock that says that its process lives; −1 where there are no locks."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        if fcntl is None:
+            return folder, -1
+        lock = os.open(folder, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():  # another process may have been faster, and taken it for a stale one
+            return folder, lock
+        os.close(lock)
+
+
+def _sweep() -> None:
+    """Remove the folders of this user whose processes were killed: nobody holds their locks any more."""
+    if fcntl is None:
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # of another user, locked, no folder, or gone meanwhile
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(lock).st_uid == os.getuid():
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def _parts(name: Any) -> list[str]:

@@ -7,7 +7,9 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.lab.curves import confusion, curve, digest, find, mark, marks
+from chainrule.lab.pages import check_arguments
 from chainrule.lab.run import MEASURED, SAMPLED, Run, flat
+from chainrule.lab.spread import balanced, histogram, histograms
 from chainrule.lab.working import LETTERS, Working, next_rows
 from chainrule.network import Network
 from chainrule.working.rows import dense
@@ -57,23 +59,10 @@ def units(run: Run, side: int = SMALL, most: int = MOST_UNITS) -> dict[str, Any]
     image = run.examples.image is not None
     return {
         "kind": "histogram",
-        "inputs": None if image else _histogram(dense(seen[0][:most]), each=True),
-        "layers": [_histogram(A[:most]) for A in seen[1:]],
+        "inputs": None if image else histograms(dense(seen[0][:most]), BINS, each=True),
+        "layers": [histograms(A[:most], BINS) for A in seen[1:]],
         "images": net.W[1][:most].astype(np.float32) if image else None,
     }
-
-
-def _histogram(A: Array, each: bool = False) -> dict[str, Any]:
-    """How each row is spread, between the extremes of all and 0, or between its own."""
-    A = np.where(np.isfinite(A), A, 0)
-    low, high = A.min(axis=1, keepdims=True), A.max(axis=1, keepdims=True)
-    if not each:
-        low, high = np.full_like(low, low.min(initial=0)), np.full_like(high, high.max(initial=0))
-    high = np.where(high > low, high, low + 1e-9)
-    width = (high - low) / BINS
-    place = np.clip((A - low) / width, 0, BINS - 1).astype(np.int64)
-    counts = np.bincount((place + np.arange(len(A))[:, None] * BINS).ravel(), minlength=len(A) * BINS)
-    return {"low": low[:, 0], "high": high[:, 0], "counts": counts.reshape(len(A), BINS).astype(np.int32)}
 
 
 def parameters(run: Run, gradients: bool = False, most: int = MOST_UNITS) -> dict[str, Any]:
@@ -98,12 +87,11 @@ def parameters(run: Run, gradients: bool = False, most: int = MOST_UNITS) -> dic
 def _block(W: Any) -> dict[str, Any]:
     W = dense(W)
     some = W.ravel()[:: max(1, W.size // 20_000)]
-    reach = float(np.nanmax(np.abs(some), initial=1e-12))
-    counts = np.histogram(some[np.isfinite(some)], BINS, (-reach, reach))[0] if np.isfinite(reach) else np.zeros(BINS)
+    counts, reach = balanced(some, BINS)
     return {
         "shape": list(W.shape),
         "picture": _shrunk(W, 40).astype(np.float32),
-        "counts": counts.astype(np.int32),
+        "counts": counts,
         "reach": reach,
     }
 
@@ -154,10 +142,7 @@ def _sketch(A: Any, corner: int) -> dict[str, Any] | None:
         return None
     found = _size(A) or {}
     some = A.ravel()[:: max(1, A.size // SPREAD)]
-    some = some[np.isfinite(some)]
-    reach = float(abs(some).max(initial=0)) or 1.0
-    found["counts"] = np.histogram(some / reach, BINS, (-1, 1))[0].astype(np.int32)  # from −reach to reach
-    found["reach"] = reach
+    found["counts"], found["reach"] = balanced(some, BINS)  # from −reach to reach
     if corner:
         found["corner"] = A[:corner, :corner].astype(np.float64)
     return found
@@ -191,9 +176,7 @@ def array(
         return {"letter": letter, "l": l, "shape": None}
     A = dense(A)
     window = A[slice(*_window(rows, A.shape[0])), slice(*_window(columns, A.shape[1]))]
-    finite = A[np.isfinite(A)]
-    bins = min(max(1, int(bins)), 400)
-    counts, edges = np.histogram(finite, bins) if finite.size else (np.zeros(bins, int), np.linspace(0, 1, bins + 1))
+    counts, edges = histogram(A, min(max(1, int(bins)), 400))
     per_example = letter not in ("W", "b", "dW", "db")
     return {
         "letter": letter,
@@ -202,7 +185,7 @@ def array(
         "row": _window(rows, A.shape[0])[0],
         "column": _window(columns, A.shape[1])[0],
         "values": window.astype(np.float64),
-        "counts": counts.astype(np.int32),
+        "counts": counts,
         "edges": edges,
         "picture": _shrunk(A, 160).astype(np.float32),
         "examples": seen.rows.astype(np.int32)[slice(*_window(columns, A.shape[1]))] if per_example else None,
@@ -379,6 +362,7 @@ VIEWS: dict[str, View] = {
 
 def look(run: Run, view: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What a view shows of a run."""
-    if view not in VIEWS:
+    if not isinstance(view, str) or view not in VIEWS:
         raise ValueError(f"there is no view {view!r}; wanted one of {', '.join(VIEWS)}")
+    check_arguments(view, VIEWS[view], given)
     return VIEWS[view](run, **given)

@@ -87,7 +87,9 @@ def _names(name: str, step: Any, columns: list[str]) -> list[str]:
         return [f"{columns[0]}: {word}" for word in step.get_feature_names_out()]
     if name == "statistics":
         outputs = step.get_feature_names_out()
-        return [f"{column} by target" for column in columns for _ in range(len(outputs) // len(columns))]
+        if len(outputs) == len(columns):
+            return [f"{column} by target" for column in columns]
+        return [f"{column} by target = {label}" for column in columns for label in step[0].classes_]
     mark = "missingindicator_"
     names = [str(each) for each in step.get_feature_names_out()]
     return [f"{each.removeprefix(mark)} missing" if each.startswith(mark) else each for each in names]

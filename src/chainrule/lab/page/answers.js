@@ -1,4 +1,5 @@
 import { element, nearest, number, shade } from "./draw.js";
+import { crossed } from "./names.js";
 import { scatter } from "./rows.js";
 
 const FEW = 12; // of the largest errors that are listed
@@ -19,7 +20,8 @@ export function mountAnswers(place, store, visible) {
   } }, "table");
   const body = element("div.answers-body");
   const readout = element("p.readout");
-  place.append(element("figcaption", {}, title, part, list), body, readout);
+  const otherwise = element("p.readout.said-so", { hidden: true });
+  place.append(element("figcaption", {}, title, part, list), body, readout, otherwise);
   const canvas = element("canvas", { role: "img" });
   const regression = () => store.run.data.task === "regression";
 
@@ -42,6 +44,8 @@ export function mountAnswers(place, store, visible) {
   function draw() {
     const seen = store.shown.answers;
     if (!seen) return;
+    otherwise.textContent = crossed(store.run, part.value);
+    otherwise.hidden = !otherwise.textContent;
     if (regression()) {
       if (seen[part.value]) against(seen[part.value]);
     } else if (seen.counts) matrix(seen.counts);

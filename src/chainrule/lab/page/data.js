@@ -122,6 +122,11 @@ export function mountData(place, store) {
       if (mine !== asked) return;
       found = answer;
       source.understood?.(found);
+      if (found.wrong) {
+        fail(found.wrong);
+        seen.hidden = inputs.hidden = true;
+        return judged.replaceChildren();
+      }
       show();
       take.disabled = false;
     } catch (problem) {

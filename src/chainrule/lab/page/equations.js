@@ -144,7 +144,7 @@ export function mountEquations(place, store) {
 
   function draw() {
     const found = store.shown.letters;
-    if (!found || found.error || place.hidden) return;
+    if (!found || place.hidden) return;
     shown = found;
     const { data } = store.run;
     const before = examples;

@@ -102,14 +102,15 @@ export function table(store, changed, failed) {
   function understood(found) {
     plan.hidden = false;
     given.target ??= found.target;
-    const names = [...found.columns.map(({ name }) => name), found.target];
+    const names = [...found.columns.map(({ name }) => name), found.target].filter((name) => name !== null);
     const others = names.filter((name) => !found.targets.includes(name));
     target.replaceChildren(
+      ...(found.target === null ? [element("option", { value: "" }, "choose")] : []),
       ...[["likely", found.targets], ["others", others]].filter(([, some]) => some.length).map(([label, some]) =>
         element("optgroup", { label }, ...some.map((name) => element("option", { value: name, selected: name === found.target }, name)))));
     target.disabled = columns.hidden = !found.columns.length;
     ways.hidden = found.image !== null;
-    task.options[0].textContent = `as it looks: ${found.task === "regression" ? "numbers" : `${found.classes.length} classes`}`;
+    task.options[0].textContent = found.wrong ? "as it looks" : `as it looks: ${found.task === "regression" ? "numbers" : `${found.classes.length} classes`}`;
     task.value = given.task ?? "";
     encoding.value = given.encoding ?? "plain";
     most.value = given.m ?? "";
@@ -124,7 +125,7 @@ export function table(store, changed, failed) {
     }
     for (const { name, role, note, missing, samples } of found.columns) {
       const { taken, note: cell, samples: last } = rows.get(name);
-      if (!words[name]) taken.options[0].textContent = `auto: ${role}`;
+      if (!words[name]) taken.options[0].textContent = role ? `auto: ${role}` : "auto";
       taken.value = words[name] ?? "";
       taken.closest("tr").classList.toggle("out", role === "left out");
       cell.textContent = note + (missing ? `; missing in ${count(missing)} rows` : "");

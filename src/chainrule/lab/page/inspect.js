@@ -153,6 +153,11 @@ export function mountInspector(place, store) {
   function draw() {
     const { inspect } = store.selection;
     const found = store.shown.inspect;
+    if (inspect && store.wrong.inspect) {
+      words.textContent = store.wrong.inspect;
+      sheet.classList.add("empty");
+      body.replaceChildren();
+    }
     if (!inspect || !found || found.letter !== inspect.letter || found.l !== inspect.layer) return;
     drawn = found;
     sheet.classList.toggle("empty", !found.shape);

@@ -55,7 +55,8 @@ export function mountNetwork(place, store, draw) {
     commit();
   }
 
-  const units = (l, n) => edit({ hidden: layers().hidden.map((each, k) => (k === l - 1 ? Math.max(1, Math.min(MOST, n)) : each)) });
+  const units = (l, n) => edit({ hidden: layers().hidden.map((each, k) => (k === l - 1 ? n : each)) });
+  const nudged = (l, by) => units(l, Math.max(1, Math.min(MOST, layers().hidden[l - 1] + by)));
 
   function insert(l) {
     const { hidden, activations } = layers();
@@ -89,10 +90,10 @@ export function mountNetwork(place, store, draw) {
   }
 
   function hiddenLayer(l) {
-    const field = entry(`units of layer ${l}`, (n) => (Number.isInteger(n) ? units(l, n) : structure.wrong(`layer ${l}: got ${n ?? "nothing"}, wanted a whole number of units, 1 or more`, [field])), { inputmode: "numeric" });
+    const field = entry(`units of layer ${l}`, (n) => (Number.isInteger(n) && n >= 1 && n <= MOST ? units(l, n) : structure.wrong(`layer ${l}: got ${n ?? "nothing"}, wanted a whole number of units from 1 to ${count(MOST)}`, [field])), { inputmode: "numeric" });
     const activation = choice(`activation of layer ${l}`, [], (name) => edit({ activations: layers().activations.map((each, k) => (k === l - 1 ? name : each)) }));
     const made = element("div.layer", {}, element("div.layer-head", {}, element("span.word", {}, "layer "), String(l), element("button.quiet.away", { type: "button", "aria-label": `remove layer ${l}`, title: `remove layer ${l}`, click: () => remove(l) }, "×")),
-      element("div.units", {}, holding("−", `one unit less in layer ${l}`, () => units(l, layers().hidden[l - 1] - 1)), field, holding("+", `one unit more in layer ${l}`, () => units(l, layers().hidden[l - 1] + 1))),
+      element("div.units", {}, holding("−", `one unit less in layer ${l}`, () => nudged(l, -1)), field, holding("+", `one unit more in layer ${l}`, () => nudged(l, 1))),
       activation);
     const known = store.choices.activations;
     return { element: made, show: (n, name) => { set(field, n); offer(activation, known.includes(name) ? known : [name, ...known]); set(activation, name); } };

@@ -1,5 +1,6 @@
 /** Examples that are no points of a plane: pictures, rows of a table, and answers against targets. */
 
+import { crossed } from "./names.js";
 import { brief, classColor, color, count, element, fit, number, paintImage, ticks } from "./draw.js";
 
 const PICTURES = 60;
@@ -36,7 +37,8 @@ export function pages(store, wanted) {
   const failures = check("wrong only", (yes) => { wrong = yes; });
   const grid = element("div.gallery", { role: "group", "aria-label": "examples" });
   const sheet = element("div.scroll.sheet");
-  const body = element("div.pages", {}, element("div.under", {}, back, said, on, held, failures), grid, sheet);
+  const otherwise = element("p.remark", { hidden: true });
+  const body = element("div.pages", {}, element("div.under", {}, back, said, on, held, failures), otherwise, grid, sheet);
 
   const key = () => [store.run?.id, store.run?.revision, part, wrong, first].join();
   store.want("plane.rows", () => {
@@ -55,6 +57,8 @@ export function pages(store, wanted) {
     const shown = view.index.data.length;
     first = view.first;
     said.textContent = shown ? `${count(first + 1)}–${count(first + shown)} of ${count(view.of)}${wrong ? " wrong ones" : ""}` : "none";
+    otherwise.textContent = crossed(run, view.part);
+    otherwise.hidden = !otherwise.textContent;
     back.disabled = first === 0;
     on.disabled = first + shown >= view.of;
     held.hidden = !run.data.m_val;

@@ -61,6 +61,8 @@ export class Store extends EventTarget {
     this.datasets = [];
     this.at = {};
     this.shown = {};
+    /** @type {Object<string, string>} of each view that could not be shown at the last look why */
+    this.wrong = {};
     this.open = false;
     /** @type {Selection} */
     this.selection = {
@@ -239,7 +241,11 @@ export class Store extends EventTarget {
   _see({ stamp, at, views }) {
     this._stamp = stamp;
     this.at = at;
+    const wrong = Object.fromEntries(Object.entries(views).filter(([, { error }]) => error).map(([name, { error }]) => [name, error]));
+    for (const [name, error] of Object.entries(wrong)) if (this.wrong[name] !== error) this.say(error, "error");
+    this.wrong = wrong;
     this.shown = { ...Object.fromEntries(this._kept.map((name) => [name, this.shown[name]])), ...views };
+    for (const name of Object.keys(wrong)) delete this.shown[name];
     if (this._drawing) {
       this._behind = true;
       return;

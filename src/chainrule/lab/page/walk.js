@@ -1,6 +1,6 @@
 import { count, element, number } from "./draw.js";
 import { equation } from "./mathml.js";
-import { unitName } from "./names.js";
+import { crossed, unitName } from "./names.js";
 import { headline, result, steps, written } from "./steps.js";
 
 const MOST_CHIPS = 40; // units of a layer that are offered one by one
@@ -20,13 +20,14 @@ export function mountWalk(place, store) {
   const wrong = button("a wrong one", "an example that the network gets wrong", hardest);
   const verdict = element("p.verdict", { "aria-live": "polite" });
   const without = element("p.said-so", { hidden: true }, "Without dropout, as the network answers.");
+  const otherwise = element("p.said-so", { hidden: true });
   const walked = element("ol.steps");
   const back = button("◂ Back", "the step before", () => go(at - 1), "b");
   const next = button("Next ▸", "the next step", () => go(at + 1), "n");
   next.classList.add("primary");
   place.append(
     element("div.controls", {}, element("label", {}, "example ", field), parts, button("‹", "the example before", () => choose(example().index - 1)), button("›", "the next example", () => choose(example().index + 1)), wrong),
-    verdict, without, element("div.controls.pace", {}, back, next), walked);
+    verdict, without, otherwise, element("div.controls.pace", {}, back, next), walked);
 
   place.classList.add("one-example");
   const example = () => store.selection.example ?? { part: "train", index: 0 };
@@ -82,7 +83,7 @@ export function mountWalk(place, store) {
 
   function draw() {
     const seen = store.shown.example;
-    if (!here() || !seen || seen.error) return;
+    if (!here() || !seen) return;
     const { part, index } = example();
     if (seen.part !== part || seen.index !== index || seen.Z.length !== L() + 1) return;
     drawn = seen;
@@ -121,6 +122,8 @@ export function mountWalk(place, store) {
       text = `The network says ${classes[largest(a)]} (ŷ = ${number(a[largest(a)])}), and it is ${classes[largest(y)]}`;
     }
     verdict.textContent = (right === null ? "" : right ? "✓ Right. " : "✗ Wrong. ") + text;
+    otherwise.textContent = crossed(store.run, seen.part);
+    otherwise.hidden = !otherwise.textContent;
     without.hidden = !store.run.options.dropout.some(Boolean);
     verdict.classList.toggle("wrong", right === false);
     verdict.classList.toggle("right", right === true);
