@@ -35,6 +35,7 @@ from support.contract import (
     PAIRS,
     SCHEDULES,
     case,
+    counts_threads,
     named,
     network,
     problem,
@@ -704,6 +705,7 @@ BITS = {
 }
 
 
+@counts_threads
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", BITS)
 def test_the_bits_do_not_depend_on_the_threads_nor_on_how_often_one_looks(name, dtype, isa):

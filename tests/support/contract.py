@@ -7,10 +7,18 @@ import zlib
 from typing import Any
 
 import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
 
 from chainrule import Network, equations, optimizers, schedules
 from chainrule.activations import ACTIVATIONS, OUTPUT_ONLY
 from chainrule.losses import LOSSES
+from chainrule.training.threads import available_threads
+
+with threadpool_limits(1, user_api="openmp"):
+    counts_threads = pytest.mark.skipif(
+        available_threads() > 1, reason="the kernel has no OpenMP here, so that no limit of threads reaches it"
+    )
 
 # Every activation that a hidden layer can have, and those with a constant once more with another one.
 HIDDEN = [*(name for name in ACTIVATIONS if name not in OUTPUT_ONLY), "leaky_relu(0.2)", "elu(0.5)"]

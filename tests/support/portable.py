@@ -52,7 +52,7 @@ def targets() -> Iterator[Target]:
     yield Target(
         "x86-64 Linux, AVX2", ["g++", "-static"], True, [*x86, "-cpu", "Haswell"], ("values",), ("baseline", "avx2")
     )
-    yield Target("aarch64 Linux", ["aarch64-linux-gnu-g++", "-static"], False, arm)
+    yield Target("aarch64 Linux", ["aarch64-linux-gnu-g++", "-static", "-ffp-contract=on"], False, arm)
     yield Target("x86-64 musl", [*zig, "-target", "x86_64-linux-musl"], True, [] if here else None)
     yield Target("aarch64 musl", [*zig, "-target", "aarch64-linux-musl"], False, arm)
     yield Target("x86-64 macOS 11", [*zig, "-target", "x86_64-macos.11.0"], True, None)

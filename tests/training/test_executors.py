@@ -17,6 +17,7 @@ import pytest
 import chainrule as cr
 from chainrule import Each, train_many
 from chainrule.training.threads import available_threads
+from support.contract import counts_threads
 
 
 class Elsewhere:
@@ -124,6 +125,7 @@ def test_there_are_tasks_enough_and_none_is_tiny(count, largest):
     assert sorted(i for numbers in elsewhere.tasks for i in numbers) == list(range(count))
 
 
+@counts_threads
 def test_a_task_takes_one_thread_unless_told():
     seen = []
 

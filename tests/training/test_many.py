@@ -16,7 +16,7 @@ import chainrule as cr
 from chainrule import Each, train_many
 from chainrule.engines import ENGINES
 from chainrule.training.threads import available_threads
-from support.contract import problem
+from support.contract import counts_threads, problem
 
 
 def networks(count=7, dtype=np.float64, sizes=None, **options):
@@ -152,6 +152,7 @@ def test_shared_examples_are_not_copied(examples, monkeypatch):
     assert seen == [True] * 7
 
 
+@counts_threads
 def test_the_threads_take_the_limit_of_the_one_that_calls(examples, monkeypatch, no_thread_left):
     X, Y, _ = examples
     seen, at_once = [], []
