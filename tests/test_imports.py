@@ -22,7 +22,7 @@ ORDER = [
     {"files"},
     {"blocks"},
     {"inputs", "training"},
-    {"network"},
+    {"network", "progress"},
     {"interchange", "plots", "working"},
     {"claims", "estimators", "quiz"},
     {"tabular"},
@@ -51,20 +51,21 @@ ARROWS = {
     "interchange": "_types errors losses network normalization text",
     "lab": "_types _version activations checks datasets engines equations errors exporting files initializers "
     "layout losses network normalization optimizers quiz readers tabular text training working",
-    "layout": "_types checks",
+    "layout": "_types checks text",
     "losses": "activations text",
     "network": "_types activations checks elsewhere engines equations initializers inputs layout losses "
     "normalization training",
     "normalization": "_types checks text",
     "optimizers": "_types checks text",
     "plots": "_types activations checks files network",
+    "progress": "training",
     "quiz": "errors",
     "readers": "datasets errors text",
     "schedules": "checks",
     "tabular": "_types activations blocks checks errors estimators files inputs network optimizers readers "
     "schedules text",
     "text": "elsewhere",
-    "training": "_types checks engines errors files optimizers schedules",
+    "training": "_types checks engines errors files optimizers schedules text",
     "working": "_types activations checks engines equations losses network optimizers text",
 }
 # What is known for the sake of its type only, in annotations.

@@ -45,6 +45,7 @@ from chainrule.optimizers import HeavyBall as HeavyBall
 from chainrule.optimizers import Momentum as Momentum
 from chainrule.optimizers import Nesterov as Nesterov
 from chainrule.optimizers import RMSProp as RMSProp
+from chainrule.progress import progress as progress
 from chainrule.tabular.estimators import TabularClassifier as TabularClassifier
 from chainrule.tabular.estimators import TabularRegressor as TabularRegressor
 from chainrule.training.many import Each as Each

@@ -1,5 +1,6 @@
 """How the layers of a network lie in one flat vector: W[1], b[1], W[2], b[2], …."""
 
+import html
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from numbers import Integral
@@ -9,6 +10,7 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.checks import refuse_masked
+from chainrule.text import html_table
 
 
 class Views(list[Any]):
@@ -94,11 +96,29 @@ def describe(network: Any) -> dict[str, Any]:
     }
 
 
-def table(layers: Sequence[dict[str, Any]]) -> str:
-    """The layers of `describe_layers` as a table of text."""
-    rows = [("layer", "units", "activation", "W", "b", "parameters")]
-    for l, layer in enumerate(layers, 1):
+def _rows(network: Any) -> list[tuple[str, ...]]:
+    """The layers as lines of a table, its head first."""
+    rows: list[tuple[str, ...]] = [("layer", "units", "activation", "W", "b", "parameters")]
+    for l, layer in enumerate(describe(network)["layers"], 1):
         shapes = (str(tuple(layer[name])) for name in "Wb")
         rows.append((str(l), str(layer["units"]), layer["activation"], *shapes, f"{layer['parameters']:,}"))
+    return rows
+
+
+def _total(network: Any) -> str:
+    count, inputs = network.parameters.size, network.sizes[0]
+    return f"{count:,} parameters ({network.dtype.name}), {inputs} inputs, {network.loss.spec}"
+
+
+def as_text(network: Any) -> str:
+    """A network printed: a table of its layers."""
+    rows = _rows(network)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, _total(network)])
+
+
+def as_html(network: Any) -> str:
+    """The same for a notebook."""
+    heads, *rows = ([html.escape(cell) for cell in row] for row in _rows(network))
+    return html_table(rows, heads) + f"<p>{html.escape(_total(network))}</p>"

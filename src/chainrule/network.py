@@ -380,9 +380,6 @@ class Network:
         w = None if weights is None else checks.check_weights(weights, inputs.shape[1], self.dtype)
         return inputs, targets, w
 
-    def __repr__(self) -> str:
-        return layout.shown(self)
-
     def describe(self) -> dict[str, Any]:
         """The network in words and numbers.
 
@@ -393,6 +390,4 @@ class Network:
         """
         return layout.describe(self)
 
-    def __str__(self) -> str:
-        total = f"{self.parameters.size:,} parameters ({self.dtype.name}), {self.sizes[0]} inputs, {self.loss.spec}"
-        return f"{layout.table(self.describe()['layers'])}\n{total}"
+    __repr__, __str__, _repr_html_ = layout.shown, layout.as_text, layout.as_html

@@ -26,7 +26,7 @@ from chainrule.cli.working import diagnose, trace
 
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 for _command in (train, predict, evaluate, explain, inspect, trace, diagnose, claims, quiz, lab, export):
     app.command()(_command)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from chainrule.cli import screen
+from chainrule.cli import complete, screen
 from chainrule.cli.common import CommandError, Json, report_file
 from chainrule.cli.output import console, print_json
 from chainrule.text import unknown
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 def claims(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Names or numbers of claims; all unless given.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Names or numbers of claims; all unless given.",
+            autocompletion=complete.claims,
+        ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="Say which claims there are, and run none.")] = False,
     seeds: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.cli import complete
 from chainrule.errors import ChainruleError
 
 if TYPE_CHECKING:
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
 
     from chainrule.errors import Saved
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="A file, a folder of images, or a bundled data set.")]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train has saved.")]
+
+def _data(what: str) -> Any:
+    return typer.Argument(metavar="DATA", help=what, autocompletion=complete.data)
+
+
+Data = Annotated[str, _data("A file, a folder of images, or a bundled data set.")]
+Tables = Annotated[str, _data("A file, a folder of images or of tables, or a bundled data set.")]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A file that train has saved.", autocompletion=complete.models)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 AllowMissing = Annotated[
     bool,

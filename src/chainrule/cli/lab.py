@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.cli import complete
 from chainrule.cli.common import CommandError, Stopped
 from chainrule.cli.output import complain, show
 
@@ -27,7 +28,11 @@ PORT, OTHERS = 8765, 100  # the first that is tried, and how many behind it
 def lab(
     data: Annotated[
         str,
-        typer.Argument(metavar="[DATA]", help="A bundled data set, a file, a folder of images, or a lab (*.lab.json)."),
+        typer.Argument(
+            metavar="[DATA]",
+            help="A bundled data set, a file, a folder of images, or a lab (*.lab.json).",
+            autocompletion=complete.data,
+        ),
     ] = "flower",
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="What is to be learned of a table.")] = None,
     hidden: Annotated[

@@ -15,11 +15,11 @@ from chainrule.cli.asked import names
 from chainrule.cli.common import (
     AllowMissing,
     CommandError,
-    Data,
     Header,
     Json,
     Model,
     Sheet,
+    Tables,
     Threshold,
     apart,
     existing,
@@ -42,7 +42,7 @@ Frames = Iterator["DataFrame"]
 
 def predict(
     model: Model,
-    data: Data,
+    data: Tables,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A .csv, .parquet or .json file to write; else CSV is printed.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from chainrule.cli import screen
+from chainrule.cli import complete, screen
 from chainrule.cli.common import CommandError, Json
 from chainrule.cli.output import console, print_json, show
 from chainrule.cli.playing import Keys, is_ours, play
@@ -24,7 +24,9 @@ def quiz(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="Chapters, questions, or files of your own (FILE.md); all of ours unless given."
+            metavar="[NAME]...",
+            help="Chapters, questions, or files of your own (FILE.md); all of ours unless given.",
+            autocompletion=complete.chapters,
         ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="Say which questions there are, and ask none.")] = False,

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from chainrule.cli import asked
+from chainrule.cli import asked, complete
 from chainrule.cli.asked import Reading, Run, Testing
-from chainrule.cli.common import Data, Json
+from chainrule.cli.common import Json, Tables
 from chainrule.cli.output import console
 
 Columns = list[str] | None
@@ -21,7 +21,7 @@ def _columns(help: str) -> Any:
 
 def train(
     context: typer.Context,
-    data: Data,
+    data: Tables,
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to save the model; DATA.chainrule unless given.")
@@ -65,7 +65,11 @@ def train(
     compare: Annotated[bool, typer.Option("--compare", help="With boosted trees, too.")] = False,
     stream: Annotated[
         bool,
-        typer.Option("--stream", help="Read DATA in blocks, as is done anyway with more than half of the memory."),
+        typer.Option(
+            "--stream",
+            help="Read DATA in blocks, as is done anyway with more than half of the memory, and with a folder of "
+            "Parquet or Arrow files.",
+        ),
     ] = False,
     weight: Annotated[str | None, typer.Option(metavar="COLUMN", help="How much each row counts.")] = None,
     class_weight: Annotated[
@@ -81,7 +85,12 @@ def train(
         str | None, typer.Option(metavar="N,N,…", help="Units of each hidden layer; none for no hidden layer.")
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the hidden layers: relu, tanh, selu, mish …")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of the hidden layers: relu, tanh, selu, mish …",
+            autocompletion=complete.activations,
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the data.")] = None,
     learning_rate: Annotated[float | None, typer.Option(metavar="X", help="The size of the steps.")] = None,

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import screen
-from chainrule.cli.common import AllowMissing, CommandError, Data, Header, Json, Model, Sheet, Threshold, metric
+from chainrule.cli.common import AllowMissing, CommandError, Header, Json, Model, Sheet, Tables, Threshold, metric
 from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_header
 from chainrule.cli.output import console, print_json
 from chainrule.cli.reading import AsTrained
@@ -25,7 +25,7 @@ LEVEL = 0.9  # of the intervals that are tried
 
 def evaluate(
     model: Model,
-    data: Data,
+    data: Tables,
     weight: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="How much each row counts, a number of 0 or more.")
     ] = None,

@@ -1,5 +1,6 @@
 """The plan: what is to be learned from a table, and how each of its columns is used."""
 
+import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,7 +14,9 @@ from chainrule.readers import Table
 from chainrule.tabular import dates, numerals, roles, targets
 from chainrule.tabular.roles import Column
 from chainrule.tabular.values import TableError, check_columns
+from chainrule.text import first_few, html_table, in_line
 
+SHOWN = 60  # columns of a plan in a notebook, as in pandas
 Task = Literal["binary", "classes", "regression"]
 
 
@@ -57,6 +60,22 @@ class Plan:
         if self.classes is not None:
             known = known & np.array([label in self.classes for label in y.tolist()], bool)
         return table.X.loc[known] if isinstance(table.X, pd.DataFrame) else table.X[known], y[known]
+
+    def _repr_html_(self) -> str:
+        told = f"{self.target}: {self.task}, {self.rows:,} rows"
+        if not self.columns:
+            told += f", {self.features:,} numbers in each"
+        if self.classes is not None:
+            told += f", {len(self.classes):,} classes: {first_few(self.classes)}"
+        columns = self.columns[:SHOWN]
+        heads = ("column", "role", "missing", "note")
+        rows = [
+            [html.escape(in_line(part)) for part in (column.name, column.role, f"{column.missing:,}", column.note)]
+            for column in columns
+        ]
+        lines = [f"{len(self.columns) - SHOWN:,} more columns"] if len(self.columns) > SHOWN else []
+        shown = [f"<p>{html.escape(in_line(line))}</p>" for line in (told, *lines, *self.remarks)]
+        return shown[0] + (html_table(rows, heads) if rows else "") + "".join(shown[1:])
 
     def read(self, y: Any) -> tuple[Array, Array]:
         """The labels or numbers (m,) of the target in any table, and which rows (m,) have one.

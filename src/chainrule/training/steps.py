@@ -18,6 +18,7 @@ from chainrule.engines.state import State
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.training.loop import Examples, Loop
 from chainrule.training.options import Options
+from chainrule.training.shown import Steps
 
 if TYPE_CHECKING:
     from chainrule.network import Network
@@ -240,7 +241,7 @@ class Training(Iterator[Step]):
         self._change: tuple[Options, Callable[[int], Array] | None] | None = None  # and the order of the examples
         if kept:  # also when the program ends, while there still is a program to write a checkpoint with
             weakref.finalize(self, _leave, steps)
-        self._network, self._normalizer = network, network.normalizer
+        self.epochs, self._network, self._normalizer = epochs, network, network.normalizer
         self._description = f"{network!r}, {epochs:,} epoch{'s' if epochs > 1 else ''}"
         self._started = False
 
@@ -262,10 +263,11 @@ class Training(Iterator[Step]):
         Returns
         -------
         list of Step
-            The steps that were not taken yet: all of them, unless the training was iterated over before.
+            The steps that were not taken yet: all of them, unless the training was iterated over before. In a notebook
+            it is shown as a curve.
         """
         with interrupts.Deferral() if self._kept else nullcontext():
-            return list(self.ahead())
+            return Steps(self.ahead())
 
     @helpful
     def change(
@@ -350,6 +352,22 @@ class Training(Iterator[Step]):
         """What an engine advances, for one that runs it in place of this."""
         assert self._parts is not None
         return *self._parts, self.ahead()._recorder
+
+    def done(self, step: Step) -> float:
+        """How many epochs were done when a step was reported, in part with ``every=Batches(k)``.
+
+        Parameters
+        ----------
+        step : Step
+
+        Returns
+        -------
+        float
+        """
+        if step.batch is None or self._parts is None:
+            return step.epoch + 1
+        state = self._parts[1]
+        return step.epoch + min(1.0, step.batch * state.batch_size / state.m)
 
     def close(self) -> None:
         """End the training here."""
