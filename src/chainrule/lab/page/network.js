@@ -90,7 +90,7 @@ export function mountNetwork(place, store, draw) {
   }
 
   function hiddenLayer(l) {
-    const field = entry(`units of layer ${l}`, (n) => (Number.isInteger(n) && n >= 1 && n <= MOST ? units(l, n) : structure.wrong(`layer ${l}: got ${n ?? "nothing"}, wanted a whole number of units from 1 to ${count(MOST)}`, [field])), { inputmode: "numeric" });
+    const field = entry(`units of layer ${l}`, (n) => (typeof n === "number" && Number.isInteger(n) && n >= 1 && n <= MOST ? units(l, n) : structure.wrong(`layer ${l}: got ${n ?? "nothing"}, wanted a whole number of units from 1 to ${count(MOST)}`, [field])), { inputmode: "numeric" });
     const activation = choice(`activation of layer ${l}`, [], (name) => edit({ activations: layers().activations.map((each, k) => (k === l - 1 ? name : each)) }));
     const made = element("div.layer", {}, element("div.layer-head", {}, element("span.word", {}, "layer "), String(l), element("button.quiet.away", { type: "button", "aria-label": `remove layer ${l}`, title: `remove layer ${l}`, click: () => remove(l) }, "×")),
       element("div.units", {}, holding("−", `one unit less in layer ${l}`, () => nudged(l, -1)), field, holding("+", `one unit more in layer ${l}`, () => nudged(l, 1))),

@@ -37,7 +37,7 @@ export function pages(store, wanted) {
   const failures = check("wrong only", (yes) => { wrong = yes; });
   const grid = element("div.gallery", { role: "group", "aria-label": "examples" });
   const sheet = element("div.scroll.sheet");
-  const otherwise = element("p.remark", { hidden: true });
+  const otherwise = element("p.readout", { hidden: true });
   const body = element("div.pages", {}, element("div.under", {}, back, said, on, held, failures), otherwise, grid, sheet);
 
   const key = () => [store.run?.id, store.run?.revision, part, wrong, first].join();
