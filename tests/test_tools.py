@@ -3,11 +3,17 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
-PAGES = {path.stem: path for path in (Path(__file__).resolve().parents[1] / "docs" / "tools").glob("*.md")}
+import nbformat
+from nbclient import NotebookClient
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGES = {path.stem: path for path in (DOCS / "tools").glob("*.md")}
 QUICK = {"NUMBA_DISABLE_JIT": "1"}  # SHAP compiles for seconds what takes none
 QUICK |= {"MLFLOW_TRACKING_URI": "file:./mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"}  # a database: six more
 
@@ -60,3 +66,36 @@ def test_every_page_runs(tmp_path):
 
 def python(text):
     return "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+
+
+def test_the_homework_is_graded_as_nbgrader_and_otter_do(tmp_path):
+    shutil.copytree(DOCS / "teaching" / "tests", tmp_path / "tests")
+    notebook = nbformat.read(DOCS / "teaching" / "homework.ipynb", as_version=4)
+    graded = {cell.id: cell for cell in notebook.cells}
+    assert graded["points"].metadata.nbgrader.points == 4
+    solution, points = graded["backward"].source, graded["points"].source
+    otter = 'import otter\n\nprint(otter.Notebook(tests_dir="tests").check("backward"))'
+    mistaken = solution.replace(" * (1 - A1**2)", "")
+    released = re.sub(r"### BEGIN SOLUTION.*### END SOLUTION", "raise NotImplementedError", solution, flags=re.DOTALL)
+    assert len({solution, mistaken, released}) == 3
+    later = [otter, mistaken, points, otter, released, points]
+    notebook.cells += [nbformat.v4.new_code_cell(source) for source in later]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Jupyter says of its folders
+        NotebookClient(notebook, allow_errors=True, timeout=60, resources={"metadata": {"path": tmp_path}}).execute()
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    right, otter_right, _, wrong, otter_wrong, _, none = map(said, cells[2:])
+    assert right.endswith("\n4"), right
+    assert wrong.endswith("\n2"), wrong
+    assert "NotImplementedError" in none
+    assert "All test cases passed!" in otter_right
+    for told in (wrong, otter_wrong):
+        assert "The first wrong one in the backward pass is dW[1]." in told
+        assert "It looks like: the derivative g′ is missing: dZ = dA." in told
+    assert otter_wrong.count("Test case failed") == 2
+
+
+def said(cell):
+    """What a cell prints, the value of its last line, its error."""
+    outputs = [out.get("text") or out.get("ename") or out.data["text/plain"] for out in cell.outputs]
+    return "\n".join(text.strip() for text in outputs)
