@@ -333,6 +333,7 @@ net = cr.Network([30, 40, 1], seed=0)
 X = np.random.default_rng(0).normal(size=(30, 50)); Y = (X[:1] > 0) * 1.0
 run = net.train(X, Y, cr.Adam(), epochs=6, batch_size=10, seed=1, checkpoint=sys.argv[1], checkpoint_every=1)
 next(run)
+sys.dont_write_bytecode = True  # half of it would stay
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 try:
     steps = list(run)
