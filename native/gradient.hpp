@@ -13,10 +13,7 @@ constexpr int64_t EXAMPLE_BLOCK = 256;
 // Examples whose A is packed at once, a multiple of EXAMPLE_BLOCK: an item of 4 panels then has 512 KB of it. On a
 // Sapphire Rapids server dW of 2048 × 2048 took 119 GFLOP/s with 256, 133 with 512 and 139 with 1024.
 constexpr int64_t PACKED_EXAMPLES = 1024;
-// W[l] is taken by rows if it is larger than the cache, has so many rows, and there are so few examples, whose A stays
-// in the cache. On a Sapphire Rapids server with AVX-512 rows took 0.5 to 1.0 times as long as columns with 8 examples
-// and 0.8 to 1.1 times with 64; but 1.4 to 2 times where A was larger than the cache.
-constexpr int64_t BY_ROWS_EXAMPLES = 64, BY_ROWS_UNITS = 64;
+constexpr int64_t BY_ROWS_UNITS = 64;  // and more, of a layer that is taken by rows
 
 // db[l] of `rows` rows, N at most, whose dZ begin at d: sums in R registers, of which those beyond `rows` do not count.
 template <class T, int R>

@@ -77,10 +77,12 @@ inline int slots_of(Rule rule) {
     return rule == Rule::adam ? 2 : rule == Rule::gradient || rule == Rule::gradient_descent ? 0 : 1;
 }
 
-// Decides how the state of a step, of so many bytes, passes the caches of the threads' cores.
+// Decides how the state of a step, of so many bytes, passes the caches of the threads' cores. Past them, epochs of two
+// steps of 1024-1024-1024-10 took 6.9 instead of 8.0 ms a step with 128 examples on a Sapphire Rapids server, but 6.2
+// instead of 3.1 ms with 1 example, by rows.
 template <class T> void choose_caches(Step<T>& step, int64_t bytes, int threads) {
     step.fetches_state = bytes / threads > L2_BYTES;
-    step.streams_state = step.fetches_state && step.w != step.w_next;
+    step.streams_state = step.fetches_state && step.w != step.w_next && step.m > BY_ROWS_EXAMPLES;
     const auto place = [](const T* p) { return reinterpret_cast<uintptr_t>(p) % CACHE_LINE; };
     for (int i = 0; i < slots_of(step.update.rule); ++i) {
         step.streams_state &= place(step.slots_next[i]) == place(step.w_next);
