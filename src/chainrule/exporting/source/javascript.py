@@ -136,15 +136,9 @@ def _answer(script: Script) -> str:
         at_least, k = answer.threshold
         decided = f"CLASSES[p[{k}] >= {at_least!r} ? {k} : {1 - k}]"
     scaled = ""
-    if answer.mean is not None and answer.scale is not None:
-        script.define("MEAN", f"[{', '.join(map(script.numbers, answer.mean))}]", "of the target, for each network")
-        script.define("SCALE", f"[{', '.join(map(script.numbers, answer.scale))}]", "of the target, for each network")
+    if script.define_each(MEAN=(answer.mean, "of the target"), SCALE=(answer.scale, "of the target")):
         scaled += "  answers = answers.map((each, k) => each.map((y, i) => MEAN[k][i] + SCALE[k][i] * y));\n"
-    if answer.low is not None and answer.high is not None:
-        script.define("LOW", f"[{', '.join(map(script.numbers, answer.low))}]", "the lowest target, for each network")
-        script.define(
-            "HIGH", f"[{', '.join(map(script.numbers, answer.high))}]", "the highest target, for each network"
-        )
+    if script.define_each(LOW=(answer.low, "the lowest target"), HIGH=(answer.high, "the highest target")):
         scaled += (
             "  answers = answers.map((each, k) => each.map((y, i) => Math.min(Math.max(y, LOW[k][i]), HIGH[k][i])));\n"
         )

@@ -58,6 +58,14 @@ class Script:
         self.parts.append(told + self.language.define.format(name=name, code=code) + "\n")
         return name
 
+    def define_each(self, **tables: tuple[Any, str]) -> bool:
+        """Constants by name, each a row of numbers for each network and what it is; False where there are none."""
+        if any(each is None for each, _ in tables.values()):
+            return False
+        for name, (each, what) in tables.items():
+            self.define(name, f"[{', '.join(map(self.numbers, each))}]", f"{what}, for each network")
+        return True
+
     def once(self, name: str, code: str, what: str) -> str:
         """A constant that is there already, or a new one with a number behind its name; returns its name."""
         if (name, code) not in self.shared:
