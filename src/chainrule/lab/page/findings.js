@@ -150,7 +150,7 @@ export function mountFindings(place, store) {
   store.on("lab", () => {
     if (found && !seen.startsWith(`${store.run.id} `)) {
       found = null;
-      shown = "";
+      seen = shown = ""; // who comes back before this run was diagnosed is diagnosed anew
       list.replaceChildren();
       more.replaceChildren();
       summary.textContent = "Measuring …";
