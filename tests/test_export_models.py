@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import FixedThresholdClassifier, KFold, TunedThresholdClassifierCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
@@ -87,6 +88,9 @@ TIES = np.column_stack([np.round(NUMBERS[:, 0]), NUMBERS[:, 1] > 20, np.arange(l
         QuantileTransformer(n_quantiles=50), QuantileTransformer(n_quantiles=200, output_distribution="normal"),
         KBinsDiscretizer(encode="ordinal", quantile_method="averaged_inverted_cdf"),
         KBinsDiscretizer(7, encode="onehot-dense", strategy="uniform"), KBinsDiscretizer(3, strategy="kmeans"),
+        SplineTransformer(), SplineTransformer(7, 2, knots="quantile", extrapolation="linear", include_bias=False),
+        SplineTransformer(4, extrapolation="continue"), SplineTransformer(3, 1, extrapolation="continue"),
+        SplineTransformer(6, extrapolation="periodic"),
         FeatureUnion([("s", StandardScaler()), ("p", PolynomialFeatures(2)), ("same", "passthrough"), ("no", "drop")],
                      transformer_weights={"p": 1e-3}),
     ],
@@ -100,6 +104,24 @@ def test_transformers_make_the_same_to_the_last_digits(step):
         expected = expected.toarray() if hasattr(expected, "toarray") else expected
         for opset in (graph.OPSET, 18):  # in which the axes of ReduceMax became an input
             np.testing.assert_allclose(prepared(step, new, opset=opset), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_splines_beyond_their_knots_and_where_a_number_is_missing():
+    X = np.linspace(0, 1, 30)[:, None]
+    new = np.vstack([X, [[-0.1], [1.1], [np.nan]]])
+    step = SplineTransformer(4, extrapolation="error").fit(X)
+    made = prepared(step, new)
+    np.testing.assert_allclose(made[:30], step.transform(X), atol=1e-12)
+    assert np.isnan(made[30:]).all(), "where scikit-learn raises"
+    steps = [SplineTransformer(4, 0).fit(X)]
+    if hasattr(step, "handle_missing"):
+        steps.append(SplineTransformer(4, handle_missing="zeros").fit(new))
+        np.testing.assert_allclose(prepared(steps[1], new), steps[1].transform(new), atol=1e-12)
+    line = SplineTransformer(3, 1, extrapolation="linear").fit(X)
+    for step, x in ((steps[0], X), (line, new[:-1])):
+        np.testing.assert_allclose(prepared(step, x), step.transform(x), atol=1e-12)
+    with pytest.raises(ExportError, match="take 'continue'"):
+        prepared(line.fit(np.hstack([X, X])), np.hstack([X, X]))
 
 
 @pytest.mark.parametrize(
@@ -412,9 +434,9 @@ def test_options_that_there_are_not_are_refused():
         (halves, {"zipmap": True}, "zipmap=True: the keys .* got classes such as 0.0; take zipmap='columns'"),
         (several, {"zipmap": "columns"}, "zipmap: .* several labels for a row"),
         (
-            make_pipeline(SplineTransformer(), MLPClassifier(**QUICK)).fit(X, y),
+            make_pipeline(RBFSampler(), MLPClassifier(**QUICK)).fit(X, y),
             {},
-            "SplineTransformer has no counterpart",
+            "RBFSampler has no counterpart",
         ),
     ):
         with pytest.raises(ExportError, match=said):

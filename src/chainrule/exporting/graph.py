@@ -26,7 +26,7 @@ ML = "ai.onnx.ml"
 _LARGEST = 2**31 - 1  # bytes, of protobuf
 _TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL", "object": "STRING"}
 INPUT_TYPES = ("float32", "float64", "int64", "bool")
-WAY_OUT = "Export the network alone, on numbers that you prepare: --network-only, or export_onnx(pipeline[-1], …)"
+WAY_OUT = "Export the network alone, on numbers that you prepare: --network-only, or pipeline[-1] for the pipeline"
 
 
 class ExportError(ChainruleError, ValueError):

@@ -9,27 +9,16 @@ from typing import Any
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
-from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.exporting import steps
+from chainrule.exporting.fitted import WITH_THRESHOLD, networks_of, parts_of, preparation_of, prepares, within
 from chainrule.exporting.graph import DOUBLE, WAY_OUT, ExportError, Graph, Value
 from chainrule.exporting.network import forward, labels_of, mean, prediction, probabilities
 from chainrule.exporting.numeric import INVERSES, clip, interpolate
 from chainrule.tabular.calibration import LEAST
-from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
 from chainrule.text import first_few
-
-_OURS = (MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor)
-_WANTED = (
-    "wanted a Network, an MLPClassifier or MLPRegressor of chainrule, a TabularClassifier or TabularRegressor, or one "
-    "of them in a pipeline, a search, a CalibratedClassifierCV, a TransformedTargetRegressor or a classifier with a "
-    "threshold"
-)
-_WITH_THRESHOLD = (FixedThresholdClassifier, TunedThresholdClassifierCV)
 
 
 @dataclass(frozen=True)
@@ -98,30 +87,6 @@ def _pixels(about: Mapping[str, Any]) -> str:
     return f"pixels from 0 to 1, {' × '.join(map(str, shape))}" if isinstance(shape, (list, tuple)) else ""
 
 
-def parts_of(model: Any) -> tuple[list[Any], Any]:
-    """The steps that a model applies first, and the estimator of chainrule behind them.
-
-    Of several that are asked the same, those of the first.
-    """
-    if (inside := _within(model)) is not None:
-        return parts_of(inside)
-    if isinstance(model, Pipeline):
-        before, last = parts_of(model.steps[-1][1])
-        return [*(part for _, step in model.steps[:-1] for part in _flat(step)), *before], last
-    if isinstance(model, TransformedTargetRegressor):
-        check_is_fitted(model)
-        return parts_of(model.regressor_)
-    if isinstance(model, CalibratedClassifierCV):
-        check_is_fitted(model)
-        return parts_of(model.calibrated_classifiers_[0].estimator)
-    if isinstance(model, _WITH_THRESHOLD):
-        return parts_of(getattr(model, "estimator_", model.estimator))
-    if not isinstance(model, _OURS):
-        raise ExportError(f"{type(model).__name__}: {_WANTED}")
-    check_is_fitted(model)
-    return _preparation(model), model
-
-
 def numbers(graph: Graph, model: Any, given: steps.Given) -> Value:
     """The predictions (batch, outputs) of a regressor, in the units of the targets."""
     inner, given = _inner(model, given)
@@ -135,7 +100,7 @@ def classes(graph: Graph, model: Any, given: steps.Given) -> Classes:
     inner, given = _inner(model, given)
     if isinstance(inner, CalibratedClassifierCV):
         return _calibrated(graph, inner, given)
-    if isinstance(inner, _WITH_THRESHOLD):
+    if isinstance(inner, WITH_THRESHOLD):
         return _with_threshold(graph, inner, given)
     networks = networks_of(inner)
     outputs = [forward(graph, one._synced(), steps.matrix(given)) for one in networks]
@@ -171,44 +136,17 @@ def _keys(labels: Any) -> list[Any]:
     return [label if labels.dtype == object else int(label) for label in labels]
 
 
-def networks_of(model: Any) -> list[Any]:
-    """The estimators of one network each, of which a model is the mean."""
-    return model.networks_ if isinstance(model, (TabularClassifier, TabularRegressor)) else [model]
-
-
 def _inner(model: Any, given: steps.Given) -> tuple[Any, steps.Given]:
     """What answers behind searches and pipelines, and what it is given."""
-    if (inside := _within(model)) is not None:
+    if (inside := within(model)) is not None:
         return _inner(inside, given)
     if isinstance(model, Pipeline):
         for _, step in model.steps[:-1]:
-            given = steps.apply(step, given) if _prepares(step) else given
+            given = steps.apply(step, given) if prepares(step) else given
         return _inner(model.steps[-1][1], given)
-    for step in _preparation(model):
+    for step in preparation_of(model):
         given = steps.apply(step, given)
     return model, given
-
-
-def _within(model: Any) -> Any:
-    """What answers in the place of a model: the best of a search, what is frozen."""
-    return model.estimator if isinstance(model, FrozenEstimator) else getattr(model, "best_estimator_", None)
-
-
-def _flat(step: Any) -> list[Any]:
-    """What a step of a pipeline does at predict, one after the other."""
-    if isinstance(step, Pipeline):
-        return [part for _, inside in step.steps for part in _flat(inside)]
-    return [step] if _prepares(step) else []
-
-
-def _prepares(step: Any) -> bool:
-    """Whether a step is there at predict; the samplers of imbalanced-learn change the training set only."""
-    sampler = hasattr(step, "fit_resample") and not hasattr(step, "transform")
-    return not sampler and step is not None and step != "passthrough"
-
-
-def _preparation(model: Any) -> list[Any]:
-    return [step for _, step in getattr(getattr(model, "preparation_", None), "steps", ())]
 
 
 def _likeliest(graph: Graph, p: Value) -> Value:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import BSpline, PPoly
 from scipy.special import ndtr, ndtri
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import VarianceThreshold
@@ -18,6 +19,7 @@ from sklearn.preprocessing import (
     PowerTransformer,
     QuantileTransformer,
     RobustScaler,
+    SplineTransformer,
     StandardScaler,
 )
 
@@ -163,6 +165,47 @@ def _bins(step: KBinsDiscretizer, x: Value) -> Value:
     return _each(column, x.astype(DOUBLE), step.n_features_in_)
 
 
+def _splines(step: SplineTransformer, x: Value) -> Value:
+    """B-splines as the polynomials that they are between two knots, and what they are below and above all of them."""
+    if step.extrapolation == "linear" and step.degree < 2 and step.n_features_in_ > 1:
+        # In scikit-learn 1.9 `transform` counts its degree up at the first column and takes other knots for the rest.
+        raise ExportError(
+            f"SplineTransformer(degree={step.degree}, extrapolation='linear') of several columns is wrong in "
+            "scikit-learn itself from the second column on: take 'continue', which is the same for degree 1"
+        )
+
+    def column(k: int, x: Value) -> Value:
+        spline, degree = step.bsplines_[k], step.degree
+        last = len(spline.t) - 1 - degree
+        low, high, knots = spline.t[degree], spline.t[last], spline.t[degree:last]
+        single = [BSpline(spline.t, c, degree) for c in spline.c.T]
+        # (degree + 1, intervals, splines), the highest power first
+        inside = np.stack([PPoly.from_spline(each).c[:, degree:last] for each in single], axis=2)
+        if step.extrapolation == "periodic":
+            x = x - np.floor((x - low) / (high - low)) * (high - low)
+        below, above, starts = inside[:, 0], inside[:, -1], np.array([low, *knots, knots[-1]])
+        if step.extrapolation in ("constant", "linear") and degree:
+            starts[-1] = high
+            below, above = (np.zeros_like(below) for _ in range(2))
+            for part, end in ((below, low), (above, high)):
+                part[-1] = spline(end)
+                part[-2] = spline(end, nu=1) if step.extrapolation == "linear" else 0
+        powers = np.concatenate([below[:, None], inside, above[:, None]], axis=1)
+        number = x.graph.op("MatMul", (x >= knots).astype(DOUBLE), np.ones((len(knots), 1))) + (x > high).astype(DOUBLE)
+        which = (number == np.arange(len(starts))).astype(DOUBLE)  # (batch, intervals)
+        t = x - x.graph.op("MatMul", which, starts[:, None])
+        made = x.graph.op("MatMul", which, powers[0])
+        for coefficients in powers[1:]:
+            made = made * t + x.graph.op("MatMul", which, coefficients)
+        if step.extrapolation == "error":  # NaN where scikit-learn raises
+            made = np.where((x < low) | (x > high), np.nan, made)
+        if getattr(step, "handle_missing", "error") == "zeros":
+            made = np.where(np.isnan(x), 0.0, made)
+        return made if step.include_bias else made[:, np.arange(powers.shape[2] - 1)]
+
+    return _each(column, x.astype(DOUBLE), step.n_features_in_)
+
+
 TRANSFORMS: dict[type, Callable[[Any, Value], Value]] = {
     StandardScaler: _standard,
     MinMaxScaler: _min_max,
@@ -175,6 +218,7 @@ TRANSFORMS: dict[type, Callable[[Any, Value], Value]] = {
     PolynomialFeatures: _polynomial,
     PowerTransformer: _power,
     QuantileTransformer: _quantiles,
+    SplineTransformer: _splines,
     KBinsDiscretizer: _bins,
 }
 

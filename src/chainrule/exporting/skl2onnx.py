@@ -24,7 +24,7 @@ from skl2onnx.common.data_types import (
 from sklearn.base import is_classifier
 
 from chainrule.estimators import MLPClassifier, MLPRegressor
-from chainrule.exporting import models
+from chainrule.exporting import fitted, models
 from chainrule.exporting.graph import ML_OPSET, OPSET, ExportError, Graph
 from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
 
@@ -71,7 +71,7 @@ def shapes(operator: Any) -> None:
     model, rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
     number = _number(operator.inputs)
     if not is_classifier(model):
-        operator.outputs[0].set_type(number([rows, models.networks_of(models.parts_of(model)[1])[0].n_outputs_]))
+        operator.outputs[0].set_type(number([rows, fitted.networks_of(fitted.parts_of(model)[1])[0].n_outputs_]))
         return
     labels, several = _labels(model), _several(model)
     kind = StringTensorType if labels.dtype.kind in "OU" else Int64TensorType
@@ -89,7 +89,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     if container.target_opset < OPSET:
         raise ExportError(f"target_opset: got {container.target_opset}, wanted {OPSET} or more")
     graph = Graph(container.target_opset)
-    given = models.begin(graph, *models.parts_of(model))
+    given = models.begin(graph, *fitted.parts_of(model))
     if is_classifier(model):
         models.classes(graph, model, given).give(graph, zipmap=_zipmap(operator))
     else:
@@ -178,7 +178,7 @@ def _labels(model: Any) -> Any:
 
 def _several(model: Any) -> bool:
     """Whether a row has several labels."""
-    network = models.networks_of(models.parts_of(model)[1])[0]
+    network = fitted.networks_of(fitted.parts_of(model)[1])[0]
     return bool(network._label_binarizer.y_type_.startswith("multilabel"))
 
 

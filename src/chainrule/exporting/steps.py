@@ -4,7 +4,6 @@ A step is given one matrix (batch, n), or the columns of a table by name, each (
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
+from chainrule.exporting.fitted import CATEGORY, Encoded, Kind, encoded, kinds, parts_used
 from chainrule.exporting.graph import DOUBLE, ML, TEXT, WAY_OUT, ExportError, Graph, Symbol, Value
 from chainrule.exporting.numeric import TRANSFORMS
 from chainrule.tabular import Columns, DateParts
@@ -23,7 +23,6 @@ from chainrule.tabular.numerals import Format
 from chainrule.tabular.roles import WORD
 
 Given = Value | dict[str, Value]
-_MOST_CELLS = 2**26  # of a table with all categories in each of its columns, which an encoder is asked about
 _NUMBER, _TEXT = "NaN = missing", '"" = missing'
 _NUMBERS = ("number", "boolean", "date")  # roles of columns that are numbers here
 
@@ -40,9 +39,9 @@ def inputs(graph: Graph, steps: list[Any], network: Any, what: str = "") -> Give
     if first is None:
         return graph.input("X", network.dtype, network.sizes[0], what)
     count = getattr(first, "n_features_in_", 1)  # what begins with words does not say
-    wanted = _wanted(first, count)
+    wanted = [_type_of(kind) for kind in kinds(first, count)]
     if isinstance(first, ColumnTransformer) and hasattr(first, "feature_names_in_"):
-        used = sorted({k for _, _, numbers in _parts(first) for k in numbers})
+        used = sorted({k for _, _, numbers in parts_used(first) for k in numbers})
         return {first.feature_names_in_[k]: _input(graph, first.feature_names_in_[k], wanted[k]) for k in used}
     if isinstance(wanted[0], str) and not hasattr(first, "n_features_in_"):
         return _input(graph, "X", wanted[0])
@@ -126,6 +125,11 @@ def _input(graph: Graph, name: str, wanted: np.dtype[Any] | str, number: str = "
     return graph.input(name, wanted, missing=_TEXT if wanted == TEXT else number)
 
 
+def _type_of(kind: Kind) -> np.dtype[Any] | str:
+    """Of the input for a column: of numbers, of text, or the pattern of its words."""
+    return kind.pattern or (TEXT if kind == CATEGORY else DOUBLE)
+
+
 def _typed(step: Columns, name: str, x: Value) -> Value:
     role = step.roles[name]
     if role == "boolean":
@@ -141,38 +145,10 @@ def _typed(step: Columns, name: str, x: Value) -> Value:
     return x
 
 
-def _wanted(step: Any, count: int) -> list[np.dtype[Any] | str]:
-    """What a fitted step expects in each of its columns: text, numbers, or words that match a pattern."""
-    wanted: list[np.dtype[Any] | str] = [DOUBLE] * count
-    if isinstance(step, Pipeline):
-        parts = [part for _, part in step.steps if part not in (None, "passthrough")]
-        return _wanted(parts[0], count) if parts else wanted
-    if isinstance(step, ColumnTransformer):
-        for _, part, numbers in _parts(step):
-            for k, kind in zip(numbers, _wanted(part, len(numbers)), strict=True):
-                wanted[k] = kind if wanted[k] == DOUBLE else wanted[k]
-    if isinstance(step, FeatureUnion):
-        of_parts = [_wanted(part, count) for _, part in step.transformer_list if part not in ("drop", "passthrough")]
-        return [next((kind for kind in kinds if kind != DOUBLE), DOUBLE) for kinds in zip(*of_parts, strict=True)]
-    if isinstance(step, CountVectorizer):
-        return [str(step.token_pattern)] * count
-    if isinstance(step, (OneHotEncoder, OrdinalEncoder, TargetEncoder)):
-        return [TEXT if any(isinstance(value, str) for value in known) else DOUBLE for known in step.categories_]
-    if isinstance(step, SimpleImputer):
-        return [TEXT if isinstance(value, str) else DOUBLE for value in step.statistics_]
-    return wanted
-
-
-def _parts(step: ColumnTransformer) -> list[tuple[str, Any, list[int]]]:
-    """The transformers that are used: name, transformer, and the numbers of its columns."""
-    numbers = {name: list(indices) for name, indices in step._transformer_to_input_indices.items()}
-    return [(name, part, numbers[name]) for name, part, _ in step.transformers_ if part != "drop" and numbers[name]]
-
-
 def _column_transformer(step: ColumnTransformer, given: Given) -> Value:
     names = getattr(step, "feature_names_in_", None)
     made = []
-    for name, part, numbers in _parts(step):
+    for name, part, numbers in parts_used(step):
         columns = step.output_indices_[name]
         if columns.start == columns.stop:
             continue
@@ -223,52 +199,29 @@ def _indicator(step: MissingIndicator, x: Value) -> Value:
 
 
 def _one_hot(step: OneHotEncoder, columns: list[Value]) -> Value:
-    """One column for each category, or for several that are infrequent.
+    """One column for each category, or for several that are infrequent."""
+    made = []
+    for x, known, width, each in zip(columns, step.categories_, step._n_features_outs, encoded(step), strict=True):
+        if width:
+            made.append((_looked_up(x, known, each, 0, np.int64) == np.arange(width)).astype(DOUBLE))
+    return np.concatenate(made, axis=1)
 
-    Which one is asked of the encoder itself. Where it would raise for an unknown category, ONNX Runtime does, too: the
-    index is beyond the end.
+
+def _coded(step: OrdinalEncoder | TargetEncoder, columns: list[Value]) -> Value:
+    """A number for each category, or one for each class of several."""
+    made = []
+    for x, known, each in zip(columns, step.categories_, encoded(step), strict=True):
+        made += [_looked_up(x, known, each, j) for j in range(each.known.shape[1])]
+    return np.concatenate(made, axis=1)
+
+
+def _looked_up(x: Value, known: Any, each: Encoded, j: int, dtype: Any = np.float64) -> Value:
+    """The j-th number that an encoder makes of each category x (batch, 1).
+
+    Where it would raise for an unknown one, ONNX Runtime does, too: the index is beyond the end.
     """
-    made, start = [], 0
-    answer, sizes = _code_of_each(step, sparse_output=True), [len(known) for known in step.categories_]
-    for k, (size, width) in enumerate(zip(sizes, step._n_features_outs, strict=True)):
-        part = answer[:size, start : start + width].tocsr()  # (categories, columns)
-        start += width
-        if not width:
-            continue
-        column = np.full(size, -1)
-        column[np.diff(part.indptr) > 0] = part.indices
-        if step.handle_unknown != "error":
-            rare = None if step.handle_unknown == "ignore" else step._infrequent_indices[k]
-            column = np.append(column, -1 if rare is None else column[rare[0]])
-        number = _number_of(columns[k], step.categories_[k])
-        where = number.graph.op("Gather", column.astype(np.int64), number, dtype=np.dtype(np.int64))
-        made.append((where == np.arange(width)).astype(DOUBLE))
-    return np.concatenate(made, axis=1)
-
-
-def _ordinal(step: OrdinalEncoder, columns: list[Value]) -> Value:
-    """A number for each category, as the encoder itself says it; for unknown ones, too, or ONNX Runtime raises."""
-    made, answer = [], _code_of_each(step)
-    for k, known in enumerate(step.categories_):
-        table = answer[: len(known), k].astype(np.float64)
-        table = table if step.handle_unknown == "error" else np.append(table, step.unknown_value)
-        number = _number_of(columns[k], known)
-        made.append(number.graph.op("Gather", table, number, dtype=DOUBLE))
-    return np.concatenate(made, axis=1)
-
-
-def _code_of_each(step: OneHotEncoder | OrdinalEncoder, **options: bool) -> Any:
-    """What the encoder makes of a table whose i-th row has the i-th category in every column."""
-    longest = max(map(len, step.categories_))
-    if longest * len(step.categories_) > _MOST_CELLS:
-        raise ExportError(
-            f"{type(step).__name__} of {len(step.categories_):,} columns, one with {longest:,} categories, is too large"
-        )
-    names = getattr(step, "feature_names_in_", range(len(step.categories_)))
-    columns = [known[np.minimum(np.arange(longest), len(known) - 1)] for known in step.categories_]
-    table = pd.DataFrame(dict(zip(names, columns, strict=True)))
-    encoder = deepcopy(step).set_output(transform="default").set_params(**options)
-    return encoder.transform(table if hasattr(step, "feature_names_in_") else table.to_numpy())
+    table = each.known[:, j] if each.unknown is None else np.append(each.known[:, j], each.unknown[j])
+    return x.graph.op("Gather", table.astype(dtype), _number_of(x, known), dtype=np.dtype(dtype))
 
 
 def _number_of(x: Value, known: Any) -> Value:
@@ -303,19 +256,6 @@ def _piecewise_linear(step: PiecewiseLinear, x: Value) -> Value:
     return np.concatenate(made, axis=1)
 
 
-def _target_encoder(step: TargetEncoder, columns: list[Value]) -> Value:
-    """For each column, and each class of several, a number for its category."""
-    made, count = [], len(step.categories_)
-    targets = len(step.encodings_) // count
-    for k, known in enumerate(step.categories_):
-        number = _number_of(columns[k], known)
-        for j in range(targets):
-            other = step.target_mean_[j] if targets > 1 else step.target_mean_
-            table = np.append(step.encodings_[k * targets + j], other)
-            made.append(number.graph.op("Gather", table.astype(np.float64), number, dtype=DOUBLE))
-    return np.concatenate(made, axis=1)
-
-
 def _dates(step: DateParts, x: Value) -> Value:
     return np.concatenate(step.columns([x[:, [k]] for k in range(step.n_features_in_)]), axis=1)
 
@@ -347,9 +287,9 @@ def _tfidf(step: TfidfTransformer | TfidfVectorizer, counts: Value) -> Value:
 
 _ENCODERS: dict[type, Callable[[Any, list[Value]], Value]] = {
     OneHotEncoder: _one_hot,
-    OrdinalEncoder: _ordinal,
-    TargetEncoder: _target_encoder,
-    TargetStatistics: _target_encoder,
+    OrdinalEncoder: _coded,
+    TargetEncoder: _coded,
+    TargetStatistics: _coded,
 }
 _STEPS: dict[type, Callable[[Any, Value], Value]] = TRANSFORMS | {
     SimpleImputer: _imputer,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.exporting.graph import ExportError
-from chainrule.exporting.source.models import parts_of, program_of, rounded
+from chainrule.exporting.source.models import program_of, rounded
 from chainrule.exporting.source.spelling import identifier
 from chainrule.files.atomic import replacing
 from chainrule.network import Network
@@ -145,7 +145,7 @@ def _loss(model: Any, X: Any, y: Any) -> Loss:
     if isinstance(model, Network):
         before, after = model.forward(X), small.forward(X)
         return Loss("", np.nan, np.nan, 0, float(np.abs(after - before).max()), before.shape[1])
-    classes = hasattr(parts_of(model)[0], "classes_")
+    classes = hasattr(model, "classes_")
     answers = [each.predict_proba(X) if classes else each.predict(X) for each in (model, small)]
     unit = 1.0 if classes else np.std(answers[0]) or 1.0
     changed = 0

@@ -4,10 +4,13 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from chainrule._types import Array
 from chainrule.activations import ACTIVATIONS
+from chainrule.exporting.fitted import OURS, networks_of, parts_of, within
 from chainrule.exporting.graph import ExportError
+from chainrule.exporting.source.preparing import Mix, Preparation, Word, together
 from chainrule.exporting.source.program import Answer, Column, Given, Layer, Line, Net, Program
 from chainrule.network import Network
 from chainrule.text import first_few
@@ -24,13 +27,13 @@ def program_of(model: Any, int8: bool = False, target: str = "") -> Program:
         alone = (_net(model, int8),)
         double = model.dtype == np.float64
         return Program(columns, False, values, (), inputs, None, alone, Answer("outputs"), double, target)
-    last, networks_, steps = parts_of(model)
-    from chainrule.exporting.source.preparing import Mix, Preparation, Word, together
-
+    last = _answering(model)
+    steps, _ = parts_of(model)
+    networks_ = networks_of(last)
     names = [str(name) for name in getattr(steps[0] if steps else last, "feature_names_in_", ())]
     made = Preparation()
     first = networks_[0]._synced()
-    given = made.begin(steps, steps[0].n_features_in_ if steps else first.sizes[0], names)
+    given = made.begin(steps, getattr(steps[0], "n_features_in_", 1) if steps else first.sizes[0], names)
     named = isinstance(given, dict) or bool(names)
     for step in steps:
         given = made.apply(step, given)
@@ -58,36 +61,24 @@ def program_of(model: Any, int8: bool = False, target: str = "") -> Program:
     )
 
 
-def parts_of(model: Any) -> tuple[Any, list[Any], list[Any]]:
-    """The last step of a fitted model, its estimators of one network each, and the steps before."""
-    from sklearn.pipeline import Pipeline
-    from sklearn.utils.validation import check_is_fitted
-
-    from chainrule.estimators import MLPClassifier, MLPRegressor
-    from chainrule.tabular.estimators import TabularClassifier, TabularRegressor
-
-    model = getattr(model, "best_estimator_", model)  # of a search
-    *before, last = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
-    if not isinstance(last, (MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor)):
-        raise ExportError(
-            f"{type(last).__name__}: wanted a Network, an MLPClassifier or MLPRegressor of chainrule, a "
-            "TabularClassifier or TabularRegressor, or a pipeline that ends in one"
-        )
-    check_is_fitted(last)
-    networks = [last]
-    if isinstance(last, (TabularClassifier, TabularRegressor)):
-        networks = last.networks_
-        before += [step for _, step in getattr(last.preparation_, "steps", ())]
-    # The samplers of imbalanced-learn, in its pipelines, change the training set only.
-    samples = [hasattr(step, "fit_resample") and not hasattr(step, "transform") for step in before]
-    steps = [step for step, away in zip(before, samples, strict=True) if step not in (None, "passthrough") and not away]
-    return last, networks, steps
+def _answering(model: Any) -> Any:
+    """The estimator of chainrule behind searches and pipelines."""
+    if (inside := within(model)) is not None:
+        return _answering(inside)
+    if isinstance(model, Pipeline):
+        return _answering(model.steps[-1][1])
+    if isinstance(model, OURS):
+        return model
+    raise ExportError(
+        f"{type(model).__name__}: wanted a Network, an MLPClassifier or MLPRegressor of chainrule, a "
+        "TabularClassifier or TabularRegressor, or one of them in a pipeline or a search"
+    )
 
 
 def rounded(model: Any) -> Any:
     """A copy whose weights are those that int8 with a scale for each row can hold."""
     model = deepcopy(model)
-    networks = [model] if isinstance(model, Network) else [each._synced() for each in parts_of(model)[1]]
+    networks = [model] if isinstance(model, Network) else [each._synced() for each in networks_of(_answering(model))]
     for network in networks:
         for l in range(1, network.L + 1):
             q, scale = quantized(network.W[l])

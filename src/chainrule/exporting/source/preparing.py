@@ -18,15 +18,16 @@ from sklearn.preprocessing import (
     MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
+    OrdinalEncoder,
     RobustScaler,
     StandardScaler,
     TargetEncoder,
 )
 
 from chainrule._types import Array
-from chainrule.exporting.graph import ExportError
+from chainrule.exporting.fitted import Encoded, encoded, kinds, parts_used
+from chainrule.exporting.graph import WAY_OUT, ExportError
 from chainrule.exporting.source.columns import NUMERAL, described
-from chainrule.exporting.source.encoders import WAY_OUT, answers, codes
 from chainrule.exporting.source.program import Applied, Bag, Column, Far, Given, Hot, Line, Looked, Part, Value, Weight
 from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.calendar import SIX
@@ -78,9 +79,9 @@ class Preparation:
         first = next(iter(steps), None)
         if isinstance(first, Columns):
             return {name: [self._column(described(first, name, role))] for name, role in first.roles.items()}
-        wanted = _wanted(first, count)
+        wanted = [kind.name for kind in kinds(first, count)]
         if isinstance(first, ColumnTransformer) and names:
-            used = sorted({k for _, _, numbers in _parts(first) for k in numbers})
+            used = sorted({k for _, _, numbers in parts_used(first) for k in numbers})
             return {names[k]: [self._column(Column(names[k], wanted[k], pattern=NUMERAL))] for k in used}
         if "text" in wanted:
             raise ExportError("text among the columns of an array: fit the pipeline to a DataFrame, whose have names")
@@ -113,8 +114,8 @@ class Preparation:
         k = len(self.columns) - 1
         return Word(k) if column.kind in ("category", "text") else Line(self.value(Given(k)))
 
-    def _looked_up(self, step: Any, each: Feature, known: Any, table: list[float], unknown: float, what: str) -> int:
-        """The number of a value that a table has for each of the known categories of a column."""
+    def _looked_up(self, step: Any, each: Feature, known: Any, of: Encoded, j: int, what: str) -> int:
+        """The number of a value that a table has for each known category of a column: the j-th of the encoder."""
         keys: list[Any]
         if isinstance(each, Word):
             column, keys = each.column, ["" if pd.isna(word) else str(word) for word in known]
@@ -125,7 +126,8 @@ class Preparation:
             column, keys = value.column, [nan if isnan(number) else number for number in map(float, known)]
         if len(set(keys)) < len(keys):
             raise ExportError(f'{self.columns[column].name}: "" and a missing value are two categories. {WAY_OUT}')
-        entries = dict(zip(keys, table, strict=True))
+        entries = dict(zip(keys, of.known[:, j].tolist(), strict=True))
+        unknown = nan if of.unknown is None else float(of.unknown[j])
         if isinstance(each, Word):
             entries |= {} if not each.missing else {"": entries.get(each.missing, unknown)}
             same = self.columns[column].spellings.items()
@@ -136,7 +138,7 @@ class Preparation:
     def _column_transformer(self, step: ColumnTransformer, given: Features | dict[str, Features]) -> Features:
         names = getattr(step, "feature_names_in_", None)
         made: Features = []
-        for name, part, numbers in _parts(step):
+        for name, part, numbers in parts_used(step):
             if isinstance(given, dict):
                 assert names is not None
                 some: Features | dict[str, Features] = {names[k]: given[names[k]] for k in numbers}
@@ -155,36 +157,6 @@ class Preparation:
 def together(given: Features | dict[str, Features]) -> Features:
     """The columns side by side."""
     return given if isinstance(given, list) else [each for some in given.values() for each in some]
-
-
-# -- what goes into a step ---------------------------------------------------------------------------------------------
-
-
-def _wanted(step: Any, count: int) -> list[str]:
-    """The kind of each column that goes into a fitted step."""
-    wanted = ["number"] * count
-    if isinstance(step, Pipeline):
-        parts = [part for _, part in step.steps if part not in (None, "passthrough")]
-        return _wanted(parts[0], count) if parts else wanted
-    if isinstance(step, ColumnTransformer):
-        for _, part, numbers in _parts(step):
-            for k, kind in zip(numbers, _wanted(part, len(numbers)), strict=True):
-                wanted[k] = kind if wanted[k] == "number" else wanted[k]
-    if isinstance(step, TfidfVectorizer):
-        return ["text"] * count
-    if isinstance(step, (OneHotEncoder, TargetEncoder)):
-        return [
-            "category" if any(isinstance(value, str) for value in known) else "number" for known in step.categories_
-        ]
-    if isinstance(step, SimpleImputer):
-        return ["category" if isinstance(value, str) else "number" for value in step.statistics_]
-    return wanted
-
-
-def _parts(step: ColumnTransformer) -> list[tuple[str, Any, list[int]]]:
-    """The transformers that are used: name, transformer, and the numbers of its columns."""
-    numbers = {name: list(indices) for name, indices in step._transformer_to_input_indices.items()}
-    return [(name, part, numbers[name]) for name, part, _ in step.transformers_ if part != "drop" and numbers[name]]
 
 
 # -- transformers ------------------------------------------------------------------------------------------------------
@@ -336,27 +308,21 @@ def _tfidf(self: Preparation, step: TfidfVectorizer, given: Features) -> Feature
     return [Line(first + j) for j in range(len(words))]
 
 
-def _categories(self: Preparation, step: Any, given: Features) -> Features:
-    """One-hot columns as codes, other encodings as tables: what the encoder itself says of each category."""
-    one_hot = isinstance(step, OneHotEncoder)
-    of_known, of_unknown = answers(step)
-    count = len(step.categories_)
-    widths = list(step._n_features_outs) if one_hot else [len(step.encodings_) // count] * count
+def _one_hot(self: Preparation, step: OneHotEncoder, given: Features) -> Features:
+    """The code of each category, and the columns of which it is one."""
     made: Features = []
-    for k, (each, known, width) in enumerate(zip(given, step.categories_, widths, strict=True)):
-        start = sum(widths[:k])
-        block = of_known[: len(known), start : start + width]
-        others = None if of_unknown is None else of_unknown[:, start : start + width]
-        if one_hot:
-            tables = [codes(block)]
-            unknown = [nan if others is None else codes(others)[0]]
-        else:
-            tables, unknown = block.T.tolist(), others[0].tolist()  # type: ignore[index]
-        numbers = [
-            self._looked_up(step, each, known, table, other, "code" if one_hot else "statistics of the target")
-            for table, other in zip(tables, unknown, strict=True)
-        ]
-        made += [Hot(numbers[0], j) for j in range(width)] if one_hot else [Line(number) for number in numbers]
+    for each, known, width, of in zip(given, step.categories_, step._n_features_outs, encoded(step), strict=True):
+        code = self._looked_up(step, each, known, of, 0, "code")
+        made += [Hot(code, j) for j in range(width)]
+    return made
+
+
+def _coded(self: Preparation, step: OrdinalEncoder | TargetEncoder, given: Features) -> Features:
+    """Tables of the numbers of each category."""
+    what = "number of the category" if isinstance(step, OrdinalEncoder) else "statistics of the target"
+    made: Features = []
+    for each, known, of in zip(given, step.categories_, encoded(step), strict=True):
+        made += [Line(self._looked_up(step, each, known, of, j, what)) for j in range(of.known.shape[1])]
     return made
 
 
@@ -370,9 +336,10 @@ _STEPS: dict[type, Callable[[Preparation, Any, Features], Features]] = {
     FunctionTransformer: _function,
     PCA: _pca,
     SelectorMixin: _selected,
-    OneHotEncoder: _categories,
-    TargetEncoder: _categories,
-    TargetStatistics: _categories,
+    OneHotEncoder: _one_hot,
+    OrdinalEncoder: _coded,
+    TargetEncoder: _coded,
+    TargetStatistics: _coded,
     DateParts: _dates,
     TfidfVectorizer: _tfidf,
     PiecewiseLinear: _piecewise_linear,
