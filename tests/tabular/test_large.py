@@ -262,6 +262,29 @@ def test_what_a_stream_cannot_do_is_said(here, run, options, message):
     assert message in err
 
 
+def test_a_folder_of_texts_is_one_table_and_with_images_it_is_none(tmp_path, run, ok, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("year=2024").mkdir()
+    Path("year=2024/readme.txt").write_text("no table")
+    code, _, err = run("train", "year=2024", "--target", "label")
+    assert code == 2
+    assert "no images" in err
+    Path("year=2024/readme.txt").unlink()
+    TABLE[:1500].to_csv("year=2024/one.csv", index=False)
+    TABLE[1500:].to_csv("year=2024/two.csv.gz", index=False)
+    options = "--target label --keep x,z --effort quick --epochs 2 --out m"
+    code, out, err = run("train", "year=2024", *options.split())
+    assert code == 0, err
+    assert "3,000 rows in 2 blocks" in " ".join(out.split())
+    assert "converted once to" in " ".join((out + err).split())
+    assert len(json.loads(ok("predict", "m", "year=2024", "--json"))["predictions"]) == M
+    Path("year=2024/deeper").mkdir()
+    Path("year=2024/deeper/picture.png").write_bytes(b"")
+    code, _, err = run("train", "year=2024", "--target", "label")
+    assert code == 2
+    assert "picture.png" in err
+
+
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 PASSES = """

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any
 
+from chainrule.readers import IMAGES
 from chainrule.readers.common import PACKINGS, ReaderError, opening
 from chainrule.text import first_few
 
@@ -27,8 +28,7 @@ class Place:
     @property
     def ending(self) -> str:
         """By which its format is known: ".csv" for x.csv.gz."""
-        stem, ending = os.path.splitext(self.path.lower())
-        return os.path.splitext(stem)[1] if ending in PACKINGS else ending
+        return ending_of(self.path)
 
     @property
     def is_local(self) -> bool:
@@ -44,6 +44,23 @@ class Place:
             file.close()
             raise ReaderError(f"{self.name}: has changed since its rows were counted; make the Blocks anew")
         return file
+
+
+def ending_of(path: str) -> str:
+    """By which the format of a file is known: ".csv" for x.csv.gz."""
+    stem, ending = os.path.splitext(path.lower())
+    return os.path.splitext(stem)[1] if ending in PACKINGS else ending
+
+
+def holds_table(folder: str | os.PathLike[str]) -> bool:
+    """Whether the files of a folder, at any depth, are those of a table, and none is an image."""
+    found = False
+    for _, _, names in os.walk(folder):
+        endings = {ending_of(name) for name in names if name[:1] not in "._"}
+        if endings & set(IMAGES):
+            return False
+        found = found or bool(endings & {*PARQUET, *ARROW, *TEXTS} - {".txt"})
+    return found
 
 
 def _stamp(info: Any) -> tuple[Any, ...]:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from chainrule.readers import Table
 
-_TABLES = (".parquet", ".pq", ".arrow", ".feather")
-
 
 def in_blocks(data: str) -> bool:
-    """Whether DATA can only be read in blocks: a folder of Parquet or Arrow files, a glob of files, a URL."""
+    """Whether DATA can only be read in blocks: a folder with a table in several files, a glob of files, a URL."""
     path = Path(data)
     if "://" in data or (any(sign in data for sign in "*?[") and not path.exists()):
         return True
-    return path.is_dir() and any(child.suffix.lower() in _TABLES for child in path.iterdir())
+    if not path.is_dir():
+        return False
+    from chainrule.blocks.places import holds_table
+
+    return holds_table(path)
 
 
 def tables(data: str, target: str | None) -> "Iterator[Table]":
