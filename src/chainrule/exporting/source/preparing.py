@@ -83,6 +83,8 @@ class Preparation:
         if isinstance(first, ColumnTransformer) and names:
             used = sorted({k for _, _, numbers in parts_used(first) for k in numbers})
             return {names[k]: [self._column(Column(names[k], wanted[k], pattern=NUMERAL))] for k in used}
+        if wanted == ["text"] and not hasattr(first, "n_features_in_"):  # of a list of texts, which is no table
+            return {"text": [self._column(Column("text", "text"))]}
         if "text" in wanted:
             raise ExportError("text among the columns of an array: fit the pipeline to a DataFrame, whose have names")
         called = names or [f"x{i}" for i in range(count)]
