@@ -1,6 +1,7 @@
 """ONNX files of scikit-learn's wrappers and transformers around our networks, and of every type and form of answer."""
 
 import re
+import runpy
 from importlib import import_module
 
 import numpy as np
@@ -32,6 +33,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     SplineTransformer,
     StandardScaler,
+    TargetEncoder,
 )
 
 import chainrule as cr
@@ -143,6 +145,30 @@ def test_ordinal_encoders_of_text_and_numbers(options):
     for table in (words, pd.DataFrame(new, columns=["city", "n"])):
         city = table["city"].astype(object).where(table["city"].notna(), "").to_numpy(object)
         same_classes(model, table, {"city": city[:, None], "n": table[["n"]].to_numpy(float)}, bound=1e-12)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(), OneHotEncoder(handle_unknown="ignore"), TargetEncoder(),
+        OneHotEncoder(min_frequency=2, handle_unknown="infrequent_if_exist"), OrdinalEncoder(encoded_missing_value=-1),
+    ],
+    ids=repr,
+)  # fmt: skip
+@pytest.mark.parametrize("missing", [None, np.nan], ids=repr)
+def test_a_missing_value_that_is_a_category_of_objects(encoder, missing):
+    words = np.array([missing, "a", "b"], object)[np.random.default_rng(0).integers(0, 3, 90)]
+    table = pd.DataFrame({"word": pd.Series(words, dtype=object)})
+    y = table["word"].isna().to_numpy()
+    learner = MLPClassifier((4,), solver="lbfgs", max_iter=50, random_state=0)
+    model = make_pipeline(ColumnTransformer([("e", encoder, ["word"])]), learner).fit(table, y)
+    given = np.where(y, "", words)[:, None]
+    same_classes(model, table, {"word": given})
+    cr.export_source(model, "model.py")
+    answer = runpy.run_path("model.py")["probabilities"]
+    for word in (None, "a"):
+        row = table["word"].isna() if word is None else table["word"] == word
+        np.testing.assert_allclose(answer({"word": word}), model.predict_proba(table[row][:1])[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("normal", ["uniform", "normal"])

@@ -131,7 +131,10 @@ def _answers(step: Any) -> tuple[Any, Any]:
         encoder.set_params(sparse_output=True)
 
     def asked(columns: list[Any]) -> Any:
-        table = pd.DataFrame(dict(zip(names, columns, strict=True)))
+        # As objects: in a column of str None would become NaN, which can be another category.
+        table = pd.DataFrame(
+            {name: pd.Series(each, dtype=each.dtype) for name, each in zip(names, columns, strict=True)}
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that there are unknown ones, which is known
             return encoder.transform(table if hasattr(step, "feature_names_in_") else table.to_numpy())
