@@ -72,6 +72,7 @@ $(VENV)/tools: pyproject.toml
 	$(PIP) --editable ".[dev]" --config-settings=wheel.cmake=false --config-settings=wheel.py-api=py3
 	touch $@
 
+# Where the C++ part could not be compiled, the next make tries again.
 # The editable install knows every Python file by its name: it is made again when one is new, moved or gone.
 PYTHON_FILES := $(sort $(shell find src -name '*.py' -o -name '*.pyi'))
 
@@ -80,10 +81,9 @@ $(VENV)/files: $(VENV)/tools always
 
 $(VENV)/installed: $(VENV)/tools $(VENV)/files CMakeLists.txt $(wildcard native/*)
 	$(PIP) --editable . --no-deps --no-build-isolation $(BUILD_OPTIONS)
-	@ls $(VENV)/lib/python*/site-packages/chainrule/_native* >/dev/null 2>&1 || \
-		echo 'The C++ part could not be compiled: networks will run on the slower "numpy" engine.' \
-		'To see why: $(BIN)/pip install -v --editable . --no-deps --no-build-isolation'
-	touch $@
+	@if ls $(VENV)/lib/python*/site-packages/chainrule/_native* >/dev/null 2>&1; then touch $@; else \
+		echo 'The C++ part could not be compiled: networks will run on the slower "numpy" engine, until the next try.' \
+		'To see why: $(BIN)/pip install -v --editable . --no-deps --no-build-isolation'; fi
 
 # Only the extra: asking for the package with it would build the C++ part again.
 $(VENV)/bench $(VENV)/bench-tables $(VENV)/docs: $(VENV)/installed

@@ -103,6 +103,7 @@ template <class T> struct Step {
     const T* weights;         // of the examples, or null
     const int64_t* index;
     int64_t first, m;
+    bool whole;       // each panel is taken as full, so that the answer to an example has the same bits in every batch
     const T* packed;  // A[0] of all m examples in panels; or null: each panel is packed when it is needed
     const T*
         turned;  // A[0]ᵀ in panels of columns, [inputs / P][m][P]; or null: columns are copied when they are needed

@@ -20,7 +20,7 @@ template <class T> CHAINRULE_INLINE int filled(const Step<T>& step, int64_t p) {
     return int(least(P<T>, step.m - p * P<T>));
 }
 template <class T> CHAINRULE_INLINE int vectors(const Step<T>& step, int64_t p) {
-    return filled(step, p) > N<T> ? 2 : 1;
+    return step.whole || filled(step, p) > N<T> ? 2 : 1;
 }
 
 // The number of the batch's example j among all examples.

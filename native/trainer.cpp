@@ -57,12 +57,10 @@ double Trainer<T>::forward(const Examples<T>& examples, const T* parameters, T* 
     const FlushDenormals flush;
     auto own_layers = layers;
     Step<T> step = step_of(own_layers, examples, parameters);
+    step.whole = true;
     const int64_t panel = 2 * kernels.lanes, panels = ceil_div(examples.m, panel);
-    Memory<double> costs;
-    if (examples.Y.data) {
-        costs = Memory<double>(panels);
-        step.costs = costs.get();
-    }
+    Memory<double> costs(examples.Y.data ? panels : 0);
+    if (examples.Y.data) step.costs = costs.get();
     const auto& sizes = architecture.sizes;
     const int64_t widest = *std::max_element(sizes.begin() + (examples.sparse ? 1 : 0), sizes.end());
     const double operations = operations_of(examples, layers, examples.m);

@@ -323,6 +323,15 @@ def test_what_was_never_seen_is_borne():
     same_classes(model, nothing, columns_of(nothing, model))
 
 
+def test_categories_of_a_table_are_found_in_the_usual_ways_to_write_them():
+    model, X, _ = trained(everything(), hidden_layer_sizes=(16,))
+    cities = ["oslo", " Oslo", "OSLO ", " OSLO ", "ROME", "Atlantis", ""]
+    new = X.head(len(cities)).assign(city=cities)
+    expected = model.predict_proba(new)
+    np.testing.assert_array_equal(expected[:4], model.predict_proba(new[:4].assign(city="Oslo")))
+    same_classes(model, new, columns_of(new, model))
+
+
 def test_a_boolean_that_is_neither_is_missing():
     model, X, inputs = trained(everything(), hidden_layer_sizes=(16,))
     strange = inputs | {"member": np.full((len(X), 1), 0.5)}

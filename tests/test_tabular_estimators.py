@@ -325,6 +325,41 @@ def test_the_target_may_be_a_column_of_the_table():
         classifier(y=LABELS[:, None])
 
 
+def test_without_a_target_that_of_the_fit_is_scored_and_a_fit_asks_for_its_name():
+    table = TABLE.assign(buys=LABELS)
+    model = classifier(table, "buys")
+    assert model.score(table) == model.score(table, "buys")
+    with pytest.raises(ValueError, match="y: got None, wanted what is true of the rows"):
+        model.score(TABLE)
+    with pytest.raises(ValueError, match=r"requires y to be passed, but the target y is None\. Name the column"):
+        classifier(table, None)
+    with pytest.raises(TableError, match=r"read it first, as by pandas.read_csv\('people.csv'\)"):
+        classifier("people.csv", "buys")
+    with pytest.raises(NotFittedError):
+        cr.TabularClassifier().score(table)
+    named = TABLE.assign(y=np.arange(M))
+    assert classifier(named, LABELS).plan_.target == "y"
+    with pytest.raises(ValueError, match="y: got None"):
+        classifier(named, LABELS).score(named)  # whose column y is an input
+
+
+def test_a_number_so_far_off_that_the_networks_overflow_is_one_clear_error():
+    far = TABLE.head(3).assign(age=[1.0, 1e60, 2.0])
+    with pytest.raises(TableError, match=r"column 'age' is 1e\+60, too far from what was learned .* in row 2"):
+        classifier().predict_proba(far)
+    with pytest.raises(TableError, match="column 'age' is 1e"):
+        regressor(y=np.arange(M)).predict(far)
+
+
+def test_a_column_of_text_may_be_called_anything():
+    r = np.random.default_rng(0)
+    words = ["red", "fine", "lamp", "old", "new", "blue", "the", "a"]
+    table = pd.DataFrame({"a__b": [f"{' '.join(r.choice(words, 9))} n{i}" for i in range(M)]})
+    model = classifier(table)
+    assert model.columns_["role"]["a__b"] == "text"
+    assert model.predict(table).shape == (M,)
+
+
 # -- what is asked for -------------------------------------------------------------------------------------------------
 
 

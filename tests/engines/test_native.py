@@ -473,6 +473,21 @@ def test_forward_of_any_size_is_that_of_the_reference(sparse, isa):
         np.testing.assert_allclose(got, wanted, rtol=0, atol=40 * u * np.sqrt(max(sizes)), err_msg=f"{sizes}, {m}")
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_answer_to_an_example_has_the_same_bits_in_every_batch(sparse, isa):
+    shapes = ([8, 1], [3, 4, 2], [8, 128, 4], [40, 13, 6, 5, 3], [700, 5, 2], [4096, 3, 1])
+    for (sizes, hidden), dtype in product(
+        zip(shapes, ("relu", "tanh", "gelu", "relu", "silu", "selu"), strict=True), DTYPES
+    ):
+        rng = rng_of(sizes, hidden)
+        net = Network(sizes, hidden=hidden, output="softmax" if sizes[-1] > 1 else "sigmoid", seed=1, dtype=dtype)
+        X = rng.standard_normal((sizes[0], 70)).astype(dtype) * (rng.random((sizes[0], 70)) < (0.1 if sparse else 1))
+        put = sp.csr_array if sparse else np.copy
+        whole = net.forward(put(X))
+        for some in (rng.permutation(70), [3], [69], rng.permutation(70)[:9], np.arange(1, 38)):
+            np.testing.assert_array_equal(net.forward(put(X[:, some])), whole[:, some], err_msg=f"{sizes}, {some}")
+
+
 # -- NaN and infinity --------------------------------------------------------------------------------------------------
 
 BAD = [np.nan, np.inf, -np.inf]

@@ -68,7 +68,7 @@ def obstacle(g: list[Any], loss: Loss) -> str | None:
     """Why the kernel cannot compute a network with these functions g[1 … L]; None if it can."""
     if not BUILT:
         compiler = "clang-cl" if os.name == "nt" else "C++20 compiler"
-        return f"the compiled kernel is not installed (there was no {compiler} when chainrule was)"
+        return f"the compiled kernel is not installed: without a {compiler} that compiles it, chainrule is Python alone"
     for row in g:
         listed = ACTIVATIONS.get(row.name) if isinstance(row, Activation) else None
         if listed is None or (listed.function, listed.derivative) != (row.function, row.derivative):

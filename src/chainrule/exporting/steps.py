@@ -24,6 +24,7 @@ from chainrule.tabular.roles import WORD
 
 Given = Value | dict[str, Value]
 _NUMBER, _TEXT = "NaN = missing", '"" = missing'
+_FORMS = (str, str.lower, str.upper, str.title, str.capitalize)
 _NUMBERS = ("number", "boolean", "date")  # roles of columns that are numbers here
 
 
@@ -139,10 +140,24 @@ def _typed(step: Columns, name: str, x: Value) -> Value:
     if role == "number":
         for mark in Format.of((step.formats or {}).get(name, "")).missing:
             x = np.where(x == mark, np.nan, x)
-    if role == "category":
-        for word, same in getattr(step, "spellings_", {}).get(name, {}).items():
-            x = x.graph.op("Where", _index(x, [word]) == 0, np.array([same], object), x, dtype=TEXT)
-    return x
+    return _spelled(step, name, x) if role == "category" and name in getattr(step, "levels_", {}) else x
+
+
+def _spelled(step: Columns, name: str, x: Value) -> Value:
+    """The category of each text. ONNX cannot cut blanks off, or fold letters: the usual forms of each are looked up.
+
+    Which category they are says the step itself.
+    """
+    levels, alike = step.levels_[name], step.spellings_.get(name, {})
+    words = {form(word) for word in (*levels, *alike) for form in _FORMS}
+    forms = sorted(f"{first}{word}{last}" for word in words for first, last in (("", ""), (" ", ""), ("", " "), (" ", " ")))
+    known = step._typed(pd.Series(forms, name=name, dtype=object), "category")
+    same = {form: word for form, word in zip(forms, known, strict=True) if word in {*levels}} | {"": ""}
+    other = "?"
+    while other in same:
+        other += "?"
+    code: dict[str, Any] = {"keys_strings": [*same], "values_strings": [*same.values()], "default_string": other}
+    return x.graph.op("LabelEncoder", x, dtype=TEXT, domain=ML, **code)
 
 
 def _column_transformer(step: ColumnTransformer, given: Given) -> Value:

@@ -31,6 +31,7 @@ from chainrule.tabular.large.table import LargeTable, with_all_rows
 from chainrule.tabular.opened import opened, taken
 from chainrule.tabular.plan import Plan, plan_as_given
 from chainrule.tabular.race import NETWORKS, HeldOut, Watch, answers, learn, learn_parts
+from chainrule.tabular.values import check_answers
 from chainrule.text import first_few
 
 _NAMES = ["array-like", str, Integral]
@@ -268,7 +269,10 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
     def _examples(self, X: Any, y: Any, names: tuple[str, str] = ("X", "y")) -> tuple[given.Rows, bool, Array, str]:
         """The rows, whether their columns have names, the target, and what it is called."""
         if y is None:
-            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+            how = " Name the column that is to be learned: fit(X, NAME)." if hasattr(X, "columns") else ""
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.{how}"
+            )
         y, X = given.target_of(y, X)
         rows, named = given.as_rows(X, names[0])
         target = given.as_numbers(y) if self._task == "regression" else given.as_labels(y)
@@ -387,7 +391,7 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
     def _answers(self, X: Any) -> Array:
         """The mean of the networks: probabilities (m, K) or predictions (m,)."""
         rows = self.known_rows(X)
-        return answers(self.preparation_, self.networks_, rows)
+        return check_answers(answers(self.preparation_, self.networks_, rows), rows)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -178,7 +178,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         X : table as in fit
             The rows.
         y : array-like of shape (m,), or str
-            Their labels, or the name of their column in X; left out for Blocks, which say it.
+            Their labels, or the name of their column in X; left out, the column that was learned.
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
 
@@ -189,7 +189,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         """
         if isinstance(X, Blocks):
             return float(accuracy_score(*scored(self, X, y, given.as_labels), sample_weight=sample_weight))
-        y, X = given.target_of(y, X)
+        y, X = given.target_of(given.learned_target(X, self) if y is None else y, X)
         return float(super().score(X, given.as_labels(y), sample_weight))
 
 
@@ -286,7 +286,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         X : table as in fit
             The rows.
         y : array-like of shape (m,), or str
-            Their numbers, or the name of their column in X; left out for Blocks, which say it.
+            Their numbers, or the name of their column in X; left out, the column that was learned.
         sample_weight : array-like of shape (m,), optional
             The weight of each row.
 
@@ -297,7 +297,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         """
         if isinstance(X, Blocks):
             return float(r2_score(*scored(self, X, y, given.as_numbers), sample_weight=sample_weight))
-        y, X = given.target_of(y, X)
+        y, X = given.target_of(given.learned_target(X, self) if y is None else y, X)
         return float(super().score(X, given.as_numbers(y), sample_weight))
 
 

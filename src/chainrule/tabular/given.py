@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from chainrule._types import Array
 from chainrule.checks import refuse_masked
@@ -109,10 +110,21 @@ def target_of(y: Any, X: Any) -> tuple[Any, Any]:
         return y, X
     frame = _frame(X)
     if frame is None:
-        what = f"X: got {X!r}, wanted a table" if isinstance(X, str) else "the columns of an array have no names"
+        what = "the columns of an array have no names"
+        if isinstance(X, str):
+            what = f"X: got {X!r}, wanted a table; read it first, as by pandas.read_csv({X!r})"
         raise TableError(f"y: got {y!r}, the name of a column; {what}")
     check_columns((y,), frame)
     return frame[y], frame.drop(columns=y)
+
+
+def learned_target(X: Any, model: Any) -> str:
+    """The column of a table that a model has learned, where no target was said."""
+    check_is_fitted(model)
+    frame, plan = _frame(X), model.plan_
+    if frame is not None and plan.target in frame and plan.target not in [column.name for column in plan.columns]:
+        return str(plan.target)
+    raise ValueError("y: got None, wanted what is true of the rows of X, or the name of the column of X that says it")
 
 
 def target_name(y: Any) -> str:

@@ -11,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from chainrule.tabular.calendar import DateParts
 from chainrule.tabular.plan import Plan
-from chainrule.tabular.roles import WORD
+from chainrule.tabular.roles import WORD, text_step
 from chainrule.tabular.transformers import Columns
 
 MOST_CATEGORIES, MOST_WORDS = 12, 20  # inputs of one column; beyond them, "other"; chosen
@@ -45,7 +45,7 @@ def plain_inputs(plan: Plan, rows: int) -> Pipeline:
         ("presence", "passthrough", named("presence")),
         ("category", one_hot, named("category")),
         ("date", chain(DateParts(cyclic=True), StandardScaler()), named("date")),
-        *((f"text {name}", _words(), name) for name in named("text")),
+        *((text_step(name), _words(), name) for name in named("text")),
     ]
     roles = {column.name: column.role for column in plan.used}
     formats = {column.name: column.format for column in plan.used if column.format}

@@ -20,7 +20,7 @@ from chainrule.schedules import Schedule
 from chainrule.tabular.calendar import PARTS, DateParts
 from chainrule.tabular.encoders import PiecewiseLinear, TargetStatistics
 from chainrule.tabular.plan import Plan, Task
-from chainrule.tabular.roles import WORD, often
+from chainrule.tabular.roles import WORD, often, text_step
 from chainrule.tabular.transformers import Columns
 
 
@@ -121,7 +121,7 @@ def preparation(plan: Plan, rows: int, seed: int | None = 0, two_valued: Collect
         ("statistics", statistics, [name for name in named("category") if name not in two_valued]),
         ("date", chain(DateParts(cyclic=True), *numbers(len(PARTS) * len(dates) or 1)[1:]), dates),
         *(
-            (f"text {name}", TfidfVectorizer(max_features=256, min_df=often(rows), token_pattern=WORD), name)
+            (text_step(name), TfidfVectorizer(max_features=256, min_df=often(rows), token_pattern=WORD), name)
             for name in named("text")
         ),
     ]

@@ -327,6 +327,11 @@ def _could_be_codes(name: str, good: Array) -> bool:
     return bool(_CODES.search(name) or (irregular and len(good) >= 20 * len(values)))
 
 
+def text_step(column: str) -> str:
+    """What the step for a column of text is called; scikit-learn allows no "__" in such a name."""
+    return f"text {column.replace('_', ' _') if '__' in column else column}"
+
+
 def often(rows: int) -> int:
     """In how many rows a word must be to count."""
     return max(3, rows // 100)

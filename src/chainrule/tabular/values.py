@@ -40,7 +40,20 @@ def check_range(column: "pd.Series[Any]", floats: Array) -> None:
         raise TableError(f"column {str(column.name)!r} is {what} {where}: correct it, or leave it empty")
 
 
-def _row(column: "pd.Series[Any]", i: int) -> object:
+def check_answers(answers: Array, rows: Any) -> Array:
+    """The answers (m, …); TableError where one is no number: a value is so far off that the networks overflow."""
+    wrong = ~np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
+    if not wrong.any():
+        return answers
+    i, frame = int(wrong.argmax()), pd.DataFrame(rows)
+    sizes = pd.to_numeric(frame.iloc[i], errors="coerce").abs().astype(float)
+    what = f"column {sizes.idxmax()!r} is {frame.iloc[i][sizes.idxmax()]:g}," if sizes.notna().any() else "a value is"
+    raise TableError(
+        f"{what} too far from what was learned for an answer in row {_row(frame, i)}: correct it, or leave it empty"
+    )
+
+
+def _row(column: "pd.Series[Any] | pd.DataFrame", i: int) -> object:
     """What to call the row of the i-th value: files count from 1."""
     row = column.index[i]
     return row + 1 if isinstance(row, (int, np.integer)) else row
