@@ -22,6 +22,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "equations",
+    "found",
     "pages",
     "llms",
 ]
@@ -63,6 +64,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": None,
     "doc_module": ("chainrule",),
 }
+
 
 html_theme = "pydata_sphinx_theme"
 html_title = "chainrule"
