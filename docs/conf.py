@@ -66,7 +66,6 @@ sphinx_gallery_conf = {
     "doc_module": ("chainrule",),
 }
 
-
 # What can be typed has a button that copies it, without prompts; what is printed has none.
 copybutton_selector = "div:not(.highlight-none, .highlight-text) > div.highlight > pre"
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
