@@ -20,8 +20,10 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
     "numpydoc",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "equations",
+    "found",
     "pages",
     "llms",
 ]
@@ -64,15 +66,23 @@ sphinx_gallery_conf = {
     "doc_module": ("chainrule",),
 }
 
+# What can be typed has a button that copies it, without prompts; what is printed has none.
+copybutton_selector = "div:not(.highlight-none, .highlight-text) > div.highlight > pre"
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
 html_theme = "pydata_sphinx_theme"
 html_title = "chainrule"
 html_static_path = ["_site/static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+html_context = {"default_mode": "auto"}  # light or dark, as the system has it
 html_copy_source = True
 html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "chainrule"},
     "header_links_before_dropdown": 7,
+    "navbar_start": ["navbar-logo", "version"],
     "navbar_align": "left",
     "show_toc_level": 2,
     "navigation_with_keys": False,

@@ -131,3 +131,38 @@ def test_links_to_what_is_not_a_page_are_those_of_the_site(site):
     assert linked(text, page, page) == (
         "[a](../generated/project/SECURITY.md#x) [`b`](../../src/chainrule/equations.py) c [d](https://e.org)"
     )
+
+
+def test_the_words_of_the_search_lead_to_pages_that_are_there(site):
+    from found import SILENT, WORDS
+
+    public = {f"generated/reference/{name}" for name, _ in docstrings.public_names()}
+    gallery = {f"generated/gallery/{path.stem}" for path in (DOCS / "gallery").glob("*.py")}
+    ours = {path.relative_to(DOCS).with_suffix("").as_posix() for path in PAGES}
+    named = {page for pages in WORDS.values() for page in pages}
+    assert named - public - gallery - ours == set()
+    assert not named & set(SILENT)
+
+
+@pytest.mark.parametrize(
+    ("page", "head"),
+    [("reference/functions", "```{index} ! "), ("generated/gallery/plot_regularization", ".. index:: ! ")],
+)
+def test_the_words_of_a_page_are_main_entries_of_the_index_above_its_title(site, page, head):
+    from found import read, words
+
+    class App:
+        class env:  # noqa: N801
+            doc2path = staticmethod(lambda name: name + (".md" if head.startswith("`") else ".rst"))
+
+    content = ["# Title\n"]
+    read(App, page, content)
+    assert content[0].startswith(head + ", ! ".join(words(page)))
+    assert content[0].endswith("\n\n# Title\n")
+    assert words(page)
+
+
+def test_sections_that_are_listed_in_a_table_are_not_listed_once_more():
+    for name in ("guides", "project"):
+        text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+        assert text.count("```{toctree}") == text.count("```{toctree}\n:hidden:"), name
