@@ -437,6 +437,7 @@ def test_probabilities_as_maps_and_as_columns(labels):
     np.testing.assert_array_equal(found["output_label"], model.predict(X))
     assert list(found["output_probability"][0]) == model.classes_.tolist()
     np.testing.assert_allclose([list(row.values()) for row in found["output_probability"]], expected, atol=1e-6)
+    assert exported(model, X, zipmap="maps")["output_probability"] == found["output_probability"]
     found = exported(model, X, zipmap="columns")
     names = {"no": "sno", "yes": "syes", False: "i0", True: "i1", 2: "i2", 3: "i3"}
     assert list(found) == ["output_label", *(names[label] for label in model.classes_.tolist())]
@@ -454,7 +455,7 @@ def test_options_that_there_are_not_are_refused():
         (net, {"opset": "17"}, "opset: got '17', wanted 13 to"),
         (net, {"input_type": "double"}, "unknown input_type 'double'"),
         (net, {"input_type": {"X": "int8"}}, "unknown input_type 'int8'.* Known: float32, float64, int64, bool"),
-        (net, {"zipmap": "rows"}, "zipmap: got 'rows', wanted True, False or 'columns'"),
+        (net, {"zipmap": "rows"}, "zipmap: got 'rows', wanted False, True or 'maps', or 'columns'"),
         (net, {"zipmap": True}, "zipmap: is for the classes of a classifier, got a Network"),
         (MLPRegressor(**QUICK).fit(X, y), {"zipmap": True}, "zipmap: .* this model predicts numbers"),
         (halves, {"zipmap": True}, "zipmap=True: the keys .* got classes such as 0.5; take zipmap='columns'"),

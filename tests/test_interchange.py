@@ -91,8 +91,10 @@ def test_logits_and_dropout_for_training_and_parameters_of_its_own(torch, rng):
     optimizer.step()
     np.testing.assert_array_equal(net.parameters, before)
     assert not np.allclose(cr.from_torch(module).parameters, before)
-    for wrong in (1.0, [0.1], -0.1):
-        with pytest.raises(ConversionError, match=r"dropout: got .* wanted a share from 0 up to 1, one or 2 of them"):
+    for wrong in (1.0, [0.1], -0.1, "a", ["a", "b"], None, [0.1, None], [[0.1], [0.1, 0.2]], np.nan):
+        with pytest.raises(
+            ConversionError, match=r"to_torch: dropout: got .* a share from 0 up to 1, one or 2 of them"
+        ):
             cr.to_torch(net, dropout=wrong)
 
 
@@ -131,6 +133,49 @@ def test_a_module_with_one_output_may_give_a_vector(torch, rng):
     assert (net.g[1].name, net.g[1].alpha, net.g[2].name) == ("leaky_relu", pytest.approx(0.3), "sigmoid")
     X = rows(rng, net)
     np.testing.assert_allclose(net(X.T)[0], outputs(torch, made, X), atol=1e-6)
+
+
+def test_functions_in_place_and_changes_of_type_are_followed(torch, rng):
+    nn, functional = torch.nn, torch.nn.functional
+    parts = {"a": nn.Linear(4, 5), "b": nn.Linear(5, 3), "act": nn.ReLU(inplace=True)}
+
+    def alone_on_a_line(s, x):
+        x = s.a(x.to(torch.float32).clone())
+        torch.relu_(x)
+        return s.b(x.type(torch.float32)).detach()
+
+    def module_alone(s, x):
+        x = s.a(x)
+        s.act(x)
+        return s.b(x)
+
+    for forward, g in (
+        (lambda s, x: s.b(torch.relu_(s.a(x.to(torch.float32)))), "relu"),
+        (lambda s, x: s.b(functional.leaky_relu_(s.a(x), 0.2)), "leaky_relu(0.2)"),
+        (lambda s, x: s.b(s.a(x).to(x.device).double().float().sigmoid_()), "sigmoid"),
+        (lambda s, x: s.b(functional.elu(s.a(x), inplace=True)), "elu(1.0)"),
+        (alone_on_a_line, "relu"),
+        (module_alone, "relu"),
+    ):
+        made = module(torch, forward, **parts)
+        net = cr.from_torch(made)
+        assert net.g[1].spec == g
+        X = rows(rng, net)
+        np.testing.assert_allclose(net(X.T).T, outputs(torch, made, X), atol=1e-6)
+
+
+def test_parameters_that_are_not_finite_are_named(torch):
+    nn = torch.nn
+    for place, name, at, message in (
+        (0, "weight", (1, 2), r"Sequential: 0 \(Linear\): weight: got nan at \[1, 2\], wanted finite numbers"),
+        (0, "bias", (1,), r"0 \(Linear\): bias: got nan at \[1\]"),
+        (1, "running_var", (1,), r"1 \(BatchNorm1d\): running_var: got nan at \[1\]"),
+        (2, "weight", (0,), r"2 \(PReLU\): weight: got nan at \[0\]"),
+    ):
+        made = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.PReLU(), nn.Linear(4, 1))
+        getattr(made[place], name).data[at] = np.nan
+        with pytest.raises(ConversionError, match=message):
+            cr.from_torch(made)
 
 
 def module(torch, forward, **parts):
@@ -197,6 +242,7 @@ def refused(torch):
             r"0 \(BatchNorm1d\): .* each batch",
         ),
         (nn.Sequential(nn.LazyLinear(3)), r"0 \(LazyLinear\): it has no weights yet"),
+        (nn.Sequential(nn.Linear(4, 3), nn.LazyBatchNorm1d()), r"1 \(LazyBatchNorm1d\): it has no weights yet"),
         (
             nn.Sequential(nn.Linear(4, 3), nn.GELU()),
             "Sequential: output: got 'gelu', which no loss here is defined for",
@@ -205,7 +251,11 @@ def refused(torch):
         (nn.Sequential(nn.Linear(4, 1)).half(), r"parameters of torch.float16; wanted .*: module.float\(\)"),
         (module(torch, lambda s, x: x + s.a(x), **two), "add in forward: nothing that a layer of a Network does"),
         (module(torch, lambda s, x: s.b(s.a(x)) * 2, **two), "mul in forward: nothing that a layer of a Network does"),
-        (module(torch, lambda s, x: (s.a(x), s.b(x)), **two), "its forward is no chain of layers"),
+        (module(torch, lambda s, x: (s.a(x), s.b(x)), **two), "no chain of layers: it has more than one output"),
+        (module(torch, lambda s, x: {"a": s.a(x)}, **two), "no chain of layers: it has more than one output"),
+        (nn.Sequential(nn.Linear(4, 3), nn.Linear(4, 3)), r"1 \(Linear\): it takes 4 numbers, .* before it gives 3"),
+        (nn.Sequential(nn.BatchNorm1d(3), nn.Linear(4, 3)), r"1 \(Linear\): 3 numbers are scaled .* it has 4"),
+        (nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(4)), r"1 \(BatchNorm1d\): 4 numbers are scaled .* it has 3"),
         (module(torch, lambda s, x: s.b(functional.leaky_relu(s.a(x), x[0, 0])), **two), "a constant that is computed"),
         (
             module(torch, lambda s, x: s.a(x) if x.sum() > 0 else s.b(x), **two),
@@ -310,6 +360,27 @@ assert net.normalizer is not None
 X = rows(rng, net)
 np.testing.assert_allclose(net(X.T).T, outputs(functional, X), atol=3e-6)
 
+for layer in (layers.Normalization(axis=None), layers.Normalization(axis=None, mean=2.0, variance=9.0)):
+    if layer.input_mean is None:
+        layer.adapt(2 + 3 * rng.standard_normal((20, 6)))
+    model = keras.Sequential([keras.Input((6,)), layer, layers.Dense(5, "relu"), layers.Dense(3)])
+    net = cr.from_keras(model)
+    assert net.normalizer.center.shape == net.normalizer.scale.shape == (6, 1)
+    X = rows(rng, net)
+    np.testing.assert_allclose(net(X.T).T, outputs(model, X), atol=3e-6)
+
+class Two(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.d = layers.Dense(3)
+    def call(self, x):
+        return self.d(x), self.d(x)
+
+two = Two()
+two(np.ones((1, 4)))
+nan = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="d")])
+nan.layers[0].set_weights([np.full((4, 3), np.nan), np.zeros(3)])
+
 def sequential(*parts):
     return keras.Sequential([keras.Input((4,)), *parts])
 
@@ -326,6 +397,11 @@ for model, message in [
     (sequential(layers.Dense(3), layers.Softmax(axis=0)), "is not among"),
     (sequential(layers.Activation("relu"), layers.Dense(3)), "an activation after no linear layer"),
     (skip, r"\\(Add\\): .* is not among"),
+    (keras.Model(a, [shared(a), layers.Dense(1)(a)]), "it has more than one output"),
+    (keras.Model([a, (b := keras.Input((4,)))], layers.Add()([a, b])), "it has more than one input"),
+    (two, "it has more than one output"),
+    (nan, r"d \\(Dense\\): kernel: got nan at \\[0, 0\\], wanted finite numbers"),
+    (sequential(layers.Normalization(mean=np.nan, variance=1.0, name="n"), layers.Dense(3)), r"n \\(.* not finite"),
     (twice, "it does more than its layers|linear layer"),
     (sequential(layers.Dense(3, dtype="float16")), "float16|it does more"),
     ("model", "from_keras: got str, wanted a keras.Model"),

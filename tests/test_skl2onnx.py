@@ -126,11 +126,10 @@ def test_within_the_models_of_scikit_learn():
     same_classes(make_pipeline(StandardScaler(), inside).fit(X32, y))
     same_classes(GridSearchCV(inside, {"alpha": [1e-4, 1]}, cv=2).fit(X32, y))
     same_classes(CalibratedClassifierCV(inside, cv=2).fit(X32, y))
-    same_classes(
-        VotingClassifier([("a", inside), ("b", LogisticRegression())], voting="soft", flatten_transform=False).fit(
-            X32, y
-        )
-    )
+    voting = VotingClassifier([("a", inside), ("b", LogisticRegression())], voting="soft", flatten_transform=False)
+    same_classes(voting.fit(X32, y))
+    with pytest.raises(NotImplementedError, match="flatten_transform"):  # skl2onnx's own, as the page says
+        skl2onnx.to_onnx(voting.set_params(flatten_transform=True), X32[:1])
     table = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "word": np.array(["x", "y", "z"])[y]})
     parts = [("n", StandardScaler(), ["a", "b"]), ("w", OneHotEncoder(handle_unknown="ignore"), ["word"])]
     model = make_pipeline(ColumnTransformer(parts), inside).fit(table, y)

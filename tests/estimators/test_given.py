@@ -165,6 +165,16 @@ own = Loss("own", "identity", lambda Z, Y: ((Z - Y) ** 2, 2 * (Z - Y)), "", "")
             lambda: cr.MLPClassifier.from_network(network([2, 3], "relu", "softmax"), ["a", "b", "a"]),
             "classes: got .*'a'.* 2 times, wanted 3 different labels",
         ),
+        *(
+            (lambda labels=labels: cr.MLPClassifier.from_network(network([2, 3], "relu", "softmax"), labels), message)
+            for labels, message in (
+                ([1.5, 2.5, 3.5], r"classes: Unknown label type: float \(1.5\). MLPRegressor learns numbers"),
+                ([0.0, 1.0, np.nan], r"classes: Unknown label type: float \(nan\)"),
+                (["a", 1, 2], "classes: Unknown label type: text and numbers. Labels are .*, all of one kind"),
+                ([True, False, 2], "classes: Unknown label type: booleans and numbers"),
+                (["a", "b", None], r"classes: Unknown label type: NoneType \(None\)"),
+            )
+        ),
         (
             lambda: cr.MLPClassifier.from_network(network([2, 3], "relu", "sigmoid"), ["a", "b", "c"]),
             "for 3 sigmoid outputs, each of which says yes or no",

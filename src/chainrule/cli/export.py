@@ -68,7 +68,7 @@ def export(
                 out,
                 opset=opset,
                 input_type=_types(input_type or []),
-                zipmap=zipmap == "maps" or zipmap or False,
+                zipmap=zipmap or False,
                 about=about if is_about(about) else {},
             )
     except ImportError as error:

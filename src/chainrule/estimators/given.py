@@ -10,6 +10,7 @@ from sklearn.preprocessing import LabelBinarizer
 from chainrule import losses
 from chainrule._types import Array
 from chainrule.estimators import ordinary
+from chainrule.estimators.explain import KINDS
 from chainrule.network import Network
 
 _OUTPUTS = {"sigmoid": "logistic"}  # scikit-learn's other name
@@ -65,9 +66,7 @@ def _check(network: Any, outputs: Sequence[str], kind: str, advice: str) -> None
 
 def _in_order(network: Network, classes: Any, count: int) -> Array:
     """The classes, sorted as scikit-learn has them, with the outputs of the network in the same order."""
-    labels = np.arange(count) if classes is None else np.asarray(classes)
-    if labels.ndim != 1 or labels.dtype.kind not in "iubfUO":
-        raise ValueError(f"classes: got {classes!r}, wanted a label for each output")
+    labels = np.arange(count) if classes is None else _labels(classes)
     found, first, counts = np.unique(labels, return_index=True, return_counts=True)
     if len(found) < len(labels):
         raise ValueError(f"classes: got {found[counts > 1][0]!r} {counts.max()} times, wanted {count} different labels")
@@ -82,6 +81,24 @@ def _in_order(network: Network, classes: Any, count: int) -> Array:
     elif first[0] == 1:  # σ(−z) = 1 − σ(z)
         W[...], b[...] = -W, -b
     return found
+
+
+def _labels(classes: Any) -> Array:
+    """Labels that a fit would take, too, as an array."""
+    labels = np.asarray(classes)
+    if labels.ndim != 1 or labels.dtype.kind not in "iubfUO":
+        raise ValueError(f"classes: got {classes!r}, wanted a label for each output")
+    text, booleans = (sum(isinstance(label, kind) for label in classes) for kind in (str, (bool, np.bool_)))
+    kinds = {"text": text, "booleans": booleans, "numbers": len(labels) - text - booleans}
+    unknown = [label for label in labels.tolist() if isinstance(label, float) and not label.is_integer()]
+    if labels.dtype.kind == "O":
+        unknown = [label for label in labels if not isinstance(label, str)]
+    several = [name for name, number in kinds.items() if number]
+    if len(several) > 1 or unknown:
+        found = f"{type(unknown[0]).__name__} ({unknown[0]!r})" if unknown else " and ".join(several)
+        hint = "MLPRegressor learns numbers. " if labels.dtype.kind == "f" else ""
+        raise ValueError(f"classes: Unknown label type: {found}. {hint}{KINDS}")
+    return labels
 
 
 def _one_sigmoid(network: Network) -> Network:

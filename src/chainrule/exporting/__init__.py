@@ -46,9 +46,9 @@ def export_onnx(
     input_type : {"float32", "float64", "int64", "bool"} or dict, optional
         The type of the numbers that go in, of all (but dates), or {column: type}. Unless given, that of the network,
         and float64 where steps come before it.
-    zipmap : bool or "columns", default False
-        The probabilities: False, one matrix; True, a map from each class to its probability for each row; "columns",
-        one output for each class. The names of the outputs are then those of skl2onnx.
+    zipmap : bool, "maps" or "columns", default False
+        The probabilities: False, one matrix; True or "maps", a map from each class to its probability for each row;
+        "columns", one output for each class. The names of the outputs are then those of skl2onnx.
     about : mapping, optional
         What `chainrule train` has written about the model (``"about"`` of `files.model.read_about`), of which
         ``target`` and ``image_shape`` are used.
@@ -119,8 +119,8 @@ def _check(opset: Any, input_type: Any, zipmap: Any) -> None:
     for kind in input_type.values() if isinstance(input_type, Mapping) else [input_type]:
         if kind not in (None, *INPUT_TYPES):
             raise ExportError(str(unknown("input_type", kind, INPUT_TYPES)))
-    if zipmap not in (True, False, "columns"):
-        raise ExportError(f"zipmap: got {zipmap!r}, wanted True, False or 'columns'")
+    if zipmap not in (True, False, "maps", "columns"):
+        raise ExportError(f"zipmap: got {zipmap!r}, wanted False, True or 'maps', or 'columns'")
 
 
 def network_alone(model: Any) -> Any:

@@ -121,10 +121,30 @@ class Graph:
     ) -> "Symbol":
         """The result of one operator on symbols and arrays, of the type of the first symbol unless `dtype` is given."""
         symbols = [value for value in inputs if isinstance(value, Symbol)]
+        if kind == "MatMul" and symbols[0].dtype == DOUBLE and self._keep_factors(symbols[0].name, len(inputs[1])):
+            kind = "Mul"  # (batch, 1) by (1, n) is the same
         names = [value.name if isinstance(value, Symbol) else self._constant(np.asarray(value)) for value in inputs]
         name = self._fresh(kind)
         self._node(kind, names, name, domain, **attributes)
         return Symbol(self, name, symbols[0].dtype if dtype is None else dtype)
+
+    def _keep_factors(self, name: str, width: int) -> bool:
+        """Repeat each constant factor of a matrix (batch, width) that goes into a product, one for each column.
+
+        Of one number ONNX Runtime makes an attribute of the product, and attributes are float32. True where there is
+        such a factor, and it stays one number: of one column.
+        """
+        from onnx.numpy_helper import from_array, to_array
+
+        nodes, constants = {node.output[0]: node for node in self.nodes}, {each.name: each for each in self.constants}
+        one = False
+        while (node := nodes.get(name)) is not None and node.op_type in ("Mul", "Div"):
+            factor = next((each for each in node.input if each in constants), None)
+            if factor is None or (number := to_array(constants[factor])).size > 1:
+                break
+            constants[factor].CopyFrom(from_array(np.full(width, number.item()), factor))
+            name, one = next((each for each in node.input if each != factor), ""), width == 1
+        return one
 
     def reduce(self, kind: str, x: "Symbol") -> "Symbol":
         """ReduceSum or ReduceMax of each row: (batch, n) → (batch, 1)."""

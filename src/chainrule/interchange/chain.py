@@ -31,6 +31,13 @@ def at(place: str) -> Iterator[None]:
         raise ConversionError(f"{place}: {error}") from None
 
 
+def finite(name: str, numbers: Array) -> None:
+    """Refuse parameters of a layer that are not finite."""
+    if len(wrong := np.argwhere(~np.isfinite(numbers))):
+        at = tuple(wrong[0].tolist())
+        raise ConversionError(f"{name}: got {numbers[at]} at {list(at)}, wanted finite numbers")
+
+
 @dataclass
 class _Layer:
     W: Array  # (n[l], n[l-1])
@@ -58,10 +65,16 @@ class Chain:
 
     def linear(self, W: Any, b: Any) -> None:
         """W (n[l], n[l-1]) and b (n[l],), or None for 0."""
-        b = np.zeros(len(W)) if b is None else b
+        width, b = W.shape[1], np.zeros(len(W)) if b is None else b
+        if self.layers and len(self.layers[-1].b) != width:
+            raise ConversionError(f"it takes {width} numbers, and the layer before it gives {len(self.layers[-1].b)}")
+        if self.normalizer is not None and not self.layers:
+            known = self.normalizer
+            center, scale = (_of_width(part, width)[:, None] for part in (known.center, known.scale))
+            self.normalizer = Normalizer(center, scale, known.clip)
         if self.pending is not None:
-            scale, shift = self.pending
-            W, b, self.pending = W * scale, b + W @ np.broadcast_to(shift, W.shape[1:]), None
+            scale, shift = (_of_width(part, width) for part in self.pending)
+            W, b, self.pending = W * scale, b + W @ shift, None
         self.layers.append(_Layer(W, b))
 
     def activation(self, name: str) -> None:
@@ -77,11 +90,14 @@ class Chain:
     def scaling(self, center: Any, scale: Any, shift: Any = 0.0, clip: bool = False) -> None:
         """(x − center) · scale + shift for each x (n,). clip: as in `Normalizer`."""
         center, scale, shift = (np.asarray(part, np.float64) for part in (center, scale, shift))
+        if not all(np.isfinite(part).all() for part in (center, scale, shift)):
+            raise ConversionError("it scales by numbers that are not finite")
         comes_first = not self.layers and self.normalizer is None and self.pending is None
         if clip and not comes_first:
             raise ConversionError("it clips, so it can only come first")
         if self.linear_is_last:
             last = self.layers[-1]
+            center, scale, shift = (_of_width(part, len(last.b)) for part in (center, scale, shift))
             last.W, last.b = scale.reshape(-1, 1) * last.W, scale * (last.b - center) + shift
         elif comes_first and center.ndim and scale.ndim:
             self.normalizer = Normalizer(center.reshape(-1, 1), scale.reshape(-1, 1), clip)
@@ -141,6 +157,8 @@ class Chain:
         X = X.astype(network.dtype)
         try:
             wanted = np.asarray(answers(X), np.float64)
+        except ConversionError:
+            raise
         except Exception as error:  # whatever the other library says
             raise ConversionError(f"it does not take rows (m, {network.sizes[0]}): {one_line(error)}") from None
         Z, A = network.layers(X.T)
@@ -152,6 +170,8 @@ class Chain:
             wanted = wanted[:, None]
         if wanted.shape != found.shape:
             raise ConversionError(f"it gives shape {wanted.shape} for {_EXAMPLES} examples, its layers {found.shape}")
+        if not np.isfinite(wanted).all():
+            raise ConversionError("for random inputs it gives numbers that are not finite")
         apart = float(np.abs(wanted - found).max())
         size = 1 + float(np.abs(wanted).max())
         if not apart <= close * size:
@@ -159,6 +179,13 @@ class Chain:
                 f"it does more than its layers in their order: for random inputs one of its outputs, of which the "
                 f"largest is {size - 1:.3g}, is {apart:.3g} from what these layers give"
             )
+
+
+def _of_width(numbers: Array, width: int) -> Array:
+    """One number for each of so many, of those of a layer that scales: it has as many, or one for all."""
+    if numbers.size not in (1, width):
+        raise ConversionError(f"{numbers.size} numbers are scaled beside it, and it has {width}")
+    return np.array(np.broadcast_to(numbers.ravel(), width))
 
 
 def parts(
@@ -172,11 +199,7 @@ def parts(
     if not isinstance(network, Network):
         hint = "; its network_ is one" if hasattr(network, "network_") else ""
         raise ConversionError(f"got {type(network).__name__}, wanted a chainrule.Network{hint}")
-    hidden = network.L - 1
-    rates = [*(np.ravel(dropout).tolist() * (hidden if np.ndim(dropout) == 0 else 1)), 0.0]
-    if len(rates) != hidden + 1 or not all(0 <= rate < 1 for rate in rates):
-        raise ConversionError(f"dropout: got {dropout!r}, wanted a share from 0 up to 1, one or {hidden} of them")
-    made = []
+    rates, made = [*_rates(dropout, network.L - 1), 0.0], []
     for l in range(1, network.L + 1):
         g = network.g[l]
         if l == network.L and logits:
@@ -194,3 +217,14 @@ def parts(
         made[0] = (folded.astype(W.dtype), (b - (folded @ center).ravel()).astype(b.dtype), *rest)
         normalizer = None
     return normalizer, made
+
+
+def _rates(dropout: Any, hidden: int) -> list[float]:
+    """The dropout of each hidden layer."""
+    try:
+        rates: list[float] = np.ravel(dropout).tolist() * (hidden if np.ndim(dropout) == 0 else 1)
+    except ValueError:  # lists of several lengths
+        rates = []
+    if len(rates) != hidden or not all(isinstance(rate, (int, float)) and 0 <= rate < 1 for rate in rates):
+        raise ConversionError(f"dropout: got {dropout!r}, wanted a share from 0 up to 1, one or {hidden} of them")
+    return rates

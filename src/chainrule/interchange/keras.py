@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import activations, layers
 
-from chainrule.interchange.chain import LOG_SOFTMAX, Chain, ConversionError, at, parts
+from chainrule.interchange.chain import LOG_SOFTMAX, Chain, ConversionError, at, finite, parts
 from chainrule.losses import Loss
 from chainrule.network import Network
 from chainrule.text import one_line
@@ -48,6 +48,7 @@ _KNOWN = (
     "Input, Dense, Dropout, Flatten, Normalization, Rescaling, BatchNormalization, "
     f"{', '.join(kind.__name__ for kind in _READ)}, and the functions {', '.join(g.__name__ for g in _FUNCTIONS)}"
 )
+_SEVERAL = "it has more than one {}. Convert a model with one input and one output: keras.Model(input, output)"
 _PASSING = (layers.InputLayer, layers.Dropout, layers.AlphaDropout, layers.Flatten, layers.Identity)
 
 
@@ -63,8 +64,15 @@ def read(model: Any, output: str | None, loss: str | Loss | None) -> Network:
             with at(place):
                 _read(chain, layer)
         network = chain.network(dtype, output, loss)
+
+        def answers(X: Any) -> Any:
+            given = model(X, training=False)
+            if isinstance(given, (list, tuple, dict)):
+                raise ConversionError(_SEVERAL.format("output"))
+            return keras.ops.convert_to_numpy(given)
+
         # In float64, too: JAX's tanh and Keras's product on PyTorch are exact to 1e-7 there.
-        chain.check(network, lambda X: keras.ops.convert_to_numpy(model(X, training=False)), 1e-4)
+        chain.check(network, answers, 1e-4)
     return network
 
 
@@ -78,6 +86,9 @@ def _dtype(model: Any) -> str:
 
 def _layers(model: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """The layers of a model in their order, those of models in it among them, and where they are."""
+    for port in ("input", "output"):
+        if len(getattr(model, f"{port}s", None) or ()) > 1:  # a model of a class of its own has none
+            raise ConversionError(_SEVERAL.format(port))
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _layers(layer, f"{place}{layer.name}/")
@@ -88,6 +99,8 @@ def _layers(model: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 def _read(chain: Chain, layer: Any) -> None:
     if isinstance(layer, _PASSING):
         return
+    for weight in layer.weights:
+        finite(weight.name, _numbers(weight))
     if type(layer) is layers.Dense:
         chain.linear(_array(layer.kernel).T, None if layer.bias is None else _array(layer.bias))
         _function(chain, layer.activation)

@@ -10,7 +10,7 @@ from torch import fx, nn
 from torch.nn import functional
 from torch.nn.parameter import is_lazy
 
-from chainrule.interchange.chain import LOG_SOFTMAX, Chain, ConversionError, at, parts
+from chainrule.interchange.chain import LOG_SOFTMAX, Chain, ConversionError, at, finite, parts
 from chainrule.losses import Loss
 from chainrule.network import Network
 from chainrule.text import one_line
@@ -76,11 +76,13 @@ _NAMES: dict[str, type] = {
     "silu": nn.SiLU, "mish": nn.Mish, "softplus": nn.Softplus, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "exp": Exp,
     "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax, "dropout": nn.Dropout, "alpha_dropout": nn.AlphaDropout,
     "flatten": nn.Flatten, "reshape": nn.Flatten, "view": nn.Flatten, "squeeze": nn.Flatten, "float": nn.Flatten,
-    "contiguous": nn.Flatten,
+    "double": nn.Flatten, "to": nn.Flatten, "type": nn.Flatten, "type_as": nn.Flatten, "cpu": nn.Flatten,
+    "contiguous": nn.Flatten, "clone": nn.Flatten, "detach": nn.Flatten,
 }  # fmt: skip
 _FUNCTIONS: dict[Any, type] = {
     function: kind
-    for name, kind in _NAMES.items()
+    for known, kind in _NAMES.items()
+    for name in (known, f"{known}_")  # in place
     for function in (name, getattr(functional, name, None), getattr(torch, name, None))
     if function is not None
 }
@@ -145,7 +147,10 @@ def _layers(module: Any) -> Iterator[tuple[str, Any]]:
         graph = tracer.trace(module)
     except Exception as error:  # whatever the user's forward does with symbols for numbers
         raise ConversionError(f"its forward cannot be followed: {one_line(error)}. Write it as nn.Sequential") from None
+    _follow_in_place(graph, module)
     node, calls = next(iter(reversed(graph.nodes))).args[0], []  # back from what it gives
+    if isinstance(node, (tuple, list, dict)):
+        raise ConversionError("its forward is no chain of layers: it has more than one output")
     while isinstance(node, fx.Node) and node.op != "placeholder":
         calls.append(node)
         node = node.args[0] if node.args else node.kwargs.get("input")
@@ -153,6 +158,18 @@ def _layers(module: Any) -> Iterator[tuple[str, Any]]:
         yield _part(module, call)
     if not isinstance(node, fx.Node):
         raise ConversionError("its forward is no chain of layers, each of what the one before it gives")
+
+
+def _follow_in_place(graph: Any, module: Any) -> None:
+    """Let what comes after a call that changes its input take what that gives, as `torch.relu_(x)` alone on a line."""
+    places = {node: i for i, node in enumerate(graph.nodes)}
+    for node, place in places.items():
+        name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+        changes = node.kwargs.get("inplace", False) or name.endswith("_")
+        if node.op == "call_module":
+            changes = getattr(module.get_submodule(node.target), "inplace", False)
+        if changes and node.args and isinstance(node.args[0], fx.Node):
+            node.args[0].replace_all_uses_with(node, lambda user, place=place: places[user] > place)
 
 
 def _part(module: Any, node: Any) -> tuple[str, Any]:
@@ -174,9 +191,11 @@ def _part(module: Any, node: Any) -> tuple[str, Any]:
 def _read(chain: Chain, part: Any) -> None:
     if isinstance(part, _PASSING):
         return
+    if any(is_lazy(parameter) for parameter in part.parameters(recurse=False)):
+        raise ConversionError("it has no weights yet: give the module some rows first")
+    for name, numbers in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)):
+        finite(name, _numbers(numbers))
     if isinstance(part, nn.Linear):
-        if is_lazy(part.weight):
-            raise ConversionError("it has no weights yet: give the module some rows first")
         chain.linear(*(None if each is None else each.detach().cpu().numpy() for each in (part.weight, part.bias)))
     elif isinstance(part, nn.BatchNorm1d):
         if part.running_mean is None:
