@@ -367,8 +367,7 @@ class Network:
         come out as they went in, or whole numbers become floats.
         """
         if isinstance(X, stream.Streamed):
-            if Y is not None or weights is not None:
-                raise ValueError("Y and weights: Blocks have them: Blocks(…, target=COLUMN, weights=COLUMN)")
+            stream.check_alone(Y, weights)
             return X.examples(self)
         given, inputs = X, self.check_inputs(X)
         targets = checks.check_targets(Y, self.sizes[-1], inputs.shape[1], self.dtype)

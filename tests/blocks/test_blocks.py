@@ -1,5 +1,6 @@
 """Tables read block by block: every format and place, and what is wrong with them, named."""
 
+import gzip
 import pickle
 import warnings
 
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import chainrule as cr
-from chainrule.blocks import memory
+from chainrule.blocks import memory, places
 from chainrule.errors import ReadingNote
 from chainrule.readers import ReaderError
 
@@ -155,6 +156,125 @@ def test_names_that_are_not_there_files_that_are_not_and_odd_ones(folder, tmp_pa
         cr.Blocks(tmp_path / "empty.parquet")
 
 
+def csv(path, text="x,y\n1,1\n2,0\n"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def blocks_of(source, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReadingNote)
+        return cr.Blocks(source, **options)
+
+
+def test_hidden_files_and_folders_are_no_part_of_a_folder_or_glob_unless_it_says_so(tmp_path, monkeypatch):
+    for name in ("a.csv", "k=1/b.csv", ".ipynb_checkpoints/a-checkpoint.csv", "k=1/_temporary/0/part.csv", "_b.csv"):
+        csv(tmp_path / "t" / name)
+    csv(tmp_path / "_all/.hidden/c.csv")
+    monkeypatch.chdir(tmp_path)
+    for source, rows in [
+        ("t", 4), ("t/", 4), ("./t", 4), ("./t/*.csv", 2), ("t/*/*.csv", 2), ("_all/.hidden", 2), (tmp_path / "t", 4),
+        ("t/.*/*.csv", 2), ("t/_*.csv", 2), (f"{tmp_path}/t/*", 2),
+    ]:  # fmt: skip
+        assert blocks_of(source, cache=tmp_path / "cache").rows == rows, source
+    assert places.holds_table(tmp_path / "t")
+    csv(tmp_path / "u/.ipynb_checkpoints/a-checkpoint.csv")
+    assert not places.holds_table(tmp_path / "u")
+    with pytest.raises(ReaderError, match="no files that are"):
+        cr.Blocks("u")
+
+
+def test_what_a_text_was_converted_to_outlives_it_only_where_all_are_gone(tmp_path):
+    one, two = csv(tmp_path / "t/1.csv"), csv(tmp_path / "t/2.csv.gz")
+    two.write_bytes(gzip.compress(two.read_bytes()))
+    csv(tmp_path / "t/README.txt", "About it.")
+    assert blocks_of(tmp_path / "t").rows == 4
+    blocks_of(one, cache=tmp_path / "t")
+    two.unlink()
+    assert blocks_of(tmp_path / "t").rows == cr.Blocks(f"{tmp_path}/t/*").rows == 2
+    one.unlink()
+    (tmp_path / "t").joinpath(next(path.name for path in (tmp_path / "t").glob("1.csv-*"))).unlink()
+    assert cr.Blocks(tmp_path / "t").rows == 4  # as Parquet
+
+
+def test_txt_is_a_table_where_all_files_are_or_by_its_name(tmp_path, folder):
+    notes = csv(tmp_path / "parts/notes.txt", "x\ty\n1\t2\n")
+    (tmp_path / "parts/0.parquet").write_bytes((folder / "parts/0.parquet").read_bytes())
+    assert cr.Blocks(tmp_path / "parts").rows == 250
+    assert blocks_of(notes).rows == 1
+    csv(tmp_path / "texts/1.txt", "x\ty\n1\t2\n")
+    for _ in range(2):
+        assert blocks_of(tmp_path / "texts").rows == 1
+
+
+def test_labels_of_two_kinds_in_two_files_are_text_as_in_one(tmp_path):
+    paths = [csv(tmp_path / "a.csv", "x,y\n1,1\n2,2\n"), csv(tmp_path / "b.csv", "x,y\n1,1\n2,A\n")]
+    for source in (paths, paths[::-1]):
+        blocks = blocks_of(source, target="y")
+        assert blocks.classes.tolist() == ["1", "2", "A"]
+        assert sorted(pd.concat(blocks.tables())["y"]) == ["1", "1", "2", "A"]
+        assert not blocks.numeric
+    paths[1] = csv(tmp_path / "c.csv", "x,y\n1,True\n2,False\n")
+    with pytest.raises(ReaderError, match=r"'y' holds numbers in .*a.csv, and truth values in .*c.csv, wanted labels"):
+        blocks_of(paths, target="y")
+    assert blocks_of(paths, columns=["y"]).rows == 4  # 0 and 1 as inputs
+
+
+def test_a_file_of_text_without_rows_is_passed_and_one_without_names_is_named(tmp_path):
+    full, empty, bare = csv(tmp_path / "a.csv"), csv(tmp_path / "b.csv", "x,y\n"), csv(tmp_path / "c.csv", "1,2\n3,4\n")
+    assert blocks_of([empty, full, empty]).rows == 2
+    with pytest.raises(ReaderError, match=r"b.csv: no examples, got 0 rows of 2 columns"):
+        cr.Blocks(empty)
+    with pytest.raises(ReaderError, match=r"c.csv: no column 'x'. Columns: 'column1', 'column2'"):
+        blocks_of([full, bare])
+
+
+def test_targets_of_arrays_may_be_text_and_other_arrays_are_refused_with_what_to_do(folder, tmp_path):
+    np.save(tmp_path / "s.npy", np.array(["no", "ja"] * (M // 2)))
+    blocks = cr.Blocks(folder / "X.npy", target=tmp_path / "s.npy")
+    assert blocks.classes.tolist() == ["ja", "no"]
+    assert blocks.read(0)["y"].tolist() == ["no", "ja"] * (M // 2)
+    np.save(tmp_path / "o.npy", np.array(["no", "ja"] * (M // 2), object))
+    with pytest.raises(ReaderError, match=r"o.npy: got an array of object, .*numpy.save\(file, y.astype\(str\)\)"):
+        cr.Blocks(folder / "X.npy", target=tmp_path / "o.npy")
+    with pytest.raises(ReaderError, match=r"s.npy: got an array of <U2, wanted numbers .*X.astype\(float\)"):
+        cr.Blocks(tmp_path / "s.npy")
+    if np.dtype(np.longdouble).itemsize > 8:
+        np.save(tmp_path / "l.npy", np.ones((3, 2), np.longdouble))
+        with pytest.raises(ReaderError, match=r"l.npy: got an array of float128, wanted numbers of 64 bits or fewer"):
+            cr.Blocks(tmp_path / "l.npy")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "says"),
+    [
+        (np.ones((3, 4)), {}, r"source: got ndarray of shape \(3, 4\), wanted a path.*in memory goes to a training"),
+        (FRAME, {}, r"source: got DataFrame of shape \(1000, 4\), wanted a path"),
+        ("t.parquet", {"target": np.ones(M)}, r"target: got ndarray of shape \(1000,\), wanted the name of a column"),
+        ("t.parquet", {"target": ["y", 3]}, r"target: got \['y', 3\], wanted the name of a column"),
+        ("t.parquet", {"weights": np.ones(M)}, r"weights: got ndarray of shape \(1000,\), wanted the name"),
+        ("t.csv", {"cache": "t.csv"}, r"cache: .*t.csv is a file, wanted a folder"),
+    ],
+)
+def test_what_is_given_in_a_wrong_way_is_named_in_a_few_words(folder, source, options, says):
+    source = folder / source if isinstance(source, str) else source
+    if "cache" in options:
+        options = {"cache": folder / options["cache"]}
+    with pytest.raises(ReaderError, match=says) as error:
+        cr.Blocks(source, **options)
+    assert len(str(error.value)) < 300
+
+
+def test_a_damaged_row_group_is_named(folder, tmp_path):
+    data, path = bytearray((folder / "t.parquet").read_bytes()), tmp_path / "t.parquet"
+    place = pq.ParquetFile(folder / "t.parquet").metadata.row_group(2).column(0).data_page_offset
+    data[place : place + 40] = bytes([255] * 40)
+    path.write_bytes(data)
+    with pytest.raises(ReaderError, match=r"t.parquet, row group 2: not readable as Parquet"):
+        list(cr.Blocks(path).tables())
+
+
 def test_a_file_that_changes_while_it_is_read_and_one_that_is_damaged(folder, tmp_path):
     path = tmp_path / "t.parquet"
     data = (folder / "t.parquet").read_bytes()
@@ -164,7 +284,7 @@ def test_a_file_that_changes_while_it_is_read_and_one_that_is_damaged(folder, tm
     with pytest.raises(ReaderError, match=r"t.parquet: has changed since its rows were counted"):
         cr.Network([1, 1]).train(blocks, cr.Adam(), epochs=1, batch_size=10).run()
     path.write_bytes(data[:100] + bytes(5000) + data[5100:])
-    with pytest.raises(ReaderError, match=r"t.parquet: not readable as Parquet"):
+    with pytest.raises(ReaderError, match=r"t.parquet(, row group 0)?: not readable as Parquet"):
         list(cr.Blocks(path).tables())
 
 

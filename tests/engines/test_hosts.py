@@ -104,6 +104,22 @@ def test_it_is_the_training_of_one_process(folder, name, processes, devices, shu
         assert_allclose(found["costs"], costs, rtol=1e-12)
 
 
+def test_labels_that_lie_in_one_process_only_are_classes_of_all(folder):
+    parts = worker.PARTS["two"]
+    labels = np.concatenate([np.resize(["u", "v"], worker.M)[:30], np.resize(["w", "u"], worker.M)[30:]])
+    X, Y = worker.examples(weighted=False)[0], (labels == np.array(["u", "v", "w"])[:, None]) * 1.0
+    net = cr.Network([3, 4, 3], hidden="tanh", output="softmax", seed=1)
+    order = by_one_process(parts, [np.arange(part) for part in parts])
+    options = worker.OPTIONS | {"engine": "numpy", "order": lambda epoch: order, "validation": (X, Y)}
+    steps = net.train(X, Y, worker.optimizer(), epochs=worker.EPOCHS, **options).run()
+    for process in range(2):
+        found = np.load(folder / f"labels{process}.npz")
+        assert_allclose(found["parameters"], net.parameters, rtol=1e-12, atol=1e-14)
+        assert_allclose(found["costs"], [(step.cost, step.validation_cost) for step in steps], rtol=1e-12)
+        said = (folder / f"refused columns {process}").read_text()
+        assert "the columns of process 1 are 'b', 'a', 'c', those of process 0 are 'a', 'b', 'c'" in said
+
+
 def test_when_one_is_killed_the_others_say_so_and_the_run_goes_on_from_its_checkpoint_on_fewer(folder):
     said = [(folder / f"four{process}.log").read_text() for process in range(3)]
     assert "ConnectionError: process 0 of 4 cannot go on with the others" in said[0]

@@ -68,6 +68,30 @@ def of_blocks(net: cr.Network, part: Any, process: int, folder: Path) -> list[cr
     return net.train(cr.Blocks(X, target=Y), optimizer(), epochs=EPOCHS, shuffle=False, **OPTIONS).run()
 
 
+def labeled(process: int, folder: Path, columns: Any = None) -> cr.Blocks:
+    """The rows of a process as a table with labels, of which some are in one process only."""
+    import pandas as pd
+
+    X, _, _ = examples(False)
+    mine = slice(*((0, 30) if process == 0 else (30, M)))
+    labels = np.resize(np.array([["u", "v"], ["w", "u"]][process]), M)[mine]
+    path = folder / f"labeled{process}.parquet"
+    pd.DataFrame(X.T[mine], columns=["a", "b", "c"]).assign(y=labels).to_parquet(path)
+    return cr.Blocks(path, target="y", columns=columns)
+
+
+def of_labels(process: int, folder: Path) -> None:
+    """Labels of both, and columns in another order, which are refused."""
+    net, blocks = cr.Network([3, 4, 3], hidden="tanh", output="softmax", seed=1), labeled(process, folder)
+    steps = net.train(blocks, optimizer(), epochs=EPOCHS, shuffle=False, validation=blocks, **OPTIONS).run()
+    keep(folder, f"labels{process}", net, steps)
+    try:
+        blocks = labeled(process, folder, ["b", "a", "c"] if process else None)
+        net.train(blocks, optimizer(), epochs=EPOCHS, **OPTIONS)
+    except ValueError as error:
+        (folder / f"refused columns {process}").write_text(str(error))
+
+
 def main(scenario: str, process: int, processes: int, port: int, folder: Path) -> None:
     if scenario == "two":  # first the script of the documents, which finds the others by what SLURM says
         os.chdir(folder)
@@ -93,6 +117,7 @@ def main(scenario: str, process: int, processes: int, port: int, folder: Path) -
         keep(folder, f"two{process}", net, slow(net, part, process))
         net = network()
         keep(folder, f"blocks{process}", net, of_blocks(net, part, process, folder))
+        of_labels(process, folder)
         net = network()
         kept = cr.Checkpoint(file, resume=True)
         keep(

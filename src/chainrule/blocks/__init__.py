@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.blocks import ahead, formats, memory, numbers, places, text
+from chainrule.blocks import ahead, formats, memory, numbers, places, schemas, text
+from chainrule.blocks import classes as labels_of
 from chainrule.blocks.source import Source
 from chainrule.checks import check_whole
 from chainrule.readers import arrow
@@ -42,6 +43,9 @@ class Blocks(Source):
         The column to predict, or several; for .npy the file of the targets, or a list of as many.
     weights : str, optional
         The column with the weight of each example.
+    classes : list, optional
+        All labels of the target, in the order of the outputs; those that are there, sorted, unless given. Needed where
+        a network is measured on labels of which some may be missing (``classes=blocks.classes`` of its training).
     window : int, optional
         How many blocks are mixed at a time; as many as hold about 64 MB unless given, and at least 2.
     cache : path, optional
@@ -75,26 +79,27 @@ class Blocks(Source):
         columns: Sequence[str] | None = None,
         target: Names | None = None,
         weights: str | None = None,
+        classes: Any = None,
         window: int | None = None,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
+        _check_given(columns, target, weights)
         found = places.find(source)
         if found[0].ending in places.TEXTS:
-            found = [text.converted(place, cache) for place in found]
+            found = text.all_converted(found, cache)
         check_whole(window=window)
         files = list(map(formats.opened, found))
         if found[0].ending in places.ARRAYS:
             files, target = _with_targets(files, target)
-        self._files, self.schema = files, files[0].schema
+        self._files = [file for file in files if sum(file.sizes)] or files[:1]
         self.targets = () if target is None else (target,) if isinstance(target, str) else tuple(target)
+        self.schema, self._read_as = schemas.together(self._files, self.targets)
         self.weights, self.window = weights, window
-        if isinstance(columns, str):
-            raise ReaderError(f"columns: got {columns!r}, wanted a list of names: [{columns!r}]")
         others = {*self.targets, weights}
         self.columns = tuple(n for n in self.schema.names if n not in others) if columns is None else tuple(columns)
         self._check_names()
         # Blocks without a row are none.
-        self._blocks = [(file, i) for file in files for i, rows in enumerate(file.sizes) if rows]
+        self._blocks = [(file, i) for file in self._files for i, rows in enumerate(file.sizes) if rows]
         self.sizes = tuple(file.sizes[i] for file, i in self._blocks)
         self.rows = sum(self.sizes)
         if not self.rows:
@@ -107,6 +112,10 @@ class Blocks(Source):
         self.numeric, self.outputs, self.weighted = all(map(numbers.is_number, kinds)), len(kinds), weights is not None
         self._names = (*self.columns, *self.targets, *filter(None, [weights]))
         self.starts = tuple(accumulate(self.sizes[:-1], initial=0))
+        if classes is not None:
+            if len(self.targets) != 1:
+                raise ReaderError(f"classes: are of one target, got {first_few(self.targets) or 'none'}")
+            self.given = labels_of.checked(classes)
 
     def _check_names(self) -> None:
         """ReaderError for a column that is not in each of the files, or stands in two places."""
@@ -130,7 +139,11 @@ class Blocks(Source):
         """These columns of a block as a table of Arrow."""
         file, k = self._blocks[i]
         memory.check(self.name(i), self.sizes[i], 2 * self.weight(i, columns), "to read them takes")
-        return file.read(k, columns)
+        table = file.read(k, columns)
+        for j, name in enumerate(columns):
+            if (kind := self._read_as.get(name)) is not None and "string" not in str(table.schema.field(j).type):
+                table = table.set_column(j, name, table.column(j).cast(kind))
+        return table
 
     def weight(self, i: int, columns: Sequence[str]) -> int:
         """Bytes that these columns of a block take in memory, about."""
@@ -172,13 +185,13 @@ class Blocks(Source):
 
     @property
     def classes(self) -> Array:
-        """The different labels of the target in their order, looked for in all rows of its column.
+        """The labels of the target: those that were given, or the different ones in their order, out of all rows.
 
         Returns
         -------
         array of shape (classes,)
         """
-        return np.array(sorted(self._counts))
+        return np.array(sorted(self._counts)) if self.given is None else self.given
 
     @property
     def counts(self) -> Array:
@@ -188,7 +201,7 @@ class Blocks(Source):
         -------
         array of shape (classes,)
         """
-        return np.array([self._counts[label] for label in sorted(self._counts)])
+        return np.array([self._counts[label] for label in self.classes.tolist()])
 
     @cached_property
     def _counts(self) -> Counter[Any]:
@@ -242,14 +255,25 @@ class Blocks(Source):
 
     def fingerprint(self) -> str:
         """What tells these blocks from others: columns, sizes, and the size, the beginning and the end of each file."""
-        about = hashlib.sha256(repr((self.columns, self.targets, self.weights, self.sizes, self.window)).encode())
+        about = hashlib.sha256()
         for file in self._files:
             with file.place.open() as raw:
                 size = raw.size()
                 about.update(f"{size}".encode() + raw.read(4096))
                 raw.seek(max(0, size - (1 << 16)))
                 about.update(raw.read())
-        return about.hexdigest()[:16]
+        parts = {
+            "rows": f"{self.rows:,}",
+            "blocks": f"{len(self.sizes):,} (checksum {_checksum(self.sizes)})",
+            "columns": f"{first_few(self.columns, 5)} (checksum {_checksum(self.columns)})",
+            "target": first_few(self.targets) or "none",
+            "weights": self.weights or "none",
+            "window": "64 MB" if self.window is None else str(self.window),
+            "files": f"{len(self._files):,} of {self._files[0].kind} (checksum {about.hexdigest()[:16]})",
+        }
+        if self.given is not None:
+            parts["classes"] = f"{labels_of.shown(self.given)} (checksum {_checksum(self.given.tolist())})"
+        return ", ".join(f"{name} {text}" for name, text in parts.items())
 
     def __repr__(self) -> str:
         others = len(self._files) - 1
@@ -260,9 +284,13 @@ class Blocks(Source):
         )
 
 
-def _with_targets(files: Sequence[Any], target: Names | None) -> tuple[list[formats.File], Names | None]:
+def _checksum(values: Any) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:8]
+
+
+def _with_targets(files: Sequence[Any], target: Any) -> tuple[list[formats.File], Names | None]:
     """Arrays with those of their targets beside them, where `target` gives files; and the columns that these are."""
-    given = [target] if isinstance(target, (str, os.PathLike)) else list(target or ())
+    given = [target] if isinstance(target, (str, os.PathLike)) else list(() if target is None else target)
     if not any(os.fspath(one).endswith(places.ARRAYS) for one in given):
         return list(files), target
     if len(given) != len(files):
@@ -270,3 +298,16 @@ def _with_targets(files: Sequence[Any], target: Names | None) -> tuple[list[form
     targets = [formats.Npy(place, "y") for place in places.find(given)]
     pairs: list[formats.File] = [formats.Pair(X, Y) for X, Y in zip(files, targets, strict=True)]
     return pairs, targets[0].schema.names
+
+
+def _check_given(columns: Any, target: Any, weights: Any) -> None:
+    """ReaderError for names that are none."""
+    if isinstance(columns, str):
+        raise ReaderError(f"columns: got {columns!r}, wanted a list of names: [{columns!r}]")
+    for name, given, wanted in (
+        ("target", target, "the name of a column, a list of them, or for arrays the .npy file of the targets"),
+        ("weights", weights, "the name of a column"),
+    ):
+        several = given if isinstance(given, (list, tuple)) and name == "target" else [given]
+        if any(not isinstance(one, (str, os.PathLike, type(None))) for one in several):
+            raise ReaderError(f"{name}: got {places.described(given)}, wanted {wanted}")

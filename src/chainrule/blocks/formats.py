@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PIECE = 4 << 20  # bytes of a block of an array
+_ADVICE = {
+    "x": ": numpy.save(file, X.astype(float))",
+    "y": ", or labels as text: numpy.save(file, y.astype(str))",
+}
 _FOOTERS = 32  # of Parquet files that are kept
 
 
@@ -24,6 +28,7 @@ class File(Protocol):
     schema: "pa.Schema"
     sizes: list[int]
     block: str  # what one is called
+    kind: str  # of what
 
     def weight(self, i: int, names: Sequence[str]) -> int:
         """Bytes that these columns of a block take in memory."""
@@ -44,13 +49,13 @@ def opened(place: Place) -> File:
 class Parquet:
     """Row groups. The footers of the last files are kept: those of thousands would not fit into the memory."""
 
-    block = "row group"
+    block, kind = "row group", "Parquet"
     _recent: ClassVar[deque["Parquet"]] = deque()
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self._footer: Any = None
-        with opening(place.name, "Parquet"), self._file() as file:
+        with opening(place.file, "Parquet"), self._file() as file:
             about = file.metadata
             self.schema = arrow.plain(place.name, file.schema_arrow, about.num_rows)
             self.sizes = [about.row_group(i).num_rows for i in range(about.num_row_groups)]
@@ -78,14 +83,14 @@ class Parquet:
 
     def read(self, i: int, names: Sequence[str]) -> "pa.Table":
         """These columns of a row group."""
-        with opening(self.place.name, "Parquet"), self._file() as file:
+        with opening(f"{self.place.file}, row group {i}", "Parquet"), self._file() as file:
             return file.read_row_group(i, columns=list(names), use_threads=False)
 
 
 class Arrow:
     """Record batches of a file of Arrow."""
 
-    block = "record batch"
+    block, kind = "record batch", "Arrow"
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -115,7 +120,7 @@ class Arrow:
         """These columns of a batch."""
         import pyarrow as pa
 
-        with opening(self.place.name, "Arrow"), self.place.open() as raw:
+        with opening(f"{self.place.name}, record batch {i}", "Arrow"), self.place.open() as raw:
             batch = self._reader(raw, names).get_batch(i)
             batch.validate(full=True)
             return pa.Table.from_batches([batch]).select(names)
@@ -124,7 +129,7 @@ class Arrow:
 class Npy:
     """The rows of an array in a .npy file, some at a time; its columns are x1, x2, …."""
 
-    block = "piece"
+    block, kind = "piece", "array"
 
     def __init__(self, place: Place, letter: str = "x") -> None:
         import pyarrow as pa
@@ -135,10 +140,13 @@ class Npy:
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, by_columns, self._dtype = header(raw)
             self._begin, size = raw.tell(), raw.size()
-        if self._dtype.kind not in "biuf" or len(shape) not in (1, 2):
+        kinds = "biufU" if letter == "y" else "biuf"  # labels may be text
+        if self._dtype.kind not in kinds or (self._dtype.kind == "f" and self._dtype.itemsize > 8):
             raise ReaderError(
-                f"{place.name}: got an array of {self._dtype} of shape {shape}, wanted numbers (rows, columns)"
+                f"{place.name}: got an array of {self._dtype}, wanted numbers of 64 bits or fewer{_ADVICE[letter]}"
             )
+        if len(shape) not in (1, 2):
+            raise ReaderError(f"{place.name}: got an array of shape {shape}, wanted (rows, columns)")
         if by_columns and len(shape) == 2 and min(shape) > 1:
             raise ReaderError(
                 f"{place.name}: its array lies column by column, so that its rows cannot be read one after the other; "
@@ -176,7 +184,7 @@ class Npy:
 class Pair:
     """The rows of two arrays that belong together: the second has the columns y1, y2, …, or y."""
 
-    block = "piece"
+    block, kind = "piece", "array"
 
     def __init__(self, X: Npy, Y: Npy) -> None:
         import pyarrow as pa

@@ -102,9 +102,9 @@ def labels(name: str, start: int, cells: "pa.ChunkedArray", column: str) -> tupl
     cells = cells.unify_dictionaries().combine_chunks()
     cells = cells.chunk(0) if isinstance(cells, pa.ChunkedArray) else cells
     different = cells.dictionary.to_pylist()
-    if any(isinstance(label, float) and label != int(label) for label in different):
+    if numbers := [label for label in different if isinstance(label, float) and not label.is_integer()]:
         raise ReaderError(
-            f"{name}: the target {column!r} holds numbers such as {different[0]}, wanted classes: text, whole numbers "
+            f"{name}: the target {column!r} holds numbers such as {numbers[0]}, wanted classes: text, whole numbers "
             "or booleans. A network with output='identity', and MLPRegressor, learn numbers"
         )
     return np.array(different), cells.indices.to_numpy()

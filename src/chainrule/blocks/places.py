@@ -1,6 +1,7 @@
 """Where the files of a table are: paths, folders, globs and URLs, in the file systems of pyarrow."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +14,8 @@ from chainrule.text import first_few
 
 PARQUET, ARROW, ARRAYS = (".parquet", ".pq"), (".arrow", ".feather", ".ipc"), (".npy",)
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
+_HIDDEN = ("", ".", "_")  # the first sign of names that are no part of a table: _SUCCESS, .ipynb_checkpoints
+_MADE = re.compile(r"(.+?)(-[0-9a-f]{8})?\.parquet")  # of a text: see text.py
 FORMATS = ".parquet, .arrow, .feather, .npy, .csv, .tsv, .txt or .jsonl (text also .gz .bz2 .xz .zst)"
 
 
@@ -29,6 +32,11 @@ class Place:
     def ending(self) -> str:
         """By which its format is known: ".csv" for x.csv.gz."""
         return ending_of(self.path)
+
+    @property
+    def file(self) -> str:
+        """What to call the file itself, where the name is that of a text that it was made of."""
+        return self.path if self.is_local else self.name
 
     @property
     def is_local(self) -> bool:
@@ -55,8 +63,9 @@ def ending_of(path: str) -> str:
 def holds_table(folder: str | os.PathLike[str]) -> bool:
     """Whether the files of a folder, at any depth, are those of a table, and none is an image."""
     found = False
-    for _, _, names in os.walk(folder):
-        endings = {ending_of(name) for name in names if name[:1] not in "._"}
+    for _, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[:1] not in _HIDDEN]
+        endings = {ending_of(name) for name in names if name[:1] not in _HIDDEN}
         if endings & set(IMAGES):
             return False
         found = found or bool(endings & {*PARQUET, *ARROW, *TEXTS} - {".txt"})
@@ -67,18 +76,43 @@ def _stamp(info: Any) -> tuple[Any, ...]:
     return info.size, info.mtime_ns
 
 
+def described(given: Any) -> str:
+    """What a user has given, in a few words."""
+    shape = getattr(given, "shape", None)
+    return repr(given)[:200] if shape is None else f"{type(given).__name__} of shape {tuple(shape)}"
+
+
 def find(source: Any) -> list[Place]:
     """The files of a source, all of one format: in the order of the list, those of a folder or glob by their names."""
     given = [source] if isinstance(source, (str, os.PathLike)) else source
     if not isinstance(given, (list, tuple)) or not given:
-        raise ReaderError(f"source: got {source!r}, wanted a path, a folder, a glob, a URL, or a list of these")
+        raise ReaderError(
+            f"source: got {described(source)}, wanted a path, a folder, a glob, a URL, or a list of these"
+            f"{'; what is in memory goes to a training as it is' if hasattr(source, 'shape') else ''}"
+        )
     places = [place for one in given for place in _found(one)]
-    made = {f"{place.path}.parquet" for place in places if place.ending in TEXTS}  # see text.py
+    made = {f"{place.path}.parquet" for place in places if place.ending in TEXTS}
     places = [place for place in places if place.path not in made]
     for one, other in pairwise(places):
         if _format(one) != _format(other):
             raise ReaderError(f"{other.name}: is not of the format of {one.name}; give files of one format")
     return places
+
+
+def _of_a_table(places: list[Place]) -> list[Place]:
+    """Those of the files of a folder that are data: not what texts beside them were converted to, nor a README.txt."""
+    for is_plain in (False, True):  # .csv and the like, then .txt
+        if any(place.ending in TEXTS and (place.ending == ".txt") is is_plain for place in places):
+            places = [place for place in places if not _is_made_of(place, is_plain)]
+    data = [place for place in places if place.ending != ".txt"]
+    return data or places
+
+
+def _is_made_of(place: Place, is_plain: bool) -> bool:
+    """Whether a file is what a text was converted to, by its name. is_plain: of a .txt, else of another text."""
+    made = _MADE.fullmatch(place.path.rpartition("/")[2].lower())
+    ending = "" if made is None else ending_of(made[1])
+    return ending in TEXTS and (ending == ".txt") is is_plain
 
 
 def _format(place: Place) -> int:
@@ -110,14 +144,24 @@ def _found(source: Any) -> Iterator[Place]:
             base = "/".join(parts[: next(i for i, part in enumerate(parts) if any(sign in part for sign in "*?["))])
         inside = fs.get_file_info(arrow_fs.FileSelector(base or ".", recursive=True, allow_not_found=True))
     inside = sorted((i for i in inside if i.type == arrow_fs.FileType.File), key=lambda i: i.path)
-    if base != path:
-        inside = [i for i in inside if _matches(i.path.removeprefix("./"), path)]
-    places = [Place(fs, i.path, prefix + i.path, _stamp(i)) for i in inside if i.base_name[:1] not in "._"]
-    places = [place for place in places if place.ending in known]
+    pattern = "" if base == path else path
+    if pattern:
+        inside = [i for i in inside if _matches(i.path.removeprefix("./"), pattern)]
+    shown = [i for i in inside if not _is_hidden(i.path.removeprefix("./"), base, pattern)]
+    places = [Place(fs, i.path, prefix + i.path, _stamp(i)) for i in shown]
+    places = _of_a_table([place for place in places if place.ending in known])
     if not places:
         found = f"; there are {first_few((i.base_name for i in inside), 3)}" if inside else ""
         raise ReaderError(f"{name}: no files that are {FORMATS}{found}")
     yield from places
+
+
+def _is_hidden(path: str, base: str, pattern: str) -> bool:
+    """Whether a part of a path below the base begins as no file of a table does, unless the glob says so."""
+    asked = pattern.split("/") if pattern else []
+    start = len(base.rstrip("/").split("/")) if base not in ("", ".") else 0
+    parts = list(enumerate(path.split("/")))[start:]
+    return any(part[:1] in _HIDDEN and (i >= len(asked) or asked[i][:1] != part[:1]) for i, part in parts)
 
 
 def _matches(path: str, pattern: str) -> bool:
@@ -131,7 +175,8 @@ def _file_system(source: str) -> tuple[Any, str, str]:
     with opening(source, "Parquet, Arrow and more"):
         from pyarrow import fs
     if "://" not in source:
-        return fs.LocalFileSystem(), os.path.expanduser(source).replace(os.sep, "/"), ""
+        path = os.path.expanduser(source).replace(os.sep, "/")
+        return fs.LocalFileSystem(), path.removeprefix("./") or ".", ""
     scheme = source.partition("://")[0]
     try:
         return *fs.FileSystem.from_uri(source), f"{scheme}://"

@@ -1,5 +1,6 @@
 """Rows that come block by block, and what a network takes of them."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.blocks import ahead, memory
+from chainrule.blocks import ahead, classes, memory
 from chainrule.blocks.windows import Targets, Windows, together
 from chainrule.engines.stream import Rows, Streamed
 from chainrule.readers.common import ReaderError
@@ -16,6 +17,8 @@ from chainrule.text import first_few
 
 if TYPE_CHECKING:
     from chainrule.network import Network
+
+_TWO_LABELS = re.compile(r"values from (\S+) to (\S+);.*(Of two labels make 0 and 1.*)")
 
 # y (r,) or (r, k) and the weights (r,) of a block → Y (r, n[L]) and the weights (r,)
 Encode = Callable[[Array, Array | None], tuple[Array, Array | None]]
@@ -26,7 +29,8 @@ class Source(Streamed):
 
     sizes: the rows of each block; rows: all of them. features: the inputs of a row, names: what they are called, or
     None, dtype: their precision. outputs: the columns to predict, and numeric, whether they hold numbers. weighted:
-    whether each row has a weight. window: how many blocks are mixed at a time, or None. What reads runs in threads.
+    whether each row has a weight. given: the classes that the user says, in the order of the outputs, or None. window:
+    how many blocks are mixed at a time, or None. What reads runs in threads.
     """
 
     sizes: Sequence[int]
@@ -37,6 +41,7 @@ class Source(Streamed):
     outputs: int = 1
     numeric: bool = True
     weighted: bool = False
+    given: Array | None = None
     window: int | None = None
 
     @property
@@ -80,32 +85,84 @@ class Source(Streamed):
         return (X.T for X in ahead.each(each))
 
     def examples(self, network: "Network") -> tuple[Windows, Targets, None]:
-        """X, Y and weights for a training of a network, with numbers as they are, and one-hot columns of labels."""
+        """X, Y and weights to measure a network on: of labels one-hot columns, if it is clear which output is which."""
+        labels = self._labels(network)
+        if labels is not None and self.given is None:
+            wanted = classes.count(network)
+            if len(labels) <= wanted and not classes.are_places(labels, wanted):
+                raise ReaderError(
+                    f"{self!r}: its labels are {classes.shown(labels)}, and a network does not know which of its "
+                    "outputs is for which. Say it in the order of the outputs: Blocks(…, classes=[…]), or classes="
+                    f"blocks.classes of those it was trained on. Only the labels 0 … {wanted - 1}, all there, are clear"
+                )
+        return self._coded(network, labels)
+
+    def learned(self, network: "Network", tell: Callable[[Any], list[Any]] | None) -> tuple[Windows, Targets, None]:
+        """X, Y and weights to train a network on, with numbers as they are, and one-hot columns of labels.
+
+        tell: where several processes train together, from what this one says to what each of them says.
+        """
+        labels = self._labels(network)
+        names = None if self.names is None else list(self.names)
+        if tell is not None:
+            given = None if self.given is None else classes.as_json(self.given)
+            own = None if labels is None else classes.as_json(labels)
+            told = tell({"columns": names, "targets": self.outputs, "classes given": given, "labels": own})
+            labels = classes.together(told, labels)
+        if labels is not None and self.given is None:
+            labels = classes.of_outputs(labels, network)
+        return self._coded(network, labels)
+
+    def watched(self, network: "Network", trained: Any) -> tuple[Windows, Targets, None]:
+        """X, Y and weights to watch a training on, whose own X is given: with its columns and its classes."""
+        names: Sequence[str] | None = getattr(trained, "names", None)
+        if names is not None and self.names is not None and list(names) != list(self.names):
+            raise ReaderError(
+                f"validation: {self!r}: got the columns {first_few(self.names)}, wanted those of the training in "
+                f"their order: Blocks(…, columns={list(names)})"
+            )
+        known = getattr(trained, "classes", None)
+        if known is None:
+            return self.examples(network)
+        if self.outputs != 1:
+            raise ReaderError(f"validation: {self!r}: got {self.outputs} targets, wanted the one column of labels")
+        if unknown := [label for label in self.classes.tolist() if label not in known.tolist()]:
+            raise ReaderError(
+                f"validation: {self!r}: has labels that the training has not: {classes.shown(unknown)}; "
+                f"its classes are {classes.shown(known)}. Leave such rows out, or train with "
+                "Blocks(…, classes=[…]), all labels there will ever be"
+            )
+        return self._coded(network, known)
+
+    def _labels(self, network: "Network") -> Array | None:
+        """The labels that are there, or that were given; None where the targets are numbers, one for each output."""
         outputs = network.sizes[-1]
         softmax = network.g[-1].name == "softmax"
         if not self.outputs:
             raise ReaderError(f"{self!r}: there is nothing to learn; give Blocks(…, target=COLUMN)")
-        if self.outputs == outputs and self.numeric:
-            return self.windows(network, False, lambda y, w: (y, w), self.weighted)
+        if self.outputs == outputs and self.numeric and self.given is None:
+            return None
         if self.outputs != 1 or not (softmax or outputs == 1):
             raise ReaderError(
                 f"{self!r}: got {self.outputs} columns to predict, wanted {outputs}, one for each output of the network"
                 f"{', or one of labels' if softmax else ''}"
             )
-        known, wanted = self.classes, max(2, outputs)
-        if known.dtype.kind in "iu" and known[0] >= 0 and known[-1] < wanted:
-            known = np.arange(wanted)  # some of them may have no row here
-        if len(known) != wanted:
-            raise ReaderError(
-                f"{self!r}: there are {len(known)} classes ({first_few(known, 5)}), wanted {wanted} for a network with "
-                f"{outputs} output{'s' if outputs > 1 else ''}"
-            )
+        return self.classes
+
+    def _coded(self, network: "Network", known: Array | None) -> tuple[Windows, Targets, None]:
+        """X, Y and weights, with a one-hot column for each label of these classes, which are those of the outputs."""
+        if known is None:
+            return self.windows(network, False, lambda y, w: (y, w), self.weighted)
+        classes.check_count(repr(self), known, network)
+        outputs = network.sizes[-1]
 
         def one_hot(y: Array, w: Array | None) -> tuple[Array, Array | None]:
-            found = places(known, y)
+            found = classes.places(known, y)
             return (found[:, None] if outputs == 1 else found[:, None] == np.arange(outputs)), w
 
-        return self.windows(network, True, one_hot, self.weighted)
+        X, Y, _ = self.windows(network, True, one_hot, self.weighted)
+        X.classes = known
+        return X, Y, None
 
     def windows(
         self, network: "Network", labels: bool, encode: Encode, weighted: bool
@@ -115,11 +172,11 @@ class Source(Streamed):
 
         def block(i: int) -> Rows:
             X, y, w = self.labeled(i, network.dtype, labels)
-            Y, w = encode(y, w)
             try:
+                Y, w = encode(y, w)
                 columns, targets, _ = network.check_examples(X.T, Y.T, known_finite=True)
             except ValueError as error:
-                raise ReaderError(f"{self.name(i)}: {error}") from None
+                raise ReaderError(f"{self.name(i)}: {self._advised(str(error))}") from None
             return columns.T, targets.T, None if w is None else w[:, None].astype(network.dtype, copy=False)
 
         row = (network.sizes[0] + network.sizes[-1] + weighted) * network.dtype.itemsize
@@ -127,7 +184,16 @@ class Source(Streamed):
         self._check_memory(count, row)
         shape = network.sizes[0], self.rows
         X = Windows(self.sizes, shape, network.sizes[-1], network.dtype, block, count, weighted, self.fingerprint)
+        X.names = self.names
         return X, Targets((network.sizes[-1], self.rows)), None
+
+    def _advised(self, message: str) -> str:
+        """What is wrong with targets, with what can be done about it in files."""
+        values = _TWO_LABELS.search(message)
+        if values is None or self.outputs != 1:
+            return message
+        two = f"{values[1]}, {values[2]}"
+        return f"{message[: values.start(3)]}Of two labels say which is 0 and which is 1: Blocks(…, classes=[{two}])"
 
     def _check(self, network: "Network") -> None:
         if self.features != network.sizes[0]:
@@ -140,13 +206,6 @@ class Source(Streamed):
         """ReaderError if three windows do not fit into the memory: at hand, left over of the one before, and read."""
         largest = sorted(range(len(self.sizes)), key=lambda i: self.sizes[i])[-count:]
         needed = 3 * row * sum(self.sizes[i] for i in largest)
-        what = f"mixed with {len(largest) - 1} others, while {len(largest)} more are read, it takes"
+        several = f"{len(largest)} such blocks" if len(largest) > 1 else "one block"
+        what = f"a window of {several}, while the next one is read, takes"
         memory.check(self.name(largest[-1]), self.sizes[largest[-1]], needed, what)
-
-
-def places(classes: Array, y: Array) -> Array:
-    """The place of each label (r,) among the classes. ReaderError for one that is none of them."""
-    found: Array = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    if (wrong := classes[found] != y).any():
-        raise ReaderError(f"target: got {y[wrong][0]!r}, which is none of the classes ({first_few(classes, 5)})")
-    return found

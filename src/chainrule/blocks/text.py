@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from chainrule import readers
 from chainrule.blocks.places import Place, find
 from chainrule.errors import ReadingNote
 from chainrule.files import atomic
-from chainrule.readers.common import ReaderError, opening
+from chainrule.readers.common import NoRowsError, ReaderError, opening
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +24,19 @@ FIRST_TEXT = b"first text"  # in the metadata of a column: where among numbers t
 _MADE_OF = b"chainrule"  # in the metadata of the file
 
 
+def all_converted(places: Sequence[Place], cache: str | os.PathLike[str] | None) -> list[Place]:
+    """The Parquet files of texts; those without a row are left out, unless all are."""
+    found, empty = [], None
+    for place in places:
+        try:
+            found.append(converted(place, cache))
+        except NoRowsError as error:
+            empty = error
+    if not found and empty is not None:
+        raise empty
+    return found
+
+
 def converted(place: Place, cache: str | os.PathLike[str] | None) -> Place:
     """The Parquet file of a text, written now if it is not there, or if the text has changed since."""
     if not place.is_local:
@@ -29,7 +44,10 @@ def converted(place: Place, cache: str | os.PathLike[str] | None) -> Place:
     path, stamp = Path(place.path), json.dumps(place.stamp).encode()
     made = Path(f"{path}.parquet")
     if cache is not None:
-        os.makedirs(cache, exist_ok=True)
+        try:
+            os.makedirs(cache, exist_ok=True)
+        except FileExistsError:
+            raise ReaderError(f"cache: {os.fspath(cache)} is a file, wanted a folder") from None
         made = Path(cache) / f"{path.name}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}.parquet"
     if made.exists():
         from pyarrow import parquet
@@ -39,12 +57,12 @@ def converted(place: Place, cache: str | os.PathLike[str] | None) -> Place:
         if before is None:
             raise ReaderError(f"{made}: is in the place of what {path} is converted to; move it, or give cache=FOLDER")
         if before == stamp:
-            return find(made)[0]
+            return replace(find(made)[0], name=place.name)
     written: dict[str, str] = {}
     while (wrong := _convert(path, made, stamp, written)) is not None:
         written |= wrong
-    warnings.warn(f"{path}: converted once to {made}, from which it is read from now on", ReadingNote, stacklevel=3)
-    return find(made)[0]
+    warnings.warn(f"{path}: converted once to {made}, from which it is read from now on", ReadingNote, stacklevel=4)
+    return replace(find(made)[0], name=place.name)
 
 
 def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> dict[str, str] | None:

@@ -28,6 +28,8 @@ class Windows(ABC):
     weighted: bool
     shuffle: bool
     at_once: int  # examples of a window, about
+    names: Sequence[str] | None = None  # of the inputs
+    classes: Array | None = None  # the label of each output; None where the targets are numbers
 
     @property
     @abstractmethod
@@ -53,13 +55,33 @@ class Windows(ABC):
 class Streamed(ABC):
     """The base of what examples are read from by and by: `chainrule.Blocks`, and tables on their way through steps."""
 
+    rows: int
+    weighted: bool
+
     @abstractmethod
     def examples(self, network: "Network") -> tuple[Windows, Any, None]:
-        """X, Y and weights of a state."""
+        """X, Y and weights to measure a network on, of which nobody says which output is which label."""
+
+    @abstractmethod
+    def learned(self, network: "Network", tell: Callable[[Any], list[Any]] | None) -> tuple[Windows, Any, None]:
+        """X, Y and weights to train on, by the labels that are there.
+
+        tell: where several processes train together, from what this one says to what each of them says.
+        """
+
+    @abstractmethod
+    def watched(self, network: "Network", trained: Any) -> tuple[Windows, Any, None]:
+        """X, Y and weights to watch a training on, whose own X is given: columns and labels are to be the same."""
 
     @abstractmethod
     def inputs(self, network: "Network") -> Iterator[Array]:
         """X (n[0], r) of each block, checked but not normalized."""
+
+
+def check_alone(Y: Any, weights: Any) -> None:
+    """ValueError for targets or weights beside what has its own."""
+    if Y is not None or weights is not None:
+        raise ValueError("Y and weights: Blocks have them: Blocks(…, target=COLUMN, weights=COLUMN)")
 
 
 def mean(X: Windows, function: Callable[[Array, Array, Array | None, float], Any]) -> Any:

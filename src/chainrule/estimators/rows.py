@@ -121,7 +121,7 @@ class BlockRows:
         given = self.estimator.class_weight
         if given != "balanced":
             return None if given is None else compute_sample_weight(given, self.classes)
-        weights: Array = self.m / (len(self.classes) * self.source.counts)
+        weights: Array = self.m / (len(self.classes) * np.maximum(1, self.source.counts))
         return weights
 
     def measure_targets(self, estimator: Any, first_pass: bool) -> None:
@@ -135,7 +135,7 @@ class BlockRows:
 
     def examples(self, network: Network, targets: Callable[[Array], Array]) -> Examples:
         """As an engine takes them."""
-        from chainrule.blocks.source import places
+        from chainrule.blocks.classes import places
 
         of_class = targets(self.targets) if self.labels else self.targets
 
@@ -159,7 +159,7 @@ class BlockRows:
 
     def some(self) -> Rows:
         """About a thousand of them, from the first, the last and two other blocks."""
-        from chainrule.blocks.source import places
+        from chainrule.blocks.classes import places
 
         blocks = sorted(set(np.linspace(0, len(self.source.sizes) - 1, 4).astype(int).tolist()))
         found = [self.source.labeled(i, self.dtype, self.labels)[:2] for i in blocks]

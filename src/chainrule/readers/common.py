@@ -35,6 +35,10 @@ class ReaderError(ChainruleError, ValueError):
         super().__init__(one_line(message, 3000))
 
 
+class NoRowsError(ReaderError):
+    """A table has columns, and no rows."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """What a source holds: one row per example, and the target where it is known.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.readers.common import ReaderError, Table, shown_name
+from chainrule.readers.common import NoRowsError, ReaderError, Table, shown_name
 from chainrule.text import did_you_mean, first_few
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def split(where: str | Path, frame: "pd.DataFrame", target: str | None) -> Table
     name = shown_name(Path(where))
     check_names(where, frame.columns)
     if not len(frame) or not len(frame.columns):
-        raise ReaderError(f"{where}: no examples, got {len(frame)} rows of {len(frame.columns)} columns")
+        error = NoRowsError if len(frame.columns) else ReaderError
+        raise error(f"{where}: no examples, got {len(frame)} rows of {len(frame.columns)} columns")
     if target is None:
         return Table(name, frame, None, None)
     target = named(target, frame.columns)

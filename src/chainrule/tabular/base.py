@@ -104,11 +104,13 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
         self
             The fitted estimator.
         """
-        settings = self._kept(checkpoint, checkpoint_every, resume)
+        settings, where = self._kept(checkpoint, checkpoint_every, resume), "X"
         if isinstance(X, Blocks):
             table = LargeTable(X, seed=self._seed(), target=y, weight=sample_weight, read=given.READ[self._task])
+            where = table.name
             if not table.is_whole:
-                plan = with_all_rows(self._plan(table.sample.X, table.sample.y, table.target, table.classes), table)
+                plan = self._plan(table.sample.X, table.sample.y, table.target, table.classes, where)
+                plan = with_all_rows(plan, table)
                 validation = self._validation(X_val, y_val, plan, True)
                 return self.fit_large(plan, table, validation=validation, checkpoint=settings)
             X, y, sample_weight = table.in_memory
@@ -116,7 +118,7 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
         if sample_weight is not None:
             with explained(sample_weight=sample_weight):
                 sample_weight = check_sample_weight(sample_weight, rows)
-        plan = self._plan(rows, target, name)
+        plan = self._plan(rows, target, name, where=where)
         if plan.columns:
             rows = given.as_known(rows, plan, named, "")
         validation = self._validation(X_val, y_val, plan, named)
@@ -310,7 +312,7 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
             "watch": watch or ((lambda stage: callbacks) if callbacks else None),
         }
 
-    def _plan(self, rows: given.Rows, target: Any, name: str, labels: Mapping[Any, int] | None = None) -> Plan:
+    def _plan(self, rows: given.Rows, target: Any, name: str, labels: Any = None, where: str = "X") -> Plan:
         """What the columns are, and what is to be learned; no row is left out. labels: with their rows, if known."""
         if len(rows) < 2:
             raise ValueError(
@@ -325,7 +327,7 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
             classes = labels or given.counted(target)
             if len(classes) < 2:
                 raise ValueError(f"y: got one class, {next(iter(classes))!r}, in every row; wanted two or more")
-        return plan_as_given(Table("X", rows, target, name), classes, day_first=self.day_first, **said)
+        return plan_as_given(Table(where, rows, target, name), classes, day_first=self.day_first, **said)
 
     def _seed(self) -> int:
         seed = self.random_state

@@ -23,6 +23,7 @@ def described(
     every: int | Batches,
 ) -> dict[str, Any]:
     """What a training is, by name, besides its examples."""
+    in_blocks = isinstance(state.X, Windows)
     return {
         "network": state.network,
         "optimizer": state.optimizer,
@@ -30,13 +31,14 @@ def described(
         "l2": state.l2,
         "dropout": state.dropout,
         "clip_norm": state.clip_norm,
-        "shuffle": state.X.shuffle if isinstance(state.X, Windows) else state.order is not None,
+        "shuffle": state.X.shuffle if in_blocks else state.order is not None,
         "own order": order is not None,
         "seed": seed,
         "every": every,
         "patience": None if rule is None else rule.patience,
         "engine": engine,
         "precision": state.precision,
+        **({"classes": digest(state.X.classes)} if in_blocks else {}),
     }
 
 

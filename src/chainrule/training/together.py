@@ -7,6 +7,7 @@ import numpy as np
 
 from chainrule import engines
 from chainrule.checks import check_whole
+from chainrule.engines.stream import Streamed
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS
 from chainrule.schedules import knows_ahead
@@ -75,6 +76,8 @@ def _design(network: "Network", call: dict[str, Any]) -> Hashable:
     if isinstance(call["optimizer"], LBFGS) or isinstance(call["every"], Batches):
         return None
     X, Y, of_jax = call["X"], call["Y"], call["engine"] == "jax"
+    if isinstance(X, Streamed):  # which reads its files for itself
+        return None
     no_dropout = isinstance(call["dropout"], (int, float)) and call["dropout"] == 0
     if not of_jax and (call["clip_norm"] is not None or not no_dropout):
         return None

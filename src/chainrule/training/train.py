@@ -15,7 +15,7 @@ from chainrule.engines import hosts as several
 from chainrule.engines.contract import Engine
 from chainrule.engines.hosts import Hosts
 from chainrule.engines.state import EpochOrder, OptimizerState, State
-from chainrule.engines.stream import Stream, Streamed, Windows
+from chainrule.engines.stream import Stream, Streamed, Windows, check_alone
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.schedules import Schedule, knows_ahead
@@ -161,9 +161,7 @@ def train(
     if isinstance(X, Streamed):
         _check_streamed(optimizer, batch_size, order)
         chosen = Stream(chosen)
-    watched = None if validation is None else _check_validation(network, validation)
-    recorder = StepRecorder(network, epochs, every, patience is not None, watched, chosen.name, settings is not None)
-    rule = None if patience is None else Patience(patience, network.parameters)
+    is_active = several.active(chosen.name)
     if isinstance(optimizer, LBFGS):
         given = {
             "batch_size": batch_size,
@@ -174,23 +172,19 @@ def train(
             "checkpoint": checkpoint,
             "every=Batches": within,
         }
-        if several.active(chosen.name):
+        if is_active:
             raise ValueError("LBFGS: it cannot train on several devices; give another optimizer, or another engine")
         if wrong := [name for name, value in given.items() if value is not None]:
             raise ValueError(f"LBFGS takes the full batch and chooses its own steps: leave out {', '.join(wrong)}")
         check_l2(l2)
-        examples = network.check_examples(X, Y, weights)
+    examples, hosts = _check_examples(network, X, Y, weights, is_active)
+    watched = None if validation is None else _check_validation(network, validation, examples[0])
+    recorder = StepRecorder(network, epochs, every, patience is not None, watched, chosen.name, settings is not None)
+    rule = None if patience is None else Patience(patience, network.parameters)
+    if isinstance(optimizer, LBFGS):
         loop = Loop(network, epochs, recorder, rule)
         steps = _solver_steps(loop, recorder, optimizer, chosen, examples, l2)
         return Training(steps, network, epochs, False, recorder)
-    if several.active(chosen.name) and 0 in np.shape(X):  # there may be more processes than examples
-        examples = np.zeros((network.sizes[0], 0), network.dtype), np.zeros((network.sizes[-1], 0), network.dtype), None
-    else:
-        examples = X if isinstance(X, CheckedExamples) else network.check_examples(X, Y, weights)
-    hosts = None
-    if several.active(chosen.name):
-        weighted = examples[0].weighted if isinstance(examples[0], Windows) else examples[2] is not None
-        hosts = Hosts(examples[1].shape[1], weighted)
     state = prepare(
         network, examples, optimizer, batch_size=batch_size, l2=l2, dropout=dropout,
         shuffle=shuffle, seed=seed, order=order, schedule=schedule, clip_norm=clip_norm, resumable=settings is not None,
@@ -329,9 +323,23 @@ def _check_streamed(optimizer: Any, batch_size: int | None, order: Order | None)
         raise ValueError("order: Blocks come in an order by themselves; leave it out, or give shuffle=False")
 
 
-def _check_validation(network: "Network", given: Any) -> Examples:
+def _check_examples(network: "Network", X: Any, Y: Any, weights: Any, together: bool) -> tuple[Examples, Hosts | None]:
+    """X, Y and weights, checked, and who has which of them where several devices or processes train together."""
+    if isinstance(X, Streamed):
+        check_alone(Y, weights)
+        hosts = Hosts(X.rows, X.weighted) if together else None
+        return X.learned(network, None if hosts is None else hosts.tell), hosts
+    if together and 0 in np.shape(X):  # there may be more processes than examples
+        none = (np.zeros((network.sizes[end], 0), network.dtype) for end in (0, -1))
+        examples: Examples = (*none, None)  # type: ignore[assignment]
+    else:
+        examples = X if isinstance(X, CheckedExamples) else network.check_examples(X, Y, weights)
+    return examples, Hosts(examples[1].shape[1], examples[2] is not None) if together else None
+
+
+def _check_validation(network: "Network", given: Any, trained: Any) -> Examples:
     if isinstance(given, Streamed):
-        return network.check_examples(given, None)
+        return given.watched(network, trained)
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise ValueError(f"validation: got {type(given).__name__}, wanted (X, Y) or (X, Y, weights)")
     try:
