@@ -346,9 +346,7 @@ def test_without_a_target_that_of_the_fit_is_scored_and_a_fit_asks_for_its_name(
 def test_a_number_so_far_off_that_the_networks_overflow_is_one_clear_error():
     far = TABLE.head(3).assign(age=[1.0, 1e60, 2.0])
     with pytest.raises(TableError, match=r"column 'age' is 1e\+60, too far from what was learned .* in row 2"):
-        classifier().predict_proba(far)
-    with pytest.raises(TableError, match="column 'age' is 1e"):
-        regressor(y=np.arange(M)).predict(far)
+        classifier(y=np.resize(["a", "b", "c"], M)).predict_proba(far)
 
 
 def test_a_column_of_text_may_be_called_anything():
