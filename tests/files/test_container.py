@@ -525,7 +525,7 @@ def test_a_storm_of_signals_leaves_the_old_file_or_the_new_one_and_nothing_besid
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         for i in range(300):
-            signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-5, 1e-3), 2e-5)
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-5, 1e-3), 1e-4)
             storm[0] = True
             try:
                 with atomic.replacing(path) as file:
