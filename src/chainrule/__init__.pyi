@@ -27,6 +27,7 @@ from chainrule.estimators.display import CostCurveDisplay as CostCurveDisplay
 from chainrule.estimators.display import FirstLayerDisplay as FirstLayerDisplay
 from chainrule.estimators.display import NetworkDisplay as NetworkDisplay
 from chainrule.exporting import export_onnx as export_onnx
+from chainrule.exporting.graph import ExportError as ExportError
 from chainrule.exporting.source import export_source as export_source
 from chainrule.files.checkpoint import Checkpoint as Checkpoint
 from chainrule.files.model import load as load
@@ -35,6 +36,7 @@ from chainrule.interchange import from_keras as from_keras
 from chainrule.interchange import from_torch as from_torch
 from chainrule.interchange import to_keras as to_keras
 from chainrule.interchange import to_torch as to_torch
+from chainrule.interchange.chain import ConversionError as ConversionError
 from chainrule.lab.notebook import lab as lab
 from chainrule.network import Network as Network
 from chainrule.optimizers import LBFGS as LBFGS
@@ -46,8 +48,10 @@ from chainrule.optimizers import Momentum as Momentum
 from chainrule.optimizers import Nesterov as Nesterov
 from chainrule.optimizers import RMSProp as RMSProp
 from chainrule.progress import progress as progress
+from chainrule.readers.common import ReaderError as ReaderError
 from chainrule.tabular.estimators import TabularClassifier as TabularClassifier
 from chainrule.tabular.estimators import TabularRegressor as TabularRegressor
+from chainrule.tabular.values import TableError as TableError
 from chainrule.training.many import Each as Each
 from chainrule.training.many import train_many as train_many
 from chainrule.training.steps import Batches as Batches

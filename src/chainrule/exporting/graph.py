@@ -30,7 +30,7 @@ WAY_OUT = "Export the network alone, on numbers that you prepare: --network-only
 
 
 class ExportError(ChainruleError, ValueError):
-    """A model, or a step of it, has no counterpart in ONNX, or the file cannot be written."""
+    """A model, or a step of it, has no counterpart in what it is exported to, or the file cannot be written."""
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def _spelled(step: Columns, name: str, x: Value) -> Value:
     """
     levels, alike = step.levels_[name], step.spellings_.get(name, {})
     words = {form(word) for word in (*levels, *alike) for form in _FORMS}
-    forms = sorted(f"{first}{word}{last}" for word in words for first, last in (("", ""), (" ", ""), ("", " "), (" ", " ")))
+    forms = sorted(f"{first}{word}{last}" for word in words for first in ("", " ") for last in ("", " "))
     known = step._typed(pd.Series(forms, name=name, dtype=object), "category")
     same = {form: word for form, word in zip(forms, known, strict=True) if word in {*levels}} | {"": ""}
     other = "?"

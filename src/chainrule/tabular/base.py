@@ -270,12 +270,7 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
 
     def _examples(self, X: Any, y: Any, names: tuple[str, str] = ("X", "y")) -> tuple[given.Rows, bool, Array, str]:
         """The rows, whether their columns have names, the target, and what it is called."""
-        if y is None:
-            how = " Name the column that is to be learned: fit(X, NAME)." if hasattr(X, "columns") else ""
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.{how}"
-            )
-        y, X = given.target_of(y, X)
+        y, X = given.target_of(y, X, type(self).__name__)
         rows, named = given.as_rows(X, names[0])
         target = given.as_numbers(y) if self._task == "regression" else given.as_labels(y)
         given.check_lengths(rows, target)

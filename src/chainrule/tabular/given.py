@@ -104,8 +104,11 @@ def positions(words: Any, name: str, rows: Rows) -> tuple[str, ...]:
     return tuple(found)
 
 
-def target_of(y: Any, X: Any) -> tuple[Any, Any]:
+def target_of(y: Any, X: Any, estimator: str = "") -> tuple[Any, Any]:
     """The target, and the table without it: where it is the name of a column of the table, that column."""
+    if y is None:
+        how = " Name the column that is to be learned: fit(X, NAME)." if hasattr(X, "columns") else ""
+        raise ValueError(f"This {estimator} estimator requires y to be passed, but the target y is None.{how}")
     if not isinstance(y, str):
         return y, X
     frame = _frame(X)
