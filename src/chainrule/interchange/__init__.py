@@ -34,8 +34,8 @@ def from_torch(module: Any, *, output: str | None = None, loss: str | Loss | Non
     Raises
     ------
     ConversionError
-        A ValueError, for a layer that is not known, and for a module whose outputs for some random inputs are not those
-        of the network: its `forward` does something else.
+        A ValueError, for a layer that is not known, for forward hooks, and for a module whose outputs for some random
+        inputs are not those of the network: its `forward` does something else.
     ImportError
         Where PyTorch is not installed.
 
@@ -109,8 +109,8 @@ def from_keras(model: Any, *, output: str | None = None, loss: str | Loss | None
     Raises
     ------
     ConversionError
-        A ValueError, for a layer that is not known, and for a model whose outputs for some random inputs are not those
-        of the network.
+        A ValueError, for a layer or an operation that is not known, for a `call` of your own, and for a model whose
+        outputs for some random inputs are not those of the network.
     ImportError
         Where Keras is not installed.
 
@@ -160,4 +160,9 @@ def _library(name: str, library: str, package: str) -> Any:
     try:
         return import_module(f"chainrule.interchange.{name}")
     except ImportError as error:
+        if package == "keras" and (error.name or "keras").partition(".")[0] not in ("keras", "chainrule"):
+            raise ImportError(
+                f"Keras takes the backend {error.name}, which is not installed: set the environment variable "
+                f"KERAS_BACKEND to one that is, jax, torch or tensorflow, before Python starts ({error})"
+            ) from None
         raise ImportError(f"{library} is needed: pip install {package} ({error})") from None

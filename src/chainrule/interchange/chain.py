@@ -1,5 +1,6 @@
 """A network of another library as it is read, layer by layer, until it is one of ours; and ours as such layers."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from chainrule.text import one_line
 
 LOG_SOFTMAX = "log_softmax"  # an output of other libraries, whose exponential is softmax
 _EXAMPLES = 16
+_SIZES = (1.0, 30.0, 1000.0)  # of the inputs on which both are compared: some of what is done shows in large ones only
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")  # of terminals
 
 
 class ConversionError(ChainruleError, ValueError):
@@ -150,35 +153,62 @@ class Chain:
         ConversionError
             If they are not equal, up to rounding.
         """
-        X = np.random.default_rng(0).standard_normal((_EXAMPLES, network.sizes[0]))
-        if (normalizer := network.normalizer) is not None:
-            scale = normalizer.scale.T.astype(np.float64)
-            X = normalizer.center.T + X / np.where(scale, scale, 1)
-        X = X.astype(network.dtype)
-        try:
-            wanted = np.asarray(answers(X), np.float64)
-        except ConversionError:
-            raise
-        except Exception as error:  # whatever the other library says
-            raise ConversionError(f"it does not take rows (m, {network.sizes[0]}): {one_line(error)}") from None
-        Z, A = network.layers(X.T)
-        found = Z[-1].T if self.added else A[-1].T
-        if self.layers[-1].g == LOG_SOFTMAX:
-            with np.errstate(divide="ignore"):
-                found = np.log(found)
-        if wanted.shape == found.shape[:-1] and found.shape[1] == 1:  # (m,) of one output
-            wanted = wanted[:, None]
-        if wanted.shape != found.shape:
-            raise ConversionError(f"it gives shape {wanted.shape} for {_EXAMPLES} examples, its layers {found.shape}")
-        if not np.isfinite(wanted).all():
-            raise ConversionError("for random inputs it gives numbers that are not finite")
-        apart = float(np.abs(wanted - found).max())
-        size = 1 + float(np.abs(wanted).max())
-        if not apart <= close * size:
-            raise ConversionError(
-                f"it does more than its layers in their order: for random inputs one of its outputs, of which the "
-                f"largest is {size - 1:.3g}, is {apart:.3g} from what these layers give"
-            )
+        rng = np.random.default_rng(0)
+        N, near = rng.standard_normal((2, _EXAMPLES, network.sizes[0]))
+        for size in _SIZES:
+            X = size * N
+            if (normalizer := network.normalizer) is not None:
+                scale = normalizer.scale.T.astype(np.float64)
+                X = normalizer.center.T + X / np.where(scale, scale, 1)
+            X = X.astype(network.dtype)
+            found = self._outputs(network, X)
+            try:
+                wanted = np.asarray(answers(X), np.float64)
+            except ConversionError:
+                raise
+            except Exception as error:  # whatever the other library says
+                said = one_line(_STYLE.sub("", str(error)) or error)
+                raise ConversionError(f"it does not take rows (m, {network.sizes[0]}): {said}") from None
+            if wanted.shape == found.shape[:-1] and found.shape[1] == 1:  # (m,) of one output
+                wanted = wanted[:, None]
+            if wanted.shape != found.shape:
+                raise ConversionError(
+                    f"it gives shape {wanted.shape} for {_EXAMPLES} examples, its layers {found.shape}"
+                )
+            if size == 1 and not np.isfinite(wanted).all():
+                raise ConversionError("for random inputs it gives numbers that are not finite")
+            # What rounding does to large inputs is as much as a change of them does that is as small as it.
+            moved = self._outputs(network, (X * (1 + close * near)).astype(X.dtype)) if size > 1 else found
+            _compare(wanted, found, moved, close, size)
+
+    def _outputs(self, network: Network, X: Array) -> Array:
+        """What the other library's network should give for rows X (m, n[0]): (m, n[L]) in float64."""
+        with np.errstate(all="ignore"):
+            Z, A = network.layers(X.T)
+            outputs: Array = (Z if self.added or self.layers[-1].g == LOG_SOFTMAX else A)[-1].T.astype(np.float64)
+            if self.layers[-1].g == LOG_SOFTMAX:
+                outputs = outputs - outputs.max(axis=1, keepdims=True)
+                outputs = outputs - np.log(np.exp(outputs).sum(axis=1, keepdims=True))
+        return outputs
+
+
+def _compare(wanted: Array, found: Array, moved: Array, close: float, size: float) -> None:
+    """ConversionError where outputs (m, n[L]) differ by more than rounding: as much as from found to moved, and close.
+
+    size: of the inputs. Of large ones outputs may be too large for a number; such examples are left out.
+    """
+    with np.errstate(all="ignore"):
+        rows = np.isfinite([found, moved]).all(axis=(0, 2)) | (size == 1)
+        wanted, found, moved = wanted[rows], found[rows], moved[rows]
+        largest = np.abs(found).max(initial=0.0)
+        apart = np.abs(wanted - found).max(axis=1)
+        wrong = ~(apart <= close * (1 + largest) + np.abs(moved - found).max(axis=1))  # NaN is wrong
+    if wrong.any():
+        raise ConversionError(
+            f"it does more than its layers in their order: for random inputs{f' of size {size:g}' if size > 1 else ''} "
+            f"one of its outputs, of which the largest is {np.abs(wanted).max():.3g}, is {apart[wrong].max():.3g} from "
+            "what these layers give"
+        )
 
 
 def _of_width(numbers: Array, width: int) -> Array:

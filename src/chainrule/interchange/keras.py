@@ -1,5 +1,6 @@
 """From a model of Keras 3 to a Network, and back."""
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from keras import activations, layers
 from chainrule.interchange.chain import LOG_SOFTMAX, Chain, ConversionError, at, finite, parts
 from chainrule.losses import Loss
 from chainrule.network import Network
-from chainrule.text import one_line
+from chainrule.text import name_of, one_line
 
 # What is known: a function or a layer → the name of its activation here, or None for constants that there is not.
 _FUNCTIONS: dict[Any, str] = {
@@ -31,6 +32,11 @@ _FUNCTIONS: dict[Any, str] = {
 }
 
 
+def _named(function: Any) -> str | None:
+    """The name that is known of a function of Keras; of others None, also of such as have no hash."""
+    return next((name for known, name in _FUNCTIONS.items() if known is function), None)
+
+
 def _relu(g: Any) -> str | None:
     if g.max_value is not None or g.threshold:
         return None
@@ -38,7 +44,7 @@ def _relu(g: Any) -> str | None:
 
 
 _READ: dict[type, Callable[[Any], str | None]] = {
-    layers.Activation: lambda g: _FUNCTIONS.get(g.activation),
+    layers.Activation: lambda g: _named(g.activation),
     layers.ReLU: _relu,
     layers.LeakyReLU: lambda g: f"leaky_relu({float(g.negative_slope)!r})",
     layers.ELU: lambda g: f"elu({float(g.alpha)!r})",
@@ -57,10 +63,11 @@ def read(model: Any, output: str | None, loss: str | Loss | None) -> Network:
     if not isinstance(model, keras.Model):
         raise ConversionError(f"from_keras: got {type(model).__name__}, wanted a keras.Model")
     with at(f"{type(model).__name__} {model.name!r}"):
+        steps = list(_layers(model))
         if not model.built:
             raise ConversionError("it has no weights yet: begin it with keras.Input, or give it some rows first")
         chain, dtype = Chain(), _dtype(model)
-        for place, layer in _layers(model):
+        for place, layer in steps:
             with at(place):
                 _read(chain, layer)
         network = chain.network(dtype, output, loss)
@@ -85,19 +92,53 @@ def _dtype(model: Any) -> str:
 
 
 def _layers(model: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """The layers of a model in their order, those of models in it among them, and where they are."""
-    for port in ("input", "output"):
-        if len(getattr(model, f"{port}s", None) or ()) > 1:  # a model of a class of its own has none
-            raise ConversionError(_SEVERAL.format(port))
-    for layer in model.layers:
+    """What a model does, one after the other, also that of models in it, and where it is."""
+    for layer in _chain(model):
+        name = f"{place}{layer.name}"
         if isinstance(layer, keras.Model):
-            yield from _layers(layer, f"{place}{layer.name}/")
+            with at(name):
+                yield from _layers(layer, f"{name}/")
         else:
-            yield f"{place}{layer.name} ({type(layer).__name__})", layer
+            yield f"{name} ({type(layer).__name__})", layer
+
+
+def _chain(model: Any) -> list[Any]:
+    """The layers and operations that a model applies, in their order; ConversionError if they are no chain."""
+    if not isinstance(model, (keras.Sequential, keras.Function)) or _own_call(model):
+        raise ConversionError(
+            "it has a `call` of its own, and what that does cannot be followed: wanted a Sequential or functional model"
+        )
+    if isinstance(model, keras.Sequential):
+        return list(model.layers)
+    for port in ("input", "output"):
+        if len(getattr(model, f"{port}s")) > 1:
+            raise ConversionError(_SEVERAL.format(port))
+    tensor, found = model.outputs[0], []  # back from what it gives
+    while tensor is not model.inputs[0]:
+        operation, call, _ = tensor._keras_history
+        node = operation._inbound_nodes[call]
+        options = [value for name, value in node.arguments.kwargs.items() if name not in ("inputs", "training")]
+        # Beside what it is called on, such as a mask; evaluation has a `training` of its own.
+        if len(node.input_tensors) != 1 or any(value is not None for value in (*node.arguments.args[1:], *options)):
+            with at(f"{operation.name} ({type(operation).__name__})"):
+                raise _unknown(operation)
+        found.append(operation)
+        tensor = node.input_tensors[0]
+    return found[::-1]
+
+
+def _own_call(layer: Any) -> bool:
+    """Whether what it does is not Keras's."""
+    modules = (str(getattr(method, "__module__", "")) for method in (type(layer).call, type(layer).__call__))
+    return "call" in vars(layer) or not all(module.startswith("keras.") for module in modules)
 
 
 def _read(chain: Chain, layer: Any) -> None:
-    if isinstance(layer, _PASSING):
+    if _own_call(layer):
+        raise ConversionError("it has a `call` of its own, and what that does cannot be followed")
+    if not isinstance(layer, layers.Layer):  # an operation of keras.ops
+        raise _unknown(layer)
+    if type(layer) in _PASSING:
         return
     for weight in layer.weights:
         finite(weight.name, _numbers(weight))
@@ -127,12 +168,10 @@ def _read(chain: Chain, layer: Any) -> None:
 def _function(chain: Chain, function: Any) -> None:
     if isinstance(function, layers.Layer):
         _read(chain, function)
-    elif function in _FUNCTIONS:
-        chain.activation(_FUNCTIONS[function])
+    elif (name := _named(function)) is not None:
+        chain.activation(name)
     else:
-        raise ConversionError(
-            f"activation {getattr(function, '__name__', function)!r} is not known. Known are {_KNOWN}"
-        )
+        raise ConversionError(f"activation {name_of(function)!r} is not known. Known are {_KNOWN}")
 
 
 def _unknown(layer: Any) -> ConversionError:
@@ -174,12 +213,14 @@ def write(network: Network, dropout: float | Sequence[float], logits: bool, fold
         with np.errstate(divide="ignore"):  # a constant feature has the scale 0: its variance becomes infinite
             variance = 1 / normalizer.scale.ravel().astype(np.float64) ** 2
         made.append(layers.Normalization(mean=normalizer.center.ravel(), variance=variance, dtype=dtype))
+    state = random.getstate()  # from which Keras takes the seeds of Dropout
     for _, b, g, rate in chain:
         constant = g is not None and g.name in _WITH_CONSTANT
         function = None if g is None or constant else _WRITTEN[g.name]
-        made.append(layers.Dense(len(b), activation=function, dtype=dtype))
+        made.append(layers.Dense(len(b), activation=function, kernel_initializer="zeros", dtype=dtype))
         made += [_WITH_CONSTANT[g.name](g.alpha, dtype)] if constant else []
         made += [layers.Dropout(rate, dtype=dtype)] if rate else []
+    random.setstate(state)
     model = keras.Sequential(made)
     dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
     for layer, (W, b, _, _) in zip(dense, chain, strict=True):

@@ -1,19 +1,23 @@
 """From a module of PyTorch to a Network, and back."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx, nn
 from torch.nn import functional
+from torch.nn.modules import module as of_all_modules
 from torch.nn.parameter import is_lazy
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from chainrule.interchange.chain import LOG_SOFTMAX, Chain, ConversionError, at, finite, parts
 from chainrule.losses import Loss
 from chainrule.network import Network
-from chainrule.text import one_line
+from chainrule.text import name_of, one_line
 
 _DTYPES: dict[Any, str] = {torch.float32: "float32", torch.float64: "float64"}
 
@@ -88,16 +92,22 @@ _FUNCTIONS: dict[Any, type] = {
 }
 _WITH_OPTIONS = (nn.LeakyReLU, nn.ELU, nn.CELU, nn.GELU, nn.Softplus, nn.Softmax, nn.LogSoftmax)
 _NO_OPTIONS = ("input", "inplace", "training", "_stacklevel", "dtype")
+_SIZES = ("size", "dim", "ndimension", "numel", "shape", "ndim", "dtype", "device")  # they read no numbers
+# Hooks that compute a weight of others before each call, and nothing else.
+_OF_WEIGHTS = (WeightNorm.__call__, SpectralNorm.__call__, BasePruningMethod.__call__)
 
 
 def read(module: Any, output: str | None, loss: str | Loss | None) -> Network:
     """The network of a module; see `chainrule.from_torch`."""
     if not isinstance(module, nn.Module):
         raise ConversionError(f"from_torch: got {type(module).__name__}, wanted a torch.nn.Module")
-    module = getattr(module, "_orig_mod", module)  # of torch.compile
+    if type(module).__module__.startswith("torch._dynamo."):  # of torch.compile
+        _refuse_hooks(module)
+        module = module._orig_mod
     name = type(module).__name__
     with at(name), _in_evaluation(module):
         chain, dtype = Chain(), _dtype(module)
+        _check_parts(module)
         for place, part in _layers(module):
             with at(place):
                 _read(chain, part)
@@ -114,13 +124,45 @@ def read(module: Any, output: str | None, loss: str | Loss | None) -> Network:
 
 @contextmanager
 def _in_evaluation(module: Any) -> Iterator[None]:
-    modes = [(part, part.training) for part in module.modules()]
+    """Put it into evaluation, and every attribute back: the mode, a weight that a hook computes, what it keeps."""
+    before = [(vars(part), vars(part).copy()) for part in module.modules()]
     module.eval()
     try:
         yield
     finally:
-        for part, training in modes:
-            part.training = training
+        for attributes, old in before:
+            for name in attributes.keys() - old.keys():
+                del attributes[name]
+            attributes.update(old)
+
+
+def _check_parts(module: Any) -> None:
+    """ConversionError for what cannot be read, and for what a graph does not show; weights of hooks are computed."""
+    _refuse_hooks(of_all_modules, "_global", ", for all modules")
+    for name, part in module.named_modules():
+        with at(f"{name} ({type(part).__name__})") if name else nullcontext():
+            numbers = [*part.parameters(recurse=False), *part.buffers(recurse=False)]
+            if any(map(is_lazy, numbers)):
+                raise ConversionError("it has no weights yet: give the module some rows first")
+            if any(each.is_meta for each in numbers):
+                raise ConversionError("it is on the device meta, without numbers: load its weights first")
+            called = isinstance(part, fx.GraphModule) or type(part).__call__ is nn.Module.__call__
+            if "forward" in vars(part) or not called:
+                raise ConversionError("its forward or __call__ was replaced, and what that does cannot be followed")
+            _refuse_hooks(part)
+
+
+def _refuse_hooks(owner: Any, prefix: str = "", of: str = "") -> None:
+    """ConversionError for hooks that may change what is computed; those of weights compute them, as they always do."""
+    for kind in ("_forward_pre_hooks", "_forward_hooks"):
+        for hook in getattr(owner, prefix + kind).values():
+            if type(hook).__call__ not in _OF_WEIGHTS:
+                raise ConversionError(
+                    f"a forward hook{of} ({name_of(hook)}), which may change what is computed: take it off first, "
+                    "by the remove() of what registering it gave"
+                )
+            with torch.no_grad():
+                hook(owner, ())  # what is there may be of the step before the last
 
 
 def _dtype(module: Any) -> str:
@@ -135,7 +177,7 @@ def _dtype(module: Any) -> str:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: Any, name: str) -> bool:
-        return isinstance(m, (Normalize, Exp)) or bool(super().is_leaf_module(m, name))
+        return type(m) in (Normalize, Exp) or bool(super().is_leaf_module(m, name))
 
 
 def _layers(module: Any) -> Iterator[tuple[str, Any]]:
@@ -158,6 +200,20 @@ def _layers(module: Any) -> Iterator[tuple[str, Any]]:
         yield _part(module, call)
     if not isinstance(node, fx.Node):
         raise ConversionError("its forward is no chain of layers, each of what the one before it gives")
+    for beside in graph.nodes:
+        if beside.op not in ("placeholder", "output") and beside not in calls and not _of_sizes(beside):
+            raise ConversionError(
+                f"{beside.name} in forward: what it gives is not used, so that it does nothing or works in place; "
+                f"leave it out, or go on with what it gives, as in x = {beside.name}(x)"
+            )
+
+
+def _of_sizes(node: Any) -> bool:
+    """Whether a node is a size, or computed of sizes alone."""
+    if node.op == "call_method" or node.target is getattr:
+        return (node.target if node.op == "call_method" else node.args[1]) in _SIZES
+    of = node.all_input_nodes
+    return node.op == "call_function" and bool(of) and all(map(_of_sizes, of))
 
 
 def _follow_in_place(graph: Any, module: Any) -> None:
@@ -180,24 +236,39 @@ def _part(module: Any, node: Any) -> tuple[str, Any]:
     place, kind = f"{node.name} in forward", _FUNCTIONS.get(node.target)
     if kind is None:
         raise ConversionError(f"{place}: nothing that a layer of a Network does. Known are {_KNOWN}")
+    dtypes = [value for value in (*node.args, *node.kwargs.values()) if isinstance(value, torch.dtype)]
+    if not _DTYPES.keys() >= set(dtypes):
+        raise ConversionError(f"{place}: {dtypes[0]}; wanted torch.float32 or torch.float64")
+    if _always_on(node, kind):
+        raise ConversionError(f"{place}: it drops units in evaluation, too; wanted training=self.training")
     if kind not in _WITH_OPTIONS:
         return place, kind()
+    given = [value for value in node.args[1:] if value not in dtypes]
     options = {name: value for name, value in node.kwargs.items() if name not in _NO_OPTIONS}
-    if any(isinstance(value, fx.Node) for value in (*node.args[1:], *options.values())):
+    if any(isinstance(value, fx.Node) for value in (*given, *options.values())):
         raise ConversionError(f"{place}: a constant that is computed, which no layer of a Network has")
-    return place, kind(*node.args[1:], **options)
+    try:
+        return place, kind(*given, **options)
+    except TypeError as error:
+        raise ConversionError(f"{place}: {one_line(error)}") from None
+
+
+def _always_on(node: Any, kind: type) -> bool:
+    """Whether a function drops units in evaluation as well; functional.dropout does, unless it is told."""
+    if kind not in (nn.Dropout, nn.AlphaDropout):
+        return False
+    told = dict(zip(("input", "p", "training"), node.args, strict=False)) | node.kwargs
+    return bool(told.get("training", told.get("train", node.target is functional.dropout)))
 
 
 def _read(chain: Chain, part: Any) -> None:
-    if isinstance(part, _PASSING):
+    if _is(part, *_PASSING):
         return
-    if any(is_lazy(parameter) for parameter in part.parameters(recurse=False)):
-        raise ConversionError("it has no weights yet: give the module some rows first")
     for name, numbers in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)):
         finite(name, _numbers(numbers))
-    if isinstance(part, nn.Linear):
+    if _is(part, nn.Linear):
         chain.linear(*(None if each is None else each.detach().cpu().numpy() for each in (part.weight, part.bias)))
-    elif isinstance(part, nn.BatchNorm1d):
+    elif _is(part, nn.BatchNorm1d):
         if part.running_mean is None:
             raise ConversionError("it normalizes by each batch: a network needs running statistics")
         scale = 1 / np.sqrt(_numbers(part.running_var) + part.eps)
@@ -208,11 +279,16 @@ def _read(chain: Chain, part: Any) -> None:
     elif isinstance(part, Normalize):
         chain.scaling(_numbers(part.center), _numbers(part.scale), clip=part.clip)
     else:
-        row = next((_READ[kind] for kind in type(part).__mro__ if kind in _READ), None)
+        row = next((_READ[kind] for kind in type(part).__mro__ if kind in _READ and _is(part, kind)), None)
         name = None if row is None else row(part)
         if name is None:
             raise ConversionError(f"{one_line(part, 80)} is not among what a Network has. Known are {_KNOWN}")
         chain.activation(name)
+
+
+def _is(part: Any, *kinds: type) -> bool:
+    """Whether a module is of one of the kinds, and has its forward; torch.nn, too, has kinds of others that do more."""
+    return any(isinstance(part, kind) and type(part).forward is kind.forward for kind in kinds)  # type: ignore[attr-defined]
 
 
 def _numbers(tensor: Any) -> Any:
