@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ import pandas as pd
 import pytest
 
 import chainrule as cr
+from chainrule.blocks import memory
+from chainrule.engines.stream import Stream
+from chainrule.tabular.large import learning, preparing
 from chainrule.tabular.large import rows as drawn
 from chainrule.tabular.large.learning import InBlocks, Prepared
 from chainrule.tabular.large.statistics import Levels
@@ -171,6 +175,57 @@ def test_a_fit_goes_on_from_its_checkpoint_to_the_same_bits(file, small, tmp_pat
     assert (tmp_path / "kept").exists()
     again = fit(checkpoint=tmp_path / "kept", resume=True)
     assert np.array_equal(again.predict(TABLE), whole.predict(TABLE))
+
+
+@pytest.mark.parametrize("piece", [None, 100])
+def test_a_fit_goes_on_from_within_an_epoch_to_the_same_bits(file, small, tmp_path, monkeypatch, piece):
+    def fit(**kept):
+        return cr.TabularClassifier(**QUICK).fit(blocks(file, "label", window=2), **kept)
+
+    whole = fit()
+    if piece is not None:  # which does not change them either
+        monkeypatch.setattr(learning, "ROWS", piece)
+        monkeypatch.setattr(learning.Prepared, "_check_memory", lambda self, *_: setattr(self, "_piece", piece))
+    advance, windows = Stream._advance, iter(range(1000))
+    stop = 5 if piece is None else 17
+
+    def interrupted(self, state, most):
+        if next(windows) == stop:
+            signal.raise_signal(signal.SIGINT)
+        return advance(self, state, most)
+
+    monkeypatch.setattr(Stream, "_advance", interrupted)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        fit(checkpoint=tmp_path / "kept")
+    monkeypatch.setattr(Stream, "_advance", advance)
+    assert re.search(r"after epoch \d and [\d,]+ examples of the next", "".join(stopped.value.__notes__))
+    again = fit(checkpoint=tmp_path / "kept", resume=True)
+    assert np.array_equal(again.predict_proba(TABLE), whole.predict_proba(TABLE))
+
+
+def test_with_little_memory_a_window_is_prepared_in_pieces_and_the_model_is_the_same(file, small, monkeypatch):
+    def fit():
+        return cr.TabularRegressor(**QUICK).fit(blocks(file, "score", weights="count", window=3))
+
+    whole, sizes, of_typed = fit(), [], preparing.Preparation.of_typed
+    monkeypatch.setattr(learning, "ROWS", 64)
+    monkeypatch.setattr(memory, "available", lambda: 100_000)
+    monkeypatch.setattr(
+        preparing.Preparation, "of_typed", lambda self, X, folds: sizes.append(len(X)) or of_typed(self, X, folds)
+    )
+    pieces = fit()
+    assert np.array_equal(pieces.predict(TABLE), whole.predict(TABLE))
+    assert pieces.networks_[0].loss_curve_ == whole.networks_[0].loss_curve_
+    assert len(sizes) > 100
+    assert max(sizes) <= 200
+
+
+def test_where_not_even_a_piece_fits_the_block_is_named_with_what_to_do(file, small, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    monkeypatch.setattr(memory, "_LITTLE", 2000)
+    wanted = r"row group 0: its 700 rows are too many for the memory: .* left\. Write"
+    with pytest.raises(ValueError, match=wanted):  # before the passes
+        cr.TabularRegressor(**QUICK).fit(blocks(file, "score"))
 
 
 def test_a_class_that_is_too_rare_for_the_sample_is_a_class(tmp_path, small):
