@@ -14,6 +14,7 @@ import pytest
 import chainrule as cr
 from chainrule.blocks import memory
 from chainrule.engines.stream import Stream
+from chainrule.errors import ReadingNote
 from chainrule.tabular.large import learning, preparing
 from chainrule.tabular.large import rows as drawn
 from chainrule.tabular.large.learning import InBlocks, Prepared
@@ -223,7 +224,7 @@ def test_with_little_memory_a_window_is_prepared_in_pieces_and_the_model_is_the_
 def test_where_not_even_a_piece_fits_the_block_is_named_with_what_to_do(file, small, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 1000)
     monkeypatch.setattr(memory, "_LITTLE", 2000)
-    wanted = r"row group 0: its 700 rows are too many for the memory: .* left\. Write"
+    wanted = r"row group \d: its 700 rows are too many for the memory: .* left\. Write"
     with pytest.raises(ValueError, match=wanted):  # before the passes
         cr.TabularRegressor(**QUICK).fit(blocks(file, "score"))
 
@@ -338,6 +339,21 @@ def test_a_folder_of_texts_is_one_table_and_with_images_it_is_none(tmp_path, run
     code, _, err = run("train", "year=2024", "--target", "label")
     assert code == 2
     assert "picture.png" in err
+
+
+def test_codes_have_one_spelling_whatever_their_files_hold(tmp_path):
+    codes = np.arange(600) % 5
+    gaps = pd.Series(codes[:300], dtype=float).mask(np.arange(300) % 7 == 0)
+    words = pd.Series(codes[300:]).map(lambda code: f"B{code}" if code > 2 else str(code))
+    for name, column in (("a", gaps), ("b", words)):
+        y = np.where(codes[:300] > 2, "high", "low")
+        pd.DataFrame({"code": column, "x": np.arange(300) % 9, "y": y}).to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.warns(ReadingNote):
+        found = cr.Blocks(tmp_path, target="y")
+    model = cr.TabularClassifier(**QUICK).fit(found)
+    assert model.columns_.role["code"] == "category"
+    assert model.columns_.note["code"].startswith("7 different: ")
+    assert ".0" not in model.columns_.note["code"]
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def _data(what: str) -> Any:
 
 
 Data = Annotated[str, _data("A file, a folder of images, or a bundled data set.")]
-Tables = Annotated[str, _data("A file, a folder of images or of tables, or a bundled data set.")]
+Tables = Annotated[str, _data("A file, a folder of images or of tables, a glob in quotes, or a bundled data set.")]
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A file that train has saved.", autocompletion=complete.models)
 ]

@@ -1,7 +1,7 @@
 """The windows of a table that is prepared block by block, in pieces that the memory holds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
