@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,10 @@ import pandas as pd
 import pytest
 
 import chainrule as cr
+from chainrule.blocks import memory
+from chainrule.engines.stream import Stream
+from chainrule.errors import ReadingNote
+from chainrule.tabular.large import learning, preparing
 from chainrule.tabular.large import rows as drawn
 from chainrule.tabular.large.learning import InBlocks, Prepared
 from chainrule.tabular.large.statistics import Levels
@@ -173,6 +178,57 @@ def test_a_fit_goes_on_from_its_checkpoint_to_the_same_bits(file, small, tmp_pat
     assert np.array_equal(again.predict(TABLE), whole.predict(TABLE))
 
 
+@pytest.mark.parametrize("piece", [None, 100])
+def test_a_fit_goes_on_from_within_an_epoch_to_the_same_bits(file, small, tmp_path, monkeypatch, piece):
+    def fit(**kept):
+        return cr.TabularClassifier(**QUICK).fit(blocks(file, "label", window=2), **kept)
+
+    whole = fit()
+    if piece is not None:  # which does not change them either
+        monkeypatch.setattr(learning, "ROWS", piece)
+        monkeypatch.setattr(learning.Prepared, "_check_memory", lambda self, *_: setattr(self, "_piece", piece))
+    advance, windows = Stream._advance, iter(range(1000))
+    stop = 5 if piece is None else 17
+
+    def interrupted(self, state, most):
+        if next(windows) == stop:
+            signal.raise_signal(signal.SIGINT)
+        return advance(self, state, most)
+
+    monkeypatch.setattr(Stream, "_advance", interrupted)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        fit(checkpoint=tmp_path / "kept")
+    monkeypatch.setattr(Stream, "_advance", advance)
+    assert re.search(r"after epoch \d and [\d,]+ examples of the next", "".join(stopped.value.__notes__))
+    again = fit(checkpoint=tmp_path / "kept", resume=True)
+    assert np.array_equal(again.predict_proba(TABLE), whole.predict_proba(TABLE))
+
+
+def test_with_little_memory_a_window_is_prepared_in_pieces_and_the_model_is_the_same(file, small, monkeypatch):
+    def fit():
+        return cr.TabularRegressor(**QUICK).fit(blocks(file, "score", weights="count", window=3))
+
+    whole, sizes, of_typed = fit(), [], preparing.Preparation.of_typed
+    monkeypatch.setattr(learning, "ROWS", 64)
+    monkeypatch.setattr(memory, "available", lambda: 100_000)
+    monkeypatch.setattr(
+        preparing.Preparation, "of_typed", lambda self, X, folds: sizes.append(len(X)) or of_typed(self, X, folds)
+    )
+    pieces = fit()
+    assert np.array_equal(pieces.predict(TABLE), whole.predict(TABLE))
+    assert pieces.networks_[0].loss_curve_ == whole.networks_[0].loss_curve_
+    assert len(sizes) > 100
+    assert max(sizes) <= 200
+
+
+def test_where_not_even_a_piece_fits_the_block_is_named_with_what_to_do(file, small, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    monkeypatch.setattr(memory, "_LITTLE", 2000)
+    wanted = r"row group \d: its 700 rows are too many for the memory: .* left\. Write"
+    with pytest.raises(ValueError, match=wanted):  # before the passes
+        cr.TabularRegressor(**QUICK).fit(blocks(file, "score"))
+
+
 def test_a_class_that_is_too_rare_for_the_sample_is_a_class(tmp_path, small):
     rare = made().assign(label=np.where(np.arange(M) % 500 == 7, "rare", TABLE.label))
     parquet.write_table(pa.Table.from_pandas(rare), tmp_path / "t.parquet", row_group_size=1000)
@@ -283,6 +339,21 @@ def test_a_folder_of_texts_is_one_table_and_with_images_it_is_none(tmp_path, run
     code, _, err = run("train", "year=2024", "--target", "label")
     assert code == 2
     assert "picture.png" in err
+
+
+def test_codes_have_one_spelling_whatever_their_files_hold(tmp_path):
+    codes = np.arange(600) % 5
+    gaps = pd.Series(codes[:300], dtype=float).mask(np.arange(300) % 7 == 0)
+    words = pd.Series(codes[300:]).map(lambda code: f"B{code}" if code > 2 else str(code))
+    for name, column in (("a", gaps), ("b", words)):
+        y = np.where(codes[:300] > 2, "high", "low")
+        pd.DataFrame({"code": column, "x": np.arange(300) % 9, "y": y}).to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.warns(ReadingNote):
+        found = cr.Blocks(tmp_path, target="y")
+    model = cr.TabularClassifier(**QUICK).fit(found)
+    assert model.columns_.role["code"] == "category"
+    assert model.columns_.note["code"].startswith("7 different: ")
+    assert ".0" not in model.columns_.note["code"]
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------

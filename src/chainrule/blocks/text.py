@@ -90,10 +90,18 @@ def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> d
     except _TextError as text:
         return {text.column: text.where}
     except OSError as error:
-        raise ReaderError(
-            f"{path}: cannot be converted to {made}: {error.strerror}; give cache=FOLDER, one that can be written to"
-        ) from None
+        raise NotConvertedError(path, made, error.strerror or str(error)) from None
     return None
+
+
+class NotConvertedError(ReaderError):
+    """What text is converted to cannot be written. reason: what the system says."""
+
+    def __init__(self, path: Path, made: Path, reason: str) -> None:
+        super().__init__(
+            f"{path}: cannot be converted to {made}: {reason}; give cache=FOLDER, one that can be written to"
+        )
+        self.reason = reason
 
 
 class _TextError(Exception):

@@ -13,7 +13,7 @@ import typer
 
 from chainrule._version import __version__
 from chainrule.cli.claims import claims
-from chainrule.cli.common import Stopped
+from chainrule.cli.common import Stopped, spare
 from chainrule.cli.explain import explain
 from chainrule.cli.export import export
 from chainrule.cli.lab import lab
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     0; 2 after an error (one line); 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, and 141 where the reader of
     what is printed has gone before it was all.
     """
+    spare()
     before = {number: signal.getsignal(number) for number in _ENDINGS}
     before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}  # nohup
     for number in before:

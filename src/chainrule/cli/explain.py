@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from chainrule.cli import screen
+from chainrule.cli import places, screen
 from chainrule.cli.common import (
     AllowMissing,
     CommandError,
-    Data,
     Header,
     Json,
     Model,
     Sheet,
+    Tables,
     apart,
     existing,
     picture_file,
@@ -49,7 +49,7 @@ class Asked:
 
 def explain(
     model: Model,
-    data: Data,
+    data: Tables,
     row: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="The row whose prediction is explained, counted from 1.")
     ] = None,
@@ -98,9 +98,10 @@ def _one(asked: Asked, row: int, against: str | None) -> None:
     from chainrule.tabular import explanation
 
     read, trained, picture = asked.read, asked.read.trained, asked.picture
-    table = trained.table(read.data)
-    one = trained.row(table, row)
-    X = read(table.X)[row - 1 : row]
+    read.foresee()
+    table, place, rows = places.near(trained, read.data, row)
+    one = trained.row(table, place)
+    X = read(table.X)[place - 1 : place]
     others = None if against is None else AsTrained(trained, against, read.allow_missing)(trained.table(against).X)
     with at_work(asked.model):
         found = explanation.explain(trained.model, X, background=others, of=asked.of)
@@ -122,7 +123,7 @@ def _one(asked: Asked, row: int, against: str | None) -> None:
         print_json(stated | {"prediction": answer} | more | {"contributions": changes} | drawn)
         return
     say = console()
-    say.print(f"Row {row:,} of {len(table.X):,} of {table.name}")
+    say.print(f"Row {row:,} of {rows:,} of {table.name}")
     known = "" if true is None else f" (in {table.name}: {true})"
     say.print(f"Prediction: {trained.target} = {_short(answer)}{known}", style="bold")
     _show(say, trained.target, found)

@@ -13,6 +13,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
+from chainrule.tabular.parts import prepared
 from chainrule.tabular.scores import Score, class_scores, number_scores, rarer
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def judge(plan: "Plan", model: Any, part: "Part", compare: bool) -> Judgment:
     """
     others, seconds = _others(model, part, compare)
     X, _, weight = part.test
-    inputs = X if model.preparation_ is None else model.preparation_.transform(X)
+    inputs = X if model.preparation_ is None else prepared(model.preparation_, X)
     scores, answers = {}, {}
     for name, other in {THIS: model, **others}.items():
         given = X if other is model else inputs
@@ -108,7 +109,7 @@ def _others(model: Any, part: "Part", compare: bool) -> tuple[dict[str, Any], di
         given[TREES] = make(random_state=network.random_state)
         if classifies and model.class_weight is not None:
             given[TREES].set_params(class_weight=model.class_weight)
-    inputs, seconds = X if model.preparation_ is None else model.preparation_.transform(X), {}
+    inputs, seconds = X if model.preparation_ is None else prepared(model.preparation_, X), {}
     with warnings.catch_warnings(), threadpool_limits(1):  # more are slower on small tables, and beside other work
         warnings.simplefilter("ignore")
         for name, other in given.items():

@@ -1,66 +1,131 @@
 """Tables larger than the memory for `train`: when they are read in blocks, and what it works on then."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from chainrule.blocks import Blocks, memory
+from chainrule import readers
+from chainrule.blocks import memory
 from chainrule.cli import places, rows
 from chainrule.cli.asked import Run
 from chainrule.cli.common import CommandError
 from chainrule.readers import Table
-from chainrule.readers.common import PACKINGS, shown_name
+from chainrule.readers.common import PACKINGS, ReaderError, shown_name
 from chainrule.tabular.large.table import LargeTable, with_all_rows
+from chainrule.tabular.recipe import BINS, FEWEST_BINS, WIDE, WIDEST
 from chainrule.tabular.targets import FEWEST
 from chainrule.text import first_few
 
 TIMES = 4  # what a text that is packed opens to, about
+HEAD = 2000  # rows by which it is told what a table takes
 _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
+_ARROW = (".arrow", ".feather")
+# Bytes of a fit in memory: for each input of the network, which are float64 in two or three places at a time; and how
+# often the table is there, as it was read, split and understood.
+_INPUT, _COPIES = 24, 3
+_MOST_INPUTS, _OF_DATE = 256, 64  # of a column
+_ROOM = 500  # times its size a text, or a cell of Parquet, that surely fits: then nothing is read to tell
 
 
 def wanted(run: Run) -> bool:
     """Whether the data are to be read in blocks: as was asked, or because they take more than half of the memory."""
     if run.stream or places.in_blocks(run.data):
         return True
-    most = memory.available() // 2
-    if (size := _opened(Path(run.data))) <= most:
+    free = memory.available()
+    if (size := _taken(run, free)) <= (free if _whole(run) else free // 2):
         return False
     run.progress.print(
-        f"{run.data} takes about {size / 1e9:,.1f} GB in memory, more than half of the {most / 5e8:,.1f} free: "
-        "it is read in blocks, as by --stream"
+        f"{run.data} takes about {size / 1e9:,.1f} GB in memory with its preparation, more than half of the "
+        f"{free / 1e9:,.1f} free: it is read in blocks, as by --stream"
     )
     return True
 
 
-def _opened(path: Path) -> int:
-    """Bytes that a file takes in memory, about; 0 for what cannot be read in blocks."""
-    if not path.is_file():
-        return 0
+@contextmanager
+def advised(run: Run, streamed: bool) -> Iterator[None]:
+    """Around the work: where the memory does not suffice, the error says what to do."""
+    advice = "give it more memory, or train on a part of its rows"
+    if streamed:
+        advice = "write it in smaller row groups (row_group_size=10_000), or give it more memory"
+    elif _kind(Path(run.data)):
+        advice = "try --stream, which holds some of its rows at a time"
+    try:
+        yield
+    except MemoryError as error:
+        raise CommandError(
+            f"{run.data}: the memory does not suffice ({str(error) or 'MemoryError'}); {advice}"
+        ) from None
+    except (CommandError, ReaderError) as error:
+        if not isinstance(error.__context__, MemoryError):
+            raise
+        raise CommandError(f"{error}; {advice}") from None
+
+
+def _kind(path: Path) -> str:
+    """The ending of a file that can be read in blocks, without that of its packing; or nothing."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    packed = bool(suffixes) and suffixes[-1] in PACKINGS
-    size = path.stat().st_size
-    if suffixes[-1:] == [".parquet"]:
-        try:
+    if suffixes and suffixes[-1] in PACKINGS:
+        suffixes.pop()
+        return suffixes[-1] if suffixes and suffixes[-1] in _TEXTS else ""
+    return suffixes[-1] if suffixes and suffixes[-1] in (".parquet", *_ARROW, *_TEXTS) else ""
+
+
+def _taken(run: Run, free: int) -> int:
+    """Bytes that a fit to a file takes in memory, about, if there may be too many; 0 for what blocks are not for."""
+    path = Path(run.data)
+    if not (kind := _kind(path)) or not path.is_file():
+        return 0
+    size = path.stat().st_size * (TIMES if path.suffix.lower() in PACKINGS else 1)
+    rows = 0
+    try:
+        if kind == ".parquet":
             from pyarrow import parquet
 
             about = parquet.read_metadata(path)
-        except (ImportError, OSError, ValueError):  # the reader says what is wrong
+            rows, size = about.num_rows, about.num_rows * about.num_columns
+        if _ROOM * size < free:
             return 0
-        groups = [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
-        return int(max(sum(groups), 8 * about.num_rows * about.num_columns))
-    if suffixes[-1:] in ([".arrow"], [".feather"]):
-        return size
-    text = suffixes[: -1 if packed else None][-1:]
-    return size * (TIMES if packed else 1) if text and text[0] in _TEXTS else 0
+        header = {name: value for name, value in run.reading.options.items() if name == "header"}
+        head: Any = next(iter(readers.batches(path, rows=HEAD, **header))).X
+        each = int(head.memory_usage(deep=True).sum()) / len(head)
+        rows = rows or round(size / (each if kind in _ARROW else _written(head, kind)))
+    except (ImportError, OSError, ValueError, ArithmeticError, StopIteration, AttributeError, MemoryError):
+        return 0  # the reader says what is wrong
+    return round(rows * (_COPIES * each + _INPUT * _inputs(head)))
+
+
+def _written(head: pd.DataFrame, kind: str) -> float:
+    """Bytes of a row as text."""
+    lines = kind in (".jsonl", ".ndjson")
+    text = head.to_json(orient="records", lines=True) if lines else head.to_csv(index=False, header=False)
+    return len(str(text).encode(errors="replace")) / len(head)
+
+
+def _inputs(head: pd.DataFrame) -> int:
+    """The inputs that the preparation makes of a table, about: see `tabular.recipe`."""
+    numbers = len(head.select_dtypes("number").columns)
+    bins = min(BINS, max(FEWEST_BINS, WIDE // max(1, numbers)))
+    found = numbers * (1 + (bins if bins * numbers <= WIDEST else 0))
+    dates = len(head.select_dtypes(["datetime", "datetimetz"]).columns)
+    words = head.select_dtypes(exclude=["number", "datetime", "datetimetz"])
+    return found + _OF_DATE * dates + sum(min(_MOST_INPUTS, 2 + int(count)) for count in words.nunique())
+
+
+def _whole(run: Run) -> bool:
+    """Whether something was asked for that only a fit in memory gives."""
+    return any(value is not None for value in _refused(run).values())
 
 
 def read(run: Run) -> "rows.Material":
     """Pass over the blocks, understand a sample, and keep the rows to test on."""
     _check(run)
     testing, target = run.testing, run.reading.target
-    blocks = Blocks(run.data, target=target)
+    blocks = places.blocks(run.data, target)
     if target is None:
         raise CommandError(
             f"{run.data}: which column is to be predicted? Say --target COLUMN, one of: {first_few(blocks.columns, 30)}"
@@ -94,17 +159,21 @@ def read(run: Run) -> "rows.Material":
     )
 
 
-def _check(run: Run) -> None:
-    """CommandError for what cannot be done with a table that is read in blocks."""
+def _refused(run: Run) -> dict[str, Any]:
+    """The options that want all rows at hand, each with what was given for it."""
     testing = run.testing
-    options: dict[str, Any] = {
+    return {
         "--folds": testing.folds,
         "--group": testing.group,
         "--time": testing.time,
         "--refit": run.refit or None,
         **{f"--{name.replace('_', '-')}": value for name, value in run.reading.options.items()},
     }
-    for option, value in options.items():
+
+
+def _check(run: Run) -> None:
+    """CommandError for what cannot be done with a table that is read in blocks."""
+    for option, value in _refused(run).items():
         if value is not None:
             raise CommandError(
                 f"{option}: not for a table that is read in blocks (--stream, or larger than half of the memory); "

@@ -153,9 +153,11 @@ class Trained:
         return readers.read(data, target=target, image_size=(height, width), gray=channels == 1, **self.options)
 
     def table(self, data: str) -> "Table":
-        """DATA with its target, or without one if it has none."""
+        """DATA with its target, or without one if it has none; of a large table a sample."""
         from chainrule.readers import STANDARD_INPUT, ReaderError
 
+        if self.columns and places.in_pieces(data):
+            return places.sampled(self, data)
         if data == STANDARD_INPUT:  # which can be read once
             table = self.read(data)
             X: Any = table.X

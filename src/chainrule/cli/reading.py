@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.cli import places
 from chainrule.cli.common import CommandError
 from chainrule.cli.model import Trained
 from chainrule.cli.output import complain
@@ -47,9 +48,14 @@ class AsTrained:
 
         target: a column that must be there.
         """
-        if self._ordered() and Path(self.data).is_file():  # which can be read again
+        if self._ordered() and self._again:
             for table in self.trained.tables(self.data, target=target):
                 self._order(self._complete(table.X)[0])
+
+    @property
+    def _again(self) -> bool:
+        """Whether DATA can be read again."""
+        return Path(self.data).is_file() or places.in_blocks(self.data)
 
     @property
     def notes(self) -> list[str]:
@@ -122,7 +128,7 @@ class AsTrained:
         for name in self._ordered():
             for remark in dates.unlike(X[name], forms[name]):
                 if self._begun or name in self._turned:
-                    advice = "" if Path(self.data).is_file() else "; from a file, all rows are looked at first"
+                    advice = "" if self._again else "; from a file, all rows are looked at first"
                     raise CommandError(
                         f"{self.data}: {name}: some rows have the day before the month, others after it{advice}"
                     )

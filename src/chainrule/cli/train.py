@@ -68,7 +68,7 @@ def train(
         typer.Option(
             "--stream",
             help="Read DATA in blocks, as is done anyway with more than half of the memory, and with a folder of "
-            "tables.",
+            "tables. Text is converted once, beside it: DATA.parquet.",
         ),
     ] = False,
     weight: Annotated[str | None, typer.Option(metavar="COLUMN", help="How much each row counts.")] = None,

@@ -25,7 +25,12 @@ WIDEST = 500  # columns of which it is told which matter
 
 def work(run: Run, as_json: bool) -> None:
     """All of it."""
-    material = large.read(run) if large.wanted(run) else rows.read(run)
+    streamed = large.wanted(run)
+    with large.advised(run, streamed):
+        _work(run, large.read(run) if streamed else rows.read(run), as_json)
+
+
+def _work(run: Run, material: Material, as_json: bool) -> None:
     page = asked.page(run)  # its folder, made sooner, could be taken for the data
     result = _in_folds(run, material) if run.testing.folds is not None else _once(run, material)
     with after(run.out):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from chainrule.cli import screen
-from chainrule.cli.common import CommandError, Data, Json, Model
+from chainrule.cli import places, screen
+from chainrule.cli.common import CommandError, Json, Model, Tables
 from chainrule.cli.model import Trained, at_work, cell, cells, targets
 from chainrule.cli.output import console, print_json, show
 from chainrule.cli.reading import AsTrained
@@ -24,7 +24,7 @@ INPUTS = 40  # inputs, up to which each has a line
 
 def trace(
     model: Model,
-    data: Data,
+    data: Tables,
     row: Annotated[int, typer.Option(min=1, metavar="N", help="Which row of DATA, counted from 1.")] = 1,
     unit: Annotated[
         str | None,
@@ -42,10 +42,10 @@ def trace(
 
     which = None if unit is None else _unit(unit)
     trained = Trained.load(model)
-    table = trained.table(data)
-    one = trained.row(table, row)
+    table, place, count = places.near(trained, data, row)
+    one = trained.row(table, place)
     read, why = AsTrained(trained, data), f"there is no {trained.target}"
-    rows = read(table.X)[row - 1 : row]
+    rows = read(table.X)[place - 1 : place]
     with at_work(model):
         prepared = trained.prepared(rows)
         names = trained.input_names(one.X, prepared.shape[1])
@@ -74,8 +74,8 @@ def trace(
         print_json(result | {"trace": working.to_dict()})
         return
     say = console()
-    file = f", {table.files[row - 1]}" if table.files and table.files != (table.name,) else ""
-    say.print(f"Row {row:,} of {len(table.X):,} of {table.name}{file}{_which(networks)}")
+    file = f", {table.files[place - 1]}" if table.files and table.files != (table.name,) else ""
+    say.print(f"Row {row:,} of {count:,} of {table.name}{file}{_which(networks)}")
     _columns(say, one, trained.about)
     _inputs(say, names, prepared[0], working)
     if unit_sum is not None:
@@ -93,13 +93,13 @@ def trace(
     say.print(f"Prediction: {trained.target} = {answer}{probability}{mean}")
 
 
-def diagnose(model: Model, data: Data, as_json: Json = False) -> None:
+def diagnose(model: Model, data: Tables, as_json: Json = False) -> None:
     """Look for what keeps a model from learning, measured on DATA; each finding says what to do."""
     import numpy as np
     import pandas as pd
 
     trained = Trained.load(model)
-    table = trained.read(data, trained.target)
+    table = trained.table(data) if places.in_pieces(data) else trained.read(data, trained.target)
     read = AsTrained(trained, data)
     X, y, *_ = trained.examples(table, read)
     with at_work(model):

@@ -209,6 +209,7 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
         rows = InBlocks(table, plan, NETWORKS[self.effort], balance, validation)
         learned = learn_parts(plan, rows, began, **options)
         self._take(rows.plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
+        rows.kept.clear()
         X, y, weights = rows.looked_at
         self._look_back(X, y, weights, learned.held_out, validation)
         self._settle(learned.held_out, y, weights)

@@ -102,7 +102,7 @@ class _Judge:
             return self._said_dates()
         numbers = numeric(known)
         if not numbers and kind not in ("boolean", "string"):
-            known = self.known = known.map(str)  # lists, bytes, a mixture: some cannot be counted otherwise
+            known = self.known = known.map(_as_text)  # lists, bytes, a mixture: some cannot be counted otherwise
         different = known.nunique()
         if different == 1 and self.word != "text":
             note = f"always {_short(known.iloc[0])}"
@@ -340,6 +340,11 @@ def often(rows: int) -> int:
 def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= 20 else text[:19] + "…"
+
+
+def _as_text(value: Any) -> str:
+    """A value of a mixture: 3.0, as the whole number 3 becomes beside a missing value, is 3 as where it is text."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _quoted(name: str) -> str:

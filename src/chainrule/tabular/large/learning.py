@@ -1,6 +1,7 @@
 """The second pass over a table in blocks, and its rows as networks are trained on them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,15 +10,18 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.blocks import ahead, memory
-from chainrule.blocks.source import Source
+from chainrule.blocks.source import Encode, Source
+from chainrule.blocks.windows import Targets
 from chainrule.tabular.large import rows as drawn
-from chainrule.tabular.large.preparing import prepared
+from chainrule.tabular.large.preparing import ROWS, Preparation, prepared
 from chainrule.tabular.large.statistics import Statistics
 from chainrule.tabular.large.table import LargeTable, Rows, together, with_missing
+from chainrule.tabular.large.windows import Pieces
 from chainrule.tabular.parts import HELD_OUT, MOST_HELD_OUT, Held, Part, given
 from chainrule.tabular.plan import Plan
 
 KEPT = 4  # the part of the free memory that blocks are kept in, once they are prepared
+AT_ONCE = 8  # the part of it that a piece of a window may take: others are read, used and left over meanwhile
 
 
 class Block(NamedTuple):
@@ -27,6 +31,33 @@ class Block(NamedTuple):
     y: Array
     weights: Array | None
     numbers: Array
+
+    def prepared(self, which: Array) -> "Block":
+        """The rows that are true in which (r,)."""
+        if which.all():
+            return self
+        X, y, weights, numbers = self
+        return Block(X[which], y[which], None if weights is None else weights[which], numbers[which])
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A block before its rows are prepared. rows: their X as the columns were read; weights (r,)."""
+
+    preparation: Preparation
+    rows: Rows
+    weights: Array | None
+
+    @property
+    def y(self) -> Array:
+        """What is to be predicted, (r,)."""
+        return self.rows.y
+
+    def prepared(self, which: Array) -> Block:
+        """The rows that are true in which (r,)."""
+        rows = self.rows if which.all() else self.rows.some(which)
+        weights = None if self.weights is None else self.weights[which]
+        return Block(self.preparation.of_typed(rows.X, rows.folds), rows.y, weights, rows.numbers)
 
 
 class InBlocks:
@@ -79,7 +110,9 @@ class InBlocks:
         self.prepared = prepared(plan, self.known, self.sample.X, self.sample.y, self.sample.folds, table.seed)
         self.preparation = self.prepared.pipeline
         self.class_weights = self._balance(class_weight)
-        self._room, self.kept = memory.available() // KEPT, dict[int, Block]()
+        # The rows that are held out are prepared for each network, and looked back at in the end.
+        held = 3 * 4 * self.prepared.features * max((len(rows.y) for rows in self.held), default=0)
+        self._room, self.kept = max(0, memory.available() - held) // KEPT, dict[int, Block]()
         self.weighted = table.weight is not None or self.class_weights is not None
         self.given = None if validation is None else given(validation, self.preparation, self.classes)
 
@@ -126,20 +159,22 @@ class InBlocks:
 
     def block(self, i: int, k: int) -> Block:
         """The rows of a block that the k-th network is trained on, prepared."""
+        found = self.read(i, k)
+        return found.prepared(np.ones(len(found.y), bool))
+
+    def read(self, i: int, k: int) -> Read | Block:
+        """The same before they are prepared; or prepared, where there is room to keep them so."""
         if i not in self.kept:
             rows = self.table.block(i, self.plan)
             size = 4 * len(rows.y) * (self.prepared.features + 8)
             if size > self._room:
-                return self._prepared(rows.some(~self.out(rows.numbers, k)))
+                return self._read(rows.some(~self.out(rows.numbers, k)))
             self._room -= size
-            self.kept[i] = self._prepared(rows)
-        X, y, weights, numbers = self.kept[i]
-        if not (out := self.out(numbers, k)).any():
-            return self.kept[i]
-        return Block(X[~out], y[~out], None if weights is None else weights[~out], numbers[~out])
+            self.kept[i] = self._read(rows).prepared(np.ones(len(rows.y), bool))
+        return self.kept[i].prepared(~self.out(self.kept[i].numbers, k))
 
-    def _prepared(self, rows: Rows) -> Block:
-        return Block(self.prepared.inputs(rows.X, rows.folds), rows.y, self.weights(rows), rows.numbers)
+    def _read(self, rows: Rows) -> Read:
+        return Read(self.prepared, rows._replace(X=self.prepared.typed(rows.X)), self.weights(rows))
 
     def part(self, k: int) -> Part:
         """Those of the k-th network."""
@@ -198,6 +233,27 @@ class Prepared(Source):
         """X (r, n[0]), y (r,) or (r, 1), and the weights (r,) of a block."""
         X, y, weights, _ = self.table.block(int(self.blocks[i]), self.k)
         return X.astype(dtype, copy=False), y if labels else y[:, None], weights
+
+    def windows(self, network: Any, labels: bool, encode: Encode, weighted: bool) -> tuple[Any, Targets, None]:
+        """X, Y and weights for a training of a network, in pieces that fit into the memory."""
+        windows, Y, _ = super().windows(network, labels, encode, weighted)
+
+        def taken(block: Block) -> Any:
+            y, w = encode(block.y if labels else block.y[:, None], block.weights)
+            X, targets, _ = network.check_examples(block.X.astype(network.dtype, copy=False).T, y.T, known_finite=True)
+            return X.T, targets.T, None if w is None else w[:, None].astype(network.dtype, copy=False)
+
+        def read(i: int) -> Read | Block:
+            return self.table.read(int(self.blocks[i]), self.k)
+
+        return Pieces.of(windows, read=read, taken=taken, piece=self._piece), Y, None
+
+    def _check_memory(self, count: int, row: int) -> None:
+        """How many rows are prepared at a time: no more than the memory holds, and ROWS in any case."""
+        self._piece = max(ROWS, memory.available() // AT_ONCE // row)
+        largest = max(range(len(self.sizes)), key=lambda i: self.sizes[i])
+        rows = min(ROWS, self.rows)
+        memory.check(self.name(largest), self.sizes[largest], 4 * row * rows, f"to prepare {rows:,} of them takes")
 
     def numbers(self, i: int, dtype: np.dtype[Any]) -> Array:
         """y (r, 1) of a block, which need not be prepared for it."""

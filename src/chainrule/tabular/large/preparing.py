@@ -51,7 +51,16 @@ class Preparation:
 
     def inputs(self, X: pd.DataFrame, folds: Array) -> Array:
         """The inputs (m, n[0]) of rows that are learned from, in float32. folds: (m,) that of each row."""
-        made = self.uncentered(X, folds)
+        return self.of_typed(self.typed(X), folds)
+
+    def typed(self, X: pd.DataFrame) -> pd.DataFrame:
+        """The columns as they were read: what `of_typed` takes, also some rows of it."""
+        typed: pd.DataFrame = self.pipeline[0].transform(X)
+        return typed
+
+    def of_typed(self, typed: pd.DataFrame, folds: Array) -> Array:
+        """The inputs of rows that have been read, those of each row whatever rows are beside it."""
+        made = self._uncentered(typed, folds)
         made -= self.pipeline[2].mean_.astype(np.float32)
         return made
 
@@ -65,9 +74,11 @@ class Preparation:
 
     def uncentered(self, X: pd.DataFrame, folds: Array) -> Array:
         """The inputs before the last step."""
-        columns, inputs, _ = (step for _, step in self.pipeline.steps)
-        typed, every = columns.transform(X), np.arange(len(X))
-        made = np.zeros((len(X), self.features), np.float32)
+        return self._uncentered(self.typed(X), folds)
+
+    def _uncentered(self, typed: pd.DataFrame, folds: Array) -> Array:
+        inputs, every = self.pipeline[1], np.arange(len(typed))
+        made = np.zeros((len(typed), self.features), np.float32)
         codes = {name: lookup.words.get_indexer(typed[name]) for name, lookup in self.lookups.items()}
         for name, step, given in inputs.transformers_:
             where = inputs.output_indices_[name]
@@ -81,7 +92,7 @@ class Preparation:
                     start = where.start + j * each
                     made[:, start : start + each] = self.lookups[column].statistics[folds, codes[column]]  # type: ignore[index]
             elif where.stop > where.start:
-                for first in range(0, len(X), ROWS):
+                for first in range(0, len(typed), ROWS):
                     some = slice(first, first + ROWS)
                     part = typed[given].iloc[some]
                     part = part if isinstance(step, str) else step.transform(part)

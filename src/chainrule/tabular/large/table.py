@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from chainrule._types import Array
-from chainrule.blocks import Blocks
+from chainrule.blocks import Blocks, memory
 from chainrule.readers import Table
 from chainrule.tabular.large import rows as drawn
 from chainrule.tabular.large.statistics import FOLDS
@@ -90,6 +90,9 @@ class LargeTable:
         columns = list(dict.fromkeys([*inputs, *filter(None, [self.target, self.weight])]))
         check_columns(columns, pd.DataFrame(columns=blocks.schema.names))
         self._read = read
+        largest = max(range(len(blocks.sizes)), key=lambda i: blocks.weight(i, columns))
+        needed = 4 * blocks.weight(largest, columns)  # of Arrow and of pandas, of it and of the one that is read ahead
+        memory.check(blocks.name(largest), blocks.sizes[largest], needed, "to read them while others are used takes")
         self.share = min(share, MOST_TESTED / blocks.rows)
         sample, self._labels, tested = drawn.Sample(seed, drawn.MOST if most is None else most), drawn.Labels(), []
         for i, frame in enumerate(blocks.tables(columns)):
