@@ -118,6 +118,24 @@ def test_the_bar_in_a_terminal_is_on_standard_error_and_nowhere_else(monkeypatch
     assert capsys.readouterr().out == ""
 
 
+def test_a_training_with_a_bar_has_what_the_training_has():
+    net, alone = (cr.Network([2, 4, 1], hidden="tanh", seed=0) for _ in range(2))
+    shown = cr.progress(training(net))
+    assert (shown.epochs, repr(shown)) == (30, repr(shown.training))
+    first = next(shown)
+    shown.change(optimizer=cr.Adam(0.02))
+    steps = shown.run()
+    other = training(alone)
+    assert first == next(other)
+    other.change(optimizer=cr.Adam(0.02))
+    assert steps == other.run()
+    assert type(steps) is type(training(alone).run())
+    shown = cr.progress(training(net))
+    next(shown)
+    shown.close()
+    assert list(shown) == list(shown.training) == []
+
+
 def test_the_bar_is_of_trainings():
     with pytest.raises(TypeError, match=r"got range, wanted what net\.train\(…\) gives"):
         cr.progress(range(3))

@@ -3,17 +3,57 @@
 import html
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
+from chainrule.training.shown import Steps
 from chainrule.training.steps import Step, Training
 
 _SECONDS = 0.1  # between two looks of a person
 
 
-def progress(training: Training) -> Iterator[Step]:
+class ShownTraining(Iterator[Step]):
+    """A training that shows a bar while it runs: iterate over it, or call `run`; all else is the training's.
+
+    Parameters
+    ----------
+    training : Training
+        What is shown.
+    """
+
+    def __init__(self, training: Training) -> None:
+        self.training, self._steps = training, _shown(training)
+
+    def __next__(self) -> Step:
+        return next(self._steps)
+
+    def run(self) -> list[Step]:
+        """Train to the end.
+
+        Returns
+        -------
+        list of Step
+            The steps that were not taken yet. In a notebook it is shown as a curve.
+        """
+        return Steps(self)
+
+    def close(self) -> None:
+        """End the training here."""
+        self._steps.close()
+        self.training.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "training":  # not there yet
+            raise AttributeError(name)
+        return getattr(self.training, name)
+
+    def __repr__(self) -> str:
+        return repr(self.training)
+
+
+def progress(training: Training) -> ShownTraining:
     """Show a bar while a training runs: how many epochs are done, the costs, and how long it will take.
 
     In a notebook it needs nothing but the page; in a terminal it is drawn on standard error. Where nobody looks, as in
@@ -26,8 +66,8 @@ def progress(training: Training) -> Iterator[Step]:
 
     Returns
     -------
-    iterator of Step
-        The steps of the training.
+    ShownTraining
+        The training, as it is to be run: an iterator of its steps, with `run`, and all else that it has.
 
     Raises
     ------
@@ -36,17 +76,17 @@ def progress(training: Training) -> Iterator[Step]:
 
     Examples
     --------
-    ``for step in cr.progress(net.train(X, Y, cr.Adam(), epochs=500)): …``, or ``list(cr.progress(…))``.
+    ``for step in cr.progress(net.train(X, Y, cr.Adam(), epochs=500)): …``, or ``cr.progress(…).run()``.
     """
     if not isinstance(training, Training):
         raise TypeError(
             f"training: got {type(training).__name__}, wanted what net.train(…) gives: cr.progress(net.train(…)). "
             "Estimators show a bar with set_callbacks(sklearn.callback.ProgressBar())"
         )
-    return _shown(training)
+    return ShownTraining(training)
 
 
-def _shown(training: Training) -> Iterator[Step]:
+def _shown(training: Training) -> Generator[Step]:
     bar: _Page | _Terminal = _Page(training.epochs) if _in_notebook() else _Terminal(training.epochs)
     step, due = None, 0.0
     with bar:
