@@ -205,12 +205,10 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
         """
         self._check_plan(plan)
         options, began = self._options(checkpoint, watch) | {"seed": table.seed}, time.monotonic()
-        balance = getattr(self, "class_weight", None)
-        rows = InBlocks(table, plan, NETWORKS[self.effort], balance, validation)
+        rows = InBlocks(table, plan, NETWORKS[self.effort], getattr(self, "class_weight", None), validation)
         learned = learn_parts(plan, rows, began, **options)
         self._take(rows.plan, learned.preparation, learned.networks, learned.temperature, learned.leaderboard)
-        rows.kept.clear()
-        X, y, weights = rows.looked_at
+        X, y, weights = rows.look_back()
         self._look_back(X, y, weights, learned.held_out, validation)
         self._settle(learned.held_out, y, weights)
         return self

@@ -193,9 +193,12 @@ class InBlocks:
         rows = np.random.default_rng(seed).permutation(len(y))[:count]
         return self.prepared.inputs(X.iloc[rows], folds[rows]), y[rows]
 
-    @property
-    def looked_at(self) -> tuple[pd.DataFrame, Array, Array | None]:
-        """X, y and weights of the rows that are held out of any network, one after the other; or of the sample."""
+    def look_back(self) -> tuple[pd.DataFrame, Array, Array | None]:
+        """X, y and weights of the rows that are held out of any network, one after the other; or of the sample.
+
+        Blocks that were kept prepared are kept no more.
+        """
+        self.kept.clear()
         rows = self.sample if self.own else together(self.held)
         return rows.X, rows.y, rows.weights
 

@@ -11,11 +11,11 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.blocks import order
 from chainrule.blocks.windows import Windows
-from chainrule.engines.stream import Rows
 
 if TYPE_CHECKING:
     from chainrule.tabular.large.learning import Block, Read
 
+Rows = tuple[Array, Array, Array | None]  # X (r, n[0]), Y (r, n[L]) and weights (r, 1)
 Taken = Callable[["Block"], Rows]
 
 
