@@ -14,8 +14,9 @@ def described(step: Columns, name: str, role: str) -> Column:
     if role == "number":
         form = numerals.Format.of(text)
         note = ", ".join(filter(None, (numerals.described(form), f"in {form.shown}" if form.shown else "")))
-        pattern = _numeral(form.decimal, numerals.written_units(form.unit))
-        return Column(name, role, note, form.decimal, pattern, form.missing, strays)
+        times, units = numerals.suffixes(form.unit)
+        pattern, factors = numerals.pattern(form), times | units
+        return Column(name, role, note, form.decimal, pattern, form.missing, strays, factors=factors)
     if role == "date":
         forms = [each for each in text.split("|") if each]
         return Column(name, role, forms=tuple(_date_forms(forms)), words=strays)
@@ -28,14 +29,6 @@ def described(step: Columns, name: str, role: str) -> Column:
 def _escaped(text: str) -> str:
     """For a regular expression of Python and of JavaScript."""
     return re.sub(r"[.^$*+?()\[\]{}|\\/]", r"\\\g<0>", text)
-
-
-def _numeral(decimal: str, units: list[str]) -> str:
-    """Of sign, whole, fraction and exponent of a number with these units before or behind it."""
-    unit = f"(?:{'|'.join(map(_escaped, units))})?" if units else ""
-    other = "." if decimal == "," else ","
-    whole = rf"(\d{{1,3}}(?:[{other}'\s]\d{{3}})+|\d*)"
-    return rf"{unit}\s*([-+]?)\s*{unit}\s*{whole}(?:{_escaped(decimal)}(\d*))?([eE][-+]?\d+)?\s*{unit}"
 
 
 _ISO = r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d*)?))?)?Z?"
@@ -57,4 +50,4 @@ def _date_forms(forms: list[str]) -> list[tuple[str, str, int]]:
     return found if any(form.startswith("%Y-%d") for form in forms) else [*found, (_ISO, "YmdHMS", since)]
 
 
-NUMERAL = _numeral(".", [])
+NUMERAL = r"()([-+]?)()()(\d*)(?:\.(\d*))?([eE][-+]?\d+)?()()()()"  # as scikit-learn reads them

@@ -1,5 +1,7 @@
 """The functions of a file of Python that are the same for every model; of each file those that it uses."""
 
+from chainrule.exporting.source import gaps
+
 _IN_MATH = ("log", "log1p", "exp", "expm1", "sqrt", "sin", "cos", "tanh", "log2", "log10")
 FUNCTIONS = {
     "identity": "def identity(Z):\n    return Z\n",
@@ -44,30 +46,40 @@ def given(row, name):
 ''',
     "is_mark": '''\
 def is_mark(text, words):
-    """Whether a text says that there is no value."""
-    return text in words or "".join(c for c in text.lower() if c.isalnum()) in MARKS
+    """Whether a text says that there is no value, or only what it is above or below."""
+    letters = re.sub(r"[\\W_]+", "", text.casefold())
+    if text in words or letters in MARKS or (text[:1] == "#" and letters in ERRORS):
+        return True
+    return bool(re.fullmatch(SIGNS, text) or re.fullmatch(BOUND, text))
 
 
-MARKS = ["", "na", "nan", "none", "null", "nil", "nat", "missing", "unknown", "nodata", "nd", "tbd"]
-''',
+'''
+    + f"MARKS = {gaps.MARKS}\nERRORS = {gaps.ERRORS}\nSIGNS = {gaps.SIGNS}\nBOUND = {gaps.BOUND}\n",
     "number": '''\
-def number(row, name, words, pattern):
-    """A number, or a text that is one as the column has it: sign, digits with marks for thousands, unit."""
+def number(row, name, words, pattern, units):
+    """A number, or a text that is one as the column has it: signs, digits with marks for thousands, units."""
     value = given(row, name)
     if isinstance(value, str):
         text = value.strip()
         if is_mark(text, words):
             return nan
-        text = re.sub("[\\u2212\\u2013]", "-", re.sub("[\\u00a0\\u202f\\u2009]", " ", text))
-        found = re.fullmatch(pattern, text, re.IGNORECASE | re.ASCII)
-        if not found or not (found[2] or found[3]):
+        for plain, alike in ALIKE:
+            text = re.sub(f"[{alike}]", plain, text)
+        found = re.fullmatch(pattern, text, re.ASCII)
+        signs = "".join(found[k] or "" for k in (1, 2, 4, 8)) if found and (found[5] or found[6]) else "?"
+        if signs not in ("", "+", "-", "(") or (signs == "(") != bool(found[11]):
             raise ValueError(f"{name}: {value!r} is no number as the column has them")
-        value = f"{found[1]}{re.sub('[^0-9]', '', found[2]) or 0}.{found[3] or 0}{found[4] or ''}"
+        value = float(f"{re.sub('[^0-9]', '', found[5]) or 0}.{found[6] or 0}") * float(f"1{found[7] or ''}")
+        value *= (-1 if signs in ("-", "(") else 1) * units.get(found[9], 1) * units.get(found[10], 1)
+        value = inf if value != value else value  # 0e999
     value = nan if value is None else float(value)
     if abs(value) > 1e150:
         raise ValueError(f"{name}: {value} is too large")
     return value
-''',
+
+
+'''
+    + f"ALIKE = {gaps.ALIKE}\n",
     "marked": '''\
 def marked(value, missing):
     """The number; NaN for those that stand for a missing value."""
