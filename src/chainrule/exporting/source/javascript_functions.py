@@ -54,6 +54,13 @@ function softmax(Z) {
   return e.map((t) => t / total);
 }
 """,
+    "finite": """\
+// The answers, of which none may be infinite or NaN.
+function finite(answers) {
+  if (answers.every(Number.isFinite)) return answers;
+  throw new RangeError("the numbers of the row are so large that the network overflows");
+}
+""",
     "linear": """\
 // W A + b; W (n, k) row by row, in int8 to be multiplied by the scale of the row.
 function linear(W, scale, b, A) {

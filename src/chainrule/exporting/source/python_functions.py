@@ -2,7 +2,17 @@
 
 from chainrule.exporting.source import gaps
 
-_IN_MATH = ("log", "log1p", "exp", "expm1", "sqrt", "sin", "cos", "tanh", "log2", "log10")
+# As NumPy has them, which raises nothing.
+_APPLIED = {
+    **{name: f"math.{name}(t) if t > 0 else -inf if t == 0 else nan" for name in ("log", "log2", "log10")},
+    "log1p": "math.log1p(t) if t > -1 else -inf if t == -1 else nan",
+    **{name: f"math.{name}(t) if t < 709.78 else inf if t > 0 else nan" for name in ("exp", "expm1")},
+    "sqrt": "math.sqrt(t) if t >= 0 else nan",
+    **{name: f"math.{name}(t) if abs(t) < inf else nan" for name in ("sin", "cos")},
+    "tanh": "math.tanh(t)",
+    "square": "t * t",
+    "absolute": "abs(t)",
+}
 FUNCTIONS = {
     "identity": "def identity(Z):\n    return Z\n",
     "relu": "def relu(Z):\n    return [max(0.0, z) for z in Z]\n",
@@ -27,7 +37,14 @@ def softmax(Z):
     total = sum(e)
     return [t / total for t in e]
 """,
-    "exp": "def exp(Z):\n    return [math.exp(z) for z in Z]\n",
+    "exp": "def exp(Z):\n    return [math.exp(z) if z < 709.78 else inf if z > 0 else z for z in Z]\n",
+    "finite": '''\
+def finite(answers):
+    """The answers, of which none may be infinite or NaN."""
+    if not all(map(math.isfinite, answers)):
+        raise ValueError("the numbers of the row are so large that the network overflows")
+    return answers
+''',
     "linear": '''\
 def linear(W, scale, b, A):
     """W A + b; W (n, k) row by row, in int8 to be multiplied by the scale of the row."""
@@ -233,12 +250,5 @@ def hot(each, v):
     value, code, off, on = each
     return on if v[value] == code else off
 ''',
-    **{
-        f"apply_{name}": f"def apply_{name}(t):\n    return {code}\n"
-        for name, code in {
-            **{name: f"math.{name}(t)" for name in _IN_MATH},
-            "square": "t * t",
-            "absolute": "abs(t)",
-        }.items()
-    },
+    **{f"apply_{name}": f"def apply_{name}(t):\n    return {code}\n" for name, code in _APPLIED.items()},
 }
