@@ -79,8 +79,14 @@ def table(template, size=300):
     return pd.DataFrame({"a": [template.format(v) for v in x], "y": np.log(x)})
 
 
-def fitted(frame):
-    return cr.TabularRegressor(**OPTIONS).fit(frame, "y")
+def dated(form, first="2020-01-01"):
+    """A column of 300 dates that are written in a form of strftime, and a target that tells each of them."""
+    days = pd.date_range(first, periods=300, freq="31h")
+    return pd.DataFrame({"a": days.strftime(form), "y": np.arange(300.0)})
+
+
+def fitted(frame, **more):
+    return cr.TabularRegressor(**OPTIONS, **more).fit(frame, "y")
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -145,3 +151,24 @@ def test_long_texts_cost_no_more_than_their_length(template, tmp_path):
     wrong = [f"{first}{' ' * 100_000}{last}" for first in ("€", "-", "5") for last in ("x", "€x", "5 5")]
     wrong += ["5" * 100_000 + "x", "1" + ",234" * 30_000 + "x", "-" * 100_000 + "5"]
     check(fitted(table(template)), [" " * 100_000 + "5" + " " * 100_000, " " * 100_000], wrong, tmp_path)
+
+
+# -- dates -------------------------------------------------------------------------------------------------------------
+
+
+def test_times_and_days_that_do_not_exist_are_refused(tmp_path):
+    times = ["24:00", "0:00", "23:59:60", "9:05", "09:05:07.25"]
+    wrong = ["25:00", "10:75", "99:99", "24:01", "10:20:75", "10:20:61", "9:5", "10:20:7", "10:20:30.", "24:00:99"]
+    days = ["2020-02-29", "2020-2-9", "2020-02-01T10:00Z"]
+    none = ["2021-02-29", "2020-00-10", "2020-13-01", "0000-01-01", "2020-02-01Z", "2020-02-01T"]
+    texts = [*(f"2020-02-01 {time}" for time in times), *days]
+    check(fitted(dated("%Y-%m-%d %H:%M")), texts, [*(f"2020-02-01 {time}" for time in wrong), *none], tmp_path)
+    texts = [*(f"01.02.2020 {time}" for time in times[:2]), "2020-02-01 10:00", "1.2.2020 10:00"]
+    check(fitted(dated("%d.%m.%Y %H:%M")), texts, [f"01.02.2020 {time}" for time in wrong], tmp_path)
+
+
+def test_forms_of_digits_have_all_their_places_and_times_alone_no_day(tmp_path):
+    days = fitted(dated("%Y%m%d"), date=["a"])
+    check(days, ["20200201", "2020-02-01"], ["2020211", "2020021", "202013", "20201301"], tmp_path)
+    check(fitted(dated("%H:%M:%S")), ["10:20:30", "0:00:00"], ["2020-02-01", "10:20:7", "10:75:00"], tmp_path)
+    check(fitted(dated("%Y-%m", "1990-01-01")), ["2020-02"], ["2020-2", "0999-01", "3000-01", "2020-13"], tmp_path)

@@ -163,7 +163,8 @@ function date(row, name, words, forms) {
     const year = "y" in part ? short : part.Y ?? (fields.includes("d") ? 1972 : 1970);
     const day = new Date(0);
     day.setUTCFullYear(year, part.m - 1, part.d);
-    if (day.getUTCMonth() !== part.m - 1 || day.getUTCDate() !== part.d) break;
+    if (day.getUTCMonth() !== part.m - 1 || day.getUTCDate() !== part.d || year < 1) break;
+    if (60 * part.H + part.M > 1440 || part.M >= 60 || part.S >= 61) break;
     return day.getTime() / 1000 + 3600 * part.H + 60 * part.M + part.S;
   }
   throw new TypeError(`${name}: ${JSON.stringify(value)} is no date as the column has them, nor one like 2024-12-31`);

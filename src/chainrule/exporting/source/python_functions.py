@@ -134,6 +134,9 @@ def date(row, name, words, forms):
             found = re.fullmatch(pattern, text, re.ASCII)
             if found:
                 part = {field: float(t) for field, t in zip(fields, found.groups()) if t}
+                minutes = 60 * part.get("H", 0) + part.get("M", 0)
+                if minutes > 1440 or part.get("M", 0) >= 60 or part.get("S", 0) >= 61:
+                    break
                 year = part.get("Y", 1972 if "d" in part else 1970)
                 year = since + (part["y"] - since) % 100 if "y" in part else year
                 days = datetime.date(int(year), int(part.get("m", 1)), int(part.get("d", 1))).toordinal() - 719163
