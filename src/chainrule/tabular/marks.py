@@ -9,21 +9,21 @@ from chainrule._types import Array
 from chainrule.text import first_few, in_line
 
 _words = str.split
-_SIGNS = re.compile(r"[-\s–—―?.,…*_/\\~#·•:;!|^'\"()\[\]{}<>]*")
+SIGNS = re.compile(r"[-\s–—―?.,…*_/\\~#·•:;!|^'\"()\[\]{}<>]*")
 _NINES = re.compile(r"-?(9{2,}|8{2,})")
-_WORDS = frozenset(
+WORDS = frozenset(
     _words(
         "na nan none null nil nat missing unknown unk notavailable notapplicable notknown notrecorded notreported "
         "nodata novalue nd tbd tba undefined undetermined blank empty void error err keineangabe ka unbekannt fehlt "
         "inconnu nonrenseigné desconocido sindatos naodisponivel sconosciuto 1ind 1qnan"
     )
 )
-_ERRORS = frozenset(_words("div0 value ref name num null na n spill calc gettingdata error"))  # of spreadsheets
+ERRORS = frozenset(_words("div0 value ref name num null na n spill calc gettingdata error"))  # of spreadsheets
 _NO_CLASS = frozenset(_words("nan null nat 1ind 1qnan"))
 
 
 def _of_signs(text: str) -> bool:
-    return _SIGNS.fullmatch(text) is not None or text == r"\N"
+    return SIGNS.fullmatch(text) is not None or text == r"\N"
 
 
 def _letters(text: str) -> str:
@@ -33,13 +33,13 @@ def _letters(text: str) -> str:
 def is_mark(text: str) -> bool:
     """Whether a cell among numbers or dates says that there is no value: ``?``, ``--``, ``n.a.``, ``#DIV/0!`` …"""
     letters = _letters(text)
-    return _of_signs(text) or letters in _WORDS or (text[0] == "#" and letters in _ERRORS)
+    return _of_signs(text) or letters in WORDS or (text[0] == "#" and letters in ERRORS)
 
 
 def is_no_class(text: str) -> bool:
     """Whether a cell among words is a mark, not a class: ``?``, ``NaN``, ``#N/A``; ``None`` and ``NA`` are words."""
     letters = _letters(text)
-    return _of_signs(text) or letters in _NO_CLASS or text == "<NA>" or (text[0] == "#" and letters in _ERRORS)
+    return _of_signs(text) or letters in _NO_CLASS or text == "<NA>" or (text[0] == "#" and letters in ERRORS)
 
 
 def taken(marks: Mapping[str, int], what: str = "taken as missing") -> str:

@@ -6,9 +6,8 @@ stands for a missing value. ``""`` is plain; ``",€"`` has decimal commas and e
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from math import isnan, nan
 from typing import Any, NamedTuple
 
@@ -17,58 +16,54 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.tabular.marks import is_mark
-
-_words = str.split
-# Blanks of every width, apostrophes and minus signs, as typesetters have them.
-_SAME = str.maketrans(
-    {**dict.fromkeys("\u00a0\u202f\u2009\u2007\u2008", " "), **dict.fromkeys("’ʼ", "'"), **dict.fromkeys("−–－", "-")}
+from chainrule.tabular.units import (
+    CURRENCIES,
+    MULTIPLES,
+    PERHAPS,
+    PREFIXES,
+    SCALED,
+    SO_MANY,
+    TIMES,
+    is_unit,
+    scaled,
+    suffix,
 )
-_CURRENCIES = {
-    **dict.fromkeys(("$", "US$", "USD"), "$"), **dict.fromkeys(("€", "EUR", "euro"), "€"),
-    **dict.fromkeys(("£", "GBP"), "£"), **dict.fromkeys(("¥", "JPY", "CN¥", "CNY", "RMB"), "¥"),
-    **dict.fromkeys(("₹", "INR", "Rs", "Rs."), "₹"), **dict.fromkeys(("CHF", "Fr", "Fr."), "CHF"),
-    **dict.fromkeys(("R$", "BRL"), "R$"), **dict.fromkeys(("zł", "PLN"), "zł"), **dict.fromkeys(("₽", "RUB"), "₽"),
-    **dict.fromkeys(("₩", "KRW"), "₩"), **dict.fromkeys(("₺", "TRY", "TL"), "₺"), **dict.fromkeys(("kr", "kr."), "kr"),
-    **{word: word for word in _words("A$ AU$ C$ CA$ NZ$ HK$ S$ AUD CAD NZD HKD SGD SEK NOK DKK CZK Kč HUF Ft MXN ZAR "
-    "ILS ₪ ₫ ฿ ₴ ₦ ₱ THB VND PHP IDR Rp MYR RM TWD UAH NGN AED SAR COP ARS CLP BTC Ξ")},
-}  # fmt: skip
-_TIMES = {
-    **dict.fromkeys(("k", "K"), 1e3), **dict.fromkeys(("M", "MM"), 1e6), "Cr": 1e7,
-    **dict.fromkeys(_words("thousand tsd tsd."), 1e3), **dict.fromkeys(_words("lakh lakhs lac"), 1e5),
-    **dict.fromkeys(_words("mn mln mio mio. million millions"), 1e6), **dict.fromkeys(_words("crore crores"), 1e7),
-    **dict.fromkeys(_words("bn billion billions mrd mrd."), 1e9), **dict.fromkeys(_words("tn trillion"), 1e12),
-}  # fmt: skip
-MULTIPLES = "k"  # the unit of a column with 19k and 1.2m, whose letters are no units
-_PERHAPS = {"m": 1e6, "b": 1e9, "B": 1e9, "t": 1e12, "T": 1e12}  # meters or millions, bytes or billions …
-_PREFIXES = {"": 1, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "c": 1e-2, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
-_PREFIXES["T"] = 1e12
-# What stands behind such a prefix; and what is so many of one of these.
-_SCALED = {name: name for name in _words("g m s B b W Wh Hz L A V J Pa cal")} | {"l": "L", "byte": "B", "bit": "b"}
-_SO_MANY: dict[str, tuple[float, str]] = {
-    "lb": (453.59237, "g"), "oz": (28.349523125, "g"), "in": (0.0254, "m"), "inch": (0.0254, "m"), "ft": (0.3048, "m"),
-    "yd": (0.9144, "m"), "mi": (1609.344, "m"), "mile": (1609.344, "m"), "sec": (1, "s"), "min": (60, "s"),
-    "h": (3600, "s"), "hr": (3600, "s"), "hour": (3600, "s"), "d": (86400, "s"), "day": (86400, "s"),
-    "week": (604800, "s"), "wk": (604800, "s"),
-}  # fmt: skip
-_UNITS = frozenset(
-    _words(
-        "% ‰ t ton tonne gal mph kmh km/h kph month mo year yr y °c °f ° cc hp bhp ps rpm kmpl m2 km2 ft2 sqft qm ha "
-        "acre m3 px pcs star people person item"
+
+# Blanks of every width, apostrophes and minus signs, as typesetters have them.
+ALIKE = {" ": "\u00a0\u202f\u2009\u2007\u2008", "'": "’ʼ", "-": "−–－"}
+_SAME = str.maketrans({each: plain for plain, others in ALIKE.items() for each in others})
+
+
+def _numeral(currency: str, digits: str, unit: str) -> str:
+    """A number as a regular expression: bracket, sign, currency, sign; digits, exponent, sign; unit, bracket."""
+    return (
+        rf"'?(\()? ?([-+])? ?({currency})? ?([-+(])? ?"
+        rf"{digits}(?:\.-?)?([eE][-+]?\d+)?(-(?=$|[ )]))?\+? ?{unit}? ?(\))?"
+    )
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(re.sub(r"[.^$*+?()\[\]{}|\\/]", r"\\\g<0>", word) for word in sorted(words, key=len, reverse=True))
+
+
+def _grouped(marks: str) -> str:
+    """Digits with one of these marks for thousands, or as in India."""
+    ways = [rf"\d{{1,3}}(?:[{mark}]\d{{3}})+" for mark in marks] + [r"\d{1,2}(?:,\d{2})+,\d{3}"] * ("," in marks)
+    return f"(?!0)(?:{'|'.join(ways)})"
+
+
+_NUMERAL = re.compile(
+    _numeral(
+        _either({*CURRENCIES} - {"euro"}),
+        r"([.,]?\d+(?:[.,' ]\d+)*)",
+        r"""((?:[^\W\d_]|[%‰°"'″′$€£¥₹₽₩₪₫฿₺₴₦₱])[^\d()|]{0,18}|(?:[kcm]?m|ft|in)[23]|/ ?(?:5|10|20|100))""",
     )
 )
-
-_CURRENCY = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, reverse=True) if word != "euro")
-_NUMERAL = re.compile(
-    rf"""'?(\()?[ ]?([-+])?[ ]?({_CURRENCY})?[ ]?([-+(])?[ ]?  # bracket, sign, currency, sign
-    ([.,]?\d+(?:[.,' ]\d+)*)(?:\.-?)?([eE][-+]?\d+)?(-(?=$|[ )]))?\+?  # digits, exponent, sign
-    [ ]?((?:[^\W\d_]|[%‰°"'″′$€£¥₹₽₩₪₫฿₺₴₦₱])[^\d()|]{{0,18}}|(?:[kcm]?m|ft|in)[23]|/[ ]?(?:5|10|20|100))?[ ]?(\))?""",
-    re.VERBOSE,
-)
-_GROUPED = re.compile(r"(?!0)(?:\d{1,3}(?P<mark>[.,' ])\d{3}(?:(?P=mark)\d{3})*|\d{1,2}(?:,\d{2})+,\d{3})")
+_GROUPED = re.compile(_grouped(".,' "))
 _PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,15})?(e[-+]\d{1,3})?")
 _MARKS = re.compile(r"[.,' ]")
 _GRADE = re.compile(r"\d{1,2}[-+]?")
-_BOUND = re.compile(r"[<>≤≥]=? ?[-+]?[$€£]?\d[\d.,]*\D{0,8}")
+BOUND = re.compile(r"[<>≤≥]=? ?[-+]?[$€£]?\d[\d.,]*\D{0,8}")
 
 
 class _Cell(NamedTuple):
@@ -106,13 +101,13 @@ def _cell(text: str) -> _Cell | None:
     scale = -1.0 if signs in ("-", "(") else 1.0
     if exponent:
         scale *= float("1" + exponent)
-    times, unit = _suffix(after.strip()) if after else (1.0, "")
+    times, unit = suffix(after.strip()) if after else (1.0, "")
     if before:
-        if unit in _PERHAPS:
-            times, unit = _PERHAPS[unit], ""
-        if unit not in ("", _CURRENCIES[before]):
+        if unit in PERHAPS:
+            times, unit = PERHAPS[unit], ""
+        if unit not in ("", CURRENCIES[before]):
             return None
-        unit = _CURRENCIES[before]
+        unit = CURRENCIES[before]
     if body.isdecimal():
         value = float(body) * scale
         return _Cell(value, value, False, len(body) > 1 and body[0] == "0", times, unit)
@@ -131,52 +126,13 @@ def _value(body: str, mark: str) -> float:
     return float(f"{whole or '0'}.{fraction}") if whole or fraction else nan
 
 
-@lru_cache(maxsize=4096)
-def _suffix(after: str) -> tuple[float, str]:
-    """What stands behind a number, as a factor and a unit: (1000, "€") of ``k €``."""
-    after = after.translate({ord("²"): "2", ord("³"): "3"})
-    times = _TIMES.get(after) or (_TIMES.get(after.casefold()) if len(after) > 1 else None)
-    if times:
-        return times, ""
-    if after in _CURRENCIES:
-        return 1.0, _CURRENCIES[after]
-    for word, times in (_TIMES | _PERHAPS).items():
-        start, rest = after[: len(word)], after[len(word) :].strip()
-        if rest in _CURRENCIES and word == (start.casefold() if len(word) > 2 else start):
-            return times, _CURRENCIES[rest]
-    if _scaled(after):
-        return 1.0, after
-    plain = after.casefold().rstrip(".")
-    return 1.0, after if len(after) == 1 else plain[:-1] if len(plain) > 3 and plain.endswith("s") else plain
-
-
-def _scaled(unit: str) -> tuple[float, str] | None:
-    """How many of which unit one is, like 1000 m of km; None for others."""
-    if unit in _SO_MANY:
-        return _SO_MANY[unit]
-    for prefix, factor in _PREFIXES.items():
-        if (
-            unit.startswith(prefix)
-            and (base := unit[len(prefix) :].removesuffix("s") or unit[len(prefix) :]) in _SCALED
-        ):
-            return factor, _SCALED[base]
-    return None
-
-
-def is_unit(unit: str) -> bool:
-    """Whether it is a unit wherever it stands; a letter behind some numbers, as in 14A, is none."""
-    if len(unit) == 1 and unit.isalpha():
-        return False
-    return unit in _UNITS or unit in _CURRENCIES.values() or _scaled(unit) is not None
-
-
 def _factor(cell: _Cell, unit: str) -> float:
     """How many of the unit of the column one of the cell's is; NaN where that cannot be told."""
     if cell.unit in ("", unit):
         return cell.times
-    if cell.unit in _PERHAPS and (unit == MULTIPLES or unit in _CURRENCIES.values()):
-        return _PERHAPS[cell.unit]
-    ours, theirs = _scaled(unit), _scaled(cell.unit)
+    if cell.unit in PERHAPS and (unit == MULTIPLES or unit in CURRENCIES.values()):
+        return PERHAPS[cell.unit]
+    ours, theirs = scaled(unit), scaled(cell.unit)
     if ours and theirs and ours[1] == theirs[1]:
         return cell.times * theirs[0] / ours[0]
     # Numbers that had no unit when the format was found: another writer may add what everybody knew.
@@ -324,7 +280,7 @@ def decimal_mark(counts: "pd.Series[int]") -> str:
 
 def is_bound(text: str) -> bool:
     """Whether a text says what a number is above or below, as ``<0.1`` does where nothing could be measured."""
-    return _BOUND.fullmatch(text) is not None
+    return BOUND.fullmatch(text) is not None
 
 
 class _Votes(NamedTuple):
@@ -363,7 +319,7 @@ def _unit(cells: list[_Cell | None], rows: list[int]) -> tuple[str, dict[str, in
             multiplied += n * (cell.times != 1)
             units[cell.unit] += n
     del units[""]
-    letters = [unit for unit in units if unit in _PERHAPS]
+    letters = [unit for unit in units if unit in PERHAPS]
     are_multiples = letters and (multiplied or len(letters) > 1)  # 19k and 1.2m are no meters
     for letter in letters if are_multiples else ():
         del units[letter]
@@ -374,13 +330,41 @@ def _unit(cells: list[_Cell | None], rows: list[int]) -> tuple[str, dict[str, in
     return MULTIPLES if are_multiples else "", dict(units)
 
 
-def written_units(unit: str) -> list[str]:
-    """What may stand before or behind the numbers of a column with that unit, the longest first."""
-    same = [word for word, shown in _CURRENCIES.items() if shown == unit]
-    return sorted(same or ([] if unit in ("", MULTIPLES) else [unit]), key=len, reverse=True)
+def suffixes(unit: str) -> tuple[dict[str, float], dict[str, float]]:
+    """What may stand behind the numbers of a column with that unit: multiples, and units, each with its factor."""
+    each = [*TIMES, *PERHAPS, *(word.capitalize() for word in TIMES if word.islower())]
+    words = [unit, unit + "s", unit.title(), unit.upper(), unit.translate({ord("2"): "²", ord("3"): "³"})]
+    words += [*CURRENCIES, *SO_MANY, *(prefix + word for prefix in PREFIXES for word in SCALED)]
+    times, units = (
+        {word: _cell_factor(word, unit) for word in some} for some in (each, [] if unit in ("", MULTIPLES) else words)
+    )
+    return (
+        {word: factor for word, factor in times.items() if not isnan(factor)},
+        {word: factor for word, factor in units.items() if not isnan(factor) and word not in times},
+    )
+
+
+def _cell_factor(word: str, unit: str) -> float:
+    cell = _cell(f"1 {word}")
+    return nan if cell is None else _factor(cell, unit)
+
+
+def pattern(form: Format) -> str:
+    """What `parse` reads in a format, if nothing says that its decimal mark is another one: a regular expression of
+    Python and of JavaScript. Its groups: bracket, sign, currency, sign; whole, fraction, exponent, sign; multiple,
+    unit, bracket.
+    """
+    mark, marks, none = (",", ".' ", "(?!)") if form.decimal == "," else (".", ",' ", "(?!)")
+    currencies = _either(word for word, shown in CURRENCIES.items() if shown == form.unit and word != "euro")
+    times, units = map(_either, suffixes(form.unit))
+    return _numeral(
+        currencies or none,
+        rf"({_grouped(marks)}|\d*)(?:[{mark}](\d+))?",
+        rf"(?:({times})? ?({units})?)" if currencies else rf"(?:({times})|({units or none}))",
+    )
 
 
 def described(form: Format) -> str:
     """What is special in a format, for people; empty for plain numbers."""
-    kind = "currency" if form.unit in _CURRENCIES.values() else ""
+    kind = "currency" if form.unit in CURRENCIES.values() else ""
     return ", ".join(filter(None, (kind, "decimal comma" if form.decimal == "," else "")))

@@ -86,7 +86,8 @@ def _told_of_answer(w: Writer) -> list[str]:
     program, answer = w.program, w.program.answer
     count, goal = _outputs(program), _goal(answer)
     refused = (
-        "-1 for a row with a number that is missing or infinite, or a category that is unknown, where it takes none"
+        "-1 for a row with a number that is missing, infinite or too large, or a category that is unknown, where it "
+        "takes none"
     )
     what = {
         "classes": f"{goal}[{count}]: the probability of each class; returns the number of the predicted class",
@@ -150,7 +151,7 @@ def _predict(w: Writer, prepare: str, functions: list[str]) -> str:
     goal, several = _goal(answer), len(nets) > 1
     p = goal if _real(answer) == "double" else "p"
     if answer.kind in ("outputs", "labels"):
-        lines.append(f"    {functions[0]}(x, a, c, y);")
+        lines += [f"    {functions[0]}(x, a, c, y);", *_finite("y", count)]
         lines.append(f"    for (i = 0; i < {count}; i++) {goal}[i] = y[i];")
         return _function(w, buffers, "", [*lines, "    return 0;"])
     # Added up, and divided by their number at the end.
@@ -160,6 +161,7 @@ def _predict(w: Writer, prepare: str, functions: list[str]) -> str:
         lines += _added(w, k, p, "+=" if several else "=")
     if several:
         lines.append(f"    for (i = 0; i < {count}; i++) {p}[i] /= {len(nets)}; /* the mean of the networks */")
+    lines += _finite(p, count)
     if answer.kind == "numbers":
         return _function(w, buffers, "", [*lines, "    return 0;"])
     lines += _decided(w, count)
@@ -169,6 +171,13 @@ def _predict(w: Writer, prepare: str, functions: list[str]) -> str:
         f"    double p[{count}]{', sum = 0, largest' if answer.temperature != 1 else ''};\n    int best = 0;\n",
         lines,
     )
+
+
+def _finite(p: str, count: int) -> list[str]:
+    return [
+        f"    for (i = 0; i < {count}; i++)",
+        f"        if (!isfinite({p}[i])) return -1; /* too large for the network */",
+    ]
 
 
 def _added(w: Writer, k: int, p: str, sign: str) -> list[str]:

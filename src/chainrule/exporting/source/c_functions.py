@@ -43,9 +43,13 @@ _ONE_BY_ONE = {
     "tanh": ("(e^z - e^-z) / (e^z + e^-z)", "tanhf(z[i])", False),
     "sigmoid": ("1 / (1 + e^-z)", "z[i] < 0 ? expf(z[i]) / (1 + expf(z[i])) : 1 / (1 + expf(-z[i]))", False),
     "softplus": ("log(1 + e^z)", "(z[i] > 0 ? z[i] : 0) + log1pf(expf(-fabsf(z[i])))", False),
-    "gelu": ("z times the normal distribution", "0.5f * z[i] * erfcf(-0.70710678f * z[i])", False),
-    "silu": ("z / (1 + e^-z)", "z[i] / (1 + expf(-z[i]))", False),
-    "mish": ("z tanh(log(1 + e^z))", "z[i] * tanhf((z[i] > 0 ? z[i] : 0) + log1pf(expf(-fabsf(z[i]))))", False),
+    "gelu": ("z times the normal distribution", "z[i] < -200 ? 0 : 0.5f * z[i] * erfcf(-0.70710678f * z[i])", False),
+    "silu": ("z / (1 + e^-z)", "z[i] < -200 ? 0 : z[i] / (1 + expf(-z[i]))", False),
+    "mish": (
+        "z tanh(log(1 + e^z))",
+        "z[i] < -200 ? 0 : z[i] * tanhf((z[i] > 0 ? z[i] : 0) + log1pf(expf(-fabsf(z[i]))))",
+        False,
+    ),
     "exp": ("e^z", "expf(z[i])", False),
 }
 

@@ -27,7 +27,7 @@ from chainrule.exporting.source.spelling import comment, float32, identifier, ro
 _LONGEST = 4095  # bytes of a string that every compiler of C99 takes
 _MOST = 2**15  # that their numbers have 16 bits for
 _FUNCTIONS = {"absolute": "fabs", "square": "NAME_square"}
-# Of C and C++, and names that some compilers define.
+# Of C23 and C++26, and names that some compilers define.
 _words = str.split
 KEYWORDS = frozenset(
     _words(
@@ -35,9 +35,10 @@ KEYWORDS = frozenset(
         "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
         "asm bool catch class const_cast delete dynamic_cast explicit export false friend mutable namespace new "
         "operator private protected public reinterpret_cast static_cast template this throw true try typeid typename "
-        "using virtual wchar_t and or not xor bitand bitor compl and_eq or_eq xor_eq not_eq alignas alignof char16_t "
-        "char32_t constexpr decltype noexcept nullptr static_assert thread_local concept requires co_await co_return "
-        "co_yield unix linux i386 near far huge errno typeof"
+        "using virtual wchar_t and or not xor bitand bitor compl and_eq or_eq xor_eq not_eq alignas alignof char8_t "
+        "char16_t char32_t constexpr consteval constinit decltype noexcept nullptr static_assert thread_local concept "
+        "requires co_await co_return co_yield contract_assert typeof typeof_unqual "
+        "unix linux i386 near far huge errno"
     )
 )
 _BYTES = {"float": 4, "double": 8, "int8_t": 1}
@@ -85,8 +86,8 @@ class Writer:
 
     def words(self, name: str, texts: list[str], what: str) -> str:
         """A const array of texts; returns its name."""
-        self.constants += sum(len(text.encode()) + 5 for text in texts)
         lines = wrapped([string(text) for text in texts])
+        self.constants += sum(len(text.encode()) + 5 for text in texts)
         self.parts.append(f"/* {what} */\nstatic const char *const {self.P}_{name}[] = {{\n{lines}\n}};\n")
         return f"{self.P}_{name}"
 
@@ -112,11 +113,14 @@ class Writer:
         if net.center is not None:
             center = self.table(f"{before}center", self.x, net.center, "the center of each x")
             scale = self.table(f"{before}scale", self.x, net.scale, "1 / the deviation of each x")
-            then = "t / sqrt(1 + (t / 3) * (t / 3))" if net.smooth else "t"
+            f = "f" if self.x == "float" else ""
+            then = "far / sqrt(1 + (far / 3) * (far / 3))" if net.smooth else "t"
+            far = f"        const {self.x} far = t < -1e18{f} ? -1e18{f} : t > 1e18{f} ? 1e18{f} : t;"
             lines = [
                 "    size_t j;",
                 f"    for (j = 0; j < {len(net.center)}; j++) {{",
                 f"        const {self.x} t = (x[j] - {center}[j]) * {scale}[j];",
+                *([far] if net.smooth else []),
                 f"        a[j] = (float)({then});",
                 f"    }} /* A[0] = (x - center) * scale{', made smaller where it is large' * net.smooth} */",
             ]
@@ -284,7 +288,8 @@ class Writer:
         else:
             buffers = [self.buffer("double", ("v", len(program.values)))]
             goal, used = ("x", "    size_t i;\n") if program.mix is None else ("u", "    size_t i, j;\n")
-            lines = [*self.values(), *self.inputs(goal)]
+            infinite = [f"    for (i = 0; i < {len(program.values)}; i++)\n        if (isinf(v[i])) return -1;"]
+            lines = [*self.values(), *infinite, *self.inputs(goal)]
         if program.mix is not None:
             M, bias = program.mix
             n, k = M.shape
@@ -336,7 +341,10 @@ def number(value: float) -> str:
 
 def string(text: str) -> str:
     """A text as C has it: in UTF-8, with octal escapes, which end after three digits, and no trigraphs."""
-    data = text.encode("utf-8", "surrogatepass")
+    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        what = "the character NUL" if "\0" in text else "half of a surrogate pair"
+        raise ExportError(f"the text {text[:40]!a} has {what} in it, which C cannot hold")
+    data = text.encode()
     if len(data) > _LONGEST:
         raise ExportError(f"a text of {len(data):,} bytes ({text[:40]!r}…) is too long for C, which has {_LONGEST:,}")
     plain = {ord(c) for c in map(chr, range(32, 127))} - set(b'"\\?')

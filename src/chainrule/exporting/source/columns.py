@@ -14,8 +14,9 @@ def described(step: Columns, name: str, role: str) -> Column:
     if role == "number":
         form = numerals.Format.of(text)
         note = ", ".join(filter(None, (numerals.described(form), f"in {form.shown}" if form.shown else "")))
-        pattern = _numeral(form.decimal, numerals.written_units(form.unit))
-        return Column(name, role, note, form.decimal, pattern, form.missing, strays)
+        times, units = numerals.suffixes(form.unit)
+        pattern, factors = numerals.pattern(form), times | units
+        return Column(name, role, note, form.decimal, pattern, form.missing, strays, factors=factors)
     if role == "date":
         forms = [each for each in text.split("|") if each]
         return Column(name, role, forms=tuple(_date_forms(forms)), words=strays)
@@ -30,31 +31,34 @@ def _escaped(text: str) -> str:
     return re.sub(r"[.^$*+?()\[\]{}|\\/]", r"\\\g<0>", text)
 
 
-def _numeral(decimal: str, units: list[str]) -> str:
-    """Of sign, whole, fraction and exponent of a number with these units before or behind it."""
-    unit = f"(?:{'|'.join(map(_escaped, units))})?" if units else ""
-    other = "." if decimal == "," else ","
-    whole = rf"(\d{{1,3}}(?:[{other}'\s]\d{{3}})+|\d*)"
-    return rf"{unit}\s*([-+]?)\s*{unit}\s*{whole}(?:{_escaped(decimal)}(\d*))?([eE][-+]?\d+)?\s*{unit}"
-
-
-_ISO = r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d*)?))?)?Z?"
-_FIELDS = {"Y": r"(\d{4})", "y": r"(\d{2})", **dict.fromkeys("dmHMS", r"(\d{1,2})")}
+_ISO = r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d{1,9})?))?Z?)?"
+_WIDTHS = {"Y": r"(\d{4})", "y": r"(\d{2})", **dict.fromkeys("dmH", r"(\d{1,2})"), **dict.fromkeys("MS", r"(\d{2})")}
 
 
 def _date_forms(forms: list[str]) -> list[tuple[str, str, int]]:
-    """The forms that are made of digits, and 2024-12-31 with or without a time, unless a form has the day there."""
+    """The forms that are made of digits, and 2024-12-31 with or without a time where the model reads it as that."""
     since = next((int(form[-4:]) for form in forms if re.fullmatch(r"years since \d{4}", form)), CENTURY)
+    written = [form for form in forms if not form.startswith("years since ")]
     found = []
-    for form in forms:
+    for form in written:
         fields = re.findall("%(.)", form)
-        if fields and set(fields) <= {*_FIELDS} and len(set(fields)) == len(fields):
-            literals = re.split("%.", form)
-            pattern = "".join(
-                _escaped(literal) + _FIELDS.get(code, "") for literal, code in zip(literals, [*fields, ""], strict=True)
-            )
-            found.append((pattern, "".join(fields), since))
-    return found if any(form.startswith("%Y-%d") for form in forms) else [*found, (_ISO, "YmdHMS", since)]
+        if fields and set(fields) <= {*_WIDTHS} and len(set(fields)) == len(fields):
+            found.append((_date_form(re.split("%.", form), fields), "".join(fields), since))
+    others = any(form.startswith("%Y-%d") for form in forms) or (written and not re.search("%[Yy]", written[0]))
+    return found if others else [*found, (_ISO, "YmdHMS", since)]
 
 
-NUMERAL = _numeral(".", [])
+def _date_form(literals: list[str], fields: list[str]) -> str:
+    """Of fields with literals around them; digits beside digits have all of their places."""
+    pattern = _escaped(literals[0])
+    for code, before, after in zip(fields, literals, literals[1:], strict=False):
+        width = _WIDTHS[code]
+        if code in "dmH" and ((not before and code != fields[0]) or (not after and code != fields[-1])):
+            width = r"(\d{2})"
+        if "d" not in fields and "Y" in fields:  # a month or a year of our time
+            width = r"([12]\d{3})" if code == "Y" else r"(\d{2})" if code == "m" and fields[0] == "Y" else width
+        pattern += width + _escaped(after)
+    return pattern
+
+
+NUMERAL = r"()([-+]?)()()(\d*)(?:\.(\d*))?([eE][-+]?\d+)?()()()()"  # as scikit-learn reads them

@@ -37,7 +37,7 @@ _FORWARD = """\
 // A[L] of one example: Z[l] = W[l] A[l-1] + b[l], A[l] = g[l](Z[l]).
 function forward([center, scale, smooth, layers], x) {
   let A = center === null ? x : x.map((t, j) => (t - center[j]) * scale[j]);
-  if (smooth) A = A.map((t) => t / Math.sqrt(1 + (t / 3) ** 2));
+  if (smooth) A = A.map((t) => Math.min(Math.max(t, -1e18), 1e18)).map((t) => t / Math.sqrt(1 + (t / 3) ** 2));
   for (const [W, s, b, g] of layers) A = g(linear(W, s, b, A));
   return A;
 }
@@ -47,13 +47,13 @@ _ANSWERS = {
     "outputs": """\
 // A[L], the outputs of the network.
 export function predict(row) {
-  return forward(NETWORKS[0], prepare(row));
+  return finite(forward(NETWORKS[0], prepare(row)));
 }
 """,
     "labels": """\
 // The probability of each label, in the order of CLASSES.
 export function probabilities(row) {
-  return forward(NETWORKS[0], prepare(row));
+  return finite(forward(NETWORKS[0], prepare(row)));
 }
 
 // 1 or 0 for each label, in the order of CLASSES.
@@ -67,7 +67,8 @@ export function probabilities(row) {
   const x = prepare(row);
   let answers = NETWORKS.map((network) => forward(network, x));
   if (answers[0].length === 1) answers = answers.map(([y]) => [1 - y, y]);
-  const p = answers[0].map((_, k) => answers.reduce((sum, each) => sum + each[k], 0) / answers.length); // their mean
+  const mean = (_, k) => answers.reduce((sum, each) => sum + each[k], 0) / answers.length;
+  const p = finite(answers[0].map(mean)); // of the networks
   return ANSWER;
 }
 
@@ -82,7 +83,8 @@ export function predict(row) {
 export function predict(row) {
   const x = prepare(row);
   let answers = NETWORKS.map((network) => forward(network, x));
-SCALED  const means = answers[0].map((_, k) => answers.reduce((sum, each) => sum + each[k], 0) / answers.length);
+SCALED  const mean = (_, k) => answers.reduce((sum, each) => sum + each[k], 0) / answers.length;
+  const means = finite(answers[0].map(mean));
   return means.length === 1 ? means[0] : means;
 }
 """,
@@ -102,7 +104,7 @@ def source(program: Program, said: list[str]) -> str:
     lines = [*told(program), *said, f"{program.multiply_adds:,} multiply-adds for a row.", ""]
     lines += [f"import {{ {names} }} from this file, an ES module. A row is {row}."]
     head = "\n".join(f"// {line}".rstrip() for line in [*lines, f"Written by chainrule {__version__}."])
-    body = "\n".join(used(FUNCTIONS, script.needed | {"linear"}))
+    body = "\n".join(used(FUNCTIONS, script.needed | {"finite", "linear"}))
     return "\n".join([head, body, *script.parts, prepare, _FORWARD, answers])
 
 
@@ -111,12 +113,13 @@ def _prepare(script: Script) -> str:
     if not program.named:
         n = len(program.columns)
         lines.append(f"if (row.length !== {n}) throw new TypeError(`${{row.length}} numbers in the row, wanted {n}`);")
+    infinite = "" if program.plain and not program.named else "v.some((t) => Math.abs(t) === Infinity) || "
     if program.plain and not program.named:
         lines.append("const x = Array.from(row, Number);")
     else:
         lines += [f"const v = new Array({len(program.values)}).fill(NaN);", "let x = [];", *script.statements()]
     lines += [
-        "if (!x.every(Number.isFinite)) {",
+        f"if ({infinite}!x.every(Number.isFinite)) {{",
         '  throw new TypeError("a value of the row is missing or infinite, and the model takes no other for it");',
         "}",
         "return x;",

@@ -1,5 +1,7 @@
 """The functions of a file of JavaScript that are the same for every model; of each file those that it uses."""
 
+from chainrule.exporting.source import gaps
+
 _ONE_BY_ONE = {
     "relu": "max(0, z)",
     "selu": "1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * Math.expm1(z))",
@@ -52,6 +54,13 @@ function softmax(Z) {
   return e.map((t) => t / total);
 }
 """,
+    "finite": """\
+// The answers, of which none may be infinite or NaN.
+function finite(answers) {
+  if (answers.every(Number.isFinite)) return answers;
+  throw new RangeError("the numbers of the row are so large that the network overflows");
+}
+""",
     "linear": """\
 // W A + b; W (n, k) row by row, in int8 to be multiplied by the scale of the row.
 function linear(W, scale, b, A) {
@@ -72,30 +81,49 @@ function given(row, name) {
   return value === undefined || value !== value ? null : value;
 }
 """,
-    "is_mark": """\
-// Whether a text says that there is no value.
-const is_mark = (text, words) =>
-  words.includes(text) || MARKS.includes(text.toLowerCase().replace(/[^\\p{L}\\p{N}]/gu, ""));
-const MARKS = ["", "na", "nan", "none", "null", "nil", "nat", "missing", "unknown", "nodata", "nd", "tbd"];
+    "strip": """\
+// The text without the blanks at its ends, as Python strips them.
+function strip(text) {
+  const blank = (c) => /[\\s\\x1c-\\x1f\\x85]/.test(c) && c !== "\\ufeff";
+  let first = 0, last = text.length;
+  while (first < last && blank(text[first])) first++;
+  while (first < last && blank(text[last - 1])) last--;
+  return text.slice(first, last);
+}
 """,
+    "is_mark": """\
+// Whether a text says that there is no value, or only what it is above or below.
+function is_mark(text, words) {
+  const letters = text.toUpperCase().toLowerCase().replace(/[^\\p{L}\\p{N}]+/gu, "");
+  if (words.includes(text) || MARKS.includes(letters) || (text[0] === "#" && ERRORS.includes(letters))) return true;
+  return !text.includes("\\ufeff") && new RegExp(`^(?:${SIGNS}|${BOUND})$`).test(text); // which is no blank in Python
+}
+"""
+    + f"const MARKS = {gaps.MARKS};\nconst ERRORS = {gaps.ERRORS};\n"
+    f"const SIGNS = {gaps.SIGNS};\nconst BOUND = {gaps.BOUND};\n",
     "number": """\
-// A number, or a text that is one as the column has it: sign, digits with marks for thousands, unit.
-function number(row, name, words, pattern) {
+// A number, or a text that is one as the column has it: signs, digits with marks for thousands, units.
+function number(row, name, words, pattern, units) {
   let value = given(row, name);
   if (typeof value === "string") {
-    const text = value.trim().replace(/[\\u00a0\\u202f\\u2009]/g, " ").replace(/[\\u2212\\u2013]/g, "-");
+    let text = strip(value);
     if (is_mark(text, words)) return NaN;
-    const found = new RegExp(`^(?:${pattern})$`, "i").exec(text);
-    if (!found || !(found[2] || found[3])) {
+    for (const [plain, alike] of ALIKE) text = text.replace(new RegExp(`[${alike}]`, "g"), plain);
+    const found = new RegExp(`^(?:${pattern})$`).exec(text);
+    const signs = found && (found[5] || found[6]) ? [1, 2, 4, 8].map((k) => found[k] ?? "").join("") : "?";
+    if (!["", "+", "-", "("].includes(signs) || (signs === "(") !== Boolean(found[11])) {
       throw new TypeError(`${name}: ${JSON.stringify(value)} is no number as the column has them`);
     }
-    value = `${found[1]}${found[2].replace(/[^0-9]/g, "") || 0}.${found[3] || 0}${found[4] || ""}`;
+    value = Number(`${found[5].replace(/[^0-9]/g, "") || 0}.${found[6] || 0}`) * Number(`1${found[7] ?? ""}`);
+    value *= (signs === "-" || signs === "(" ? -1 : 1) * (units[found[9]] ?? 1) * (units[found[10]] ?? 1);
+    if (Number.isNaN(value)) value = Infinity; // 0e999
   }
   value = value === null ? NaN : Number(value);
   if (Math.abs(value) > 1e150) throw new RangeError(`${name}: ${value} is too large`);
   return value;
 }
-""",
+"""
+    + f"const ALIKE = {gaps.ALIKE};\n",
     "marked": """\
 // The number; NaN for those that stand for a missing value.
 const marked = (value, missing) => (missing.includes(value) ? NaN : value);
@@ -111,7 +139,7 @@ function required(value, name) {
 // 1 or 0, from what can be either; NaN where it is missing.
 function boolean(row, name, words) {
   const value = given(row, name);
-  const text = value === null ? "" : String(value).trim().toLowerCase();
+  const text = value === null ? "" : strip(String(value)).toLowerCase();
   if (["true", "1", "1.0", "yes"].includes(text)) return 1;
   if (["false", "0", "0.0", "no"].includes(text)) return 0;
   if (is_mark(text, words)) return NaN;
@@ -124,7 +152,7 @@ function date(row, name, words, forms) {
   const value = given(row, name);
   if (value instanceof Date) return value.getTime() / 1000;
   if (typeof value !== "string") return value === null ? NaN : Number(value);
-  const text = value.trim();
+  const text = strip(value);
   if (is_mark(text, words)) return NaN;
   for (const [pattern, fields, since] of forms) {
     const found = new RegExp(`^(?:${pattern})$`).exec(text);
@@ -135,7 +163,8 @@ function date(row, name, words, forms) {
     const year = "y" in part ? short : part.Y ?? (fields.includes("d") ? 1972 : 1970);
     const day = new Date(0);
     day.setUTCFullYear(year, part.m - 1, part.d);
-    if (day.getUTCMonth() !== part.m - 1 || day.getUTCDate() !== part.d) break;
+    if (day.getUTCMonth() !== part.m - 1 || day.getUTCDate() !== part.d || year < 1) break;
+    if (60 * part.H + part.M > 1440 || part.M >= 60 || part.S >= 61) break;
     return day.getTime() / 1000 + 3600 * part.H + 60 * part.M + part.S;
   }
   throw new TypeError(`${name}: ${JSON.stringify(value)} is no date as the column has them, nor one like 2024-12-31`);

@@ -91,7 +91,8 @@ def quantized(W: Array) -> tuple[Array, Array]:
 
     W: (n, k). q: (n, k) int8. scale: (n,), the largest |w| of the row / 127, so that the error is half of it at most.
     """
-    scale = (np.abs(W).max(axis=1) / _MOST).astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is refused where it is written
+        scale = (np.abs(W).max(axis=1) / _MOST).astype(np.float32)
     steps = np.where(scale > 0, scale, 1).astype(float)[:, None]
     return np.clip(np.rint(W / steps), -_MOST, _MOST).astype(np.int8), scale
 

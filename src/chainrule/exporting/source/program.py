@@ -28,9 +28,9 @@ class Column:
     """What a row gives: a number, boolean, date, presence, category or text, and how it is written.
 
     missing: numbers that stand for a missing value. words: words that do. pattern, forms: regular expressions for a
-    number as text (sign, whole, fraction, exponent) and for dates (with the fields, in the letters of strptime, and the
-    first year of two digits). spellings: other spellings of categories. levels: categories that are known in other
-    letters and blanks, too.
+    number as text (with the groups of `numerals.pattern`) and for dates (with the fields, in the letters of strptime,
+    and the first year of two digits). spellings: other spellings of categories. levels: categories that are known in
+    other letters and blanks, too. factors: of what may stand behind a number.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Column:
     forms: tuple[tuple[str, str, int], ...] = ()
     spellings: dict[str, str] = field(default_factory=dict, hash=False)
     levels: tuple[str, ...] = ()
+    factors: dict[str, float] = field(default_factory=dict, hash=False)
 
 
 # -- values ------------------------------------------------------------------------------------------------------------

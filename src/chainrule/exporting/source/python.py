@@ -25,12 +25,12 @@ _ANSWERS = {
     "outputs": '''\
 def predict(row):
     """A[L], the outputs of the network."""
-    return forward(NETWORKS[0], prepare(row))
+    return finite(forward(NETWORKS[0], prepare(row)))
 ''',
     "labels": '''\
 def probabilities(row):
     """The probability of each label, in the order of CLASSES."""
-    return forward(NETWORKS[0], prepare(row))
+    return finite(forward(NETWORKS[0], prepare(row)))
 
 
 def predict(row):
@@ -44,7 +44,7 @@ def probabilities(row):
     answers = [forward(network, x) for network in NETWORKS]
     if len(answers[0]) == 1:
         answers = [[1 - y, y] for (y,) in answers]
-    p = [sum(each) / len(answers) for each in zip(*answers)]  # the mean of the networks
+    p = finite([sum(each) / len(answers) for each in zip(*answers)])  # the mean of the networks
 TEMPERATURE    return p
 
 
@@ -58,7 +58,7 @@ def predict(row):
     """The number; a list of them where there are several."""
     x = prepare(row)
     answers = [forward(network, x) for network in NETWORKS]
-SCALED    means = [sum(each) / len(answers) for each in zip(*answers)]
+SCALED    means = finite([sum(each) / len(answers) for each in zip(*answers)])
     return means[0] if len(means) == 1 else means
 ''',
 }
@@ -68,7 +68,7 @@ def forward(network, x):
     """A[L] of one example: Z[l] = W[l] A[l-1] + b[l], A[l] = g[l](Z[l])."""
     center, scale, smooth, layers = network
     A = x if center is None else [(t - c) * s for t, c, s in zip(x, center, scale)]
-    A = [t / (1 + (t / 3) ** 2) ** 0.5 for t in A] if smooth else A
+    A = [t / (1 + (t / 3) ** 2) ** 0.5 for t in (min(max(t, -1e18), 1e18) for t in A)] if smooth else A
     for W, s, b, g in layers:
         A = g(linear(W, s, b, A))
     return A
@@ -85,7 +85,7 @@ def source(program: Program, said: list[str]) -> str:
         script.define("CLASSES", f"[{', '.join(map(script.literal, answer.names))}]")
     lines = [*told(program), *said, f"{program.multiply_adds:,} multiply-adds for a row.", "", *_usage(script)]
     head = "\n".join(f"# {line}".rstrip() for line in [*lines, f"Written by chainrule {__version__}."])
-    body = "\n\n".join(used(FUNCTIONS, script.needed | {"linear"}))
+    body = "\n\n".join(used(FUNCTIONS, script.needed | {"finite", "linear"}))
     imports = [name for name in ("datetime", "math", "re") if f"{name}." in body + prepare + answers] + [
         "from array import array"
     ]
@@ -110,12 +110,13 @@ def _prepare(script: Script) -> str:
     else:
         lines = []
     goal = ["x"] if program.plain and not program.named else []
+    infinite = "" if goal else "any(map(math.isinf, v)) or "
     if goal:
         lines.append("    x = row")
     else:
         lines += [f"    v, x = [nan] * {len(program.values)}, []", *(f"    {line}" for line in script.statements())]
     lines += [
-        "    if not all(map(math.isfinite, x)):",
+        f"    if {infinite}not all(map(math.isfinite, x)):",
         '        raise ValueError("a value of the row is missing or infinite, and the model takes no other for it")',
         "    return x",
     ]

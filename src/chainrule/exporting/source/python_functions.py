@@ -1,6 +1,18 @@
 """The functions of a file of Python that are the same for every model; of each file those that it uses."""
 
-_IN_MATH = ("log", "log1p", "exp", "expm1", "sqrt", "sin", "cos", "tanh", "log2", "log10")
+from chainrule.exporting.source import gaps
+
+# As NumPy has them, which raises nothing.
+_APPLIED = {
+    **{name: f"math.{name}(t) if t > 0 else -inf if t == 0 else nan" for name in ("log", "log2", "log10")},
+    "log1p": "math.log1p(t) if t > -1 else -inf if t == -1 else nan",
+    **{name: f"math.{name}(t) if t < 709.78 else inf if t > 0 else nan" for name in ("exp", "expm1")},
+    "sqrt": "math.sqrt(t) if t >= 0 else nan",
+    **{name: f"math.{name}(t) if abs(t) < inf else nan" for name in ("sin", "cos")},
+    "tanh": "math.tanh(t)",
+    "square": "t * t",
+    "absolute": "abs(t)",
+}
 FUNCTIONS = {
     "identity": "def identity(Z):\n    return Z\n",
     "relu": "def relu(Z):\n    return [max(0.0, z) for z in Z]\n",
@@ -25,7 +37,14 @@ def softmax(Z):
     total = sum(e)
     return [t / total for t in e]
 """,
-    "exp": "def exp(Z):\n    return [math.exp(z) for z in Z]\n",
+    "exp": "def exp(Z):\n    return [math.exp(z) if z < 709.78 else inf if z > 0 else z for z in Z]\n",
+    "finite": '''\
+def finite(answers):
+    """The answers, of which none may be infinite or NaN."""
+    if not all(map(math.isfinite, answers)):
+        raise ValueError("the numbers of the row are so large that the network overflows")
+    return answers
+''',
     "linear": '''\
 def linear(W, scale, b, A):
     """W A + b; W (n, k) row by row, in int8 to be multiplied by the scale of the row."""
@@ -44,30 +63,40 @@ def given(row, name):
 ''',
     "is_mark": '''\
 def is_mark(text, words):
-    """Whether a text says that there is no value."""
-    return text in words or "".join(c for c in text.lower() if c.isalnum()) in MARKS
+    """Whether a text says that there is no value, or only what it is above or below."""
+    letters = re.sub(r"[\\W_]+", "", text.casefold())
+    if text in words or letters in MARKS or (text[:1] == "#" and letters in ERRORS):
+        return True
+    return bool(re.fullmatch(SIGNS, text) or re.fullmatch(BOUND, text))
 
 
-MARKS = ["", "na", "nan", "none", "null", "nil", "nat", "missing", "unknown", "nodata", "nd", "tbd"]
-''',
+'''
+    + f"MARKS = {gaps.MARKS}\nERRORS = {gaps.ERRORS}\nSIGNS = {gaps.SIGNS}\nBOUND = {gaps.BOUND}\n",
     "number": '''\
-def number(row, name, words, pattern):
-    """A number, or a text that is one as the column has it: sign, digits with marks for thousands, unit."""
+def number(row, name, words, pattern, units):
+    """A number, or a text that is one as the column has it: signs, digits with marks for thousands, units."""
     value = given(row, name)
     if isinstance(value, str):
         text = value.strip()
         if is_mark(text, words):
             return nan
-        text = re.sub("[\\u2212\\u2013]", "-", re.sub("[\\u00a0\\u202f\\u2009]", " ", text))
-        found = re.fullmatch(pattern, text, re.IGNORECASE | re.ASCII)
-        if not found or not (found[2] or found[3]):
+        for plain, alike in ALIKE:
+            text = re.sub(f"[{alike}]", plain, text)
+        found = re.fullmatch(pattern, text, re.ASCII)
+        signs = "".join(found[k] or "" for k in (1, 2, 4, 8)) if found and (found[5] or found[6]) else "?"
+        if signs not in ("", "+", "-", "(") or (signs == "(") != bool(found[11]):
             raise ValueError(f"{name}: {value!r} is no number as the column has them")
-        value = f"{found[1]}{re.sub('[^0-9]', '', found[2]) or 0}.{found[3] or 0}{found[4] or ''}"
+        value = float(f"{re.sub('[^0-9]', '', found[5]) or 0}.{found[6] or 0}") * float(f"1{found[7] or ''}")
+        value *= (-1 if signs in ("-", "(") else 1) * units.get(found[9], 1) * units.get(found[10], 1)
+        value = inf if value != value else value  # 0e999
     value = nan if value is None else float(value)
     if abs(value) > 1e150:
         raise ValueError(f"{name}: {value} is too large")
     return value
-''',
+
+
+'''
+    + f"ALIKE = {gaps.ALIKE}\n",
     "marked": '''\
 def marked(value, missing):
     """The number; NaN for those that stand for a missing value."""
@@ -105,6 +134,9 @@ def date(row, name, words, forms):
             found = re.fullmatch(pattern, text, re.ASCII)
             if found:
                 part = {field: float(t) for field, t in zip(fields, found.groups()) if t}
+                minutes = 60 * part.get("H", 0) + part.get("M", 0)
+                if minutes > 1440 or part.get("M", 0) >= 60 or part.get("S", 0) >= 61:
+                    break
                 year = part.get("Y", 1972 if "d" in part else 1970)
                 year = since + (part["y"] - since) % 100 if "y" in part else year
                 days = datetime.date(int(year), int(part.get("m", 1)), int(part.get("d", 1))).toordinal() - 719163
@@ -221,12 +253,5 @@ def hot(each, v):
     value, code, off, on = each
     return on if v[value] == code else off
 ''',
-    **{
-        f"apply_{name}": f"def apply_{name}(t):\n    return {code}\n"
-        for name, code in {
-            **{name: f"math.{name}(t)" for name in _IN_MATH},
-            "square": "t * t",
-            "absolute": "abs(t)",
-        }.items()
-    },
+    **{f"apply_{name}": f"def apply_{name}(t):\n    return {code}\n" for name, code in _APPLIED.items()},
 }

@@ -230,9 +230,11 @@ class Script:
             written = self.once("DATES", f"[{', '.join(forms)}]", "how dates are written: patterns and their fields")
             code = f"date(row, {name}, {words}, {written})"
         else:
-            what = "how numbers are written: sign, whole, fraction and exponent, with their unit"
-            pattern = self.once("NUMERAL", self.text(column.pattern), what)
-            code = self._marked(f"number(row, {name}, {words}, {pattern})", column)
+            pattern = self.once("NUMERAL", self.text(column.pattern), "how numbers are written, with their units")
+            factors = [f"{self.text(word)}: {self.number(factor)}" for word, factor in column.factors.items()]
+            written = f"\n{wrapped(factors)},\n" if factors else ""
+            units = self.once("UNITS", f"{{{written}}}", "what the units behind them stand for")
+            code = self._marked(f"number(row, {name}, {words}, {pattern}, {units})", column)
         if any(
             isinstance(each, Line) and each.value == self._index(k) and isnan(each.missing) for each in self._lines()
         ):

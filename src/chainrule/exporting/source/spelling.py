@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._types import Array
+from chainrule.exporting.graph import ExportError
 from chainrule.exporting.source.program import Program
 from chainrule.text import first_few
 
@@ -43,7 +44,11 @@ def identifier(name: str, taken: set[str], reserved: Iterable[str] = (), otherwi
 
 def float32(values: Array) -> list[str]:
     """The shortest decimals that are read back as these numbers in float32."""
-    return [str(value) for value in np.asarray(values, np.float32).ravel()]
+    with np.errstate(over="ignore"):
+        small = np.asarray(values, np.float32).ravel()
+    if not np.isfinite(small).all():
+        raise ExportError("a weight of the network is larger than float32 can hold, in which this file would have it")
+    return [str(value) for value in small]
 
 
 def float64(values: Any) -> list[str]:

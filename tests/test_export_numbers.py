@@ -1,0 +1,199 @@
+"""Numbers that are very large, infinite, missing or no results in exported files: as in the model, or refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from math import inf, nan
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder
+
+import chainrule as cr
+from chainrule import MLPClassifier, MLPRegressor
+from chainrule.exporting import ExportError
+from chainrule.exporting.source import c, export_source
+
+pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+QUICK = {"hidden_layer_sizes": (7,), "max_iter": 3, "n_iter_no_change": np.inf, "random_state": 0}
+READ = "[[float(t) for t in row] for row in json.load(open('rows.json'))]"
+PYTHON = f"""
+import json, math
+import model
+def said(row):
+    try:
+        found = getattr(model, "probabilities", model.predict)(row)
+    except ValueError:
+        return "refused"
+    return found if isinstance(found, list) else [found]
+print(json.dumps([*map(said, {READ})]))
+"""
+JAVASCRIPT = """
+import { readFileSync } from "node:fs";
+import * as model from "./model.mjs";
+const number = (t) => Number({ inf: "Infinity", "-inf": "-Infinity", nan: "NaN" }[t] ?? t);
+const rows = JSON.parse(readFileSync("rows.json", "utf8")).map((row) => row.map(number));
+const said = (row) => {
+  try { return [(model.probabilities ?? model.predict)(row)].flat(); } catch (error) { return "refused"; }
+};
+console.log(JSON.stringify(rows.map(said)));
+"""
+
+
+def in_c(model, rows, folder):
+    """What the file of C says of rows of numbers."""
+    text = (folder / "model.c").read_text()
+    kind, real = (text.split("int model_predict(const ")[1].split(" ")[k] for k in (0, 2))
+    names = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}
+    numbers = ", ".join(f"{{{', '.join(names.get(t, t) for t in row)}}}" for row in rows)
+    (folder / "run.c").write_text(
+        f"""#include <stdio.h>
+#include "model.c"
+int main(void) {{
+    static const {kind} rows[][{len(rows[0])}] = {{{numbers}}};
+    size_t i, k;
+    for (i = 0; i < {len(rows)}; i++) {{
+        {real} p[9] = {{0}};
+        if (model_predict(rows[i], p) < 0) printf("refused");
+        else for (k = 0; k < 9; k++) printf("%.17g ", (double)p[k]);
+        printf("\\n");
+    }}
+    return 0;
+}}
+"""
+    )
+    strict = ("gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsanitize=address,undefined")
+    subprocess.run([*strict, "run.c", "-lm", "-o", "run"], cwd=folder, check=True)
+    lines = subprocess.run(["./run"], cwd=folder, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line if line == "refused" else [*map(float, line.split())] for line in lines]
+
+
+def said(model, rows, folder):
+    """What the files say of rows of numbers: language → the answers of each row, or "refused"."""
+    rows = [[repr(float(t)) for t in row] for row in rows]
+    for ending in ("py", "mjs", "c"):
+        export_source(model, folder / f"model.{ending}")
+    (folder / "rows.json").write_text(json.dumps(rows))
+    (folder / "run.py").write_text(PYTHON)
+    (folder / "run.mjs").write_text(JAVASCRIPT)
+    found = {}
+    for language, command in (("Python", [sys.executable, "run.py"]), ("JavaScript", ["node", "run.mjs"])):
+        if shutil.which(command[0]):
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            found[language] = json.loads(done.stdout)
+    if shutil.which("gcc"):
+        found["C"] = in_c(model, rows, folder)
+    return found
+
+
+def of_model(model, row):
+    """What the model says of a row of numbers alone."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.ravel(model.forward(np.array([row]).T) if isinstance(model, cr.Network) else model.predict([row]))
+    except ValueError:
+        return "refused"
+
+
+def check(model, rows, folder):
+    """That each file answers and refuses what the model answers and refuses, or answers with what is no number."""
+    wanted = [of_model(model, row) for row in rows]
+    for language, answers in said(model, rows, folder).items():
+        for row, one, other in zip(rows, wanted, answers, strict=True):
+            if isinstance(one, str) or not np.isfinite(one).all():
+                assert other == "refused", (language, row)
+            else:
+                assert other != "refused", (language, row)
+                np.testing.assert_allclose(other[: len(one)], one, 1e-4, 1e-5, err_msg=f"{language} {row}")
+    return ["refused" if isinstance(one, str) else one for one in wanted]
+
+
+@pytest.mark.parametrize(("dtype", "large"), [(np.float32, 1e37), (np.float64, 1e37), (np.float64, 1e300)])
+def test_robust_normalization_of_large_numbers_is_3(dtype, large, tmp_path):
+    net = cr.Network([2, 4, 1], output="identity", seed=0, dtype=dtype)
+    net.normalize(np.random.default_rng(0).standard_normal((2, 50)).astype(dtype) / 100, "robust")
+    rows = [[large, -large], [-large, 1e20], [6e17, 1.0], [1e19, -1e18]]
+    found = check(net, rows, tmp_path)
+    assert "refused" not in found
+    assert np.ptp(np.array(found)) > 0.01
+
+
+def test_a_network_that_overflows_refuses_the_row(tmp_path):
+    X = np.random.default_rng(0).standard_normal((60, 2)).astype(np.float32)
+    model = MLPClassifier(**QUICK).fit(X, (X[:, 0] > 0) * 1 + (X[:, 1] > 0))
+    model._synced().W[1][...] *= 1e5
+    said_of_large = said(model, [[3e38, -3e38], [-3e38, 3e38]], tmp_path)
+    assert said_of_large["C"] == ["refused", "refused"]
+    large = cr.Network([1, 2, 2], hidden="relu", output="softmax", seed=0, dtype=np.float64)
+    large.W[1][...], large.W[2][...] = 1e30, [[1e30, 1e30], [1e30, -1e30]]
+    assert set(map(str, said(large, [[1e300]], tmp_path).values())) == {"['refused']"}
+
+
+@pytest.mark.parametrize("hidden", ["gelu", "silu", "mish"])
+def test_what_is_minus_infinity_in_float32_is_0_as_in_the_model(hidden, tmp_path):
+    net = cr.Network([1, 2, 1], hidden=hidden, output="identity", seed=0, dtype=np.float64)
+    net.W[1][...] = [[-1e20], [-1e-20]]
+    check(net, [[1e25], [3e38], [0.5]], tmp_path)
+
+
+def test_infinity_is_refused_before_a_step_can_hide_it(tmp_path):
+    X = np.random.default_rng(0).integers(0, 4, (60, 2)).astype(float)
+    for steps in (
+        (MinMaxScaler(clip=True),),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False),),
+        (SimpleImputer(), MinMaxScaler(clip=True)),
+        (FunctionTransformer(np.tanh, validate=True),),
+        (FunctionTransformer(np.log1p), MinMaxScaler(clip=True)),
+    ):
+        model = make_pipeline(*steps, MLPRegressor(**QUICK)).fit(X, X[:, 0])
+        found = check(model, [[1, 2], [inf, 1], [1, -inf], [9e99, 3]], tmp_path)
+        assert [str(one) for one in found[1:3]] == ["refused", "refused"]
+
+
+def test_functions_give_what_numpy_gives_where_there_is_no_result(tmp_path):
+    X = np.abs(np.random.default_rng(0).standard_normal((60, 2))) + 0.5
+    rows = [[-1, 1], [0, 1], [1, -2], [-1, -1], [2, 3], [800, 1], [nan, 1], [1e5, 1]]
+    for function in (np.log, np.sqrt, np.log1p, np.log2, np.log10, np.exp, np.expm1, np.sin, np.square):
+        steps = FunctionTransformer(function), SimpleImputer(strategy="median"), MinMaxScaler(clip=True)
+        check(make_pipeline(*steps, MLPRegressor(**QUICK)).fit(X, X[:, 0]), rows, tmp_path)
+
+
+# -- what C cannot hold ------------------------------------------------------------------------------------------------
+
+
+def test_texts_that_c_cannot_hold_are_refused(tmp_path):
+    X = np.random.default_rng(0).standard_normal((40, 2))
+    for label, what in (("a\0c", "the character NUL"), ("\ud800x", "half of a surrogate pair")):
+        model = MLPClassifier(**QUICK).fit(X, np.where(X[:, 0] > 0, label, "no").astype(object))
+        with pytest.raises(ExportError, match=f"has {what} in it, which C cannot hold"):
+            export_source(model, tmp_path / "model.c")
+        export_source(model, tmp_path / "model.py")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.py"]
+
+
+def test_weights_beyond_float32_are_refused_where_the_file_would_have_them_in_it(tmp_path):
+    net = cr.Network([2, 3, 1], seed=0, dtype=np.float64)
+    net.W[1][0, 0] = 1e39
+    with pytest.raises(ExportError, match="larger than float32 can hold"):
+        export_source(net, tmp_path / "model.c")
+    export_source(net, tmp_path / "model.py")
+    net.W[1][0, 0] = 1e41
+    with pytest.raises(ExportError, match="larger than float32 can hold"):
+        export_source(net, tmp_path / "model.py", int8=True)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++ to compile C++")
+@pytest.mark.parametrize("standard", ["c++11", "c++20", "c++23"])
+def test_no_column_is_called_as_a_word_of_c_plus_plus(standard, tmp_path):
+    words = sorted(c.KEYWORDS)
+    assert {"char8_t", "consteval", "constinit", "co_await", "typeof_unqual"} <= set(words)
+    frame = pd.DataFrame(np.random.default_rng(0).standard_normal((40, len(words))), columns=words)
+    model = MLPRegressor(hidden_layer_sizes=(2,), max_iter=1, random_state=0).fit(frame, frame["if"])
+    export_source(model, tmp_path / "model.c")
+    command = ["g++", f"-std={standard}", "-Wall", "-Werror", "-fsyntax-only", "-x", "c++", "model.c"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr == ""
