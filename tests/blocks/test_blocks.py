@@ -14,6 +14,7 @@ import chainrule as cr
 from chainrule.blocks import memory, places
 from chainrule.errors import ReadingNote
 from chainrule.readers import ReaderError
+from chainrule.tabular.values import TableError
 
 M = 1000
 
@@ -264,6 +265,12 @@ def test_what_is_given_in_a_wrong_way_is_named_in_a_few_words(folder, source, op
     with pytest.raises(ReaderError, match=says) as error:
         cr.Blocks(source, **options)
     assert len(str(error.value)) < 300
+
+
+def test_a_table_without_a_column_to_learn_from_is_named(tmp_path):
+    path = csv(tmp_path / "t.csv", "x,y\n" + "1,0\n1,1\n" * 20)
+    with pytest.raises(TableError, match=r"t.csv: no column to learn from \(x: "):
+        cr.TabularClassifier(effort="quick").fit(blocks_of(path, target="y"))
 
 
 def test_a_damaged_row_group_is_named(folder, tmp_path):

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 import chainrule as cr
 from chainrule.blocks import order
@@ -189,10 +190,27 @@ def test_blocks_of_others_are_told_apart_by_the_checkpoint(path, tmp_path):
     moved = tmp_path / "moved.parquet"
     moved.write_bytes(path.read_bytes())
     train(moved, checkpoint=tmp_path / "kept", resume=True).run()  # where the file lies does not matter
-    other = tmp_path / "other.parquet"
-    pq.write_table(pq.read_table(path).slice(0, 990), other, row_group_size=90)
-    with pytest.raises(cr.CheckpointError, match=r"another training .*data"):
-        train(other, checkpoint=tmp_path / "kept", resume=True).run()
+    table, other = pq.read_table(path), tmp_path / "other.parquet"
+    for there, here, write in [
+        ("rows 1,000, blocks 12", "rows 990, blocks 11", lambda: pq.write_table(table[:990], other, row_group_size=90)),
+        ("rows 1,000, blocks 12", "rows 1,000, blocks 10", lambda: pq.write_table(table, other, row_group_size=100)),
+        ("1 of Parquet", "1 of Arrow", lambda: feather.write_feather(table, tmp_path / "other.feather", chunksize=90)),
+    ]:
+        write()
+        name = "other.feather" if "Arrow" in here else "other.parquet"
+        with pytest.raises(cr.CheckpointError, match=f"another training .data: there .*{there}.*, here .*{here}"):
+            train(tmp_path / name, checkpoint=tmp_path / "kept", resume=True).run()
+    for says, options in [
+        ("columns a, b, c, d, e .*, here .* columns b, a, c, d, e", {"columns": list("bacde")}),
+        ("window 2, .*, here .* window 3", {"window": 3}),
+        ("target y, .*, here .* target word", {"target": "word"}),
+        ("here .*classes 0, 1, 2 ", {"classes": [0, 1, 2]}),
+    ]:
+        blocks = cr.Blocks(path, **{"columns": list("abcde"), "target": "y", "window": 2, **options})
+        net = network().normalize(blocks_of(path))
+        kept = cr.Checkpoint(tmp_path / "kept", resume=True)
+        with pytest.raises(cr.CheckpointError, match=says):
+            net.train(blocks, cr.Adam(0.01), epochs=4, batch_size=32, seed=SEED, dropout=0.1, checkpoint=kept)
 
 
 def test_classes_in_their_order_reach_the_cost_of_a_shuffle_of_all_rows(tmp_path, monkeypatch):
@@ -281,6 +299,10 @@ def test_what_blocks_cannot_do_is_said(path):
     training = net.train(blocks_of(path, weights="zero"), cr.Adam(), epochs=2, batch_size=100, seed=0)
     with pytest.raises(ValueError, match=r"weights: wanted some above 0; those of all 1,000 examples are 0"):
         training.run()
+    with pytest.raises(ValueError, match=r"GridSearchCV: got <Blocks of .*wanted rows in memory, which can be split"):
+        cr.GridSearchCV(cr.MLPClassifier(), {"alpha": [0, 1]}).fit(blocks)
+    with pytest.raises(ValueError, match=r"X_val: got <Blocks of .*wanted rows in memory"):
+        cr.MLPClassifier().fit(blocks, X_val=blocks)
     with pytest.raises(ValueError, match="early_stopping: no rows of Blocks are held out"):
         cr.MLPClassifier(early_stopping=True).fit(blocks)
     with pytest.raises(ValueError, match=r"X: got <Blocks of .*wanted rows in memory"):

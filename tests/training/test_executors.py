@@ -10,6 +10,7 @@ import time
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from copy import deepcopy
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
 import pytest
@@ -172,6 +173,11 @@ class Late:
 
     def map(self, function, *iterables):
         return [Future() for _ in zip(*iterables, strict=True)]
+
+
+def test_a_pool_of_multiprocessing_is_refused_with_what_to_give():
+    with ThreadPool(1) as pool, pytest.raises(TypeError, match=r"a ThreadPool of multiprocessing, .*ProcessPoolExecut"):
+        train_many(networks(2), X, Y, cr.Adam(), epochs=1, executor=pool)
 
 
 @pytest.mark.parametrize(

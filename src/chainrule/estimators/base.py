@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from chainrule import engines, optimizers
 from chainrule._types import Array
 from chainrule.activations import Activation
+from chainrule.engines.stream import Streamed
 from chainrule.estimators import ordinary
 from chainrule.estimators._sklearn import (
     BaseEstimator,
@@ -216,6 +217,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupport
         hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
         if np.any(np.array(hidden) <= 0):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        if isinstance(X_val, Streamed):
+            raise ValueError(f"X_val: got {X_val!r}, wanted rows in memory; its read(0) gives some")
         if (X_val is None) != (y_val is None):
             raise ValueError("a validation set needs both X_val and y_val")
         if incremental and self.early_stopping:

@@ -15,6 +15,7 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import FallbackToBackend, SequentialBackend, ThreadingBackend, get_active_backend
 from sklearn import config_context, model_selection
 
+from chainrule.engines.stream import Streamed
 from chainrule.estimators._sklearn import FuncWrapper
 from chainrule.estimators.docs import filled
 from chainrule.estimators.hooks import STOP
@@ -114,6 +115,11 @@ class _OnThreads:
         self
             With `best_estimator_`, `best_params_` and `cv_results_`.
         """
+        if isinstance(X, Streamed):
+            raise ValueError(
+                f"{type(self).__name__}: got {X!r}, wanted rows in memory, which can be split. Search on some of them, "
+                "as blocks.read(0), and fit the best parameters to the Blocks"
+            )
         chosen, _ = get_active_backend(prefer="threads")  # by a parallel_config around this; else threads
         if not isinstance(chosen, (ThreadingBackend, SequentialBackend)):
             return super().fit(X, y, **params)  # type: ignore[misc, no-any-return]

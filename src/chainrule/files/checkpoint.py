@@ -41,7 +41,7 @@ class Checkpoint:
     """The file that a training is kept in.
 
     It is written before the first epoch, then now and then, when the training is stopped (Ctrl-C, SIGTERM, the end of
-    the loop around it), and when it ends. Whole epochs are kept.
+    the loop around it), and when it ends. Whole epochs are kept; of Blocks, and with ``every=Batches(k)``, parts too.
 
     Parameters
     ----------

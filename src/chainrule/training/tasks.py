@@ -59,6 +59,11 @@ def run(
             f"executor: got {executor!r}, wanted one with the method map of concurrent.futures, such as "
             "concurrent.futures.ProcessPoolExecutor() or, with Dask, client.get_executor()"
         )
+    if any(each.__module__.endswith("multiprocessing.pool") for each in type(executor).__mro__):
+        raise TypeError(
+            f"executor: got a {type(executor).__name__} of multiprocessing, whose map takes one iterable only, wanted "
+            "concurrent.futures.ProcessPoolExecutor(processes)"
+        )
     if not networks:
         return []
     size = chunksize or max(1, min(_MOST, len(networks) // _TASKS))
