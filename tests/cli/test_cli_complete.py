@@ -1,6 +1,7 @@
 """What the Tab key offers, asked as the shells ask; and -h."""
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from chainrule.cli import app, complete
@@ -42,3 +43,21 @@ def test_h_is_help_of_every_command_and_defaults_are_shown(run):
     assert (code, out) == run("lab", "--help")[:2]
     assert "[default: 8765]" in out
     assert "[default: flower]" in out
+
+
+MORE = {"target", "number", "category", "date", "text", "drop", "keep", "test_file", "group", "time", "report"}
+MORE |= {"checkpoint"}  # what is done in addition, if given
+
+
+@pytest.mark.parametrize(("command", "more"), [("train", MORE), ("lab", {"target"})])
+def test_each_option_says_what_it_is_unless_given(command, more):
+    for option in get_command(app).commands[command].params:
+        is_plain = option.param_type_name == "argument" or getattr(option, "is_flag", False) or option.name in more
+        assert is_plain or option.default is not None or "unless given" in option.help, option.name
+
+
+def test_each_option_says_in_a_sentence_what_it_does():
+    for name, command in get_command(app).commands.items():
+        for option in command.params:
+            assert option.help.endswith("."), (name, option.name)
+            assert not option.help.startswith(("Of ", "To ", "For ", "Not ", "With ")), (name, option.name)

@@ -166,6 +166,8 @@ def test_many_columns_are_counted_and_not_cut_silently(ok, rng):
         ("trace m people.csv --unit 1", "--unit 1: wanted a layer, from 1, and a unit, from 0, as in 2:0"),
         ("trace m nothing.csv", "'nothing.csv': no such file"),
         ("trace people.csv people.csv", "people.csv: not a chainrule model"),
+        ("trace people.csv people.chainrule", "swapped: the model comes first, as people.chainrule people.csv"),
+        ("diagnose people.csv people.chainrule", "people.csv and people.chainrule are swapped"),
         ("trace m iris", "no column 'age'"),
         ("diagnose m nothing.csv", "'nothing.csv': no such file"),
         ("diagnose m untold.csv", "'buys' is missing in every row"),
@@ -210,3 +212,15 @@ def test_diagnose_names_a_leaking_column(ok):
     frame.to_csv("leak.csv", index=False)
     ok("train", "leak.csv", "--target", "buys", "--drop", "spends", "--epochs", "20", "--hidden", "8")
     assert "leak" in ok("diagnose", "leak.chainrule", "leak.csv")
+
+
+def test_the_sheet_and_the_head_of_a_table_can_be_said(model, ok, run):
+    pytest.importorskip("openpyxl")
+    with pd.ExcelWriter("book.xlsx") as book:
+        pd.DataFrame({"note": ["nothing here"]}).to_excel(book, sheet_name="notes", index=False)
+        people().to_excel(book, sheet_name="people", index=False)
+    for command in ("trace", "diagnose"):
+        assert "no column" in run(command, model, "book.xlsx")[2]
+        told, wanted = ok(command, model, "book.xlsx", "--sheet", "people"), ok(command, model, "people.csv")
+        assert told.splitlines()[2:] == wanted.splitlines()[2:]
+        assert "no column" in run(command, model, "people.csv", "--no-header")[2]

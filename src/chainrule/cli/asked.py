@@ -72,7 +72,7 @@ def check(run: Run) -> None:
     if run.report is not None:
         others |= {"the report goes there": run.report / REPORT}
         others |= {f"is in the way of the report, in {folder}": folder for folder in (run.report, *run.report.parents)}
-    writable(run.out, "--out", "a chainrule model", _is_model)
+    writable(run.out, "--out", "a chainrule model", is_model)
     apart(run.out, "--out", others)
     if run.checkpoint is None:
         if run.resume or run.every is not None:
@@ -106,7 +106,8 @@ def _check_together(run: Run) -> None:
         raise CommandError(f"--checkpoint and {several}: a checkpoint is of one training, and {several} needs several")
 
 
-def _is_model(file: Path) -> bool:
+def is_model(file: Path) -> bool:
+    """Whether a file is a model, as far as its header tells."""
     try:
         read_header(file)
     except ModelFileError:
@@ -136,6 +137,14 @@ def estimator(hidden: str | None, activation: str | None, rate: float | None, **
             raise CommandError(f"--activation {activation}: it can only be the output's")
     given = {"learning_rate_init": rate, "hidden_layer_sizes": layers, "activation": activation, **others}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def share(value: float | None) -> float | None:
+    """The value of --test: a share of the rows."""
+    if value is not None and not 0.01 <= value <= 0.9:
+        percent = f"; {value:g} % are {value / 100:g}" if 1 <= value <= 90 else ""
+        raise CommandError(f"--test {value:g}: wanted a share of the rows from 0.01 to 0.9, as 0.2{percent}")
+    return value
 
 
 def threshold(text: str | None) -> float | str | None:

@@ -33,12 +33,23 @@ AllowMissing = Annotated[
     typer.Option("--allow-missing", help="Where a column is not there, or none of it can be read, take it as missing."),
 ]
 Header = Annotated[
-    bool | None, typer.Option("--header/--no-header", help="Whether the first row of DATA holds the names.")
+    bool | None,
+    typer.Option(
+        "--header/--no-header", help="Whether the first row of DATA holds the names; as it looks unless given."
+    ),
 ]
-Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="Of a spreadsheet with several.")]
+Sheet = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Which sheet of a spreadsheet; unless given the first that is not empty."),
+]
 Threshold = Annotated[
     float | None,
-    typer.Option(min=0, max=1, metavar="P", help="Of two classes: the probability from which the rarer one is chosen."),
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="P",
+        help="The probability from which the rarer of two classes is chosen; as in the model unless given.",
+    ),
 ]
 
 

@@ -24,7 +24,7 @@ from chainrule.cli.common import (
 )
 from chainrule.cli.model import Trained, at_work, cell, cells
 from chainrule.cli.output import console, print_json
-from chainrule.cli.reading import AsTrained
+from chainrule.cli.reading import AsTrained, load
 from chainrule.text import first_few
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def explain(
         if len(column or ()) > 1:
             raise CommandError("--picture: is of one column; draw one for each")
         apart(picture_file(picture), "--picture", {"is the model": model, "is the data": existing(data)})
-    trained = Trained.load(model, header=header, sheet=sheet)
+    trained = load(model, data, header=header, sheet=sheet)
     if trained.about["image_shape"]:
         raise CommandError(
             f"{model}: looks at pixels, and one pixel alone says nothing; the working of a row: chainrule trace"

@@ -18,12 +18,15 @@ def export(
     network_only: Annotated[
         bool, typer.Option("--network-only", help="Without the preparation of the columns: the inputs are its numbers.")
     ] = False,
-    opset: Annotated[int, typer.Option(metavar="N", help="Of ONNX's operators; old runtimes read 13.")] = 13,
+    opset: Annotated[
+        int, typer.Option(metavar="N", help="The version of ONNX's operators; old runtimes read 13.")
+    ] = 13,
     input_type: Annotated[
         list[str] | None,
         typer.Option(
             metavar="TYPE",
-            help="float32, float64, int64 or bool: of the numbers that go in, or COLUMN=TYPE of one (may be repeated).",
+            help="What numbers go in as: float32, float64, int64 or bool, or COLUMN=TYPE for one column (may be "
+            "repeated); unless given float64, or without a preparation the type of the network.",
         ),
     ] = None,
     zipmap: Annotated[
@@ -31,11 +34,11 @@ def export(
         typer.Option(help="Probabilities as a map for each row, or an output for each class, instead of a matrix."),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Of source: weights in 8 bits, a quarter of the size; see --check.")
+        bool, typer.Option("--int8", help="In source code: weights in 8 bits, a quarter of the size; see --check.")
     ] = False,
     check: Annotated[
         str | None,
-        typer.Option(metavar="DATA", help="With --int8: rows with their target, on which the loss by it is measured."),
+        typer.Option(metavar="DATA", help="Rows with their target, on which the loss by --int8 is measured."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -36,9 +36,13 @@ def lab(
     ] = "flower",
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="What is to be learned of a table.")] = None,
     hidden: Annotated[
-        str | None, typer.Option(metavar="UNITS", help="Of each hidden layer, as 16,8; 0 for no hidden layer.")
+        str | None,
+        typer.Option(metavar="UNITS", help="Units of each hidden layer, or 0 for no hidden layer; 8,4 unless given."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the initial weights and the order of examples.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="The seed of the initial weights and of the order of examples; 1 unless given."),
+    ] = None,
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where it is served; the next free one if taken.")] = PORT,
     host: Annotated[str, typer.Option(help="The address of this machine that it is served at.")] = "127.0.0.1",

@@ -25,9 +25,9 @@ from chainrule.cli.common import (
     existing,
     writable,
 )
-from chainrule.cli.model import Trained, at_work
+from chainrule.cli.model import at_work
 from chainrule.cli.output import after, complain, console, encodable, json_text, print_json, show
-from chainrule.cli.reading import AsTrained
+from chainrule.cli.reading import AsTrained, load
 from chainrule.text import did_you_mean, first_few, one_line, without_controls
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def predict(
     threshold: Threshold = None,
     intervals: Annotated[
         float | None,
-        typer.Option(metavar="LEVEL", help="For numbers: lower and upper, which hold the true one so often, as 0.9."),
+        typer.Option(
+            metavar="LEVEL", help="Beside each number lower and upper, which hold the true one so often, as 0.9."
+        ),
     ] = None,
     allow_missing: AllowMissing = False,
     header: Header = None,
@@ -72,7 +74,7 @@ def predict(
         writable(out, "--out")
     else:
         sys.stdout.flush()  # where it is closed, this is known now
-    trained = Trained.load(model, header=header, sheet=sheet)
+    trained = load(model, data, header=header, sheet=sheet)
     trained.check_intervals(intervals)
     beside = Beside(keep or (), keep_all, trained.threshold(threshold), intervals)
     answers = Answers(model, AsTrained(trained, data, allow_missing), beside)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli import places
-from chainrule.cli.common import CommandError
+from chainrule.cli.asked import is_model
+from chainrule.cli.common import CommandError, existing
 from chainrule.cli.model import Trained
 from chainrule.cli.output import complain
+from chainrule.errors import ModelFileError
 from chainrule.text import did_you_mean, first_few
 
 if TYPE_CHECKING:
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
     from chainrule.tabular.unlike import Unlike
 
 TOLD = 10  # columns that are told of
+
+
+def load(model: Path, data: str, **options: Any) -> Trained:
+    """The model for DATA, which is read with these options. CommandError where the two are swapped."""
+    try:
+        return Trained.load(model, **options)
+    except ModelFileError:
+        if existing(data) and is_model(Path(data)):
+            raise CommandError(f"{model} and {data} are swapped: the model comes first, as {data} {model}") from None
+        raise
 
 
 class AsTrained:

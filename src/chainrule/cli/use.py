@@ -11,7 +11,7 @@ from chainrule.cli import screen
 from chainrule.cli.common import AllowMissing, CommandError, Header, Json, Model, Sheet, Tables, Threshold, metric
 from chainrule.cli.model import Trained, are_curves, at_work, is_about, read_header
 from chainrule.cli.output import console, print_json
-from chainrule.cli.reading import AsTrained
+from chainrule.cli.reading import AsTrained, load
 from chainrule.errors import ChainruleError
 from chainrule.text import first_few
 
@@ -41,7 +41,7 @@ def evaluate(
     from chainrule.cli.scored import scored
     from chainrule.tabular.scores import class_table
 
-    trained = Trained.load(model, header=header, sheet=sheet)
+    trained = load(model, data, header=header, sheet=sheet)
     about, target, classes = trained.about, trained.target, trained.classes
     threshold = trained.threshold(threshold)
     read = AsTrained(trained, data, allow_missing)

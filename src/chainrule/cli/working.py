@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import places, screen
-from chainrule.cli.common import CommandError, Json, Model, Tables
-from chainrule.cli.model import Trained, at_work, cell, cells, targets
+from chainrule.cli.common import CommandError, Header, Json, Model, Sheet, Tables
+from chainrule.cli.model import at_work, cell, cells, targets
 from chainrule.cli.output import console, print_json, show
-from chainrule.cli.reading import AsTrained
+from chainrule.cli.reading import AsTrained, load
 from chainrule.text import in_line
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def trace(
         str | None,
         typer.Option(metavar="L:I", help="Only the sum of one unit, term by term: unit I, from 0, of layer L, from 1."),
     ] = None,
+    header: Header = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Show the working of one row: its inputs, Z, A, and the way back where DATA has its target.
@@ -41,7 +43,7 @@ def trace(
     from chainrule.working.trace import trace as traced
 
     which = None if unit is None else _unit(unit)
-    trained = Trained.load(model)
+    trained = load(model, data, header=header, sheet=sheet)
     table, place, count = places.near(trained, data, row)
     one = trained.row(table, place)
     read, why = AsTrained(trained, data), f"there is no {trained.target}"
@@ -93,12 +95,18 @@ def trace(
     say.print(f"Prediction: {trained.target} = {answer}{probability}{mean}")
 
 
-def diagnose(model: Model, data: Tables, as_json: Json = False) -> None:
+def diagnose(
+    model: Model,
+    data: Tables,
+    header: Header = None,
+    sheet: Sheet = None,
+    as_json: Json = False,
+) -> None:
     """Look for what keeps a model from learning, measured on DATA; each finding says what to do."""
     import numpy as np
     import pandas as pd
 
-    trained = Trained.load(model)
+    trained = load(model, data, header=header, sheet=sheet)
     table = trained.table(data) if places.in_pieces(data) else trained.read(data, trained.target)
     read = AsTrained(trained, data)
     X, y, *_ = trained.examples(table, read)
