@@ -55,6 +55,3 @@ def _date_forms(forms: list[str]) -> list[tuple[str, str, int]]:
             )
             found.append((pattern, "".join(fields), since))
     return found if any(form.startswith("%Y-%d") for form in forms) else [*found, (_ISO, "YmdHMS", since)]
-
-
-NUMERAL = _numeral(".", [])
