@@ -62,7 +62,7 @@ ARROWS = {
     "quiz": "errors",
     "readers": "datasets errors text",
     "schedules": "checks",
-    "tabular": "_types activations blocks checks engines errors estimators files inputs network optimizers readers "
+    "tabular": "_types activations blocks checks errors estimators files inputs network optimizers readers "
     "schedules text",
     "text": "elsewhere",
     "training": "_types checks engines errors files optimizers schedules text",

@@ -130,9 +130,6 @@ def column_names(labels: Any) -> list[str]:
 
 def _keys(labels: Any) -> list[Any]:
     """The classes as keys of ONNX's maps, which are text or whole numbers."""
-    if labels.dtype.kind == "f" and (labels % 1).any():
-        wanted = "the keys of ONNX's maps are text or whole numbers"
-        raise ExportError(f"zipmap=True: {wanted}, got classes such as {labels[0]}; take zipmap='columns'")
     return [label if labels.dtype == object else int(label) for label in labels]
 
 

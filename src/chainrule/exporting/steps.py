@@ -21,6 +21,7 @@ from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 from chainrule.tabular.numerals import Format
 from chainrule.tabular.roles import WORD
+from chainrule.text import first_few
 
 Given = Value | dict[str, Value]
 _NUMBER, _TEXT = "NaN = missing", '"" = missing'
@@ -247,6 +248,9 @@ def _number_of(x: Value, known: Any) -> Value:
             raise ExportError('"" and a missing value are two categories: in ONNX both are ""')
         return _index(x, words)
     values = known.astype(np.float64)
+    if len(np.unique(values)) < len(values):  # NaN is one
+        twice = first_few(known[np.isin(values, values[pd.Series(values).duplicated()])], 3)
+        raise ExportError(f"the categories {twice} are one number in float64, in which ONNX compares them. {WAY_OUT}")
     same = x == values  # (batch, categories)
     if np.isnan(values).any():
         same = same | (np.isnan(x) & np.isnan(values))

@@ -6,7 +6,7 @@ from chainrule._version import __version__
 from chainrule.exporting.source.c_functions import DATE, FUNCTIONS
 from chainrule.exporting.source.c_parts import KEYWORDS as KEYWORDS
 from chainrule.exporting.source.c_parts import Writer, number, string
-from chainrule.exporting.source.program import Answer, Program
+from chainrule.exporting.source.program import Answer, Looked, Program
 from chainrule.exporting.source.spelling import comment, told
 from chainrule.tabular.calibration import LEAST
 
@@ -16,6 +16,7 @@ _KINDS = {
     "date": ("double", "seconds since 1970-01-01; NAN = missing"),
     "presence": ("int", "1 if it is given, 0 if not"),
     "category": ("const char *", 'category, in UTF-8; "" = missing'),
+    "exactly": ("const char *", "category, in UTF-8, to the last blank; NULL = missing"),
     "text": ("const char *const *", "its words, in lower case, with NULL at the end; {note}"),
 }
 
@@ -35,7 +36,7 @@ def source(program: Program, name: str, said: list[str]) -> tuple[str, dict[str,
     parts = [
         _head(program, name, said, sizes),
         _declarations(w, dates),
-        _begin(name, "bag" in needed),
+        _begin(name, bool({"bag", "exactly"} & needed)),
         *helpers,
         *w.parts,
         predict,
@@ -65,10 +66,10 @@ def _declarations(w: Writer, dates: bool) -> str:
     program, P = w.program, w.P
     C, answer = P.upper(), program.answer
     lines = [f"#ifndef {C}_DECLARED", f"#define {C}_DECLARED", "#ifdef __cplusplus", 'extern "C" {', "#endif"]
-    if program.named:
+    if not program.of_doubles:
         lines.append("typedef struct {")
         for column, name in zip(program.columns, w.names, strict=True):
-            kind, meaning = _KINDS[column.kind]
+            kind, meaning = _KINDS["exactly" if column.exact and column.kind == "category" else column.kind]
             note = f", {comment(column.note)}" if column.note and column.kind == "number" else comment(column.note)
             space = "" if kind.endswith("*") else " "
             lines.append(f"    {kind}{space}{name}; /* {comment(column.name)}: {meaning.format(note=note)} */")
@@ -95,7 +96,7 @@ def _told_of_answer(w: Writer) -> list[str]:
         "numbers": f"{goal}[{count}]: the prediction; returns 0",
         "outputs": f"{goal}[{count}]: A[L], the outputs of the network; returns 0",
     }[answer.kind]
-    given = [] if program.named else [f"row: {len(program.columns)} numbers"]
+    given = [f"row: {len(program.columns)} numbers"] if program.of_doubles else []
     return ["/* " + "\n * ".join([*given, what, refused]) + " */"]
 
 
@@ -119,7 +120,7 @@ def _begin(name: str, strings: bool) -> str:
 
 
 def _row(w: Writer) -> str:
-    if w.program.named:
+    if not w.program.of_doubles:
         return f"const {w.P}_row *row"
     return f"const {w.x if w.program.plain else 'double'} *row"
 
@@ -240,19 +241,20 @@ def _main(w: Writer) -> str:
     program, P = w.program, w.P
     answer, count = program.answer, _outputs(program)
     lines = ["int main(void) {"]
-    if program.named:
-        lines.append(f"    {P}_row row = {{0}};")
+    if not program.of_doubles:
+        lines.append(f"    static {P}_row row; /* static: all is 0 or NULL */")
         for k, (column, name) in enumerate(zip(program.columns, w.names, strict=True)):
             if column.kind == "category":
-                keys = program.keys(k)[0]
-                lines.append(f"    row.{name} = {string(next(filter(None, keys), ''))};")
+                looked = [each for each in program.values if isinstance(each, Looked) and each.column == k]
+                words = [key for each in looked for key in program.keys(each)[0] if isinstance(key, str) and key]
+                lines.append(f"    row.{name} = {string(next(iter(words), ''))};")
             elif column.kind == "date":
                 lines.append(f"    row.{name} = {P}_date(2024, 12, 31);")
     else:
         kind = w.x if program.plain else "double"
         lines.append(f"    {kind} row[{len(program.columns)}] = {{0}};")
     lines.append(f"    {_real(answer)} {_goal(answer)}[{count}] = {{0}};")
-    call = f"{P}_predict({'&' if program.named else ''}row, {_goal(answer)})"
+    call = f"{P}_predict({'' if program.of_doubles else '&'}row, {_goal(answer)})"
     each = f'for (i = 0; i < {count}; i++) printf(" %g", {_goal(answer)}[i]);'
     first = f'printf("%s", {P}_label(answer));' if answer.kind == "classes" else 'printf("%d", answer);'
     lines += [f"    int i, answer = {call};", f"    {first}", f"    {each}", '    printf("\\n");', "    return 0;", "}"]

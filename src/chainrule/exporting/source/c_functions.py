@@ -107,7 +107,7 @@ static size_t NAME_find_number(double v, const MACRO_FLASH double *known, size_t
 }
 """,
     "find": """\
-static int NAME_blank(char c) { return c == ' ' || (c >= '\\t' && c <= '\\r'); }
+static int NAME_blank(char c) { return c == ' ' || (c >= '\\t' && c <= '\\r') || (c >= 28 && c < 32); }
 static char NAME_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 /* whether two texts are the same but for blanks at their ends; loose: and for blanks within and the case of A to Z */
 static int NAME_same(const char *s, const char *t, int loose) {
@@ -133,6 +133,15 @@ static size_t NAME_find(const char *text, const char *const *known, size_t n, si
     for (k = 0; k < loose; k++)
         if (NAME_same(text, known[k], 1)) return k;
     return n;
+}
+""",
+    "exactly": """\
+/* where a text, or NULL, is in a list of n, to the last blank; n where it is none of them */
+static size_t NAME_exactly(const char *text, const char *const *known, size_t n) {
+    size_t k;
+    for (k = 0; k < n; k++)
+        if (text && known[k] ? strcmp(text, known[k]) == 0 : text == known[k]) break;
+    return k;
 }
 """,
     "bag": """\

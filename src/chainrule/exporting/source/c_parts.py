@@ -1,5 +1,6 @@
 """The parts of a file of C: constants, networks, and the way from a row to their inputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf, isnan
 from typing import Any
@@ -84,10 +85,10 @@ class Writer:
         self.parts.append(f"/* {what} */\n{self._const} {self.P}_{kind} {self.P}_{name}[] = {{\n{lines}\n}};\n")
         return f"{self.P}_{name}"
 
-    def words(self, name: str, texts: list[str], what: str) -> str:
-        """A const array of texts; returns its name."""
-        lines = wrapped([string(text) for text in texts])
-        self.constants += sum(len(text.encode()) + 5 for text in texts)
+    def words(self, name: str, texts: Sequence[str | None], what: str) -> str:
+        """A const array of texts, NULL for None; returns its name."""
+        self.constants += sum(4 if text is None else len(text.encode("utf-8", "surrogatepass")) + 5 for text in texts)
+        lines = wrapped(["NULL" if text is None else string(text) for text in texts])
         self.parts.append(f"/* {what} */\nstatic const char *const {self.P}_{name}[] = {{\n{lines}\n}};\n")
         return f"{self.P}_{name}"
 
@@ -172,20 +173,20 @@ class Writer:
         for i, value in enumerate(program.values):
             told = f" /* {comment(program.label(value))} */"
             match value:
-                case Given(k):
-                    code = self._given(k)
+                case Given():
+                    lines += self._refused(value)
+                    code = self._given(value)
                 case Looked(k):
-                    keys, loose = program.keys(k)
-                    if k not in known:
-                        known[k] = f"k{k}"
-                        lines.append(f"    const size_t k{k} = {self._found(k, keys, loose)};{told}")
-                    if isnan(value.unknown):
-                        lines.append(f"    if (k{k} == {len(keys)}) return -1; /* unknown */")
+                    if (key := program.same(value)) not in known:
+                        known[key] = f"k{i}"
+                        lines.append(f"    const size_t k{i} = {self._found(i, value)};{told}")
+                        if value.unknown is None:
+                            lines.append(f"    if (k{i} == {len(program.keys(value)[0])}) return -1; /* unknown */")
                     name = comment(program.columns[k].name)
                     table = self.table(
                         f"v{i}", "double", program.entries(value), f"{name}: {value.what}, and of others"
                     )
-                    code = f"{table}[k{k}]"
+                    code = f"{table}[{known[key]}]"
                 case Part(k, part, low, high):
                     if (key := (k, low, high)) not in known:
                         self.needed.add("calendar")
@@ -221,25 +222,41 @@ class Writer:
         self.needed.add("clip")
         return f"{self.P}_clip({code}, {number(low)}, {number(high)})"
 
-    def _given(self, k: int) -> str:
-        column = self.program.columns[k]
-        code = f"row->{self.names[k]}" if self.program.named else f"row[{k}]"
+    def _row(self, k: int) -> str:
+        """The code for a value of the row."""
+        return f"row[{k}]" if self.program.of_doubles else f"row->{self.names[k]}"
+
+    def _refused(self, value: Given) -> list[str]:
+        """The line that refuses a number which the steps refuse, though the inputs would not show it."""
+        column, code = self.program.columns[value.column], self._row(value.column)
+        if column.kind not in ("number", "date"):
+            return []
+        return [f"    if ({'isinf' if value.mark is None else '!isfinite'}({code})) return -1;"]
+
+    def _given(self, value: Given) -> str:
+        column, code = self.program.columns[value.column], self._row(value.column)
         if column.kind == "presence":
             return f"({code} ? 1 : 0)"
         if column.kind == "boolean":
             return f"({code} == 0 || {code} == 1 ? {code} : NAN)"
-        for mark in column.missing:
+        for mark in (*column.missing, *([] if value.mark is None else [value.mark])):
             code = f"({code} == {number(mark)} ? NAN : {code})"
         return code
 
-    def _found(self, k: int, keys: list[Any], loose: int) -> str:
+    def _found(self, i: int, value: Looked) -> str:
+        k, (keys, loose) = value.column, self.program.keys(value)
         name = comment(self.program.columns[k].name)
-        if self.program.columns[k].kind == "category":
-            self.needed.add("find")
-            words = self.words(f"words{k}", keys, f"{name}: its categories")
-            return f"{self.P}_find(row->{self.names[k]}, {words}, {len(keys)}, {loose})"
+        column = self.program.columns[k]
+        if column.kind == "category":
+            texts = [None if key is None else str(key) for key in keys]
+            if len(set(texts)) < len(texts):
+                raise ExportError(f"{column.name}: numbers and the same as text are categories, and C has only text")
+            words = self.words(f"words{i}", texts, f"{name}: its categories")
+            function, more = ("exactly", "") if column.exact else ("find", f", {loose}")
+            self.needed.add(function)
+            return f"{self.P}_{function}({self._row(k)}, {words}, {len(keys)}{more})"
         self.needed.add("find_number")
-        numbers = self.table(f"numbers{k}", "double", keys, f"{name}: its categories")
+        numbers = self.table(f"numbers{i}", "double", keys, f"{name}: its categories")
         return f"{self.P}_find_number({self.program.given(k)}, {numbers}, {len(keys)})"
 
     def _bag(self, number: int, first: int) -> str:
@@ -249,7 +266,7 @@ class Writer:
         words = self.words(f"bag{number}", list(bag.words), f"{name}: the words that count")
         weights = self.table(f"weights{number}", "double", bag.weights, f"{name}: the weights of its words")
         norm = {None: 0, "l1": 1, "l2": 2}[bag.norm]
-        given = f"row->{self.names[bag.column]}"
+        given = self._row(bag.column)
         options = f"{len(bag.words)}, {int(bag.binary)}, {norm}, v + {first}"
         return f"    {self.P}_bag({given}, {words}, {weights}, {options}); /* {name} */"
 
@@ -280,7 +297,7 @@ class Writer:
     def prepare(self) -> str:
         """The function from a row to x; returns its name, "" where x is the row."""
         program = self.program
-        if program.plain and not program.named:
+        if program.plain and program.of_doubles:
             return ""
         used, buffers, cast = "", list[str](), "(float)" if self.x == "float" else ""
         if program.plain:
@@ -303,7 +320,7 @@ class Writer:
                 f"        x[i] = {cast}sum; /* x = M u + m */",
                 "    }",
             ]
-        given = f"const {self.P}_row *row" if program.named else "const double *row"
+        given = "const double *row" if program.of_doubles else f"const {self.P}_row *row"
         body = "\n".join([*buffers, *lines])
         self.parts.append(
             "/* from a row to the inputs x of the networks; -1 for a category that is refused */\n"

@@ -59,6 +59,3 @@ def _date_form(literals: list[str], fields: list[str]) -> str:
             width = r"([12]\d{3})" if code == "Y" else r"(\d{2})" if code == "m" and fields[0] == "Y" else width
         pattern += width + _escaped(after)
     return pattern
-
-
-NUMERAL = r"()([-+]?)()()(\d*)(?:\.(\d*))?([eE][-+]?\d+)?()()()()"  # as scikit-learn reads them

@@ -29,6 +29,8 @@ LANGUAGE = Language(
     loop="for (const each of {table}) x.push({function}(each, v))",
     local="const ",
     none="null",
+    map="new Map([{items}])",
+    entry="[{key}, {k}]",
     text=_text,
     truth=("false", "true"),
 )
@@ -111,11 +113,12 @@ def source(program: Program, said: list[str]) -> str:
 def _prepare(script: Script) -> str:
     program, lines = script.program, list[str]()
     if not program.named:
-        n = len(program.columns)
-        lines.append(f"if (row.length !== {n}) throw new TypeError(`${{row.length}} numbers in the row, wanted {n}`);")
+        script.needed.add("listed")
+        lines.append(f"row = listed(row, {len(program.columns)});")
     infinite = "" if program.plain and not program.named else "v.some((t) => Math.abs(t) === Infinity) || "
     if program.plain and not program.named:
-        lines.append("const x = Array.from(row, Number);")
+        script.needed |= {"real", "required"}
+        lines.append("const x = Object.keys(row).map((name) => required(real(row, name), name));")
     else:
         lines += [f"const v = new Array({len(program.values)}).fill(NaN);", "let x = [];", *script.statements()]
     lines += [

@@ -75,20 +75,61 @@ function linear(W, scale, b, A) {
     "given": """\
 // The value of a column; null where it is missing.
 function given(row, name) {
+  if (typeof row !== "object" || row === null || Array.isArray(row)) {
+    throw new TypeError(`a row is {column: value}, not ${shown(row)}`);
+  }
   const there = Object.prototype.hasOwnProperty.call(row, name);
   if (!there) throw new TypeError(`no column ${JSON.stringify(name)} in the row`);
   const value = row[name];
   return value === undefined || value !== value ? null : value;
 }
 """,
+    "shown": """\
+// A value in a message.
+function shown(value) {
+  const text = typeof value === "bigint" ? String(value) : JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+""",
     "strip": """\
-// The text without the blanks at its ends, as Python strips them.
+// The text without the blanks at its ends, of which Python has others than trim.
+const BLANK = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+";
+const IS_BLANK = new RegExp(BLANK);
 function strip(text) {
-  const blank = (c) => /[\\s\\x1c-\\x1f\\x85]/.test(c) && c !== "\\ufeff";
   let first = 0, last = text.length;
-  while (first < last && blank(text[first])) first++;
-  while (first < last && blank(text[last - 1])) last--;
+  while (first < last && IS_BLANK.test(text[first])) first++;
+  while (first < last && IS_BLANK.test(text[last - 1])) last--;
   return text.slice(first, last);
+}
+""",
+    "listed": """\
+// The values of a row by name: x0, x1 and so on.
+function listed(row, count) {
+  const list = Array.isArray(row) || ArrayBuffer.isView(row);
+  if (!list || row.length !== count) {
+    throw new TypeError(`a row is a list of ${count} values, not ${list ? `${row.length} values` : shown(row)}`);
+  }
+  return Object.fromEntries(Array.from(row, (value, i) => [`x${i}`, value]));
+}
+""",
+    "numeral": """\
+// The number that a value is.
+function numeral(value, name, what = "number") {
+  if (["number", "bigint", "boolean"].includes(typeof value)) return Number(value);
+  throw new TypeError(`${name}: ${shown(value)} is no ${what}`);
+}
+""",
+    "real": """\
+// A number, or a text that is one; NaN where it is missing.
+function real(row, name) {
+  let value = given(row, name);
+  const text = typeof value === "string" ? strip(value) : null;
+  if (value === null || text === "") return NaN;
+  if (text !== null && /^[-+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)(e[-+]?[0-9]+)?$/i.test(text)) value = Number(text);
+  if (text !== null && /^[-+]?nan$/i.test(text)) return NaN;
+  value = numeral(value, name);
+  if (Math.abs(value) === Infinity) throw new RangeError(`${name}: is infinite, and the model takes no such row`);
+  return value;
 }
 """,
     "is_mark": """\
@@ -112,13 +153,13 @@ function number(row, name, words, pattern, units) {
     const found = new RegExp(`^(?:${pattern})$`).exec(text);
     const signs = found && (found[5] || found[6]) ? [1, 2, 4, 8].map((k) => found[k] ?? "").join("") : "?";
     if (!["", "+", "-", "("].includes(signs) || (signs === "(") !== Boolean(found[11])) {
-      throw new TypeError(`${name}: ${JSON.stringify(value)} is no number as the column has them`);
+      throw new TypeError(`${name}: ${shown(value)} is no number as the column has them`);
     }
     value = Number(`${found[5].replace(/[^0-9]/g, "") || 0}.${found[6] || 0}`) * Number(`1${found[7] ?? ""}`);
     value *= (signs === "-" || signs === "(" ? -1 : 1) * (units[found[9]] ?? 1) * (units[found[10]] ?? 1);
     if (Number.isNaN(value)) value = Infinity; // 0e999
   }
-  value = value === null ? NaN : Number(value);
+  value = value === null ? NaN : numeral(value, name);
   if (Math.abs(value) > 1e150) throw new RangeError(`${name}: ${value} is too large`);
   return value;
 }
@@ -139,19 +180,22 @@ function required(value, name) {
 // 1 or 0, from what can be either; NaN where it is missing.
 function boolean(row, name, words) {
   const value = given(row, name);
-  const text = value === null ? "" : strip(String(value)).toLowerCase();
+  const text = value === null ? "" : typeof value === "object" ? "object" : String(value).toLowerCase();
   if (["true", "1", "1.0", "yes"].includes(text)) return 1;
   if (["false", "0", "0.0", "no"].includes(text)) return 0;
-  if (is_mark(text, words)) return NaN;
-  throw new TypeError(`${name}: ${JSON.stringify(value)} is neither true nor false`);
+  if (is_mark(strip(text), words)) return NaN;
+  throw new TypeError(`${name}: ${shown(value)} is neither true nor false`);
 }
 """,
     "date": """\
-// Seconds since 1970, of a Date, a text as the column has it (in UTC), or themselves.
+// Seconds since 1970, of a Date (its time in UTC), a text as the column has it, or they.
 function date(row, name, words, forms) {
   const value = given(row, name);
-  if (value instanceof Date) return value.getTime() / 1000;
-  if (typeof value !== "string") return value === null ? NaN : Number(value);
+  if (Object.prototype.toString.call(value) === "[object Date]" && !Number.isNaN(value.getTime())) {
+    return value.getTime() / 1000;
+  }
+  if (typeof value === "boolean") throw new TypeError(`${name}: ${value} is no date`);
+  if (typeof value !== "string") return value === null ? NaN : numeral(value, name, "date");
   const text = strip(value);
   if (is_mark(text, words)) return NaN;
   for (const [pattern, fields, since] of forms) {
@@ -167,26 +211,61 @@ function date(row, name, words, forms) {
     if (60 * part.H + part.M > 1440 || part.M >= 60 || part.S >= 61) break;
     return day.getTime() / 1000 + 3600 * part.H + 60 * part.M + part.S;
   }
-  throw new TypeError(`${name}: ${JSON.stringify(value)} is no date as the column has them, nor one like 2024-12-31`);
+  throw new TypeError(`${name}: ${shown(value)} is no date as the column has them, nor one like 2024-12-31`);
 }
 """,
     "presence": """\
 // 1 where there is a value, else 0.
 function presence(row, name) {
   const value = given(row, name);
-  return value === null || (typeof value === "string" && !value.trim()) ? 0 : 1;
+  return value === null || (typeof value === "string" && !strip(value)) ? 0 : 1;
 }
 """,
     "category": """\
 // The text of a category; "" where it is missing.
 function category(row, name) {
   const value = given(row, name);
-  return value === null ? "" : value === true ? "True" : value === false ? "False" : String(value).trim();
+  if (value === null) return "";
+  if (typeof value === "object") throw new TypeError(`${name}: ${shown(value)} is no category`);
+  if (typeof value === "number") return written(value);
+  return value === true ? "True" : value === false ? "False" : strip(String(value));
+}
+""",
+    "written": """\
+// A number as Python writes it.
+function written(value) {
+  if (Number.isInteger(value)) return String(BigInt(value));
+  return (Math.abs(value) < 1e-4 ? value.toExponential() : String(value)).replace(/e-([0-9])$/, "e-0$1");
+}
+""",
+    "key": """\
+// What is compared with the categories, as it is; null where it is missing.
+function key(row, name) {
+  const value = given(row, name);
+  if (value === null || typeof value === "string") return value;
+  const number = numeral(value, name, "category");
+  if (Math.abs(number) === Infinity) throw new RangeError(`${name}: is infinite, and the model takes no such row`);
+  return number;
+}
+""",
+    "exactly": """\
+// Where a value is among the known ones; as many as there are where it is none of them.
+function exactly(value, known, refused = null) {
+  const k = known.get(value) ?? known.size;
+  if (refused !== null && k === known.size) {
+    const said = value === null ? "is missing" : `${shown(value)} is unknown to the model`;
+    throw new TypeError(`${refused}: ${said}, and the model takes no row with it`);
+  }
+  return k;
 }
 """,
     "fold": """\
 // The text without capitals, and with single blanks.
-const fold = (text) => text.toUpperCase().toLowerCase().trim().split(/\\s+/).join(" ");
+const fold = (text) => {
+  const parts = text.toLowerCase().split("\u0131"); // which is no i to Python
+  const small = parts.map((part) => part.toUpperCase().toLowerCase()).join("\u0131");
+  return strip(small).split(new RegExp(BLANK)).join(" ");
+};
 """,
     "known": """\
 // Which is which, and which is alike: the first `loose` words are known in other letters and blanks, too.
@@ -200,7 +279,7 @@ const known = (words, loose) => [
 function find(text, [exact, alike], refused = null) {
   const k = exact.get(text) ?? alike.get(fold(text)) ?? exact.size;
   if (refused !== null && k === exact.size) {
-    throw new TypeError(`${refused}: ${JSON.stringify(text)} is unknown to the model, which takes no other`);
+    throw new TypeError(`${refused}: ${shown(text)} is unknown to the model, which takes no other`);
   }
   return k;
 }
@@ -214,11 +293,20 @@ function search(value, numbers, refused = null) {
   return numbers.length;
 }
 """,
+    "prose": """\
+// The text of a column; exact: nothing else is taken for one.
+function prose(row, name, exact) {
+  const value = given(row, name);
+  if (exact && typeof value !== "string") {
+    throw new TypeError(`${name}: ${shown(value)} is no text, and the model takes no other`);
+  }
+  return String(value ?? "");
+}
+""",
     "bag": """\
 // How often each word is in a text, times its weight, as a vector of length 1: v[first] and those behind it.
-function bag(v, first, row, name, words, weights, norm, binary, least) {
-  const text = String(given(row, name) ?? "").toLowerCase();
-  const found = text.match(/[\\p{L}\\p{N}_]+/gu) ?? [];
+function bag(v, first, text, words, weights, norm, binary, least) {
+  const found = text.toLowerCase().match(/[\\p{L}\\p{N}_]+/gu) ?? [];
   const cut = found.map((t) => (least === 1 ? t.replace(/^[\\p{Nd}_]+/u, "") : t));
   const parts = cut.filter((t) => [...t].length >= least);
   const counts = new Map();

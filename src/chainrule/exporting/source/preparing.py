@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import isnan, nan
+from math import nan
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -27,22 +28,23 @@ from sklearn.preprocessing import (
 from chainrule._types import Array
 from chainrule.exporting.fitted import Encoded, encoded, kinds, parts_used
 from chainrule.exporting.graph import WAY_OUT, ExportError
-from chainrule.exporting.source.columns import NUMERAL, described
+from chainrule.exporting.source.columns import described
 from chainrule.exporting.source.program import Applied, Bag, Column, Far, Given, Hot, Line, Looked, Part, Value, Weight
 from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.calendar import SIX
 from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 from chainrule.tabular.roles import WORD
+from chainrule.text import first_few
 
 _FUNCTIONS = ("log", "log1p", "exp", "expm1", "sqrt", "square", "absolute", "sin", "cos", "tanh", "log2", "log10")
 
 
 @dataclass(frozen=True)
 class Word:
-    """The text of a column on its way to a step that understands it; `missing` stands for none."""
+    """The text of a column on its way to a step that understands it; `missing` is filled in where there is none."""
 
     column: int
-    missing: str = ""
+    missing: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +84,13 @@ class Preparation:
         wanted = [kind.name for kind in kinds(first, count)]
         if isinstance(first, ColumnTransformer) and names:
             used = sorted({k for _, _, numbers in parts_used(first) for k in numbers})
-            return {names[k]: [self._column(Column(names[k], wanted[k], pattern=NUMERAL))] for k in used}
+            return {names[k]: [self._column(Column(names[k], wanted[k], exact=True))] for k in used}
         if wanted == ["text"] and not hasattr(first, "n_features_in_"):  # of a list of texts, which is no table
-            return {"text": [self._column(Column("text", "text"))]}
+            return {"text": [self._column(Column("text", "text", exact=True))]}
         if "text" in wanted:
             raise ExportError("text among the columns of an array: fit the pipeline to a DataFrame, whose have names")
         called = names or [f"x{i}" for i in range(count)]
-        return [self._column(Column(name, kind, pattern=NUMERAL)) for name, kind in zip(called, wanted, strict=True)]
+        return [self._column(Column(name, kind, exact=True)) for name, kind in zip(called, wanted, strict=True)]
 
     def apply(self, step: Any, given: Features | dict[str, Features]) -> Features | dict[str, Features]:
         """What a fitted step returns. ExportError names one that cannot be written."""
@@ -118,20 +120,19 @@ class Preparation:
 
     def _looked_up(self, step: Any, each: Feature, known: Any, of: Encoded, j: int, what: str) -> int:
         """The number of a value that a table has for each known category of a column: the j-th of the encoder."""
-        keys: list[Any]
         if isinstance(each, Word):
-            column, keys = each.column, ["" if pd.isna(word) else str(word) for word in known]
+            column = each.column
         else:
             value = self.values[each.value] if isinstance(each, Line) and each == Line(each.value) else None
-            if not isinstance(value, Given):
+            if not isinstance(value, Given) or value.mark is not None:
                 raise ExportError(f"{type(step).__name__} behind another step. {WAY_OUT}")
-            column, keys = value.column, [nan if isnan(number) else number for number in map(float, known)]
-        if len(set(keys)) < len(keys):
-            raise ExportError(f'{self.columns[column].name}: "" and a missing value are two categories. {WAY_OUT}')
+            column = value.column
+        keys = _keys(known, self.columns[column])
         entries = dict(zip(keys, of.known[:, j].tolist(), strict=True))
-        unknown = nan if of.unknown is None else float(of.unknown[j])
+        unknown = None if of.unknown is None else float(of.unknown[j])
         if isinstance(each, Word):
-            entries |= {} if not each.missing else {"": entries.get(each.missing, unknown)}
+            if each.missing is not None:
+                entries[None] = entries.get(each.missing, nan if unknown is None else unknown)
             same = self.columns[column].spellings.items()
             entries |= {word: entries[usual] for word, usual in same if usual in entries}
         self.values.append(Looked(column, entries, unknown, what))
@@ -156,6 +157,20 @@ class Preparation:
         return made
 
 
+def _keys(known: Any, column: Column) -> list[Any]:
+    """The categories of a column as a file has them: text, None where it is missing, or numbers of float64."""
+    if known.dtype.kind in "mM" or not all(isinstance(each, (str, Real, np.bool)) or pd.isna(each) for each in known):
+        raise ExportError(f"{column.name}: its categories are neither text nor numbers. {WAY_OUT}")
+    none = None if column.kind == "category" else nan
+    keys = [none if pd.isna(each) else str(each) if isinstance(each, str) else float(each) for each in known]
+    if keys.count(none) > 1:
+        raise ExportError(f"{column.name}: None and NaN are two categories, and in a row both are missing. {WAY_OUT}")
+    if len(set(keys)) < len(keys):
+        twice = first_few([str(each) for each, key in zip(known, keys, strict=True) if keys.count(key) > 1], 3)
+        raise ExportError(f"{column.name}: its categories {twice} are one number in float64. {WAY_OUT}")
+    return keys
+
+
 def together(given: Features | dict[str, Features]) -> Features:
     """The columns side by side."""
     return given if isinstance(given, list) else [each for some in given.values() for each in some]
@@ -173,7 +188,8 @@ def _imputer(self: Preparation, step: SimpleImputer, given: Features) -> Feature
         if isinstance(each, Word):
             if not pd.isna(step.missing_values):
                 raise ExportError(f"SimpleImputer(missing_values={step.missing_values!r}) of text. {WAY_OUT}")
-            made.append(each if pd.isna(number) else replace(each, missing=str(number)))
+            filled = self.columns[each.column].exact and not pd.isna(number)  # Columns leave "", which is no NaN
+            made.append(replace(each, missing=str(number)) if filled else each)
         else:
             made.append(_marked(self, step, each).filled(0.0 if pd.isna(number) else float(number)))
     return [*(each for each, there in zip(made, kept, strict=True) if there), *flags]
@@ -197,12 +213,7 @@ def _marked(self: Preparation, step: Any, each: Feature) -> Feature:
     value = self.values[each.value] if isinstance(each, Line) and each == Line(each.value) else None
     if not isinstance(value, Given):
         raise ExportError(f"{type(step).__name__}(missing_values={mark!r}) behind another step. {WAY_OUT}")
-    column = self.columns[value.column]
-    if column.missing not in ((), (float(mark),)):
-        raise ExportError(f"two steps with other missing_values for {column.name!r}. {WAY_OUT}")
-    # A column that is used elsewhere, as well, keeps its number there.
-    self.columns[value.column] = replace(column, missing=(float(mark),))
-    return each
+    return Line(self.value(replace(value, mark=float(mark))))  # it keeps its number elsewhere
 
 
 def _standard(self: Preparation, step: StandardScaler, given: Features) -> Features:
@@ -301,7 +312,7 @@ def _tfidf(self: Preparation, step: TfidfVectorizer, given: Features) -> Feature
     (each,) = given
     least = 1 if step.token_pattern == WORD else 2
     column = self.columns[each.column]
-    self.columns[each.column] = replace(column, kind="text", note=f"words of {least} letters or more")
+    self.columns[each.column] = replace(column, kind="text", note=f"words of {least} letter{'s' * (least > 1)} or more")
     words = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
     weights = step.idf_ if step.use_idf else np.ones(len(words))
     self.bags.append(Bag(each.column, tuple(words), tuple(weights.tolist()), step.norm, step.binary))

@@ -11,6 +11,7 @@ for a language has two loops for the preparation of a table, whatever scikit-lea
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf, isnan, nan
 from typing import Any, Self
 
@@ -27,10 +28,11 @@ PARTS = (
 class Column:
     """What a row gives: a number, boolean, date, presence, category or text, and how it is written.
 
-    missing: numbers that stand for a missing value. words: words that do. pattern, forms: regular expressions for a
-    number as text (with the groups of `numerals.pattern`) and for dates (with the fields, in the letters of strptime,
-    and the first year of two digits). spellings: other spellings of categories. levels: categories that are known in
-    other letters and blanks, too. factors: of what may stand behind a number.
+    exact: it is given to scikit-learn's steps as it is, and a category is compared to the last blank; else to Columns,
+    of which the others tell. missing: numbers that stand for a missing value. words: words that do. pattern, forms:
+    regular expressions for a number as text (with the groups of `numerals.pattern`) and for dates (with the fields, in
+    the letters of strptime, and the first year of two digits). spellings: other spellings of categories. levels:
+    categories that are known in other letters and blanks, too. factors: of what may stand behind a number.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Column:
     spellings: dict[str, str] = field(default_factory=dict, hash=False)
     levels: tuple[str, ...] = ()
     factors: dict[str, float] = field(default_factory=dict, hash=False)
+    exact: bool = False
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -51,18 +54,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Given:
-    """The number of a column; NaN where it is missing."""
+    """The number of a column; NaN where it is missing. mark: a number that a step takes for a missing value."""
 
     column: int
+    mark: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Looked:
-    """What a table has for the category in a column; NaN where an unknown one is refused."""
+    """What a table has for the category in a column; of text None where it is missing. unknown: None = refused."""
 
     column: int
     entries: dict[Any, float]
-    unknown: float
+    unknown: float | None
     what: str
 
 
@@ -276,17 +280,29 @@ class Program:
         """The code for the number of a column, once it is among the values."""
         return f"v[{self.values.index(Given(column))}]"
 
-    def keys(self, column: int) -> tuple[list[Any], int]:
-        """The categories of a column that are looked up; of text, how many of the first are known alike, too."""
-        looked = [value for value in self.values if isinstance(value, Looked) and value.column == column]
-        keys = list(dict.fromkeys(key for value in looked for key in value.entries))
-        alike = {key for key in self.columns[column].levels if len(set(" ".join(key.casefold().split()))) > 1}
-        loose = [key for key in keys if key in alike]
-        return [*loose, *(key for key in keys if key not in alike)], len(loose)
+    def keys(self, value: Looked) -> tuple[list[Any], int]:
+        """The categories that are looked up; of text, how many of the first are known alike, too."""
+        alike = {key for key in self.columns[value.column].levels if len(set(" ".join(key.casefold().split()))) > 1}
+        loose = [key for key in value.entries if key in alike]
+        return [*loose, *(key for key in value.entries if key not in alike)], len(loose)
 
     def entries(self, value: Looked) -> list[float]:
-        """What a table has for each of the `keys` of its column, and behind them for an unknown one."""
-        return [*(value.entries.get(key, value.unknown) for key in self.keys(value.column)[0]), value.unknown]
+        """What a table has for each of its `keys`, and behind them for an unknown one."""
+        return [*map(value.entries.__getitem__, self.keys(value)[0]), nan if value.unknown is None else value.unknown]
+
+    def same(self, value: Looked) -> tuple[Any, ...]:
+        """What is alike of values that are looked up at the same place."""
+        return value.column, value.unknown is None, *value.entries
+
+    @cached_property
+    def used(self) -> dict[int, bool]:
+        """The values that are taken as they are, or by lines, and whether one takes no other where it is missing."""
+        lines = [*self.inputs, *(each.line for each in self.values if isinstance(each, Applied))]
+        needed = {each.value for each in self.inputs if isinstance(each, Line) and isnan(each.missing)}
+        for i, value in reversed([*enumerate(self.values)]):  # a function of what is missing is missing
+            if isinstance(value, Applied) and i in needed and isnan(value.line.missing):
+                needed.add(value.line.value)
+        return {each.value: each.value in needed for each in lines}
 
     def label(self, value: Value) -> str:
         """What to call a value in a comment."""
@@ -298,6 +314,11 @@ class Program:
         name = self.columns[value.column].name
         more = {Looked: getattr(value, "what", ""), Part: getattr(value, "part", ""), Far: "is far from all others"}
         return ", ".join(filter(None, (name, more.get(type(value), ""))))
+
+    @property
+    def of_doubles(self) -> bool:
+        """Whether a row can be an array of numbers, without names."""
+        return not self.named and all(column.kind == "number" for column in self.columns)
 
     @property
     def multiply_adds(self) -> int:

@@ -17,6 +17,8 @@ LANGUAGE = Language(
     loop="x += [{function}(each, v) for each in {table}]",
     local="",
     none="None",
+    map="{{{items}}}",
+    entry="{key}: {k}",
     text=ascii,
     truth=("False", "True"),
 )
@@ -105,14 +107,14 @@ def _usage(script: Script) -> list[str]:
 def _prepare(script: Script) -> str:
     program = script.program
     if not program.named:
-        lines = ["    row = list(map(float, row))", f"    if len(row) != {len(program.columns)}:"]
-        lines.append(f'        raise ValueError(f"{{len(row)}} numbers in the row, wanted {len(program.columns)}")')
+        script.needed.add("listed")
+        lines = [f"    row = listed(row, {len(program.columns)})"]
     else:
         lines = []
-    goal = ["x"] if program.plain and not program.named else []
-    infinite = "" if goal else "any(map(math.isinf, v)) or "
-    if goal:
-        lines.append("    x = row")
+    infinite = "" if program.plain and not program.named else "any(map(math.isinf, v)) or "
+    if program.plain and not program.named:
+        script.needed |= {"real", "required"}
+        lines.append("    x = [required(real(row, name), name) for name in row]")
     else:
         lines += [f"    v, x = [nan] * {len(program.values)}, []", *(f"    {line}" for line in script.statements())]
     lines += [

@@ -56,10 +56,43 @@ def linear(W, scale, b, A):
     "given": '''\
 def given(row, name):
     """The value of a column; None where it is missing."""
-    if name not in row:
+    if not hasattr(row, "keys"):
+        raise ValueError(f"a row is {{column: value}}, not {row!r:.80}")
+    if name not in row.keys():
         raise ValueError(f"no column {name!r} in the row")
     value = row[name]
-    return None if value is None or value != value else value
+    return None if not isinstance(value, str) and str(value) in GAPS else value
+
+
+GAPS = ["None", "nan", "NaN", "NaT", "<NA>"]
+''',
+    "listed": '''\
+def listed(row, count):
+    """The values of a row by name: x0, x1 and so on."""
+    values = [] if isinstance(row, (str, bytes, dict)) or not hasattr(row, "__iter__") else list(row)
+    if len(values) != count:
+        got = f"{len(values)} values" if values else f"{row!r:.80}"
+        raise ValueError(f"a row is a list of {count} values, not {got}")
+    return {f"x{i}": value for i, value in enumerate(values)}
+''',
+    "numeral": '''\
+def numeral(value, name, what="number"):
+    """The number that a value is."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name}: {value!r:.80} is no {what}") from None
+''',
+    "real": '''\
+def real(row, name):
+    """A number, or a text that is one to Python; nan where it is missing."""
+    value = given(row, name)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return nan
+    value = numeral(value, name)
+    if value in (inf, -inf):
+        raise ValueError(f"{name}: is infinite, and the model takes no such row")
+    return value
 ''',
     "is_mark": '''\
 def is_mark(text, words):
@@ -89,7 +122,7 @@ def number(row, name, words, pattern, units):
         value = float(f"{re.sub('[^0-9]', '', found[5]) or 0}.{found[6] or 0}") * float(f"1{found[7] or ''}")
         value *= (-1 if signs in ("-", "(") else 1) * units.get(found[9], 1) * units.get(found[10], 1)
         value = inf if value != value else value  # 0e999
-    value = nan if value is None else float(value)
+    value = nan if value is None else numeral(value, name)
     if abs(value) > 1e150:
         raise ValueError(f"{name}: {value} is too large")
     return value
@@ -113,18 +146,18 @@ def required(value, name):
 def boolean(row, name, words):
     """1 or 0, from what can be either; NaN where it is missing."""
     value = given(row, name)
-    text = "" if value is None else str(value).strip().lower()
+    text = "" if value is None else str(value).lower()
     if text in ("true", "1", "1.0", "yes"):
         return 1.0
     if text in ("false", "0", "0.0", "no"):
         return 0.0
-    if is_mark(text, words):
+    if is_mark(text.strip(), words):
         return nan
     raise ValueError(f"{name}: {value!r} is neither true nor false")
 ''',
     "date": '''\
 def date(row, name, words, forms):
-    """Seconds since 1970, of a date, a datetime (without a zone: UTC), a text as the column has it, or themselves."""
+    """Seconds since 1970, of a date, datetime, time (without a zone: UTC), a text as the column has it, or they."""
     value = given(row, name)
     if isinstance(value, str):
         text = value.strip()
@@ -134,13 +167,16 @@ def date(row, name, words, forms):
             found = re.fullmatch(pattern, text, re.ASCII)
             if found:
                 part = {field: float(t) for field, t in zip(fields, found.groups()) if t}
-                minutes = 60 * part.get("H", 0) + part.get("M", 0)
-                if minutes > 1440 or part.get("M", 0) >= 60 or part.get("S", 0) >= 61:
+                minutes, second = 60 * part.get("H", 0) + part.get("M", 0), part.get("S", 0)
+                if minutes > 1440 or part.get("M", 0) >= 60 or second >= 61:
                     break
                 year = part.get("Y", 1972 if "d" in part else 1970)
                 year = since + (part["y"] - since) % 100 if "y" in part else year
-                days = datetime.date(int(year), int(part.get("m", 1)), int(part.get("d", 1))).toordinal() - 719163
-                return 86400.0 * days + 3600 * part.get("H", 0) + 60 * part.get("M", 0) + part.get("S", 0)
+                try:
+                    days = datetime.date(int(year), int(part.get("m", 1)), int(part.get("d", 1))).toordinal() - 719163
+                except ValueError:
+                    break
+                return 86400.0 * days + 60 * minutes + second
         raise ValueError(f"{name}: {value!r} is no date as the column has them, nor one like 2024-12-31")
     if isinstance(value, datetime.datetime):
         utc = datetime.timezone.utc
@@ -148,7 +184,13 @@ def date(row, name, words, forms):
         return (value - datetime.datetime(1970, 1, 1, tzinfo=utc)).total_seconds()
     if isinstance(value, datetime.date):
         return 86400.0 * (value.toordinal() - 719163)
-    return nan if value is None else float(value)
+    if isinstance(value, datetime.time):
+        return 3600.0 * value.hour + 60 * value.minute + value.second + value.microsecond / 1e6
+    if type(value).__name__ == "datetime64":
+        return int(value.astype("datetime64[us]").astype("int64")) / 1e6
+    if type(value).__name__ in ("bool", "bool_"):
+        raise ValueError(f"{name}: {value!r} is no date")
+    return nan if value is None else numeral(value, name, "date")
 ''',
     "presence": '''\
 def presence(row, name):
@@ -163,6 +205,27 @@ def category(row, name):
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None else str(value).strip()
+''',
+    "key": '''\
+def key(row, name):
+    """What is compared with the categories, as it is; None where it is missing."""
+    value = given(row, name)
+    try:
+        hash(value)
+    except TypeError:
+        raise ValueError(f"{name}: {value!r:.80} is no category: wanted a text or a number") from None
+    if value in (inf, -inf):
+        raise ValueError(f"{name}: is infinite, and the model takes no such row")
+    return value
+''',
+    "exactly": '''\
+def exactly(value, known, refused=None):
+    """Where a value is among the known ones; as many as there are where it is none of them."""
+    k = known.get(value, len(known))
+    if refused and k == len(known):
+        said = "is missing" if value is None else f"{value!r:.80} is unknown to the model"
+        raise ValueError(f"{refused}: {said}, and the model takes no row with it")
+    return k
 ''',
     "fold": '''\
 def fold(text):
@@ -194,11 +257,18 @@ def search(value, numbers, refused=None):
         raise ValueError(f"{refused}: {value} is unknown to the model, which takes no other")
     return len(numbers)
 ''',
-    "bag": '''\
-def bag(v, first, row, name, words, weights, norm, binary, least):
-    """How often each word is in a text, times its weight, as a vector of length 1: v[first] and those behind it."""
+    "prose": '''\
+def prose(row, name, exact):
+    """The text of a column; exact: nothing else is taken for one."""
     value = given(row, name)
-    found = [t for t in re.findall(r"[^\\W\\d_]\\w*" if least == 1 else r"\\b\\w\\w+\\b", str(value or "").lower())]
+    if exact and not isinstance(value, str):
+        raise ValueError(f"{name}: {value!r:.80} is no text, and the model takes no other")
+    return "" if value is None else str(value)
+''',
+    "bag": '''\
+def bag(v, first, text, words, weights, norm, binary, least):
+    """How often each word is in a text, times its weight, as a vector of length 1: v[first] and those behind it."""
+    found = re.findall(r"[^\\W\\d_]\\w*" if least == 1 else r"\\b\\w\\w+\\b", text.lower())
     counts = [min(found.count(word), 1) if binary else found.count(word) for word in words]
     w = [count * weight for count, weight in zip(counts, weights)]
     length = sum(t * t for t in w) ** 0.5 if norm == "l2" else sum(map(abs, w)) if norm == "l1" else 1.0

@@ -1,6 +1,7 @@
 """What the files of Python and of JavaScript share: the statements of `prepare`, which read the same in both."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf, isnan
 from typing import Any
@@ -10,7 +11,6 @@ import numpy as np
 from chainrule.exporting.source.program import (
     PARTS,
     Applied,
-    Column,
     Far,
     Given,
     Layer,
@@ -38,6 +38,8 @@ class Language:
     loop: str
     local: str
     none: str
+    map: str  # a template with items, of which each is an entry of key and k
+    entry: str
     text: Any  # a function from a text to its literal
     truth: tuple[str, str]
 
@@ -102,8 +104,7 @@ class Script:
 
     def texts(self, texts: Any) -> str:
         """A list of them."""
-        items = [self.text(text) for text in texts]
-        return f"[\n{wrapped(items)},\n]" if sum(map(len, items)) > 60 else f"[{', '.join(items)}]"
+        return f"[{_inside([self.text(text) for text in texts])}]"
 
     def literal(self, label: Any) -> str:
         """A class."""
@@ -180,16 +181,18 @@ class Script:
         program, lines, known = self.program, list[str](), dict[Any, str]()
         for i, value in enumerate(program.values):
             match value:
-                case Given(k):
-                    code = self._given(k)
+                case Given():
+                    if not self._used(i, value):
+                        continue
+                    code = self._given(i, value)
                 case Looked(k):
-                    if k not in known:
-                        known[k] = f"k{k}"
-                        lines.append(f"{self.language.local}k{k} = {self._found(k)}")
+                    if (key := program.same(value)) not in known:
+                        known[key] = f"k{i}"
+                        lines.append(f"{self.language.local}k{i} = {self._found(i, value)}")
                     table = self.define(
                         f"TABLE{i}", self.numbers(program.entries(value)), f"{self._name(k)}: {value.what}"
                     )
-                    code = f"{table}[k{k}]"
+                    code = f"{table}[{known[key]}]"
                 case Part(k, part, low, high):
                     if (key := (k, low, high)) not in known:
                         self.needed |= {"calendar", "clip"}
@@ -213,17 +216,22 @@ class Script:
     def _name(self, k: int) -> str:
         return comment(self.program.columns[k].name)
 
-    def _given(self, k: int) -> str:
+    def _used(self, i: int, value: Given) -> bool:
+        """Whether a number is needed as one, not only looked up as it is."""
+        looked = any(isinstance(each, Looked) and each.column == value.column for each in self.program.values)
+        return i in self.program.used or not (self.program.columns[value.column].exact and looked)
+
+    def _given(self, i: int, value: Given) -> str:
         """The code for the number in a column."""
-        column = self.program.columns[k]
+        column = self.program.columns[value.column]
         name = self.text(column.name)
-        if not self.program.named:
-            return self._marked(f"row[{k}]", column)
-        self.needed.add(column.kind)
+        self.needed.add("real" if column.exact else column.kind)
         if column.kind == "presence":
             return f"presence(row, {name})"
         words = self.texts(column.words)
-        if column.kind == "boolean":
+        if column.exact:
+            code = f"real(row, {name})"
+        elif column.kind == "boolean":
             code = f"boolean(row, {name}, {words})"
         elif column.kind == "date":
             forms = [f"[{self.text(pattern)}, {self.text(fields)}, {since}]" for pattern, fields, since in column.forms]
@@ -234,41 +242,44 @@ class Script:
             factors = [f"{self.text(word)}: {self.number(factor)}" for word, factor in column.factors.items()]
             written = f"\n{wrapped(factors)},\n" if factors else ""
             units = self.once("UNITS", f"{{{written}}}", "what the units behind them stand for")
-            code = self._marked(f"number(row, {name}, {words}, {pattern}, {units})", column)
-        if any(
-            isinstance(each, Line) and each.value == self._index(k) and isnan(each.missing) for each in self._lines()
-        ):
+            code = self._marked(f"number(row, {name}, {words}, {pattern}, {units})", column.missing)
+        if value.mark is not None or self.program.used.get(i):  # a step with a mark takes nothing else for missing
             self.needed.add("required")
             code = f"required({code}, {name})"
-        return code
+        return code if value.mark is None else self._marked(code, [value.mark])
 
-    def _index(self, k: int) -> int:
-        return self.program.values.index(Given(k)) if Given(k) in self.program.values else -1
-
-    def _lines(self) -> list[Any]:
-        applied = [value.line for value in self.program.values if isinstance(value, Applied)]
-        return [*self.program.inputs, *applied]
-
-    def _marked(self, code: str, column: Column) -> str:
+    def _marked(self, code: str, missing: Sequence[float]) -> str:
         """The number, or NaN where it stands for a missing value."""
-        if not column.missing:
+        if not missing:
             return code
         self.needed.add("marked")
-        return f"marked({code}, {self.numbers(column.missing)})"
+        return f"marked({code}, {self.numbers(missing)})"
 
-    def _found(self, k: int) -> str:
+    def _found(self, i: int, value: Looked) -> str:
         """The code for the number of the category in a column."""
-        column, (keys, loose) = self.program.columns[k], self.program.keys(k)
-        looked = [value for value in self.program.values if isinstance(value, Looked) and value.column == k]
-        refused = f", {self.text(column.name)}" if any(isnan(value.unknown) for value in looked) else ""
+        k, (keys, loose) = value.column, self.program.keys(value)
+        column = self.program.columns[k]
+        name = self.text(column.name)
+        refused = f", {name}" if value.unknown is None else ""
+        if column.exact:
+            self.needed |= {"key", "exactly"}
+            keys = [None if isinstance(key, float) and isnan(key) else key for key in keys]
+            known = self.define(f"KEYS{i}", self.keys(keys), f"{self._name(k)}: its categories")
+            return f"exactly(key(row, {name}), {known}{refused})"
         if column.kind == "category":
             self.needed |= {"category", "known", "find"}
             what = f"{self._name(k)}: its categories; the first {loose} are known in other letters, too"
-            words = self.define(f"WORDS{k}", f"known({self.texts(keys)}, {loose})", what)
-            return f"find(category(row, {self.text(column.name)}), {words}{refused})"
+            words = self.define(f"WORDS{i}", f"known({self.texts(keys)}, {loose})", what)
+            return f"find(category(row, {name}), {words}{refused})"
         self.needed.add("search")
-        numbers = self.define(f"NUMBERS{k}", self.numbers(keys), f"{self._name(k)}: its categories")
+        numbers = self.define(f"NUMBERS{i}", self.numbers(keys), f"{self._name(k)}: its categories")
         return f"search({self.program.given(k)}, {numbers}{refused})"
+
+    def keys(self, keys: list[Any]) -> str:
+        """A map from text, numbers and none to their place."""
+        items = [self.language.none if key is None else self.literal(key) for key in keys]
+        entries = [self.language.entry.format(key=item, k=k) for k, item in enumerate(items)]
+        return self.language.map.format(items=_inside(entries))
 
     def _bag(self, number: int) -> str:
         bag = self.program.bags[number]
@@ -278,7 +289,9 @@ class Script:
         weights = self.array(f"WEIGHTS{number}", "double", bag.weights, f"{self._name(bag.column)}: their weights")
         first = next(i for i, value in enumerate(self.program.values) if value == Weight(number, 0))
         options = f"{self.text(bag.norm or '')}, {self.language.truth[bag.binary]}, {1 + ('2 letters' in column.note)}"
-        return f"bag(v, {first}, row, {self.text(column.name)}, {words}, {weights}, {options})"
+        self.needed.add("prose")
+        text = f"prose(row, {self.text(column.name)}, {self.language.truth[column.exact]})"
+        return f"bag(v, {first}, {text}, {words}, {weights}, {options})"
 
     def _record(self, kind: str, each: Any) -> str:
         if kind == "hot":
@@ -295,6 +308,11 @@ class Script:
         if each.slope == 0:
             return f"{label}, is missing"
         return f"{label}, {each.low:.6g} to {each.high:.6g}" if -inf < each.low and each.high < inf else label
+
+
+def _inside(items: list[str]) -> str:
+    """Items of a list, in lines of their own where they are long."""
+    return f"\n{wrapped(items)},\n" if sum(map(len, items)) > 60 else ", ".join(items)
 
 
 def used(functions: dict[str, str], needed: set[str]) -> list[str]:
