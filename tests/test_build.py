@@ -153,10 +153,23 @@ def test_workflows_take_pinned_actions_and_have_no_more_rights_than_they_need(fi
             assert "${{" not in step.get("run", ""), "text from outside becomes a part of a program"
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False
+            if step.get("uses", "").startswith("actions/download-artifact@"):
+                assert {"name", "pattern"} & step["with"].keys(), "another run may have left other artifacts"
     for action in re.findall(r"uses: (.*)", written):
         assert re.fullmatch(r"[\w/.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
     named = re.findall(r"\b(?:tests|\.ci)/[\w/.]*\w", written)
     assert all((ROOT / path).exists() for path in named)
+
+
+@pytest.mark.parametrize(("address", "code"), [("", 1), ("https://wheels.example", 0)])
+def test_the_nightly_run_refuses_to_test_tomorrow_without_tomorrows_wheels(address, code):
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8"))
+    first = workflow["jobs"]["tomorrow"]["steps"][0]
+    assert first["env"] == {"NIGHTLY_WHEELS": "${{ vars.NIGHTLY_WHEELS }}"}
+    command = ["sh", "-e", "-c", first["run"]]
+    done = subprocess.run(command, env={**os.environ, "NIGHTLY_WHEELS": address}, capture_output=True, text=True)
+    assert done.returncode == code
+    assert ("NIGHTLY_WHEELS" in done.stdout) == (code == 1)
 
 
 def test_the_files_of_a_release_are_those_that_the_workflow_builds(tmp_path):

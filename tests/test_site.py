@@ -166,3 +166,15 @@ def test_sections_that_are_listed_in_a_table_are_not_listed_once_more():
     for name in ("guides", "project"):
         text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
         assert text.count("```{toctree}") == text.count("```{toctree}\n:hidden:"), name
+
+
+FIRST = [ROOT / "README.md", *COMING_FROM, *(DOCS / f"{name}.md" for name in ("convert", "jax", "onnx", "tables"))]
+
+
+@pytest.mark.parametrize("page", FIRST, ids=lambda path: path.stem)
+def test_code_of_the_first_pages_is_as_narrow_as_its_place(page):
+    text = page.read_text(encoding="utf-8")
+    for part in re.split(r"(?=^<div class=\"beside\">)|(?<=^</div>\n</div>\n)", text, flags=re.MULTILINE):
+        most = 60 if part.startswith("<div") else 88
+        for code in re.findall(r"^```(?:python|py|console|sh)\n(.*?)^```", part, re.MULTILINE | re.DOTALL):
+            assert [line for line in code.splitlines() if len(line) > most] == []
