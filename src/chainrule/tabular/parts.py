@@ -1,5 +1,6 @@
 """The rows as the networks of a fit have them, told apart into those to train on and those that are held out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -170,20 +171,27 @@ def folds(y: Array, count: int, seed: int, classes: bool) -> Array:
     return made
 
 
-def prepared(preparation: Pipeline, X: Any, dtype: Any = np.float32) -> Array:
-    """The inputs (m, n[0]) that a fitted preparation makes of rows, of some at a time: in float64 they take much more.
+def pieces(preparation: Pipeline, X: Any) -> Iterator[Array]:
+    """The inputs (r, n[0]) that a fitted preparation makes of rows, of some after the others: all take much memory.
 
     The columns are read at once: how dates and numbers are written is told by many rows.
     """
     typed, others = wide(X), preparation
     if isinstance(preparation[0], Columns):
         typed, others = preparation[0].transform(typed), preparation[1:]
-    whole: Array | None = None
     for start in range(0, max(1, len(typed)), PIECE):
-        piece = others.transform(taken(typed, slice(start, start + PIECE)))
+        yield others.transform(taken(typed, slice(start, start + PIECE)))
+
+
+def prepared(preparation: Pipeline, X: Any) -> Array:
+    """The inputs (m, n[0]) of all rows, in float32."""
+    whole: Array | None = None
+    start = 0
+    for piece in pieces(preparation, X):
         if whole is None:
-            whole = np.empty((len(typed), piece.shape[1]), dtype)
-        whole[start : start + PIECE] = piece
+            whole = np.empty((len(X), piece.shape[1]), np.float32)
+        whole[start : start + len(piece)] = piece
+        start += len(piece)
     assert whole is not None
     return whole
 

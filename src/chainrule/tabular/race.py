@@ -18,7 +18,7 @@ from chainrule.estimators.search import at_once
 from chainrule.files.checkpoint import Checkpoint
 from chainrule.tabular.calibration import LEAST, fit_temperature
 from chainrule.tabular.checkpoints import Checkpoints
-from chainrule.tabular.parts import Held, InMemory, Parts, prepared
+from chainrule.tabular.parts import Held, InMemory, Parts, pieces
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.recipe import Arguments, recipe
 
@@ -338,7 +338,8 @@ def _at_most(batch_size: Any, rows: int) -> Any:
 
 def answers(preparation: Any, models: Sequence[Any], X: Any) -> Array:
     """The mean of what models say of rows: probabilities (m, K) or predictions (m,), in float64."""
-    inputs = X if preparation is None else prepared(preparation, X, np.result_type(*(m.network_.dtype for m in models)))
     say = [model.predict_proba if hasattr(model, "classes_") else model.predict for model in models]
-    mean: Array = np.mean([np.asarray(answer(inputs), float) for answer in say], axis=0)
+    parts = [X] if preparation is None else pieces(preparation, X)  # not cast: some are answered at a time instead
+    found = [np.mean([np.asarray(answer(part), float) for answer in say], axis=0) for part in parts]
+    mean: Array = np.concatenate(found)
     return mean / mean.sum(axis=1, keepdims=True) if mean.ndim == 2 else mean  # float32 sums to 1 up to 1e-7
