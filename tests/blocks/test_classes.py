@@ -84,6 +84,11 @@ def test_labels_that_could_be_others_are_not_measured_without_classes(of, labels
         assert net.cost(of(*labels, classes=known)) == pytest.approx(cost(net, known, labels), rel=1e-12)
 
 
+def test_after_a_training_on_them_blocks_are_measured_by_its_classes(of):
+    net, _ = trained(blocks := of("u", "v"), 2)
+    assert net.cost(blocks) == pytest.approx(net.cost(of("u", "v", classes=["u", "v"])), rel=1e-12)
+
+
 def test_labels_that_are_all_the_places_are_clear(of):
     net = network(3)
     assert net.cost(of(2, 0, 1)) == pytest.approx(cost(net, [0, 1, 2], [2, 0, 1]), rel=1e-12)

@@ -42,6 +42,7 @@ class Source(Streamed):
     numeric: bool = True
     weighted: bool = False
     given: Array | None = None
+    _taught: Array | None = None  # the classes of the last training on these rows
     window: int | None = None
 
     @property
@@ -85,9 +86,28 @@ class Source(Streamed):
         return (X.T for X in ahead.each(each))
 
     def examples(self, network: "Network") -> tuple[Windows, Targets, None]:
-        """X, Y and weights to measure a network on: of labels one-hot columns, if it is clear which output is which."""
+        """X, Y and weights to measure a network on: of labels one-hot columns, if it is clear which output is which.
+
+        After a training on these very rows it is what it was there.
+
+        Parameters
+        ----------
+        network : Network
+            What is to be measured.
+
+        Returns
+        -------
+        X, Y and weights
+
+        Raises
+        ------
+        ReaderError
+            It is not clear which output is for which label.
+        """
         labels = self._labels(network)
         if labels is not None and self.given is None:
+            if self._taught is not None and len(self._taught) == classes.count(network):
+                return self._coded(network, self._taught)
             wanted = classes.count(network)
             if len(labels) <= wanted and not classes.are_places(labels, wanted):
                 raise ReaderError(
@@ -100,7 +120,21 @@ class Source(Streamed):
     def learned(self, network: "Network", tell: Callable[[Any], list[Any]] | None) -> tuple[Windows, Targets, None]:
         """X, Y and weights to train a network on, with numbers as they are, and one-hot columns of labels.
 
-        tell: where several processes train together, from what this one says to what each of them says.
+        Parameters
+        ----------
+        network : Network
+            What is to be trained.
+        tell : function, optional
+            Where several processes train together, from what this one says to what each of them says.
+
+        Returns
+        -------
+        X, Y and weights
+
+        Raises
+        ------
+        ReaderError
+            Too few targets, or other columns or labels than in another process.
         """
         labels = self._labels(network)
         names = None if self.names is None else list(self.names)
@@ -110,11 +144,28 @@ class Source(Streamed):
             told = tell({"columns": names, "targets": self.outputs, "classes given": given, "labels": own})
             labels = classes.together(told, labels)
         if labels is not None and self.given is None:
-            labels = classes.of_outputs(labels, network)
+            labels = self._taught = classes.of_outputs(labels, network)
         return self._coded(network, labels)
 
     def watched(self, network: "Network", trained: Any) -> tuple[Windows, Targets, None]:
-        """X, Y and weights to watch a training on, whose own X is given: with its columns and its classes."""
+        """X, Y and weights to watch a training on: with its columns and its classes.
+
+        Parameters
+        ----------
+        network : Network
+            What is trained.
+        trained : Windows
+            X of the training.
+
+        Returns
+        -------
+        X, Y and weights
+
+        Raises
+        ------
+        ReaderError
+            Other columns, or labels that the training has not.
+        """
         names: Sequence[str] | None = getattr(trained, "names", None)
         if names is not None and self.names is not None and list(names) != list(self.names):
             raise ReaderError(
