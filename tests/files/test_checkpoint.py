@@ -244,7 +244,8 @@ def test_wrong_arguments_are_told_before_anything_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_bits(tmp_path):
+# Files of another processor: where this one has other vectors, the last bits are others.
+def test_a_checkpoint_of_the_first_version_goes_on_to_where_it_would_have_come(tmp_path):
     shutil.copy(Path(__file__).parents[1] / "data" / "0.1.0" / "checkpoint.chainrule", tmp_path / "c")
     r = np.random.default_rng(0)  # as in tests/data/write.py
     A, B = r.normal(size=(3, 40)), r.normal(size=(2, 40))
@@ -257,11 +258,14 @@ def test_a_checkpoint_of_the_first_version_goes_on_to_the_same_bits(tmp_path):
         return net, net.train(A, B, cr.Adam(0.01), epochs=7, batch_size=8, seed=0, **kept).run()
 
     assert modelfile.read_about(tmp_path / "c")["epoch"] == 3
-    assert_same(run(checkpoint=tmp_path / "c", resume=True), run())
+    (resumed, later), (whole, steps) = run(checkpoint=tmp_path / "c", resume=True), run()
+    np.testing.assert_allclose(resumed.parameters, whole.parameters, rtol=1e-9, atol=1e-12)
+    assert [step.epoch for step in later] == [step.epoch for step in steps]
+    assert [step.cost for step in later] == pytest.approx([step.cost for step in steps], rel=1e-9)
 
 
 @pytest.mark.parametrize(("name", "watched"), [("fit", False), ("watched", True)])
-def test_a_fit_of_the_first_version_goes_on_to_the_same_bits(tmp_path, name, watched):
+def test_a_fit_of_the_first_version_goes_on_to_where_it_would_have_come(tmp_path, name, watched):
     shutil.copy(Path(__file__).parents[1] / "data" / "0.1.0" / f"{name}.checkpoint", tmp_path / "c")
     rows = np.random.default_rng(2).normal(size=(60, 3))  # as in tests/data/write.py
 
@@ -272,9 +276,12 @@ def test_a_fit_of_the_first_version_goes_on_to_the_same_bits(tmp_path, name, wat
             return model.fit(rows, rows[:, 0] > 0, **kept)
 
     whole, resumed = run(), run(checkpoint=tmp_path / "c", resume=True)
-    np.testing.assert_array_equal(resumed.network_.parameters, whole.network_.parameters)
-    assert resumed.history_ == whole.history_
-    assert (resumed.best_loss_, resumed.best_validation_score_) == (whole.best_loss_, whole.best_validation_score_)
+    np.testing.assert_allclose(resumed.network_.parameters, whole.network_.parameters, rtol=1e-9, atol=1e-12)
+    one, other = ({**fit.history_, "best": [fit.best_loss_, fit.best_validation_score_]} for fit in (resumed, whole))
+    assert one.keys() == other.keys()
+    for of, numbers in other.items():
+        there = [number for number in one[of] if number is not None]
+        assert there == pytest.approx([number for number in numbers if number is not None], rel=1e-9), of
 
 
 def test_a_checkpoint_says_all_of_it_in_one_argument(tmp_path):
