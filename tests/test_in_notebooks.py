@@ -1,6 +1,8 @@
 """What a notebook shows: pages of networks, trainings and plans, and the bar of a training."""
 
 import io
+import os
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
@@ -10,6 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.activations import Activation
+from chainrule.tabular.importance import Importance, Importances
 from chainrule.tabular.plan import SHOWN
 
 COLORS = ("#", "rgb", "black", "white", "background")
@@ -76,6 +79,19 @@ def test_a_plan_is_a_table_of_roles_and_hostile_names_are_text():
     assert "<style>" in model._repr_html_()  # scikit-learn's own page of an estimator
 
 
+def test_importances_are_a_table_of_columns():
+    importance = Importances(
+        "log loss", 0.408, 150, (Importance("<b>", 0.25, 0.2, 0.3), Importance("b", -0.01, -0.02, 0))
+    )
+    page = parsed(importance)
+    assert page[0].text == "log loss 0.408 on 150 rows; without what a column says, more:"
+    assert cells(page) == [
+        ["column", "log loss grows by", "95 % interval"],
+        ["<b>", "0.25", "0.2 to 0.3"],
+        ["b", "-0.01", "-0.02 to 0"],
+    ]
+
+
 def training(net, **options):
     return net.train(*cr.datasets.flower(), cr.Adam(0.01), epochs=30, **options)
 
@@ -116,6 +132,29 @@ def test_the_bar_in_a_terminal_is_on_standard_error_and_nowhere_else(monkeypatch
     assert ("epoch 30/30" in stream.getvalue()) is terminal
     assert terminal or not stream.getvalue()
     assert capsys.readouterr().out == ""
+
+
+ENDS = """
+import sys
+import chainrule as cr
+shown = iter(cr.progress(cr.Network([2, 4, 1], seed=0).train(*cr.datasets.flower(), cr.Adam(), epochs=9)))
+next(shown)
+sys.exit(3)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
+def test_a_program_that_ends_while_a_bar_is_shown_leaves_the_terminal_as_it_was():
+    import pty
+
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as screen:
+        program = [sys.executable, "-c", ENDS]
+        assert subprocess.run(program, stderr=theirs, env={**os.environ, "TERM": "xterm"}, timeout=60).returncode == 3
+        os.close(theirs)
+        shown = screen.read(1 << 16).decode()
+    assert "Traceback" not in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is hidden"
 
 
 def test_a_training_with_a_bar_has_what_the_training_has():

@@ -1,5 +1,6 @@
 """A bar that shows how far a training is: in a terminal and in a notebook."""
 
+import atexit
 import html
 import sys
 import time
@@ -152,9 +153,11 @@ class _Terminal(AbstractContextManager["_Terminal"]):
 
     def __enter__(self) -> "_Terminal":
         self.bars.start()
+        atexit.register(self.bars.stop)  # of a program that ends while it still holds the training
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        atexit.unregister(self.bars.stop)
         self.bars.stop()
 
     def show(self, done: float, step: Step) -> None:

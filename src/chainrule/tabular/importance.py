@@ -1,5 +1,6 @@
 """Which columns matter to a model: how much worse it answers when it is given those of other rows."""
 
+import html
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from chainrule.checks import generator
 from chainrule.tabular.calibration import effective
 from chainrule.tabular.opened import Opened, opened, taken
 from chainrule.tabular.scores import Z, indices, weights_of
+from chainrule.text import html_table, in_line
 
 WORK = 250_000  # answers to ask for, about; fewer rows are looked at where there are many columns
 FEWEST = 200
@@ -38,6 +40,15 @@ class Importances:
     base: float
     rows: int
     columns: tuple[Importance, ...]
+
+    def _repr_html_(self) -> str:
+        heads = ("column", f"{self.loss} grows by", "95 % interval")
+        rows = [
+            [html.escape(in_line(each.column)), f"{each.increase:.4g}", f"{each.low:.4g} to {each.high:.4g}"]
+            for each in self.columns
+        ]
+        told = f"{self.loss} {self.base:.4g} on {self.rows:,} rows; without what a column says, more:"
+        return f"<p>{html.escape(told)}</p>{html_table(rows, heads)}"
 
 
 def permutation_importance(
