@@ -137,8 +137,8 @@ def test_the_bar_in_a_terminal_is_on_standard_error_and_nowhere_else(monkeypatch
 ENDS = """
 import sys
 import chainrule as cr
-shown = iter(cr.progress(cr.Network([2, 4, 1], seed=0).train(*cr.datasets.flower(), cr.Adam(), epochs=9)))
-next(shown)
+cr.shown = iter(cr.progress(cr.Network([2, 4, 1], seed=0).train(*cr.datasets.flower(), cr.Adam(), epochs=9)))
+next(cr.shown)
 sys.exit(3)
 """
 
