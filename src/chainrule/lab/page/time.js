@@ -32,7 +32,7 @@ export function mountTime(place, store) {
 
   place.append(
     element("div.buttons", {},
-      button("⏮", "back to the beginning", "Home", () => go({ step: 0 })),
+      button("❚◀", "back to the beginning", "Home", () => go({ step: 0 })),
       button(["◂", word(" step")], "one step back", "ArrowLeft", () => go({ by: -1 })),
       playing,
       button([word("step "), "▸"], "one step: the next mini-batch", "ArrowRight", () => go({ by: 1 })),
