@@ -244,10 +244,13 @@ def failing(error):
     return fail
 
 
+WRITTEN = "error: people.chainrule is written, but there is not enough memory"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (MemoryError(), 2, "error: people.chainrule is written, but there is not enough memory\n"),
+        (MemoryError(), 2, f"{WRITTEN}; try --stream, which holds some of its rows at a time\n"),
         (ValueError("no"), 2, "error: people.chainrule is written, but no\n"),
         (KeyboardInterrupt(), 130, "stopped: people.chainrule is written\n"),
     ],

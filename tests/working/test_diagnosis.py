@@ -636,7 +636,7 @@ def test_a_rate_that_leaps_and_learns_all_the_same_does_no_harm():
 def test_weights_that_grow_for_long_while_examples_are_learned_by_heart_do_not_come_of_steps_too_long():
     net = Network([2, 8, 4, 1], hidden="tanh", seed=1)
     found = trained(net, *datasets.moons(noise=0.4), cr.Adam(0.1), 4000)
-    assert np.linalg.norm(net.W[2]) > 20 * 8**0.5  # 20 times as large as random ones
+    assert np.linalg.norm(net.W[2]) > 15 * 8**0.5  # 15 times as large as random ones
     assert found.learned < 0.9
     assert "learning rate too high" not in all_names(found)
 

@@ -66,6 +66,14 @@ export function mountEquations(place, store) {
 
   const signed = () => JSON.stringify([store.run?.equations, store.run?.sizes, store.run?.g, scope, scope === "all" ? 0 : chosen(), withNumbers]);
 
+  // What scrolls sideways can be reached, and scrolled, by keys.
+  const wide = new ResizeObserver((seen) => {
+    for (const { target } of seen) {
+      if (target.scrollWidth > target.clientWidth) target.setAttribute("tabindex", "0");
+      else target.removeAttribute("tabindex");
+    }
+  });
+
   /** The element of an equation. */
   function make(line) {
     const strip = element("canvas", { "aria-hidden": "true" });
@@ -73,6 +81,7 @@ export function mountEquations(place, store) {
     written.setAttribute("role", "group"); // a plain math must hold no buttons; axe knows no role at all for one that does
     written.setAttribute("aria-label", line.shown);
     const shown = element("div.formula", {}, written);
+    wide.observe(shown);
     const shape = element("p.shapes"), size = element("p.size"), filled = element("div.filled", { hidden: !withNumbers });
     const made = element("div.equation", { "data-target": `${line.letter}${line.layer}` }, element("div.line", {}, shown, strip), element("div.line", {}, shape, size), ...line.notes.map(note), filled);
     lines.push({ line, made, strip, shape, size, filled });
