@@ -13,12 +13,7 @@ _GROUP = Path("/sys/fs/cgroup")
 
 
 def available() -> int:
-    """Bytes that this process may still take: by the system, by its limits (rlimit), by those of its container.
-
-    What Arrow keeps of what was freed is given back first.
-    """
-    if (arrow := sys.modules.get("pyarrow")) is not None:
-        arrow.default_memory_pool().release_unused()
+    """Bytes that this process may still take: by the system, by its limits (rlimit), by those of its container."""
     most = [1 << 62]
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -39,9 +34,17 @@ def available() -> int:
     return max(0, min(most))
 
 
+def released() -> int:
+    """What is available when Arrow has given back what it keeps of what was freed."""
+    if (arrow := sys.modules.get("pyarrow")) is not None:
+        arrow.default_memory_pool().release_unused()
+    return available()
+
+
 def check(name: str, rows: int, needed: int, what: str) -> None:
     """ReaderError that names a block, if the memory that is left does not suffice for what needs so many bytes."""
-    if needed > _LITTLE and needed > (left := available()):
+    # Blocks are read into what Arrow keeps of those before: it is asked for that only where memory is short.
+    if needed > _LITTLE and needed > available() and needed > (left := released()):
         raise ReaderError(
             f"{name}: its {rows:,} rows are too many for the memory: {what} {needed / _MB:,.0f} MB, and "
             f"{left / _MB:,.0f} MB are left. Write the table in smaller blocks: "

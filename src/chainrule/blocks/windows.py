@@ -70,12 +70,17 @@ class Windows(stream.Windows):
         return ahead.each(self._calls(key, epoch, example, room))
 
     def _calls(self, key: int | None, epoch: int, example: int, room: int) -> Iterator[Callable[[], Rows]]:
+        for now, k, blocks, _, skipped in self._from(key, epoch, example):
+            yield partial(self._window, key, now, k, blocks, skipped, room)
+
+    def _from(self, key: int | None, epoch: int, example: int) -> Iterator[tuple[int, int, Array, int, int]]:
+        """The windows from an example of an epoch on: epoch, number, blocks, rows, and how many of these are over."""
         for now in count(epoch):
             start = 0
             for k, blocks in enumerate(order.windows(key, now, len(self.sizes), self.together)):
                 rows = sum(self.sizes[i] for i in blocks)
                 if start + rows > example:
-                    yield partial(self._window, key, now, k, blocks, max(0, example - start), room)
+                    yield now, k, blocks, rows, max(0, example - start)
                 start += rows
             example = 0
 

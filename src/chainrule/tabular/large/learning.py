@@ -112,7 +112,7 @@ class InBlocks:
         self.class_weights = self._balance(class_weight)
         # The rows that are held out are prepared for each network, and looked back at in the end.
         held = 3 * 4 * self.prepared.features * max((len(rows.y) for rows in self.held), default=0)
-        self._room, self.kept = max(0, memory.available() - held) // KEPT, dict[int, Block]()
+        self._room, self.kept = max(0, memory.released() - held) // KEPT, dict[int, Block]()
         self.weighted = table.weight is not None or self.class_weights is not None
         self.given = None if validation is None else given(validation, self.preparation, self.classes)
 
@@ -253,7 +253,7 @@ class Prepared(Source):
 
     def _check_memory(self, count: int, row: int) -> None:
         """How many rows are prepared at a time: no more than the memory holds, and ROWS in any case."""
-        self._piece = max(ROWS, memory.available() // AT_ONCE // row)
+        self._piece = max(ROWS, memory.released() // AT_ONCE // row)
         largest = max(range(len(self.sizes)), key=lambda i: self.sizes[i])
         rows = min(ROWS, self.rows)
         memory.check(self.name(largest), self.sizes[largest], 4 * row * rows, f"to prepare {rows:,} of them takes")

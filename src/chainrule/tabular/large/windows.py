@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,16 +44,10 @@ class Pieces(Windows):
         return min(self.piece, super().at_once)
 
     def _calls(self, key: int | None, epoch: int, example: int, room: int) -> Iterator[Callable[[], Rows]]:
-        for now in count(epoch):
-            start = 0
-            for k, blocks in enumerate(order.windows(key, now, len(self.sizes), self.together)):
-                rows = sum(self.sizes[i] for i in blocks)
-                if start + rows > example:
-                    window = _Window(self, blocks, order.places(key, now, k, rows))
-                    for first in range(max(0, example - start), rows, self.piece):
-                        yield partial(window.rows, first, min(first + self.piece, rows), room)
-                start += rows
-            example = 0
+        for now, k, blocks, rows, skipped in self._from(key, epoch, example):
+            window = _Window(self, blocks, order.places(key, now, k, rows))
+            for first in range(skipped, rows, self.piece):
+                yield partial(window.rows, first, min(first + self.piece, rows), room)
 
 
 class _Window:
