@@ -1,5 +1,6 @@
 """Signals by the dozen, in every phase of a training that is kept: nothing is lost, and nothing of them is left."""
 
+import itertools
 import os
 import re
 import signal
@@ -168,6 +169,56 @@ print("fine")
 """
     done = alone(f"os.chdir({str(tmp_path)!r})\n{STORM}{JOBS[name]}{after}")
     assert done.stdout == "fine\n", done.stderr
+
+
+@pytest.mark.parametrize("sent", [some for n in (1, 2, 3) for some in itertools.combinations(NUMBERS, n)])
+def test_signals_before_any_instruction_of_a_deferral_leave_nothing_of_it(sent):
+    """The first handler raises there, and each other one where Python looks next: in what mends the first."""
+
+    class Raised(BaseException):
+        pass
+
+    def within(frame):
+        return frame is not None and (frame.f_code.co_filename == interrupts.__file__ or within(frame.f_back))
+
+    def handler(number, frame):
+        if within(frame):
+            raise Raised
+
+    def trace(frame, event, arg):
+        nonlocal passed
+        if frame.f_code.co_filename != interrupts.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        passed += event == "opcode"
+        if event == "opcode" and passed == at:  # what raises here ends the tracing
+            signal.pthread_sigmask(signal.SIG_BLOCK, sent)
+            for number in sent:
+                signal.raise_signal(number)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, sent)
+        return trace
+
+    tracing = sys.gettrace()
+    before = [signal.signal(number, handler) for number in NUMBERS]
+    at = passed = raised = 0
+    try:
+        while passed >= at:
+            at, passed = at + 1, 0
+            try:
+                sys.settrace(trace)
+                with interrupts.Deferral():
+                    pass
+            except Raised:
+                raised += 1
+            finally:
+                sys.settrace(None)
+            assert interrupts.deferral() is None, at
+            assert [signal.getsignal(number) for number in NUMBERS] == [handler] * 3, at
+        assert raised == at - 1 > 300  # each time but the last, which was after all instructions
+    finally:
+        sys.settrace(tracing)
+        for number, old in zip(NUMBERS, before, strict=True):
+            signal.signal(number, old)
 
 
 def test_ctrl_c_again_while_the_checkpoint_is_written_waits_for_it(tmp_path, monkeypatch):

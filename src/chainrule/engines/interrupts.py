@@ -40,6 +40,7 @@ _here = _Thread()
 _awaited: set["Deferral"] = set()  # what other threads are at, which the end of the program waits for
 _ends_in: threading.Thread | None = None  # where the program ends
 _LONGEST_WAIT = 60.0  # seconds
+_DEPTH = 2 * len(SIGNALS)  # so many handlers may raise one after the other, and nothing of a deferral is left
 
 
 class Deferral:
@@ -64,16 +65,27 @@ class Deferral:
             return self
         if kernel.BUILT:
             kernel.module().ask(_poll)
+        self._take()
+        return self
+
+    def _take(self, depth: int = _DEPTH) -> None:
+        """Put this in the place of the handlers, or, where one of them raises meanwhile, of none.
+
+        A signal that came before its turn may raise between any two instructions, in what mends it too: each level of
+        the recursion mends what one more of them has left undone.
+        """
         try:
+            if depth:
+                self._take(depth - 1)
+                return
             _here.deferral = self
             for number in SIGNALS:
                 if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None):
                     self.handlers[number] = handler
                     signal.signal(number, self)
-        except BaseException:  # of a signal that came before its turn
+        except BaseException:
             self.__exit__(None, None, None)
             raise
-        return self
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
@@ -88,20 +100,20 @@ class Deferral:
             return
         self._closing, _here.deferral = True, None
         try:
-            self._restore(list(self.handlers))
+            self._put_back()
         finally:  # the handler of a signal that came just now may have raised
             self._closing = False
             self.deliver(None)
 
-    def _restore(self, numbers: list[int]) -> None:
-        if numbers:
-            number, *others = numbers
-            current: Any = signal.getsignal(number)
-            try:
-                if current is self:  # a handler may have put another in its place
-                    signal.signal(number, self.handlers[number])
-            finally:
-                self._restore(others)
+    def _put_back(self, depth: int = _DEPTH) -> None:
+        """Put the handlers back in their places; where one of them raises meanwhile, the others too, as in `_take`."""
+        try:
+            if depth:
+                self._put_back(depth - 1)
+        finally:
+            for number, handler in self.handlers.items():
+                if signal.getsignal(number) is self:  # a handler may have put another in its place
+                    signal.signal(number, handler)
 
     def deliver(self, saved: Saved | None) -> None:
         """Let the handlers of the signals that wait do what they would have done: end the program, raise, or neither.
