@@ -88,6 +88,8 @@ def storm(count):
             inside = False
             raised += 1
     sender.join()
+    while any(isinstance(thread, threading.Timer) for thread in threading.enumerate()):
+        time.sleep(0.01)  # a signal that came while a training was freed comes again
     assert [signal.getsignal(number) for number in NUMBERS] == [handler] * 3
     assert interrupts.deferral() is None
     assert threading.active_count() == 1, threading.enumerate()
@@ -244,6 +246,22 @@ def test_ctrl_c_again_while_the_checkpoint_is_written_waits_for_it(tmp_path, mon
     other = cr.Network([6, 3, 1], seed=0)
     assert len(other.train(X, Y, cr.Adam(), epochs=3).run()) == 3  # in this process, too
     assert cr.MLPClassifier((3,), max_iter=3, schedule="cosine").fit(X.T, Y[0] > 0.5).n_iter_ == 3
+
+
+def test_ctrl_c_while_a_training_that_is_freed_writes_its_checkpoint_comes_after_it(tmp_path, monkeypatch):
+    write = container.write
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        write(*arguments)
+
+    _, run = training(tmp_path / "c", epochs=10**6)
+    next(run), next(run), next(run)
+    monkeypatch.setattr(container, "write", interrupted)
+    del run  # what is raised in a finalizer is lost
+    with pytest.raises(KeyboardInterrupt):
+        time.sleep(10)
+    assert modelfile.read_about(tmp_path / "c")["epoch"] == 3
 
 
 def test_a_training_in_another_thread_does_not_change_what_a_signal_leaves_of_this_one(tmp_path):

@@ -49,13 +49,18 @@ class Deferral:
     At its end, or where `deliver` is called, their handlers do what they would have done. Within another one, and for
     signals that are ignored, nothing is changed. Outside of the main thread, where no signal comes, the end of the
     program waits. Nothing of it is left after its end.
+
+    Parameters
+    ----------
+    freed : bool, optional
+        Within a finalizer, in which what a handler raises would be lost: the signals come again a moment later.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, freed: bool = False) -> None:
         self.waiting: dict[int, None] = {}  # signals that came, in their order, each once
         self.handlers: dict[int, Any] = {}  # as they were before
         self.giving_up = False  # whether what the kernel does now is given up when a signal comes
-        self._closing = False
+        self._closing, self._freed = False, freed
 
     def __enter__(self) -> Self:
         if threading.current_thread() is not threading.main_thread():
@@ -135,11 +140,21 @@ class Deferral:
 
     def _handle(self, number: int) -> None:
         handler = self.handlers[number]
-        if callable(handler):
+        if callable(handler) and self._freed:
+            threading.Timer(0.01, _send, (number,)).start()
+        elif callable(handler):
             handler(number, sys._getframe(1))
         else:  # SIG_DFL
             signal.signal(number, handler)
             signal.raise_signal(number)
+
+
+def _send(number: int) -> None:
+    """Send a signal to this program, as from without: it ends a call of the system that waits."""
+    if os.name == "posix":
+        os.kill(os.getpid(), number)
+    else:
+        signal.raise_signal(number)
 
 
 def note(error: BaseException, saved: Saved) -> None:

@@ -240,7 +240,7 @@ class Training(Iterator[Step]):
         self._steps, self._kept, self._recorder, self._parts = steps, kept, recorder, parts
         self._change: tuple[Options, Callable[[int], Array] | None] | None = None  # and the order of the examples
         if kept:  # also when the program ends, while there still is a program to write a checkpoint with
-            weakref.finalize(self, _leave, steps)
+            weakref.finalize(self, _leave, steps, freed=True)
         self.epochs, self._network, self._normalizer = epochs, network, network.normalizer
         self._description = f"{network!r}, {epochs:,} epoch{'s' if epochs > 1 else ''}"
         self._started = False
@@ -389,8 +389,8 @@ class Training(Iterator[Step]):
             )
 
 
-def _leave(steps: Generator[Step]) -> None:
+def _leave(steps: Generator[Step], freed: bool = False) -> None:
     """End a training that waits between two of its steps."""
     if not getattr(steps, "gi_running", False):  # in another thread, when the program ends
-        with interrupts.Deferral():
+        with interrupts.Deferral(freed):
             steps.close()
