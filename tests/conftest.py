@@ -5,6 +5,7 @@ Underflow alone does not: e⁻¹⁰⁰⁰ is 0 to the last digit of a double, an
 
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -18,6 +19,9 @@ from threadpoolctl import threadpool_limits
 # Hundreds of processes begin here, and each would compile what it imports of this package.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Where a shell began the tests in the background, it let them ignore Ctrl-C, which some of them send to their children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None, max_examples=50)
 hypothesis.settings.load_profile("house")

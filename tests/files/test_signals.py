@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -422,6 +422,16 @@ sys.exit(3)
     assert modelfile.read_about(tmp_path / "c")["epoch"] > 5
 
 
+@contextmanager
+def running(*command, **options):
+    """A process that does not outlive its test, whatever signals it was born to ignore."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
 def test_a_closed_terminal_is_answered_like_ctrl_c(tmp_path):
     program = (
         PROGRAM.replace("epochs=5000", "epochs=10**9, every=10**9").replace("ACTION", "pass")
@@ -430,31 +440,25 @@ print("ready", flush=True)
 train()
 """
     )
-    child = subprocess.Popen([sys.executable, "-c", program, tmp_path / "c"], stdout=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "ready\n"
-    while not (tmp_path / "c").exists():
-        time.sleep(0.01)
-    time.sleep(0.3)
-    child.send_signal(signal.SIGHUP)
-    child.communicate(timeout=60)
+    with running(sys.executable, "-c", program, tmp_path / "c") as child:
+        assert child.stdout.readline() == "ready\n"
+        while not (tmp_path / "c").exists():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        child.send_signal(signal.SIGHUP)
+        child.communicate(timeout=60)
     assert child.returncode == -signal.SIGHUP
     assert modelfile.read_about(tmp_path / "c")["epoch"] > 0
 
 
 def test_the_command_line_answers_a_closed_terminal_and_says_how_to_go_on(tmp_path):
     train = ["train", "breast_cancer", "--quiet", "--hidden", "64,64", "--epochs", "20000", "--checkpoint", "c"]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "chainrule", *train],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    while not (tmp_path / "c").exists():
-        time.sleep(0.01)
-    time.sleep(0.3)
-    child.send_signal(signal.SIGHUP)
-    _, err = child.communicate(timeout=60)
+    with running(sys.executable, "-m", "chainrule", *train, cwd=tmp_path, stderr=subprocess.PIPE) as child:
+        while not (tmp_path / "c").exists():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        child.send_signal(signal.SIGHUP)
+        _, err = child.communicate(timeout=60)
     assert child.returncode == 129
     assert re.search(r"of 20000 of network 1 of \d+; go on with:", err)
     assert "--resume" in err
