@@ -49,13 +49,13 @@ signal.signal(signal.SIGTERM, terminate)
 warnings.simplefilter("ignore")
 inside = threading.Event()
 cut_short = lambda: True
-kernel.module().ask(inside.set)
 
 def send(number, delay=0.0):
     def run():
         inside.wait()
         time.sleep(delay)
         os.kill(os.getpid(), number)
+    kernel.module().ask(inside.set)  # only now: what prepares a job computes, too
     sender = threading.Thread(target=run, daemon=True)
     sender.start()
     return sender

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
+from websockets.exceptions import InvalidState
 
 from chainrule.lab import protocol, server
 from chainrule.lab.design import Design
@@ -61,6 +62,18 @@ def test_a_look_waits_until_there_is_something_new_and_a_newer_one_takes_its_pla
         other.ask("go", step=3)
         message = one.hear()
         assert (message["id"], message["ok"]["at"]["1"]["step"]) == ("new", 3)
+
+
+def test_a_server_ends_in_peace_while_a_page_is_leaving_it(monkeypatch):
+    def leaving(self, *_):
+        raise InvalidState("connection is closing")
+
+    with ExitStack() as pages:
+        with served() as at:
+            pages.enter_context(Talk(at)).ask("hello", version=protocol.VERSION)
+            monkeypatch.setattr("websockets.server.ServerProtocol.send_close", leaving)
+            ended = time.monotonic()
+        assert time.monotonic() - ended < 30  # and no error in the thread of the server, which would be one here
 
 
 def test_a_page_that_is_reloaded_comes_back_to_the_same_place(open_lab):
@@ -194,6 +207,8 @@ def test_a_lab_for_others_takes_the_next_port_and_is_saved_when_its_terminal_is_
             with Talk(running.at) as talk:
                 assert talk.ask("hello", version=1)["lab"]["runs"][0]["data"]["name"] == "moons"
                 talk.ask("play")
+                while not talk.ask("look", stamp=None, views={})["at"]["1"]["step"]:
+                    time.sleep(0.01)
             code, said = running.end(signal.SIGHUP)
             assert code == 129
             assert "warning" not in said

@@ -1,9 +1,11 @@
-"""Connections to the server of a lab: those that ask for nothing end, so that there is always room for a page."""
+"""Connections to the server of a lab, for there to be always room for a page, and for all of them to come to an end."""
 
 from asyncio import TimerHandle, Transport
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 
 PATIENCE = 10.0  # seconds for a whole request: line and headers; chosen
 MOST = 256  # connections that are no socket of a page; chosen
@@ -66,7 +68,18 @@ class Timely(H11Protocol):
             timer.cancel()
 
 
-def timely() -> dict[str, Any]:
+class Ending(WebSocketsSansIOProtocol):
+    """The socket of a page: the server may end while the page ends it, too."""
+
+    def shutdown(self) -> None:
+        """The server ends."""
+        try:
+            super().shutdown()
+        except InvalidState:  # the page is about to go: nothing may be sent to it any more
+            self.transport.close()
+
+
+def protocols() -> dict[str, Any]:
     """Options of a server for connections of its own. It takes so few at once that their files are closed in time."""
     most = room()
-    return {"http": type("Timely", (Timely,), {"waiting": {}, "most": most}), "backlog": most // 4}
+    return {"http": type("Timely", (Timely,), {"waiting": {}, "most": most}), "ws": Ending, "backlog": most // 4}

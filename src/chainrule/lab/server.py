@@ -189,10 +189,10 @@ def serving(lab: Lab, door: Door, listening: socket.socket) -> Iterator[threadin
     """Serve a lab at a socket that listens, from a thread of its own, until the end."""
     import uvicorn
 
-    from chainrule.lab.connections import timely
+    from chainrule.lab.connections import protocols
 
     config = uvicorn.Config(
-        application(lab, door), **timely(), ws="websockets-sansio", loop="asyncio", lifespan="off",
+        application(lab, door), **protocols(), loop="asyncio", lifespan="off",
         ws_max_size=MOST_BYTES, ws_per_message_deflate=False, timeout_graceful_shutdown=1,
         log_config=None, log_level="error", access_log=False, server_header=False, proxy_headers=False,
     )  # fmt: skip
