@@ -640,7 +640,7 @@ def test_a_training_that_is_killed_again_and_again_comes_to_the_same_end(tmp_pat
 
 def test_the_command_line_stops_says_how_to_go_on_and_goes_on(tmp_path, ok, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    long = ["train", "breast_cancer", "--quiet", "--hidden", "64,64", "--epochs", "1000", "--checkpoint", "c"]
+    long = ["train", "breast_cancer", "--quiet", "--hidden", "64,64", "--epochs", "400", "--checkpoint", "c"]
     ok(*long, "--out", "whole")
     assert not (tmp_path / "c").exists()  # the model is saved
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -654,7 +654,7 @@ def test_the_command_line_stops_says_how_to_go_on_and_goes_on(tmp_path, ok, monk
         # The signal may also come before the program is there to answer, or when it has done its work.
         assert child.returncode in (0, -number, 128 + number), err
         if number == signal.SIGINT:
-            assert re.search(r"of 1000 of network 1 of \d+; go on with:", err)
+            assert re.search(r"of 400 of network 1 of \d+; go on with:", err)
             assert "--resume" in err
     ok(*long, "--out", "m", "--resume")
     for first, second in zip(*(cr.load(tmp_path / name).networks_ for name in ("whole", "m")), strict=True):
