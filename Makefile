@@ -69,7 +69,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 $(VENV)/tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --editable ".[dev]" --config-settings=wheel.cmake=false --config-settings=wheel.py-api=py3
+	$(PIP) --no-compile --editable ".[dev]" --config-settings=wheel.cmake=false --config-settings=wheel.py-api=py3
+	@$(BIN)/python -W ignore -m compileall -qq -j 0 $(VENV)/lib || true  # on every core; pip takes one
 	touch $@
 
 # Where the C++ part could not be compiled, the next make tries again.
