@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -222,8 +223,18 @@ class Failing(io.RawIOBase):
         raise OSError(self.number, os.strerror(self.number))
 
 
-def broken(number):
-    return None if number is None else io.TextIOWrapper(io.BufferedWriter(Failing(number)), "utf-8")
+@pytest.fixture
+def broken():
+    """A stream that fails with a number, or none; in the end it is closed, which newer Pythons report as it fails."""
+    with ExitStack() as made:
+
+        def make(number):
+            if number is None:
+                return None
+            made.enter_context(suppress(OSError))
+            return made.enter_context(io.TextIOWrapper(io.BufferedWriter(Failing(number)), "utf-8"))
+
+        yield make
 
 
 def made(which):
@@ -238,7 +249,7 @@ def made(which):
 
 @pytest.mark.parametrize("number", [None, errno.ENOSPC, errno.EPIPE], ids=["closed", "full", "pipe"])
 @pytest.mark.parametrize("which", NAMES)
-def test_what_cannot_be_printed_costs_no_work_and_is_no_success(which, number, monkeypatch, capsys):
+def test_what_cannot_be_printed_costs_no_work_and_is_no_success(which, number, broken, monkeypatch, capsys):
     code = call(which, "words", CYRILLIC, broken(number), monkeypatch)
     made(which)
     err = capsys.readouterr().err
@@ -254,7 +265,7 @@ def test_what_cannot_be_printed_costs_no_work_and_is_no_success(which, number, m
 
 
 @pytest.mark.parametrize("number", [None, errno.ENOSPC, errno.EPIPE], ids=["closed", "full", "pipe"])
-def test_what_cannot_be_complained_about_changes_nothing(number, monkeypatch, capsys):
+def test_what_cannot_be_complained_about_changes_nothing(number, broken, monkeypatch, capsys):
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stderr", broken(number))
         for arguments, code in ((["predict", "evil.chainrule", "evil.csv"], 0), (["inspect", "nothing"], 2)):

@@ -215,7 +215,7 @@ def work():
         pass
 done = []
 thread = threading.Thread(target=work)
-sender = send(signal.SIGINT)
+sender = send(signal.SIGINT, 0.2)  # Python without the lock sleeps on where one comes just before
 thread.start()
 try:
     threading.Event().wait()
