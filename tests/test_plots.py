@@ -368,7 +368,7 @@ def test_more_inputs_are_drawn_on_their_first_two_principal_components(iris):
 
 def test_the_axes_have_the_names_the_model_was_fitted_with(rng):
     frame = pd.DataFrame(rng.normal(size=(30, 3)), columns=["length", "width", "height"])
-    clf = MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0).fit(frame, np.arange(30) % 2)
+    clf = MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0, random_state=0).fit(frame, np.arange(30) % 2)
     ax = plots.decision_boundary(clf, frame, np.arange(30) % 2, dims=(2, 0))
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("height", "length")
     with pytest.warns(UserWarning, match="valid feature names"):  # scikit-learn's
@@ -515,7 +515,7 @@ def test_inputs_and_outputs_have_the_names_of_columns_and_classes(rng):
 
     columns, classes = ["length", "$w$ & <b>", "שלום עולם"], ["Müller", "", "a very long name of a class"]
     frame, y = pd.DataFrame(rng.normal(size=(30, 3)), columns=columns), np.repeat(classes, 10)
-    clf = MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0).fit(frame, y)
+    clf = MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0, random_state=0).fit(frame, y)
     pipeline = make_pipeline(StandardScaler(), MLPClassifier((2,), solver="lbfgs", max_iter=5, tol=1.0)).fit(frame, y)
     for ax in (plots.network(clf), plots.network(pipeline), NetworkDisplay.from_estimator(pipeline).ax_):
         assert_readable(ax.figure)
