@@ -362,6 +362,8 @@ def sequential(*parts):
 
 a = keras.Input((4,))
 skip = keras.Model(a, layers.Add()([a, layers.Dense(4)(a)]))
+small = sequential(layers.Dense(3, name="d"))
+small.quantize("int8")
 for model, message in [
     (keras.Sequential([layers.Dense(3)]), "it has no weights yet: begin it with keras.Input"),
     (sequential(layers.Dense(3), layers.LayerNormalization(name="ln")), r"ln \\(.*Known are Input"),
@@ -375,7 +377,9 @@ for model, message in [
     (keras.Model([a, (b := keras.Input((4,)))], layers.Add()([a, b])), "it has more than one input"),
     (nan, r"d \\(Dense\\): kernel: got nan at \\[0, 0\\], wanted finite numbers"),
     (sequential(layers.Normalization(mean=np.nan, variance=1.0, name="n"), layers.Dense(3)), r"n \\(.* not finite"),
-    (sequential(layers.Dense(3, dtype="float16")), "float16|it does more"),
+    (sequential(layers.Dense(3, dtype="float16")), "parameters of float16; wanted all of float32"),
+    (sequential(layers.Dense(3, dtype="mixed_float16", name="d")), r"d \\(Dense\\): it computes in float16, wanted"),
+    (small, r"d \\(Dense\\): its weights are int8: convert the model before it is quantized"),
     ("model", "from_keras: got str, wanted a keras.Model"),
 ]:
     with pytest.raises(ConversionError, match=message):

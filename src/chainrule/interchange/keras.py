@@ -140,6 +140,13 @@ def _read(chain: Chain, layer: Any) -> None:
         raise _unknown(layer)
     if type(layer) in _PASSING:
         return
+    if layer.quantization_mode is not None:
+        raise ConversionError(f"its weights are {layer.quantization_mode}: convert the model before it is quantized")
+    if layer.compute_dtype not in ("float32", "float64"):
+        raise ConversionError(
+            f"it computes in {layer.compute_dtype}, wanted float32 or float64: make the model once more with "
+            f'dtype="float32", and give it these weights by model.set_weights(old.get_weights())'
+        )
     for weight in layer.weights:
         finite(weight.name, _numbers(weight))
     if type(layer) is layers.Dense:
