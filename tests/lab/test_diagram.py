@@ -32,6 +32,15 @@ def places(page):
     return page.evaluate("document.querySelector('canvas.units').places()")
 
 
+def test_on_a_narrow_desk_a_table_with_named_inputs_has_its_network_and_its_columns_in_sight(diagram):
+    page = diagram({"data": {"kind": "bundled", "name": "breast_cancer"}, "hidden": [16, 8]}, width=1200)
+    hidden = "(name) => { const e = document.querySelector(name); return e.scrollWidth - e.clientWidth; }"
+    assert page.evaluate(hidden, ".diagram .whole") == 0
+    answer, target = page.locator(".sheet thead th").all()[1:3]
+    for head in (answer, target):
+        assert head.bounding_box()["x"] + head.bounding_box()["width"] < page.locator(".diagram").bounding_box()["x"]
+
+
 def test_units_and_lines_by_pointer(diagram):
     page = diagram()
     net, units, card = page.at.lab.runs[1].network, page.locator("canvas.units"), page.locator(".diagram .card")
