@@ -377,6 +377,25 @@ def test_a_program_that_ends_with_a_training_in_a_variable_keeps_all_of_it(tmp_p
     assert modelfile.read_about(tmp_path / "c")["epoch"] == 100
 
 
+def test_ctrl_c_while_a_program_that_ends_writes_the_checkpoint_is_told_and_costs_nothing_of_it(tmp_path):
+    program = (
+        PROGRAM.replace("ACTION", "break")
+        + """
+train()
+from chainrule.files import container
+write = container.write
+def interrupted(*arguments):
+    os.kill(os.getpid(), 2)
+    write(*arguments)
+container.write = interrupted
+"""
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "c"], capture_output=True, text=True, timeout=100)
+    assert "KeyboardInterrupt" in done.stderr
+    assert "new thread" not in done.stderr
+    assert modelfile.read_about(tmp_path / "c")["epoch"] == 100
+
+
 def test_a_child_that_ends_does_not_write_over_what_its_parent_has_done_since(tmp_path):
     program = (
         PROGRAM.replace("ACTION", "break")

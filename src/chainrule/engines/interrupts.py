@@ -140,7 +140,7 @@ class Deferral:
 
     def _handle(self, number: int) -> None:
         handler = self.handlers[number]
-        if callable(handler) and self._freed:
+        if callable(handler) and self._freed and threading.main_thread().is_alive():  # the program does not end
             threading.Timer(0.01, _send, (number,)).start()
         elif callable(handler):
             handler(number, sys._getframe(1))
