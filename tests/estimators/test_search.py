@@ -223,6 +223,9 @@ try:
     GridSearchCV(MLPClassifier(max_iter=10**7, tol=0, n_iter_no_change=10**7), grid, n_jobs=2).fit(X, y)
 except KeyboardInterrupt:
     timer.join()
+    until = time.monotonic() + 30
+    while threading.active_count() > 1 and time.monotonic() < until:
+        time.sleep(0.01)  # joblib does not wait for the threads of its pool
     print("stopped", threading.active_count(), flush=True)
 """
 

@@ -66,9 +66,10 @@ def handler(number, frame):
 def send(count):
     global sent
     random = np.random.default_rng(count)
-    for sent in range(1, count + 1):
+    while sent < count or raised < 4:  # a busy machine takes several for one
         time.sleep(0.002 + random.exponential(0.02))
         os.kill(os.getpid(), random.choice(NUMBERS))
+        sent += 1
 
 def storm(count):
     global inside, raised
@@ -78,7 +79,7 @@ def storm(count):
         signal.signal(number, handler)
     sender = threading.Thread(target=send, args=(count,))
     sender.start()
-    while sent < count:
+    while sender.is_alive():
         try:
             inside = True
             job()
@@ -163,7 +164,6 @@ storm(30)
 def test_a_storm_of_signals_costs_nothing_and_leaves_nothing(tmp_path, name):
     """Each time the job goes on from what the last signal left; what comes out is what would have without them."""
     after = """
-assert raised > 3, raised
 assert len(training(net(), 3).run()) == 3  # as ever
 assert cr.MLPClassifier((3,), max_iter=3).fit(rows, labels).n_iter_ == 3
 print("fine")
@@ -240,10 +240,9 @@ def test_ctrl_c_again_while_the_checkpoint_is_written_waits_for_it(tmp_path, mon
     monkeypatch.setattr(container, "write", slowly)
     net, run = training(tmp_path / "c", epochs=10**6)
     next(run)
-    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt) as caught:
-        run.run()
+        timer.start() or run.run()
     timer.join()
     assert f"training stopped after epoch {written[-1]}" in caught.value.__notes__[0]
     np.testing.assert_array_equal(modelfile.read(tmp_path / "c")[1]["network"].parameters.shape, net.parameters.shape)
@@ -283,9 +282,9 @@ def test_a_training_in_another_thread_does_not_change_what_a_signal_leaves_of_th
         for i in range(6):
             _, run = training(tmp_path / f"c{i}", epochs=10**6, validation=many)
             next(run)
-            threading.Timer(0.1 + 0.013 * i, os.kill, (os.getpid(), signal.SIGINT)).start()
+            timer = threading.Timer(0.3 + 0.013 * i, os.kill, (os.getpid(), signal.SIGINT))
             with pytest.raises(KeyboardInterrupt):
-                run.run()
+                timer.start() or run.run()
             found = modelfile.read(tmp_path / f"c{i}")[1]
             assert found["steps"][0] == list(range(found["epoch"]))  # each epoch has its step
     finally:
