@@ -215,10 +215,11 @@ def work():
         pass
 done = []
 thread = threading.Thread(target=work)
-sender = send(signal.SIGINT, 0.2)  # Python without the lock sleeps on where one comes just before
+sender = send(signal.SIGINT, 0.2)
 thread.start()
 try:
-    threading.Event().wait()
+    while True:
+        time.sleep(0.05)  # Python without the lock sleeps on where one comes just before
 except KeyboardInterrupt:
     assert thread.is_alive()
     done.append(True)
