@@ -60,7 +60,7 @@ class Deferral:
         self.waiting: dict[int, None] = {}  # signals that came, in their order, each once
         self.handlers: dict[int, Any] = {}  # as they were before
         self.giving_up = False  # whether what the kernel does now is given up when a signal comes
-        self._closing, self._freed = False, freed
+        self._closing, self._back, self._freed = False, False, freed
 
     def __enter__(self) -> Self:
         if threading.current_thread() is not threading.main_thread():
@@ -116,9 +116,11 @@ class Deferral:
             if depth:
                 self._put_back(depth - 1)
         finally:
-            for number, handler in self.handlers.items():
-                if signal.getsignal(number) is self:  # a handler may have put another in its place
-                    signal.signal(number, handler)
+            if not self._back:
+                for number, handler in self.handlers.items():
+                    if signal.getsignal(number) is self:  # a handler may have put another in its place
+                        signal.signal(number, handler)
+                self._back = True
 
     def deliver(self, saved: Saved | None) -> None:
         """Let the handlers of the signals that wait do what they would have done: end the program, raise, or neither.
