@@ -145,7 +145,7 @@ def _read(chain: Chain, layer: Any) -> None:
     if layer.compute_dtype not in ("float32", "float64"):
         raise ConversionError(
             f"it computes in {layer.compute_dtype}, wanted float32 or float64: make the model once more with "
-            f'dtype="float32", and give it these weights by model.set_weights(old.get_weights())'
+            'dtype="float32", and give it these weights by model.set_weights(old.get_weights())'
         )
     for weight in layer.weights:
         finite(weight.name, _numbers(weight))
