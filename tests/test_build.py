@@ -86,7 +86,7 @@ def test_where_there_is_a_compiler_the_package_has_one_extension(tmp_path):
 
 @pytest.mark.skipif(not COMPILER, reason="there is no C++ compiler here")
 def test_the_compiler_has_no_warning():
-    """What it finds without making code; what it finds on the way to code ends `make portable`."""
+    """What it finds without making code; what it finds on the way to code leaves `.ci/run` without a kernel."""
     commands = json.loads((compiled() / "compile_commands.json").read_text(encoding="utf-8"))
     ours = [each for each in commands if Path(each["file"]).parent == ROOT / "native"]
     assert {Path(each["file"]) for each in ours} == set((ROOT / "native").glob("*.cpp"))

@@ -606,8 +606,8 @@ def test_the_thread_computes_with_subnormal_numbers_after_the_kernel_as_before(t
 LARGE = [20, 700, 800, 600, 3]  # the state is larger than the cache of a core, and its rows begin anywhere in a line
 
 
-# Of 40 examples some layers are taken by rows, whatever the optimizer.
-@pytest.mark.parametrize(("optimizer", "m"), [*((each, 100) for each in OPTIMIZERS), (cr.Adam(), 40)], ids=repr)
+@pytest.mark.parametrize("m", [40, 100])  # of so few examples some layers are taken by rows
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_an_epoch_of_one_step_of_a_large_network_has_the_bits_of_a_step_within_an_epoch(optimizer, m, isa):
     net = Network(LARGE, hidden="tanh", output="identity", seed=0, dtype=np.float32)
     X, Y = problem("half_squared_error", "identity", 20, 3, m, rng_of(m))

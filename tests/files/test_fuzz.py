@@ -47,7 +47,7 @@ def run(*arguments):
 
 
 def test_broken_and_hostile_files_are_refused_or_read(tmp_path):
-    code, said = run("-m", "support.fuzz", "--inputs", 800, "--seed", 1, "--save", tmp_path)
+    code, said = run("-m", "support.fuzz", "--inputs", 1200, "--seed", 1, "--save", tmp_path)
     assert code == 0, said
     rows = {line.split()[0]: line.split()[1:4] for line in said.splitlines()[1:]}
     assert rows.keys() == {*fuzz.TARGETS, "all"}

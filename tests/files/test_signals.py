@@ -164,6 +164,7 @@ storm(30)
 def test_a_storm_of_signals_costs_nothing_and_leaves_nothing(tmp_path, name):
     """Each time the job goes on from what the last signal left; what comes out is what would have without them."""
     after = """
+assert raised > 3, raised
 assert len(training(net(), 3).run()) == 3  # as ever
 assert cr.MLPClassifier((3,), max_iter=3).fit(rows, labels).n_iter_ == 3
 print("fine")

@@ -431,7 +431,8 @@ def test_answers_in_the_place_of_probabilities(output, start, words, L):
 
 
 @of_all
-@pytest.mark.parametrize(("other", "l2"), [(209, 0.0), (7, 0.7)])
+@pytest.mark.parametrize("other", [209, 7])
+@pytest.mark.parametrize("l2", [0.0, 0.7])
 def test_the_m_of_another_set(other, L, output, l2):
     net, X, Y = given(L, output)
     words = f"it is divided by {other} instead of m = 11: the m of another set"
