@@ -299,6 +299,8 @@ def test_what_blocks_cannot_do_is_said(path):
     training = net.train(blocks_of(path, weights="zero"), cr.Adam(), epochs=2, batch_size=100, seed=0)
     with pytest.raises(ValueError, match=r"weights: wanted some above 0; those of all 1,000 examples are 0"):
         training.run()
+    with pytest.raises(ValueError, match=r"weights: wanted some above 0; those of all 1,000 examples are 0"):
+        net.cost(blocks_of(path, weights="zero"))
     with pytest.raises(ValueError, match=r"GridSearchCV: got <Blocks of .*wanted rows in memory, which can be split"):
         cr.GridSearchCV(cr.MLPClassifier(), {"alpha": [0, 1]}).fit(blocks)
     with pytest.raises(ValueError, match=r"X_val: got <Blocks of .*wanted rows in memory"):

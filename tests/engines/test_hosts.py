@@ -120,6 +120,26 @@ def test_labels_that_lie_in_one_process_only_are_classes_of_all(folder):
         assert "the columns of process 1 are 'b', 'a', 'c', those of process 0 are 'a', 'b', 'c'" in said
 
 
+def test_examples_of_a_process_may_all_have_no_weight_and_it_may_watch_none(folder):
+    parts, (X, Y, w) = worker.PARTS["two"], worker.weights_of_one()
+    key = int(np.random.default_rng(worker.OPTIONS["seed"]).integers(2**63))
+
+    def order(epoch):
+        return by_one_process(parts, [hosts.drawn(key, epoch, process, part) for process, part in enumerate(parts)])
+
+    net = worker.network()
+    options = worker.OPTIONS | {"engine": "numpy", "weights": w, "order": order, "validation": (X, Y, w)}
+    steps = net.train(X, Y, worker.optimizer(), epochs=worker.EPOCHS, **options).run()
+    for process in range(2):
+        found = np.load(folder / f"silent{process}.npz")
+        assert_allclose(found["parameters"], net.parameters, rtol=1e-12, atol=1e-14)
+        assert_allclose(found["costs"], [(step.cost, step.validation_cost) for step in steps], rtol=1e-12)
+        refused = (folder / f"refused weights {process}").read_text()
+        assert refused == "weights: wanted some above 0; those of all 43 examples are 0"
+        refused = (folder / f"refused watched {process}").read_text()
+        assert refused == "validation: got no examples that count in any of 2 processes"
+
+
 def test_when_one_is_killed_the_others_say_so_and_the_run_goes_on_from_its_checkpoint_on_fewer(folder):
     said = [(folder / f"four{process}.log").read_text() for process in range(3)]
     assert "ConnectionError: process 0 of 4 cannot go on with the others" in said[0]

@@ -92,6 +92,29 @@ def of_labels(process: int, folder: Path) -> None:
         (folder / f"refused columns {process}").write_text(str(error))
 
 
+def silent(process: int, folder: Path) -> None:
+    """The examples of process 0 have no weight, and it watches none; then no example of any process counts."""
+    X, Y, w = weights_of_one()
+    mine, none, net = slice(*((0, 30) if process == 0 else (30, M))), slice(0, 0), network()
+    watched = [X[:, none], Y[:, none]] if process == 0 else [X[:, mine], Y[:, mine], w[mine]]
+    options = OPTIONS | {"weights": w[mine], "validation": watched}
+    keep(
+        folder, f"silent{process}", net, net.train(X[:, mine], Y[:, mine], optimizer(), epochs=EPOCHS, **options).run()
+    )
+    zeros = np.zeros(len(w[mine]))
+    for name, wrong in ("weights", {"weights": zeros}), ("watched", {"validation": (X[:, mine], Y[:, mine], zeros)}):
+        try:
+            network().train(X[:, mine], Y[:, mine], optimizer(), epochs=1, **options | wrong)
+        except ValueError as error:
+            (folder / f"refused {name} {process}").write_text(str(error))
+
+
+def weights_of_one() -> tuple[Array, Array, Array]:
+    """Examples of which the first 30 have the weight 0."""
+    X, Y, _ = examples(weighted=False)
+    return X, Y, np.where(np.arange(M) < 30, 0.0, np.random.default_rng(1).random(M))
+
+
 def main(scenario: str, process: int, processes: int, port: int, folder: Path) -> None:
     if scenario == "two":  # first the script of the documents, which finds the others by what SLURM says
         os.chdir(folder)
@@ -118,6 +141,7 @@ def main(scenario: str, process: int, processes: int, port: int, folder: Path) -
         net = network()
         keep(folder, f"blocks{process}", net, of_blocks(net, part, process, folder))
         of_labels(process, folder)
+        silent(process, folder)
         net = network()
         kept = cr.Checkpoint(file, resume=True)
         keep(

@@ -149,7 +149,8 @@ def alone() -> Iterator[None]:
 class Hosts:
     """Who has which examples of a training. All processes call the same methods in the same order.
 
-    m: the examples of this process, of which each of its devices has a piece. weighted: whether they have weights.
+    m: the examples of this process, of which each of its devices has a piece. weighted: whether they have weights, and
+    some: whether any of these is above 0.
 
     Attributes
     ----------
@@ -159,17 +160,19 @@ class Hosts:
     own : the devices of this process among all
     """
 
-    def __init__(self, m: int, weighted: bool) -> None:
+    def __init__(self, m: int, weighted: bool, some: bool = True) -> None:
         devices = list(_mesh.devices)
         self.mesh, self.process, self.processes = _mesh, _process(), devices[-1].process_index + 1
         self.counts = [sum(device.process_index == p for device in devices) for p in range(self.processes)]
         first = sum(self.counts[: self.process])
         self.own = slice(first, first + self.counts[self.process])
-        told = self.gather(np.array([m, weighted], np.int64))
+        told = self.gather(np.array([m, weighted, m and some], np.int64))
         self.weighted = bool(told[:, 1].any())
         self._divide(told[:, 0].tolist())
         if not self.m:
             raise ValueError(f"X: got no examples in any of {self.processes} processes, wanted at least one")
+        if not told[:, 2].any():
+            raise ValueError(f"weights: wanted some above 0; those of all {self.m:,} examples are 0")
 
     def _divide(self, rows: list[int]) -> None:
         self.rows, self.m = rows, sum(rows)
@@ -215,9 +218,14 @@ class Hosts:
                     f"process 0. {advice}"
                 )
 
+    def check_watched(self, size: float) -> None:
+        """ValueError, in all processes, if none of them has an example to watch; size: of this one's."""
+        if not self.gather(np.array([size])).any():
+            raise ValueError(f"validation: got no examples that count in any of {self.processes} processes")
+
     def mean(self, value: float, weight: float) -> float:
         """Σ weight · value / Σ weight over the processes."""
-        told = self.gather(np.array([value if weight else 0.0, weight]))
+        told = self.gather(np.array([value, weight]))
         return float(np.average(told[:, 0], weights=told[:, 1]))
 
     def order(self, key: int, epoch: int) -> Array:

@@ -95,6 +95,8 @@ def mean(X: Windows, function: Callable[[Array, Array, Array | None, float], Any
         if size := len(rows) if w is None else float(w.sum(dtype=float)):
             value = value + size * function(rows.T, targets.T, None if w is None else w.T, size)
             total += size
+    if not total:
+        raise ValueError(f"weights: wanted some above 0; those of all {X.shape[1]:,} examples are 0")
     return value / total
 
 

@@ -16,7 +16,7 @@ from chainrule._types import Array
 from chainrule.engines import interrupts
 from chainrule.engines.contract import Engine, Objective
 from chainrule.engines.state import State
-from chainrule.engines.stream import Stream
+from chainrule.engines.stream import Stream, Windows
 from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS
 from chainrule.training import lbfgs
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from chainrule.network import Network
 
 Examples = tuple[Any, Array, Array | None]  # X (n[0], m), Y (n[L], m), weights (1, m): checked
+
+
+def size(examples: Examples) -> float:
+    """The number of examples, or the sum of their weights: that by which J divides."""
+    X, Y, w = examples
+    if isinstance(X, Windows):
+        return X.total
+    return float(Y.shape[1] if w is None else w.sum(dtype=float))
 
 
 class Best:

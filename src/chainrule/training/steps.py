@@ -16,7 +16,7 @@ from chainrule.engines import interrupts, native
 from chainrule.engines.hosts import Hosts
 from chainrule.engines.state import State
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
-from chainrule.training.loop import Examples, Loop
+from chainrule.training.loop import Examples, Loop, size
 from chainrule.training.options import Options
 from chainrule.training.shown import Steps
 
@@ -158,11 +158,10 @@ class StepRecorder:
                 self.steps += self.reported
 
     def _validate(self, watched: Examples) -> float:
-        cost = self.network.evaluate(*watched)[0]
         if self.hosts is None:
-            return cost
-        _, Y, w = watched
-        return self.hosts.mean(cost, float(Y.shape[1] if w is None else w.sum()))
+            return self.network.evaluate(*watched)[0]
+        own = size(watched)
+        return self.hosts.mean(self.network.evaluate(*watched)[0] if own else 0.0, own)
 
     def change_batch_size(self, state: State) -> None:
         """From here on the mini-batches of the epoch at hand are counted by another size."""

@@ -20,7 +20,7 @@ from chainrule.errors import DivergenceError
 from chainrule.optimizers import LBFGS, Optimizer, check_optimizer
 from chainrule.schedules import Schedule, knows_ahead
 from chainrule.training import lbfgs
-from chainrule.training.loop import Examples, Loop, Patience
+from chainrule.training.loop import Examples, Loop, Patience, size
 from chainrule.training.options import Options, learning_rate
 from chainrule.training.steps import Batches, Step, StepRecorder, Training
 
@@ -178,7 +178,7 @@ def train(
             raise ValueError(f"LBFGS takes the full batch and chooses its own steps: leave out {', '.join(wrong)}")
         check_l2(l2)
     examples, hosts = _check_examples(network, X, Y, weights, is_active)
-    watched = None if validation is None else _check_validation(network, validation, examples[0])
+    watched = None if validation is None else _check_validation(network, validation, examples[0], is_active)
     recorder = StepRecorder(network, epochs, every, patience is not None, watched, chosen.name, settings is not None)
     rule = None if patience is None else Patience(patience, network.parameters)
     if isinstance(optimizer, LBFGS):
@@ -204,6 +204,8 @@ def train(
         if hosts is not None:
             what |= {"epochs": epochs, "validation": watched is not None, "schedule": same.factors(schedule, epochs)}
             same.agree(hosts, what, state, seed, writer)
+            if watched is not None:
+                hosts.check_watched(size(watched))
     steps = _engine_steps(loop, recorder, chosen, state, writer)
     return Training(steps, network, epochs, writer is not None, recorder, (loop, state))
 
@@ -329,21 +331,30 @@ def _check_examples(network: "Network", X: Any, Y: Any, weights: Any, together: 
         check_alone(Y, weights)
         hosts = Hosts(X.rows, X.weighted) if together else None
         return X.learned(network, None if hosts is None else hosts.tell), hosts
-    if together and 0 in np.shape(X):  # there may be more processes than examples
-        none = (np.zeros((network.sizes[end], 0), network.dtype) for end in (0, -1))
-        examples: Examples = (*none, None)  # type: ignore[assignment]
-    else:
-        examples = X if isinstance(X, CheckedExamples) else network.check_examples(X, Y, weights)
-    return examples, Hosts(examples[1].shape[1], examples[2] is not None) if together else None
+    if not together:
+        return X if isinstance(X, CheckedExamples) else network.check_examples(X, Y, weights), None
+    examples = _check_part(network, X, Y, weights)
+    return examples, Hosts(examples[1].shape[1], examples[2] is not None, size(examples) > 0)
 
 
-def _check_validation(network: "Network", given: Any, trained: Any) -> Examples:
+def _check_part(network: "Network", X: Any, Y: Any, weights: Any = None) -> Examples:
+    """X, Y and weights of one of several processes, checked: it may have no example, or none that counts."""
+    if isinstance(X, CheckedExamples):
+        return X
+    if 0 in np.shape(X):  # there may be more processes than examples
+        return np.zeros((network.sizes[0], 0), network.dtype), np.zeros((network.sizes[-1], 0), network.dtype), None
+    nothing = weights is not None and not np.any(weights)
+    X, Y, w = network.check_examples(X, Y, np.ones(np.shape(weights)) if nothing else weights)
+    return X, Y, 0 * w if nothing and w is not None else w
+
+
+def _check_validation(network: "Network", given: Any, trained: Any, together: bool) -> Examples:
     if isinstance(given, Streamed):
         return given.watched(network, trained)
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise ValueError(f"validation: got {type(given).__name__}, wanted (X, Y) or (X, Y, weights)")
     try:
-        return network.check_examples(*given)
+        return _check_part(network, *given) if together else network.check_examples(*given)
     except ValueError as error:
         raise ValueError(f"validation: {error}") from None
 
