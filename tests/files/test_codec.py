@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.kernel_approximation import RBFSampler
@@ -78,7 +78,7 @@ def same(a, b):
         return same(a.bytes(99), b.bytes(99))
     if hasattr(a, "__getstate__") and type(a).__module__.startswith(("sklearn", "chainrule")):
         return same(*({k: v for k, v in x.__getstate__().items() if k not in codec._LEFT_OUT} for x in (a, b)))
-    return a == b
+    return a is b or bool(a == b)
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -94,6 +94,7 @@ VALUES = {
     "bytes": [b"", b"\0\xff" * 50],
     "tuples in lists": [(1, [2, (3,)]), ()],
     "sets": [{1, 2}, frozenset({"a"}), set()],
+    "a value that is missing": [pd.NA],
     "slices": [slice(None), slice(1, None, -2)],
     "dicts": {
         "a": {},
@@ -371,6 +372,7 @@ OTHERS["Intervals"] = fit_intervals(np.arange(90.0), np.arange(90.0) ** 1.1)
 OTHERS["Importance"] = Importance("a", 0.5, 0.25, 0.75)
 OTHERS["Importances"] = Importances("log loss", 0.7, 90, (OTHERS["Importance"],))
 OTHERS["KFold"] = KFold(5, shuffle=True, random_state=0)
+OTHERS["make_column_selector"] = make_column_selector("(?i)^(?:age|.*_days?)$", dtype_include=["category", np.number])
 OTHERS["Normalizer"] = cr.Network([3, 1]).normalize(X.T).normalizer
 
 

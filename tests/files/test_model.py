@@ -17,9 +17,11 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_iris
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import chainrule as cr
 from chainrule.activations import Activation
@@ -302,6 +304,22 @@ def test_an_estimator_that_has_not_been_fitted_comes_back(tmp_path):
 def test_a_pipeline_comes_back_with_text_labels(tmp_path):
     labels = np.array(["setosa", "versicolor", "virginica"])[y]
     returns(make_pipeline(StandardScaler(), trained()).fit(X, labels), tmp_path / "m")
+
+
+@pytest.mark.parametrize("include", [[object, "string", "category"], None])
+def test_a_pipeline_whose_columns_are_selected_by_their_types_comes_back_and_learns_again(tmp_path, include):
+    table = pd.DataFrame({"city": np.resize(["Oslo", "Rome", pd.NA], 60), "age": np.arange(60.0)})
+    words = make_pipeline(SimpleImputer(missing_values=pd.NA, strategy="most_frequent"), OneHotEncoder())
+    chosen = make_column_selector(None if include else "^city$", dtype_include=include)
+    prepared = make_column_transformer(
+        (StandardScaler(), make_column_selector(dtype_include=np.number)), (words, chosen)
+    )
+    model = make_pipeline(prepared, cr.MLPClassifier(max_iter=3, random_state=0)).fit(table, table["age"] > 30)
+    cr.save(model, tmp_path / "model")
+    back = cr.load(tmp_path / "model")
+    assert (back.predict_proba(table) == model.predict_proba(table)).all()
+    again = back.fit(table, table["age"] > 30).predict_proba(table)
+    assert (again == model.predict_proba(table)).all()
 
 
 @pytest.mark.parametrize("target", ["buys", "spends"])

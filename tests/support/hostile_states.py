@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -331,6 +331,14 @@ OBJECT_STATES = {
     "names of a long format": changed(
         ColumnTransformer([("n", "passthrough", [0])]).fit(X), verbose_feature_names_out="{feature_name:>9999999999}"
     ),
+    "a selector by groups in groups": changed(make_column_selector(), pattern=r"^(a+)+b"),
+    "a selector by what looks ahead": changed(make_column_selector(), pattern=r"(?=a)a"),
+    "a selector by what was found": changed(make_column_selector(), pattern=r"(a)\1"),
+    "a selector by many repetitions": changed(make_column_selector(), pattern=r"\w*\w*\w*\w*!"),
+    "a selector by parts that may be there": changed(make_column_selector(), pattern="a?" * 30 + "a" * 30),
+    "a selector by a long pattern": changed(make_column_selector(), pattern="a" * 1000),
+    "a selector by a number": changed(make_column_selector(), pattern=7),
+    "a selector that is called otherwise": changed(make_column_selector(), name="a"),
     "a function with arguments": changed(FunctionTransformer(np.log).fit(X), kw_args={"where": False}),
     "a version that speaks to the terminal": changed(StandardScaler().fit(X)),
     "a place beyond the table": random_state(pos=625),

@@ -27,7 +27,7 @@ _UNMOVED = {
     "chainrule.optimizers": "GradientDescent Momentum HeavyBall Nesterov RMSProp Adam AdamW LBFGS",
     "chainrule.schedules": "Constant InverseTime StepDecay InverseScaling Cosine CosLog4 WarmUp",
     "sklearn.pipeline": "Pipeline",
-    "sklearn.compose": "ColumnTransformer",
+    "sklearn.compose": "ColumnTransformer make_column_selector",
     "sklearn.decomposition": "PCA",
     "sklearn.model_selection": "KFold",
     "sklearn.impute": "SimpleImputer MissingIndicator",
@@ -60,9 +60,10 @@ _STORED_NAMES = {place.partition(":")[2]: name for name, place in PLACES.items()
 
 _SCALARS = {dtype.name: dtype for dtype in DTYPES.values()}
 # Types and functions as values: the dtype of an encoder, what a FunctionTransformer does.
+_KINDS = ("number", "integer", "floating", "datetime64", "timedelta64")  # those of columns that are selected
 _UFUNCS = ("log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "cbrt", "square", "abs", "sign")
 _NAMED: dict[str, Any] = {"float": float, "int": int, "bool": bool, "str": str, "object": object}
-_NAMED |= {f"numpy.{name}": getattr(np, name) for name in (*_SCALARS, *_UFUNCS)}
+_NAMED |= {f"numpy.{name}": getattr(np, name) for name in (*_SCALARS, *_KINDS, *_UFUNCS)}
 _GENERATORS = {name: getattr(np.random, name) for name in ("MT19937", "PCG64", "PCG64DXSM", "SFC64", "Philox")}
 # Not stored: what only a training needs to go on (the optimizer's moments, as large as the parameters, and its random
 # numbers, which the next fit begins anew), and callbacks.
@@ -112,6 +113,8 @@ def encode(value: Any, arrays: dict[str, Array], *path: str) -> Any:
         return {"$": kind.__name__, "of": [inner(item, i) for i, item in enumerate(value)]}
     if kind is slice:
         return {"$": "slice", "of": [inner(part, "slice") for part in (value.start, value.stop, value.step)]}
+    if kind.__name__ == "NAType" and value is getattr(sys.modules.get("pandas"), "NA", None):
+        return {"$": "NA"}
     if kind is bytes:
         return {"$": "bytes", "is": value.hex()}
     if kind is dict:
@@ -164,6 +167,8 @@ def decode(tree: Any, file: Container, depth: int = 0) -> Any:
         case "slice":
             start, stop, step = map(inner, tree["of"])
             return slice(start, stop, step)
+        case "NA":
+            return import_module("pandas").NA
         case "bytes":
             return bytes.fromhex(tree["is"])
         case "dict":

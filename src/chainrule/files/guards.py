@@ -68,6 +68,9 @@ _HYPHENS = r"\\b\\w+\(\?:(?:[-'’]|\[[-'’]+\])\\w\+\)[*?]\\b".replace(r"\\w+\
 _BRANCH = rf"(?:{_BEFORE}{_FEW}{_MANY}{_MORE}|{_BEFORE}\\b{_FEW}{_MANY}\\b|{_HYPHENS})"
 _GROUP = rf"\((?:\?:)?{_FEW}{_MANY}\)"
 _PATTERN = re.compile(rf"(?:\(\?[aiu]+\))?(?:{_BRANCH}(?:\|{_BRANCH})*|(?:\\b)?{_GROUP}|\\b{_GROUP}\\b)")
+# What a pattern that is looked for in short words must not have: groups that are repeated or that look around, what a
+# group has found, and more than three parts that may be of several lengths.
+_BACKTRACKING = re.compile(r"\)[*+?{]|\(\?(?!:|i\))|\\[1-9]|(?:(?<!\()[*+?{].*){4}", re.DOTALL)
 
 
 def check(made: Any, state: Mapping[str, Any]) -> None:
@@ -137,6 +140,17 @@ def _check_column_transformer(made: Any, state: Mapping[str, Any]) -> None:
         given = list(indices[name])
         inside = len(given) == _count(made, columns) and all(whole(k) and 0 <= k < n for k in given)
         require(isinstance(name, str) and inside, "the columns of a transformer are not among its columns")
+
+
+def _check_selector(made: Any, state: Mapping[str, Any]) -> None:
+    """Its pattern is looked for in the names of columns, when the model is fitted again."""
+    require(state.keys() == {"pattern", "dtype_include", "dtype_exclude"}, "a selector has other attributes")
+    pattern = made.pattern
+    plain = pattern is None or (isinstance(pattern, str) and len(pattern) <= 200 and not _BACKTRACKING.search(pattern))
+    require(
+        plain,
+        "pattern may take very long on some names; repeat no group, and other parts by *, + or ? three times at most",
+    )
 
 
 def _count(made: Any, columns: Any) -> int:
@@ -314,6 +328,7 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "MLPRegressor": _check_estimator,
     "Pipeline": _check_pipeline,
     "ColumnTransformer": _check_column_transformer,
+    "make_column_selector": _check_selector,
     "FunctionTransformer": _check_function_transformer,
     "LabelBinarizer": _check_label_binarizer,
     "CountVectorizer": _check_vectorizer,
