@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from support.lab import served, settled
-
-__all__ = ["settled"]
+from chainrule.lab import session
+from support.lab import served
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -18,6 +17,12 @@ def browser_path() -> str:
     if found is None:
         pytest.skip("no Chromium: install your system's (Debian: apt install chromium), or set CHAINRULE_BROWSER")
     return found
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A lab that answers when it is at the step that it is to go to, however slow the machine is."""
+    monkeypatch.setattr(session, "AT_ONCE", 30.0)
 
 
 @pytest.fixture(scope="session")

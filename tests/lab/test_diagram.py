@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import settled
+from support.lab import settled
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def test_play_pause_steps_and_back(open_lab):
     page.keyboard.press("ArrowLeft")
     page.locator(".where").filter(has_text="step 1 ·").wait_for()
     page.get_by_role("button", name="play").click()
-    page.locator(".where").filter(has_not_text="step 1 ·").wait_for()
+    page.locator(".where.number").filter(has_not_text="step 1 ·").wait_for()
     page.get_by_role("button", name="pause").click()
     page.get_by_role("button", name="play").wait_for()
     page.wait_for_timeout(200)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conftest import settled
+from support.lab import settled
 
 SIDE = 340
 

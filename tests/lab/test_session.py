@@ -184,7 +184,8 @@ def test_a_page_is_told_of_text_that_utf8_has_none_for():
     assert protocol.pack(["\ud800"])[4:14] == b'["\\ud800"]'
 
 
-def test_a_long_way_is_answered_at_once_and_ends_with_a_pause(lab):
+def test_a_long_way_is_answered_at_once_and_ends_with_a_pause(lab, monkeypatch):
+    monkeypatch.setattr(session, "AT_ONCE", 0.2)
     heard = Heard(lab)
     heard.answer(heard.send({"do": "design", "change": FLOWER}))
     began = time.monotonic()
