@@ -13,7 +13,7 @@ import pytest
 import chainrule as cr
 from chainrule.blocks import memory, places
 from chainrule.errors import ReadingNote
-from chainrule.readers import ReaderError
+from chainrule.readers import ReaderError, batches, read
 from chainrule.tabular.values import TableError
 
 M = 1000
@@ -67,6 +67,20 @@ def test_every_format_gives_the_table(folder, source, tmp_path):
     pd.testing.assert_frame_equal(together(blocks), FRAME, check_dtype=False, check_index_type=False)
     assert list(blocks.read(0, ["c"])["c"]) == list(FRAME["c"][: blocks.sizes[0]])
     np.testing.assert_array_equal(blocks.classes, [0, 1])
+
+
+@pytest.mark.parametrize("names", [None, [None, "day"]])
+def test_an_index_of_pandas_without_a_name_is_no_column(tmp_path, names):
+    index = pd.MultiIndex.from_arrays([range(9, 3, -1), range(6)], names=names) if names else range(9, 3, -1)
+    frame = pd.DataFrame({"a": np.arange(6.0), "y": [0, 1] * 3}, index=index).sample(frac=1, random_state=0)
+    frame.to_parquet(tmp_path / "t.parquet")
+    named = ("day",) if names else ()
+    assert cr.Blocks(tmp_path / "t.parquet", target="y").columns == ("a", *named)
+    assert sorted(read(tmp_path / "t.parquet", target="y").X) == ["a", *named]
+    assert [sorted(part.X) for part in batches(tmp_path / "t.parquet", target="y", rows=4)] == [["a", *named]] * 2
+    pd.DataFrame(index=[3, 1]).to_parquet(tmp_path / "none.parquet")
+    with pytest.raises(ReaderError, match="no examples, got 2 rows of 0 columns"):
+        cr.Blocks(tmp_path / "none.parquet")
 
 
 def test_a_list_of_files_keeps_its_order_and_urls_are_opened_through_fsspec(folder):

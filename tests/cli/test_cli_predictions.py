@@ -264,6 +264,28 @@ def test_kept_columns_are_as_they_are_written(classes, ok):
     assert rows[1].startswith('001,"2,75 €",7,null,,')
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "feather", "jsonl"])
+def test_kept_whole_numbers_are_exact_and_whole(classes, ok, monkeypatch, suffix):
+    pytest.importorskip("pyarrow")
+    large = [2**53, 2**53 + 1, *range(78)]
+    frame = people().assign(id=large, count=pd.array([None, 7] * 40, dtype="Int16"), member=[1, 0] * 40)
+    if suffix == "jsonl":
+        frame.drop(columns="count").assign(count=7).to_json("t.jsonl", orient="records", lines=True, date_format="iso")
+        monkeypatch.setattr("chainrule.readers.stream.WHOLE", 2000)
+    else:
+        getattr(frame, f"to_{suffix}")(f"t.{suffix}")
+    keep = [word for name in ("id", "count", "member") for word in ("--keep", name)]
+    for rows in (10**6, 7):
+        monkeypatch.setattr("chainrule.cli.model.ROWS", rows)
+        _, first, second, *_ = ok("predict", "m", f"t.{suffix}", *keep).splitlines()
+        assert first.startswith(f"9007199254740992,{'7' if suffix == 'jsonl' else ''},1,")
+        assert second.startswith("9007199254740993,7,0,")
+    ok("predict", "m", f"t.{suffix}", *keep, "--out", "p.parquet")
+    kept = pd.read_parquet("p.parquet")
+    assert kept["id"].tolist() == large
+    assert kept["count"].dropna().tolist() == [7] * (80 if suffix == "jsonl" else 40)
+
+
 def test_a_small_last_batch_is_read_as_the_others_are(ok, tmp_path, monkeypatch):
     # 03/04 is a day in April or in March; in the file, other rows tell.
     days = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(610) % 360, unit="D")

@@ -164,10 +164,10 @@ class Answers:
         there = [*columns, *([table.target] if table.target else [])]
         wanted = columns if self.beside.keep_all else names(self.beside.keep, there)
         for name in wanted:
-            if name == table.target:
+            if name in columns:
+                kept[name] = X[name].array
+            elif name == table.target:
                 kept[name] = table.y
-            elif name in columns:
-                kept[name] = X[name].to_numpy()
             else:
                 others = f" Columns: {first_few(columns, 30)}" if columns else " It has no columns with names."
                 raise CommandError(
@@ -217,7 +217,7 @@ def _write_csv(frames: Frames, file: BinaryIO) -> None:
 
 def _write_json(frames: Frames, file: BinaryIO) -> None:
     for i, frame in enumerate(frames):
-        records = frame.to_json(orient="records")
+        records = frame.to_json(orient="records", double_precision=15)
         file.write((records[:-1] if i == 0 else f",{records[1:-1]}").encode("utf-8", "surrogateescape"))
     file.write(b"]")
 

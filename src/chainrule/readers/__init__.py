@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -147,7 +147,7 @@ def batches(
 
     Text, JSON lines, Parquet and Arrow, packed or by standard input, may be larger than the memory: from 32 MiB on, the
     beginning of a text tells which columns there are and which are text, numbers are float64, and what stands below the
-    rows is not looked for. cells: with the cells of a text as they are written.
+    rows is not looked for. cells: with the cells as they are written.
     """
     path, options = Path(source), Options(target, header, sheet, written, cells)
     plain = path.name.lower().removesuffix(packing := packed(path))
@@ -155,9 +155,9 @@ def batches(
     if source == STANDARD_INPUT:
         yield from _streamed(Path("standard input"), "", sys.stdin.buffer, 0, "", rows, options)
     elif path.is_file() and suffix == ".parquet" and not packing:
-        yield from (split(path, part, target) for part in stream.of_parquet(path, rows))
+        yield from _beside(path, stream.of_parquet(path, rows), options)
     elif path.is_file() and suffix in _ARROW and not packing:
-        yield from (split(path, part, target) for part in stream.of_arrow(path, rows))
+        yield from _beside(path, stream.of_arrow(path, rows), options)
     elif path.is_file() and suffix in (*_DELIMITERS, *_JSON[1:]) and sheet is None:
         size = regular(path)
         with opening(path, PACKINGS.get(packing, "a file")), open(path, "rb") as raw:
@@ -183,25 +183,30 @@ def _streamed(
     beginning = stream.beginning(path, file, size, packing)
     if not name:
         name = "t.json" if beginning.data.lstrip()[:1] in (b"{", b"[") else "t.csv"
-    cells, options = options.cells and not name.endswith(_JSON), replace(options, cells=False)
+    cells, options = options.cells, replace(options, cells=False)
+    is_json, written = name.endswith(_JSON), replace(options, cells=cells)
     if len(beginning.data) < stream.WHOLE:
         table = split(path, _frame(beginning, name, options), options.target)
-        if cells:
-            table = replace(table, cells=_frame(beginning, name, replace(options, cells=True)))
+        if cells and not is_json:
+            table = replace(table, cells=_frame(beginning, name, written))
         yield from _sliced(table, rows)
-        return
-    if name.endswith(_JSON):
-        parts = stream.of_lines(beginning, file, bool(packing), rows, options)
+    elif is_json:
+        yield from _beside(path, stream.of_lines(beginning, file, bool(packing), rows, options), written)
     else:
         both, seps = stream.Twice(file), _DELIMITERS[Path(name).suffix]
         parts = stream.of_text(beginning, both.reader(0) if cells else file, bool(packing), rows, seps, options)
+        pairs: Iterable[tuple[pd.DataFrame, pd.DataFrame]] = ((part, part) for part in parts)
         if cells:
-            options = replace(options, cells=True)
-            texts = stream.of_text(beginning, both.reader(1), bool(packing), rows, seps, options)
-            for part, text in zip(parts, texts, strict=True):
-                yield replace(split(path, part, options.target), cells=text)
-            return
-    yield from (split(path, part, options.target) for part in parts)
+            texts = stream.of_text(beginning, both.reader(1), bool(packing), rows, seps, written)
+            pairs = zip(parts, texts, strict=True)
+        yield from _beside(path, pairs, written)
+
+
+def _beside(path: Path, parts: "Iterable[tuple[pd.DataFrame, pd.DataFrame]]", options: Options) -> Iterator[Table]:
+    """Batches of a table, with the cells of each where they are asked for."""
+    for part, cells in parts:
+        table = split(path, part, options.target)
+        yield replace(table, cells=cells) if options.cells else table
 
 
 def _sliced(table: Table, rows: int) -> Iterator[Table]:

@@ -120,8 +120,10 @@ def of_text(
                 yield _alike(finished(part, text.found.names), kinds)
 
 
-def of_lines(source: Source, file: IO[bytes], packed: bool, rows: int, options: Options) -> "Iterator[pd.DataFrame]":
-    """The records in a text with one in each line; the columns are those of its beginning."""
+def of_lines(
+    source: Source, file: IO[bytes], packed: bool, rows: int, options: Options
+) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
+    """The records in a text with one in each line, also as they are there; the columns are those of its beginning."""
     with opening(source.path, "JSON"):
         decoder = codecs.getincrementaldecoder(encoding.codec(source, complete=False))()
         beginning = decoder.decode(source.data).encode()
@@ -136,16 +138,16 @@ def of_lines(source: Source, file: IO[bytes], packed: bool, rows: int, options: 
             kinds = kinds or dict(part.dtypes)
             part.index += done
             done += len(part)
-            yield _alike(part, kinds)
+            yield _alike(part, kinds), part
 
 
-def of_parquet(path: Path, rows: int) -> "Iterator[pd.DataFrame]":
-    """The table in a Parquet file."""
+def of_parquet(path: Path, rows: int) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
+    """The table in a Parquet file; beside each batch, its values as they are there."""
     return _frames(path, parquet.batches(path, rows, at_once=False), rows)
 
 
-def of_arrow(path: Path, rows: int) -> "Iterator[pd.DataFrame]":
-    """The table in a file of Arrow, which stays on the disk."""
+def of_arrow(path: Path, rows: int) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
+    """The table in a file of Arrow, which stays on the disk; beside each batch, its values as they are there."""
     size = regular(path)
     with opening(path, "Arrow"):
         import pyarrow as pa
@@ -154,7 +156,9 @@ def of_arrow(path: Path, rows: int) -> "Iterator[pd.DataFrame]":
             yield from _frames(path, feather.batches(path, file.read_buffer(), size, at_once=False), rows)
 
 
-def _frames(path: Path, batches: "Iterator[pa.RecordBatch]", rows: int) -> "Iterator[pd.DataFrame]":
+def _frames(
+    path: Path, batches: "Iterator[pa.RecordBatch]", rows: int
+) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
     import pyarrow as pa
 
     kinds: dict[str, Any] = {}
@@ -162,12 +166,14 @@ def _frames(path: Path, batches: "Iterator[pa.RecordBatch]", rows: int) -> "Iter
     for batch in batches:
         for start in range(0, batch.num_rows, rows):
             with opening(path, "a table of Arrow"):
-                part = arrow.frame(path, pa.Table.from_batches([batch.slice(start, rows)]))
+                table = pa.Table.from_batches([batch.slice(start, rows)])
+                part = arrow.frame(path, table)
                 part.index += done
                 done += len(part)
                 kinds = kinds or dict(part.dtypes)
+                exact = arrow.exact(part, table)
                 part = _alike(part, kinds)
-            yield part
+            yield part, exact
     if not done:
         raise ReaderError(f"{path}: no examples, it has no rows")
 
@@ -187,7 +193,7 @@ def _whole_lines(text: bytes) -> bytes:
 
 def _alike(part: "pd.DataFrame", kinds: dict[str, Any]) -> "pd.DataFrame":
     """A batch with the columns of the first, and all numbers as floats."""
-    part = part.reindex(columns=list(kinds))
+    part = part.reindex(columns=list(kinds)).copy(deep=False)
     for name in part:
         if part[name].dtype.kind in "iu":
             part[name] = part[name].astype(float)
