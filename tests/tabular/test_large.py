@@ -341,6 +341,25 @@ def test_a_folder_of_texts_is_one_table_and_with_images_it_is_none(tmp_path, run
     assert "picture.png" in err
 
 
+@pytest.mark.parametrize(("target", "kind"), [("label", cr.TabularClassifier), ("score", cr.TabularRegressor)])
+def test_scores_of_blocks_are_by_their_weights(file, target, kind):
+    model = kind(**QUICK).fit(blocks(file, target))
+    weights = TABLE["count"].to_numpy(float)
+    plain, weighted = (model.score(TABLE[INPUTS], TABLE[target], w) for w in (None, weights))
+    assert weighted != pytest.approx(plain, rel=1e-9)
+    assert model.score(blocks(file, target)) == pytest.approx(plain, rel=1e-12)
+    for given, more in (
+        (blocks(file, target, weights="count"), {}),
+        (blocks(file, target), {"sample_weight": "count"}),
+    ):
+        assert model.score(given, **more) == pytest.approx(weighted, rel=1e-12)
+    for name, wrong in ("y", {"y": TABLE[target]}), ("sample_weight", {"sample_weight": weights}):
+        with pytest.raises(
+            ValueError, match=rf"{name}: got \w+, wanted the name of a column: Blocks have their values"
+        ):
+            kind(**QUICK).fit(blocks(file, target), **wrong)
+
+
 def test_codes_have_one_spelling_whatever_their_files_hold(tmp_path):
     codes = np.arange(600) % 5
     gaps = pd.Series(codes[:300], dtype=float).mask(np.arange(300) % 7 == 0)

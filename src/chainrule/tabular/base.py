@@ -88,7 +88,7 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
         y : array-like of shape (m,), or str
             What is to be predicted, or the name of its column in X; left out for Blocks, which say it.
         sample_weight : array-like of shape (m,), optional
-            The weight of each row.
+            The weight of each row; for Blocks, which say it, the name of their column.
         X_val, y_val : as X and y, optional
             Rows of your own to stop the networks and to compare candidates by, instead of a part of X.
         checkpoint : path or chainrule.Checkpoint, optional

@@ -180,7 +180,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         y : array-like of shape (m,), or str
             Their labels, or the name of their column in X; left out, the column that was learned.
         sample_weight : array-like of shape (m,), optional
-            The weight of each row.
+            The weight of each row; of Blocks the name of their column, or unless given their own weights.
 
         Returns
         -------
@@ -188,7 +188,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             The share of rows that are right.
         """
         if isinstance(X, Blocks):
-            return float(accuracy_score(*scored(self, X, y, given.as_labels), sample_weight=sample_weight))
+            true, predicted, weights = scored(self, X, y, sample_weight, given.as_labels)
+            return float(accuracy_score(true, predicted, sample_weight=weights))
         y, X = given.target_of(given.learned_target(X, self) if y is None else y, X)
         return float(super().score(X, given.as_labels(y), sample_weight))
 
@@ -288,7 +289,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         y : array-like of shape (m,), or str
             Their numbers, or the name of their column in X; left out, the column that was learned.
         sample_weight : array-like of shape (m,), optional
-            The weight of each row.
+            The weight of each row; of Blocks the name of their column, or unless given their own weights.
 
         Returns
         -------
@@ -296,7 +297,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
             The coefficient of determination, 1 − Σ(y − ŷ)² / Σ(y − ȳ)².
         """
         if isinstance(X, Blocks):
-            return float(r2_score(*scored(self, X, y, given.as_numbers), sample_weight=sample_weight))
+            true, predicted, weights = scored(self, X, y, sample_weight, given.as_numbers)
+            return float(r2_score(true, predicted, sample_weight=weights))
         y, X = given.target_of(given.learned_target(X, self) if y is None else y, X)
         return float(super().score(X, given.as_numbers(y), sample_weight))
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from chainrule._types import Array
 from chainrule.blocks import Blocks
+from chainrule.tabular.splits import weights_of
 from chainrule.tabular.values import TableError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -28,10 +29,18 @@ def by_block(method: _F) -> _F:
     return cast(_F, answered)
 
 
-def scored(model: Any, blocks: Blocks, target: str | None, read: Callable[[Any], Array]) -> tuple[Array, Array]:
-    """What is true of the rows of blocks, and what a model predicts, (m,) each. read: from a target to its values."""
+def scored(
+    model: Any, blocks: Blocks, target: str | None, sample_weight: Any, read: Callable[[Any], Array]
+) -> tuple[Array, Array, Any]:
+    """What is true of the rows of blocks, what a model predicts, and their weights, (m,) each; None where all are 1.
+
+    sample_weight: (m,), or the name of a column; that of the blocks unless given. read: from a target to its values.
+    """
     name = target or (blocks.targets[0] if blocks.targets else None)
     if name is None:
         raise TableError(f"{blocks.name(0)}: there is nothing to compare with; give Blocks(…, target=COLUMN)")
-    y = pd.concat([frame[name] for frame in blocks.tables([name])])
-    return read(y), np.concatenate([*model.predict(blocks)])
+    weight = blocks.weights if sample_weight is None else sample_weight
+    names = [name, weight] if isinstance(weight, str) else [name]
+    found = pd.concat(list(blocks.tables(names)))
+    weights = weights_of(found, weight) if isinstance(weight, str) else weight
+    return read(found[name]), np.concatenate([*model.predict(blocks)]), weights

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +82,12 @@ class LargeTable:
         share: float = 0.0,
         most: int | None = None,
     ) -> None:
+        for name, given in ("y", target), ("sample_weight", weight):
+            if not isinstance(given, (str, NoneType)):
+                raise ValueError(
+                    f"{name}: got {type(given).__name__}, wanted the name of a column: Blocks have their values, as in "
+                    "Blocks(…, target=COLUMN, weights=COLUMN)"
+                )
         self.blocks, self.seed = blocks, seed
         targets = blocks.targets if target is None else (target,)
         if len(targets) != 1:
