@@ -110,7 +110,8 @@ def test_labels_that_lie_in_one_process_only_are_classes_of_all(folder):
     X, Y = worker.examples(weighted=False)[0], (labels == np.array(["u", "v", "w"])[:, None]) * 1.0
     net = cr.Network([3, 4, 3], hidden="tanh", output="softmax", seed=1)
     order = by_one_process(parts, [np.arange(part) for part in parts])
-    options = worker.OPTIONS | {"engine": "numpy", "order": lambda epoch: order, "validation": (X, Y)}
+    options = worker.OPTIONS | {"engine": "numpy", "order": lambda epoch: order}
+    options["validation"] = X, Y, worker.watched_weights()
     steps = net.train(X, Y, worker.optimizer(), epochs=worker.EPOCHS, **options).run()
     for process in range(2):
         found = np.load(folder / f"labels{process}.npz")
@@ -138,6 +139,26 @@ def test_examples_of_a_process_may_all_have_no_weight_and_it_may_watch_none(fold
         assert refused == "weights: wanted some above 0; those of all 43 examples are 0"
         refused = (folder / f"refused watched {process}").read_text()
         assert refused == "validation: got no examples that count in any of 2 processes"
+
+
+def test_what_jax_says_of_a_process_that_is_gone_is_a_connection_error_and_nothing_else_is():
+    two = object.__new__(hosts.Hosts)
+    two.process, two.processes = 0, 2
+    said = ValueError("UNKNOWN: Gloo all-reduce failed: [external/gloo] Connection reset by peer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hosts, "_broken", False)
+        with (
+            pytest.raises(ConnectionError, match=r"process 0 of 2 cannot go on with the others: UNKNOWN"),
+            two.connected(),
+        ):
+            raise said
+        assert hosts._broken
+        two.processes = 1
+        with pytest.raises(ValueError, match=r"^UNKNOWN"), two.connected():
+            raise said
+        two.processes = 2
+        with pytest.raises(ValueError, match=r"^X: got no examples$"), two.connected():
+            raise ValueError("X: got no examples")
 
 
 def test_when_one_is_killed_the_others_say_so_and_the_run_goes_on_from_its_checkpoint_on_fewer(folder):

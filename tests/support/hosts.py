@@ -68,22 +68,28 @@ def of_blocks(net: cr.Network, part: Any, process: int, folder: Path) -> list[cr
     return net.train(cr.Blocks(X, target=Y), optimizer(), epochs=EPOCHS, shuffle=False, **OPTIONS).run()
 
 
-def labeled(process: int, folder: Path, columns: Any = None) -> cr.Blocks:
+def labeled(process: int, folder: Path, columns: Any = None, weights: str | None = None) -> cr.Blocks:
     """The rows of a process as a table with labels, of which some are in one process only."""
     import pandas as pd
 
     X, _, _ = examples(False)
     mine = slice(*((0, 30) if process == 0 else (30, M)))
     labels = np.resize(np.array([["u", "v"], ["w", "u"]][process]), M)[mine]
-    path = folder / f"labeled{process}.parquet"
-    pd.DataFrame(X.T[mine], columns=["a", "b", "c"]).assign(y=labels).to_parquet(path)
-    return cr.Blocks(path, target="y", columns=columns)
+    path = folder / f"labeled{process}{weights or ''}.parquet"
+    pd.DataFrame(X.T[mine], columns=["a", "b", "c"]).assign(y=labels, w=watched_weights()[mine]).to_parquet(path)
+    return cr.Blocks(path, target="y", columns=columns or ["a", "b", "c"], weights=weights)
+
+
+def watched_weights() -> Array:
+    """Examples of process 1 count ten times as much as those of process 0, about."""
+    return (1 + np.arange(M) % 3) * np.where(np.arange(M) < 30, 0.1, 1.0)
 
 
 def of_labels(process: int, folder: Path) -> None:
     """Labels of both, and columns in another order, which are refused."""
     net, blocks = cr.Network([3, 4, 3], hidden="tanh", output="softmax", seed=1), labeled(process, folder)
-    steps = net.train(blocks, optimizer(), epochs=EPOCHS, shuffle=False, validation=blocks, **OPTIONS).run()
+    watched = labeled(process, folder, weights="w")
+    steps = net.train(blocks, optimizer(), epochs=EPOCHS, shuffle=False, validation=watched, **OPTIONS).run()
     keep(folder, f"labels{process}", net, steps)
     try:
         blocks = labeled(process, folder, ["b", "a", "c"] if process else None)

@@ -7,6 +7,7 @@ device has its part of every mini-batch, and the gradients are added up by an al
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -25,6 +26,7 @@ from chainrule._types import Array
 DEVICES = "devices"  # the axis of the mesh
 _GRACE = 1.0  # seconds that the end of a program has that an error has ended
 _GRACE_OF_0 = 5.0  # of process 0: when it goes JAX ends the others at once, and they are to say what they know
+_FAILED = re.compile("(UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED|FAILED_PRECONDITION): ")
 _TOLD = 4  # numbers of 64 bits that the processes tell each other at once
 _mesh: Any = None  # of all devices; None before `distributed`
 _alone = ContextVar("alone", default=False)
@@ -253,8 +255,8 @@ class Hosts:
 
         try:
             yield
-        except jax.errors.JaxRuntimeError as error:
-            if self.processes == 1:
+        except (jax.errors.JaxRuntimeError, ValueError) as error:  # the latter from what waits for an array
+            if self.processes == 1 or not _is_of_jax(error):
                 raise
             _broken = True
             raise ConnectionError(
@@ -262,6 +264,13 @@ class Hosts:
                 "ended first may say why. Start all of them again: with checkpoint=Checkpoint(FILE, resume=True) they "
                 "go on from the last write"
             ) from None
+
+
+def _is_of_jax(error: Exception) -> bool:
+    """Whether JAX says that something could not be computed, and not who called it that something is wrong."""
+    import jax
+
+    return isinstance(error, jax.errors.JaxRuntimeError) or bool(_FAILED.match(str(error)))
 
 
 def taken(parts: Sequence[int], counts: Array) -> Array:
