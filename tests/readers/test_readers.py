@@ -465,7 +465,11 @@ def test_the_folder_of_an_archive_around_the_classes_is_no_class(draw, tmp_path)
 def test_parts_of_data_are_no_classes(draw, tmp_path):
     draw("pets/train/cat/1.png")
     draw("pets/test/cat/1.png")
-    assert "its folders are parts (test, train) of data; read one, as" in refusal(tmp_path / "pets")
+    said, pets = refusal(tmp_path / "pets"), tmp_path / "pets"
+    assert said.endswith(
+        f"its folders are parts (test, train) of data; read {pets / 'train'}, and the other for the test "
+        f"(--test-file {pets / 'test'})"
+    )
     assert read(tmp_path / "pets" / "train", image_size=(1, 1)).y.tolist() == ["cat"]
 
 

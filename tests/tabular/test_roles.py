@@ -184,6 +184,17 @@ def test_zeros_single_outliers_and_long_tails_are_no_marks(values):
     assert (found.remarks, found.columns[0].missing) == ((), 0)
 
 
+def test_a_column_that_would_be_numbers_but_for_some_is_not_left_out_without_a_word():
+    values = [f"{50 + x:.1f}{'*' if i % 6 == 0 else ''}" for i, x in enumerate(10 * r.normal(size=M))]
+    found = plan(values)
+    assert found.columns[0].role == "left out"
+    (remark,) = found.remarks
+    assert remark.startswith("c: 50 of 300 values are no numbers (")
+    assert remark.endswith("if it is a number, say --number c, and they are missing")
+    assert plan(values, number=["c"]).columns[0].missing == 50
+    assert plan([f"{i}-{i % 7}-x" for i in range(M)]).remarks == ()  # identifiers
+
+
 def test_codes_as_whole_numbers_are_numbers_with_a_remark():
     codes = r.choice([101, 205, 317, 409, 550, 612, 777], M)
     for name, values in (("dept_code", codes), ("d", codes), ("store_id", r.integers(1, 40, M))):

@@ -217,3 +217,29 @@ def test_the_unit_of_a_target_is_known_and_what_was_converted_is_said():
     assert found.target_unit == "kg"
     assert found.remarks == ("y: read as 1 to 300 (kg, 150 rows in g, converted)",)
     assert plan(AMOUNTS).target_unit == plan(["yes", "no"] * 100).target_unit == ""
+
+
+# -- what is hardly meant ----------------------------------------------------------------------------------------------
+
+
+def test_many_dates_are_no_classes_and_two_of_them_are():
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(M) ** 2 // M, unit="D")
+    for written in (days.strftime("%d.%m.%Y"), days):
+        with pytest.raises(TableError, match="it is a date: make it a number, as the days since the first of them"):
+            plan(written)
+    assert plan(np.where(X > 0, "2024-01-01", "2024-07-01")).classes.keys() == {"2024-01-01", "2024-07-01"}
+    assert len(plan(days.strftime("%d.%m.%Y"), task="classes").classes) > 20
+
+
+def test_a_target_most_of_whose_rows_are_left_out_is_remarked_on():
+    values = [f"name {i}" for i in range(200)] + ["yes", "no"] * 50
+    (said,) = [remark for remark in plan(values).remarks if "left out" in remark]
+    assert said.startswith("y: 200 of 300 rows are of classes with fewer than 4 rows, as name 0, name 1, ")
+    assert said.endswith("and left out; is it what is to be predicted?")
+    assert not [remark for remark in plan(values[120:]).remarks if "left out" in remark]
+
+
+def test_amounts_in_another_currency_are_left_out_and_said():
+    found = plan([f"${v}" if i % 4 else f"€{v}" for i, v in enumerate(AMOUNTS)])
+    assert found.untargeted == 75
+    assert "y: 75 rows in € cannot be compared with $, and were left out" in found.remarks

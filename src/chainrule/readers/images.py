@@ -81,7 +81,11 @@ def folder(path: Path, target: str | None, size: tuple[int, int], gray: bool) ->
             and classes.keys() <= _PARTS
             and any(p.is_dir() for folder in inner for p in _visible(folder))
         ):
-            raise ReaderError(f"{path}: its folders are parts ({', '.join(classes)}) of data; read one, as {inner[0]}")
+            first, other, *_ = sorted(inner, key=lambda folder: not shown_name(folder).startswith("train"))
+            raise ReaderError(
+                f"{path}: its folders are parts ({', '.join(classes)}) of data; read {first}, and the other for the "
+                f"test (--test-file {other})"
+            )
         loose = _image_files(path, False, ignored)
     if loose and any(classes.values()):
         raise ReaderError(f"{path}: images both in it and in its sub-folders, move {loose[0].name}")
@@ -209,7 +213,9 @@ def _image(file: Path, size: tuple[int, int], gray: bool, work: _Work) -> _Image
             data = content(file)
             opened = Image.open(io.BytesIO(data), formats=_FORMATS)
         except UnidentifiedImageError:
-            raise ReaderError(f"{file}: not readable as an image: is none of {', '.join(_FORMATS)}") from None
+            raise ReaderError(
+                f"{file}: not readable as an image: is none of {', '.join(_FORMATS)}; take it away, or save it anew"
+            ) from None
         with opened:
             # A photo of several pictures in one (MPO: a preview, a depth map) has its main one first.
             if getattr(opened, "is_animated", False) and opened.format != "MPO":

@@ -84,6 +84,7 @@ class _Judge:
         self.known = without_blanks(values).dropna()
         self.missing = len(values) - len(self.known)
         self.remarks: list[str] = []
+        self.written: numerals.Numerals | None = None  # numbers among its texts
 
     def column(self) -> tuple[Column, list[str]]:
         return self._column(), self.remarks
@@ -126,7 +127,7 @@ class _Judge:
         if not self.word and not is_category:
             if all(map(is_mark, counts.index[:20])) and all(map(is_mark, counts.index)):
                 return self.made("left out", f"no values, only {first_few(counts.index, 3)}", int(counts.sum()))
-            written = numerals.recognize(texts.counts, self.decimal)
+            written = self.written = numerals.recognize(texts.counts, self.decimal)
             if written.convincing and len(np.unique(written.values[~np.isnan(written.values)])) > 1:
                 return self._numerals(texts, written)
             if written.grades:
@@ -289,6 +290,12 @@ class _Judge:
             )
         if self.word == "text" or (length >= 5 and common.sum() >= len(words)):
             return self.made("text", f"{length:.0f} words on average, {len(common)} of them common")
+        if self.written is not None and 0 < sum(self.written.others.values()) < rows / 2:
+            bad = self.written.others
+            self.remarks.append(
+                f"{self.name}: {sum(bad.values()):,} of {rows:,} values are no numbers ({first_few(bad, 3)}), so that "
+                f"what it says is not used; if it is a number, say --number {_quoted(self.name)}, and they are missing"
+            )
         if min(self.missing, rows) >= 0.05 * (self.missing + rows):
             return self.made("presence", f"{len(counts):,} different values: only whether it is given")
         return self.made("left out", f"{len(counts):,} different values, like an identifier")

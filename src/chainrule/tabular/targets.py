@@ -144,6 +144,11 @@ class _Judge:
                 )
             if left := self.numerals.marks | self.numerals.others:
                 self.remarks.append(f"{self.name}: {taken(left, 'left out')}")
+            for unit, rows in self.numerals.units.items():
+                self.remarks.append(
+                    f"{self.name}: {rows:,} rows in {unit} cannot be compared with {self.numerals.format.shown}, and "
+                    "were left out"
+                )
         different = np.unique(good)
         if self.task is None and len(different) <= 20 and (different == np.round(different)).all():
             self.remarks.append(
@@ -178,6 +183,13 @@ class _Judge:
                 f"at least two classes with {FEWEST} rows each are needed" + (f"; {advice}" if advice else "")
             )
         rare = {label: count for label, count in rows.items() if count < FEWEST}
+        if self.task is None and (len(rows) > 20 or _is_most(rare, rows)) and "date" in (advice := self._advice()):
+            raise TableError(f"the target {self.name!r} has {len(rows)} different values: {advice}")
+        if _is_most(rare, rows):
+            self.remarks.append(
+                f"{self.name}: {sum(rare.values()):,} of {sum(rows.values()):,} rows are of classes with fewer than "
+                f"{FEWEST} rows, as {first_few(rare, 3)}, and left out; is it what is to be predicted?"
+            )
         for label in classes:
             if isinstance(label, str) and is_mark(label) and any(map(str.isalnum, label)):
                 self.remarks.append(
@@ -231,6 +243,11 @@ class _Judge:
                 f"{self.name}: {len(rows)} different whole numbers, learned as classes; "
                 "if they are amounts, say --task regression"
             )
+
+
+def _is_most(some: Mapping[Any, int], rows: Mapping[Any, int]) -> bool:
+    """Whether more than half of the rows are in some of the classes."""
+    return sum(some.values()) > sum(rows.values()) / 2
 
 
 def _is_hill(values: Array, counts: Array) -> bool:
