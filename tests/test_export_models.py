@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
@@ -171,6 +171,98 @@ def test_a_missing_value_that_is_a_category_of_objects(encoder, missing):
         np.testing.assert_allclose(answer({"word": word}), model.predict_proba(table[row][:1])[0], atol=1e-6)
 
 
+def filled_words(words, *imputers):
+    """A model that says whether the word is missing or empty; imputers fill in before its encoder."""
+    table = pd.DataFrame({"word": pd.Series(words, dtype=object)})
+    steps = make_pipeline(*imputers, OneHotEncoder(handle_unknown="ignore"))
+    learner = MLPClassifier((4,), solver="lbfgs", max_iter=50, random_state=0)
+    y = np.array([pd.isna(word) or word == "" for word in words])
+    return make_pipeline(ColumnTransformer([("e", steps, ["word"])]), learner).fit(table, y), table
+
+
+def some_words(*known, m=90):
+    words = np.empty(m, dtype=object)
+    words[:] = [known[k] for k in np.random.default_rng(0).integers(0, len(known), m)]
+    return words
+
+
+@pytest.mark.parametrize("known", [(None, "a", "b"), (None, 1.0, 2.0)], ids=["text", "numbers"])
+def test_none_that_an_imputer_of_nan_leaves_as_a_category_is_refused(known):
+    model, _ = filled_words(some_words(*known), SimpleImputer(strategy="constant", fill_value=known[1]))
+    assert model.predict(pd.DataFrame({"word": pd.Series([None], dtype=object)})) == [True]
+    said = "None is a category behind a SimpleImputer that fills in NaN, and in a row both are missing"
+    with pytest.raises(ExportError, match=f"columns word: {said}: fit the imputer with missing_values=None"):
+        cr.export_onnx(model, "model.onnx")
+    for ending in ("py", "mjs", "c"):
+        with pytest.raises(ExportError, match=said if known[1] == "a" else "OneHotEncoder behind another step"):
+            cr.export_source(model, f"model.{ending}")
+    most, _ = filled_words(some_words(np.nan, None, None, *known[1:]), SimpleImputer(strategy="most_frequent"))
+    for export, name in ((cr.export_onnx, "model.onnx"), (cr.export_source, "model.py")):
+        with pytest.raises(ExportError, match="SimpleImputer fills in None, of which there is most"):
+            export(most, name)
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA], ids=repr)
+def test_none_that_an_imputer_fills_in_is_filled_in(missing):
+    words = some_words(None, "a", "b", "b")
+    model, table = filled_words(words, SimpleImputer(missing_values=missing, strategy="most_frequent"))
+    same_classes(model, table, {"word": np.where(table["word"].isna(), "", words)[:, None]})
+    cr.export_source(model, "model.py")
+    answer = runpy.run_path("model.py")["probabilities"]
+    for k in range(9):
+        expected = model.predict_proba(table[k : k + 1])[0]
+        np.testing.assert_allclose(answer({"word": words[k]}), expected, atol=1e-6)
+
+
+def test_two_imputers_of_text_fill_in_the_same_or_are_refused():
+    words = some_words(None, np.nan, "a", "b")
+    fill = {"strategy": "constant", "fill_value": "x"}
+    model, table = filled_words(words, SimpleImputer(**fill), SimpleImputer(missing_values=None, **fill))
+    same_classes(model, table, {"word": np.where(table["word"].isna(), "", words)[:, None]})
+    cr.export_source(model, "model.py")
+    answer = runpy.run_path("model.py")["probabilities"]
+    for k in range(9):
+        expected = model.predict_proba(table[k : k + 1])[0]
+        np.testing.assert_allclose(answer({"word": words[k]}), expected, atol=1e-6)
+    other = SimpleImputer(missing_values=None, strategy="constant", fill_value="y")
+    model, _ = filled_words(words, SimpleImputer(**fill), other)
+    for export, name in ((cr.export_onnx, "model.onnx"), (cr.export_source, "model.py")):
+        with pytest.raises(ExportError, match="SimpleImputer of text behind another that fills in something else"):
+            export(model, name)
+
+
+def test_an_empty_text_is_a_category_of_onnx_only_where_nothing_else_is_filled_in_for_it():
+    words = some_words("", np.nan, "a", "b")
+    model, table = filled_words(words, SimpleImputer(strategy="constant", fill_value="a"))
+    with pytest.raises(ExportError, match='"" is a category, and a SimpleImputer fills in what is missing: in ONNX bo'):
+        cr.export_onnx(model, "model.onnx")
+    cr.export_source(model, "model.py")
+    answer = runpy.run_path("model.py")["probabilities"]
+    for k in range(9):
+        expected = model.predict_proba(table[k : k + 1])[0]
+        np.testing.assert_allclose(answer({"word": words[k]}), expected, atol=1e-6)
+    model, table = filled_words(words, SimpleImputer(strategy="constant", fill_value=""))
+    same_classes(model, table, {"word": np.where(table["word"].isna(), "", words)[:, None]})
+
+
+def test_text_that_a_column_transformer_hands_on_is_encoded_or_refused_by_name():
+    words = some_words(np.nan, "a", "b")
+    for names, said in ((["word"], ""), (["word", "other"], "ColumnTransformer that gives text beside other columns")):
+        table = pd.DataFrame({"word": pd.Series(words, dtype=object), "other": pd.Series(words[::-1], dtype=object)})
+        parts = [(name, SimpleImputer(strategy="constant", fill_value="c"), [name]) for name in names]
+        steps = [ColumnTransformer(parts), OneHotEncoder()]
+        model = make_pipeline(*steps, MLPClassifier(**QUICK)).fit(table, table["word"].isna())
+        if said:
+            with pytest.raises(ExportError, match=said):
+                cr.export_onnx(model, "model.onnx")
+        else:
+            same_classes(model, table, {"word": np.where(table["word"].isna(), "", words)[:, None]})
+    inside = make_pipeline(ColumnTransformer([("same", "passthrough", [0])]), OneHotEncoder())
+    model = make_pipeline(ColumnTransformer([("e", inside, ["word"])]), MLPClassifier(**QUICK)).fit(table, words == "a")
+    with pytest.raises(ExportError, match="columns word: the categories a, b are text behind a step that takes num"):
+        cr.export_onnx(model, "model.onnx")
+
+
 @pytest.mark.parametrize("normal", ["uniform", "normal"])
 def test_what_is_missing_stays_missing_and_what_is_beyond_is_cut_off(normal):
     X = NUMBERS[:, :3].copy()
@@ -206,7 +298,7 @@ def test_a_pipeline_of_many_of_them():
 def test_every_step_that_a_model_file_can_hold_can_be_exported():
     places = [place.split(":") for name, place in codec.PLACES.items() if name.startswith("sklearn.")]
     kinds = {getattr(import_module(module), name) for module, name in places}
-    others = {KFold, LabelEncoder, LabelBinarizer, Pipeline, ColumnTransformer}  # no steps, or made of others
+    others = {KFold, LabelEncoder, LabelBinarizer, Pipeline, ColumnTransformer, make_column_selector}  # no steps
     assert kinds - others <= {*steps._STEPS, *steps._ENCODERS}
 
 

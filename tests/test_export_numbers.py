@@ -14,9 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder
 
 import chainrule as cr
-from chainrule import MLPClassifier, MLPRegressor
+from chainrule import MLPClassifier, MLPRegressor, tabular
 from chainrule.exporting import ExportError
 from chainrule.exporting.source import c, export_source
+from support.contract import HIDDEN
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 QUICK = {"hidden_layer_sizes": (7,), "max_iter": 3, "n_iter_no_change": np.inf, "random_state": 0}
@@ -72,11 +73,11 @@ int main(void) {{
     return [line if line == "refused" else [*map(float, line.split())] for line in lines]
 
 
-def said(model, rows, folder):
+def said(model, rows, folder, **options):
     """What the files say of rows of numbers: language → the answers of each row, or "refused"."""
     rows = [[repr(float(t)) for t in row] for row in rows]
     for ending in ("py", "mjs", "c"):
-        export_source(model, folder / f"model.{ending}")
+        export_source(model, folder / f"model.{ending}", **options)
     (folder / "rows.json").write_text(json.dumps(rows))
     (folder / "run.py").write_text(PYTHON)
     (folder / "run.mjs").write_text(JAVASCRIPT)
@@ -100,16 +101,18 @@ def of_model(model, row):
         return "refused"
 
 
-def check(model, rows, folder):
+def check(model, rows, folder, **options):
     """That each file answers and refuses what the model answers and refuses, or answers with what is no number."""
     wanted = [of_model(model, row) for row in rows]
-    for language, answers in said(model, rows, folder).items():
+    for language, answers in said(model, rows, folder, **options).items():
         for row, one, other in zip(rows, wanted, answers, strict=True):
             if isinstance(one, str) or not np.isfinite(one).all():
                 assert other == "refused", (language, row)
             else:
                 assert other != "refused", (language, row)
-                np.testing.assert_allclose(other[: len(one)], one, 1e-4, 1e-5, err_msg=f"{language} {row}")
+                np.testing.assert_allclose(
+                    np.array(other[: len(one)], float), one, 1e-4, 1e-5, err_msg=f"{language} {row}"
+                )
     return ["refused" if isinstance(one, str) else one for one in wanted]
 
 
@@ -161,6 +164,77 @@ def test_functions_give_what_numpy_gives_where_there_is_no_result(tmp_path):
     for function in (np.log, np.sqrt, np.log1p, np.log2, np.log10, np.exp, np.expm1, np.sin, np.square):
         steps = FunctionTransformer(function), SimpleImputer(strategy="median"), MinMaxScaler(clip=True)
         check(make_pipeline(*steps, MLPRegressor(**QUICK)).fit(X, X[:, 0]), rows, tmp_path)
+
+
+@pytest.mark.parametrize(("base", "span"), [(1e6, 10), (5e4, 1), (1.7e9, 86400), (2024, 1)])
+def test_a_network_in_float32_is_given_the_row_in_float32(base, span, tmp_path):
+    rng = np.random.default_rng(0)
+    u = rng.random((400, 1))
+    X, y = base + u * span, u[:, 0] + 0.05 * rng.standard_normal(400) > 0.5
+    options = {"normalize": "standard", "solver": "lbfgs", "max_iter": 200, "random_state": 0}
+    for dtype, fitted in ((np.float32, X), (None, X.astype(np.float32))):
+        model = MLPClassifier((8,), dtype=dtype, **options).fit(fitted, y)
+        expected = model.predict_proba(X[:50])
+        for language, answers in said(model, X[:50].tolist(), tmp_path).items():
+            rows = [row[:2] for row in answers]
+            np.testing.assert_allclose(rows, expected, atol=1e-5, err_msg=language)
+
+
+@pytest.mark.parametrize(("hidden", "int8"), [*((hidden, False) for hidden in HIDDEN), ("relu", True), ("mish", True)])
+def test_what_is_infinite_or_nan_in_a_network_in_float32_is_so_in_the_files(hidden, int8, tmp_path):
+    net = cr.Network([1, 3, 2, 1], hidden=hidden, output="identity", seed=0, dtype=np.float32)
+    net.W[1][...] = [[4], [0.25], [-127]]
+    net.W[2][...] = np.array([[1, 0, 0], [-127, 0, 127]]) / 127  # no terms of a sum but one are infinite
+    net.W[3][...] = [[0, 2]]
+    found = check(net, [[3e38], [-3e38], [2e37], [-2e37], [1e20], [-1e20], [0.5]], tmp_path, int8=int8)
+    assert found[-1] != "refused"
+
+
+def test_a_row_that_is_infinite_in_float32_is_refused(tmp_path):
+    net = cr.Network([1, 3, 1], hidden="tanh", output="identity", seed=0, dtype=np.float32)
+    assert set(map(str, said(net, [[1e39], [-1e39]], tmp_path).values())) == {"['refused', 'refused']"}
+
+
+@pytest.mark.parametrize("learner", [cr.TabularClassifier, cr.TabularRegressor])
+def test_what_is_too_far_from_what_a_model_of_tables_has_learned_is_refused(learner, tmp_path):
+    X = np.random.default_rng(0).standard_normal((200, 2))
+    y = X[:, 0] > 0.5 if learner is cr.TabularClassifier else X[:, 0] + X[:, 1]
+    model = learner(effort="quick", max_iter=20, hidden_layer_sizes=(3,), random_state=0).fit(X, y)
+    rows = [[sign * size, 0.3] for size in (1.0, 1e20, 1e38, 3.4e38, 1e39, 1e149) for sign in (1, -1)]
+    expected = []
+    for row in rows:
+        try:
+            expected.append(model.predict_proba([row])[0] if hasattr(model, "classes_") else model.predict([row]))
+        except tabular.TableError:
+            expected.append("refused")
+    assert 2 <= [str(one) for one in expected].count("refused") <= 6
+    for language, answers in said(model, rows, tmp_path).items():
+        for row, one, other in zip(rows, expected, answers, strict=True):
+            if isinstance(one, str) or abs(row[0]) > 3.5e38:
+                assert other == "refused", (language, row)
+            elif abs(row[0]) < 3e38 or other != "refused":
+                np.testing.assert_allclose(other[: len(one)], one, atol=1e-5, err_msg=f"{language} {row}")
+
+
+def test_an_exponential_beyond_float32_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 1)).astype(np.float32)
+    model = MLPRegressor("poisson", (), max_iter=5, random_state=0).fit(X, np.floor(np.exp(X[:, 0] + 2)))
+    model._synced().W[1][...] = 1.0
+    found = check(model, [[1.0], [50.0], [100.0], [-100.0]], tmp_path)
+    assert [str(one) == "[inf]" for one in found] == [False, False, True, False]
+
+
+def test_sums_in_int8_overflow_only_where_those_in_float32_do(tmp_path):
+    """127 a may overflow where s · 127 a does not; relu makes 0 of minus infinity."""
+    net = cr.Network([1, 1, 1, 1], hidden="relu", output="identity", seed=0, dtype="float32")
+    for l, (w, b) in enumerate(((1, 0), (-1, 5e36), (1e-36, 0)), 1):
+        net.W[l][...], net.b[l][...] = w, b
+    rows = [[3e36], [1e36], [-3e36], [6e36], [3.4e38]]
+    expected = [2, 4, 5, 0, 0]
+    for int8 in (False, True):
+        for answers in said(net, rows, tmp_path, int8=int8).values():
+            np.testing.assert_allclose([row[0] for row in answers], expected, rtol=1e-6, atol=1e-6)
 
 
 # -- what C cannot hold ------------------------------------------------------------------------------------------------

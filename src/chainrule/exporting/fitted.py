@@ -31,6 +31,10 @@ _WANTED = (
     "threshold"
 )
 WITH_THRESHOLD = (FixedThresholdClassifier, TunedThresholdClassifierCV)
+NONE_LEFT = (
+    "None is a category behind a SimpleImputer that fills in NaN, and in a row both are missing: fit the imputer with "
+    "missing_values=None"
+)
 _MOST_CELLS = 2**26  # of a table with all categories in each of its columns, which an encoder is asked about
 
 
@@ -70,6 +74,13 @@ def parts_used(step: ColumnTransformer) -> list[tuple[str, Any, list[int]]]:
     """The transformers that are used: name, transformer, and the numbers of its columns."""
     numbers = {name: list(indices) for name, indices in step._transformer_to_input_indices.items()}
     return [(name, part, numbers[name]) for name, part, _ in step.transformers_ if part != "drop" and numbers[name]]
+
+
+def kept_of(step: SimpleImputer) -> Array:
+    """Which of its columns a fitted imputer keeps. ExportError where it fills in None, which a row cannot say."""
+    if any(value is None for value in step.statistics_.tolist()):
+        raise ExportError("SimpleImputer fills in None, of which there is most: fit it with missing_values=None")
+    return np.asarray(~pd.isna(step.statistics_) | step.keep_empty_features)
 
 
 class Encoded(NamedTuple):
@@ -151,7 +162,8 @@ def _another(known: Any) -> Array:
     if any(isinstance(each, str) for each in known):
         return np.array(["".join(map(str, known)) + "?"], dtype=object)
     numbers = known.astype(float)
-    return np.array([1.5 * np.nanmax(np.abs(numbers), initial=1.0) + 1])
+    dtype = object if known.dtype == object else float  # as the known ones, with which an encoder compares it
+    return np.array([1.5 * np.nanmax(np.abs(numbers), initial=1.0) + 1], dtype=dtype)
 
 
 # -- the parts of a model ----------------------------------------------------------------------------------------------

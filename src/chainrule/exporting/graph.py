@@ -5,7 +5,7 @@ with symbols. Here rows are examples, as users of ONNX expect.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, pi, sqrt
 from typing import Any
 
@@ -197,11 +197,15 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """A value of the graph: its name and dtype are known, its numbers only when the ONNX model runs."""
+    """A value of the graph: its name and dtype are known, its numbers only when the ONNX model runs.
+
+    fills: of what an imputer gives, what it has filled in for a missing value, column by column.
+    """
 
     graph: Graph
     name: str
     dtype: np.dtype[Any]
+    fills: tuple[Any, ...] = ()
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return np
@@ -236,7 +240,8 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         rows, columns = index
         if rows != slice(None):
             raise ExportError("it selects rows")
-        return self.graph.op("Gather", self, np.asarray(columns, np.int64), axis=1)
+        made = self.graph.op("Gather", self, np.asarray(columns, np.int64), axis=1)
+        return replace(made, fills=tuple(self.fills[k] for k in columns) if self.fills else ())
 
     def astype(self, dtype: Any) -> "Symbol":
         """The same numbers in another type."""

@@ -4,6 +4,7 @@ A step is given one matrix (batch, n), or the columns of a table by name, each (
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from chainrule.exporting.fitted import CATEGORY, Encoded, Kind, encoded, kinds, parts_used
+from chainrule.exporting.fitted import CATEGORY, NONE_LEFT, Encoded, Kind, encoded, kept_of, kinds, parts_used
 from chainrule.exporting.graph import DOUBLE, ML, TEXT, WAY_OUT, ExportError, Graph, Symbol, Value
 from chainrule.exporting.numeric import TRANSFORMS
 from chainrule.tabular import Columns, DateParts
@@ -82,6 +83,10 @@ def apply(step: Any, given: Given) -> Given:
 
 def _side_by_side(step: ColumnTransformer | FeatureUnion, made: list[tuple[str, Value]]) -> Value:
     """What its parts have made, by their names, each times its weight."""
+    if any(part.dtype == TEXT for _, part in made):
+        if len(made) == 1:
+            return made[0][1]
+        raise _unsupported(f"{type(step).__name__} that gives text beside other columns, which it does not encode,")
     weights = step.transformer_weights or {}
     weighted = [part * weights[name] if name in weights else part for name, part in made]
     return np.concatenate([part.astype(DOUBLE) for part in weighted], axis=1)
@@ -186,16 +191,20 @@ def _column_transformer(step: ColumnTransformer, given: Given) -> Value:
 
 
 def _imputer(step: SimpleImputer, x: Value) -> Value:
-    kept = np.flatnonzero(~pd.isna(step.statistics_) | step.keep_empty_features)
+    kept = np.flatnonzero(kept_of(step))
     if x.dtype == TEXT:
         if not pd.isna(step.missing_values):
             raise _unsupported(f"SimpleImputer(missing_values={step.missing_values!r}) of text")
         missing = _index(x, [""]) == 0
         fill = np.array(["" if pd.isna(value) else value for value in step.statistics_], dtype=object)
+        if x.fills and x.fills != (*fill,):
+            raise _unsupported("SimpleImputer of text behind another that fills in something else")
         made = x.graph.op("Where", missing, fill, x, dtype=TEXT)
     else:
         missing = _missing(step, x)
-        made = np.where(missing, step.statistics_.astype(x.dtype), x)
+        fill = step.statistics_.astype(x.dtype)
+        made = np.where(missing, fill, x)
+    made = replace(made, fills=(*fill,)) if pd.isna(step.missing_values) else made
     made = made[:, kept] if len(kept) < len(step.statistics_) else made
     if step.indicator_ is None or not len(step.indicator_.features_):
         return made
@@ -242,11 +251,17 @@ def _looked_up(x: Value, known: Any, each: Encoded, j: int, dtype: Any = np.floa
 
 def _number_of(x: Value, known: Any) -> Value:
     """Which of the known categories x (batch, 1) is, from 0; as many as there are where it is none of them."""
+    if x.fills and pd.isna(known).any():
+        raise ExportError(f"{NONE_LEFT}. {WAY_OUT}")
     if x.dtype == TEXT:
         words = ["" if pd.isna(value) else str(value) for value in known]
         if len(set(words)) < len(words):
             raise ExportError('"" and a missing value are two categories: in ONNX both are ""')
+        if "" in words and x.fills and x.fills != ("",):
+            raise ExportError('"" is a category, and a SimpleImputer fills in what is missing: in ONNX both are ""')
         return _index(x, words)
+    if texts := [value for value in known if isinstance(value, str)]:
+        raise ExportError(f"the categories {first_few(texts, 3)} are text behind a step that takes numbers. {WAY_OUT}")
     values = known.astype(np.float64)
     if len(np.unique(values)) < len(values):  # NaN is one
         twice = first_few(known[np.isin(values, values[pd.Series(values).duplicated()])], 3)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chainrule._version import __version__
-from chainrule.exporting.source.c_functions import DATE, FUNCTIONS
+from chainrule.exporting.source.c_functions import DATE, FUNCTIONS, NEAR
 from chainrule.exporting.source.c_parts import KEYWORDS as KEYWORDS
 from chainrule.exporting.source.c_parts import Writer, number, string
 from chainrule.exporting.source.program import Answer, Looked, Program
@@ -28,8 +28,12 @@ def source(program: Program, name: str, said: list[str]) -> tuple[str, dict[str,
     prepare = w.prepare()
     predict = _predict(w, prepare, functions)
     needed = w.needed | ({"clip"} if "line" in w.needed else set())
+    # Of Z that float64 has and float32 has not, a network in float64 makes 0, and one in float32 what it is: NaN.
+    near = "" if program.double else NEAR
     helpers = [
-        FUNCTIONS[each].replace("NAME", name).replace("MACRO", name.upper()) for each in FUNCTIONS if each in needed
+        FUNCTIONS[each].replace(near, "").replace("NAME", name).replace("MACRO", name.upper())
+        for each in FUNCTIONS
+        if each in needed
     ]
     sizes = {"constants": w.constants, "memory": w.memory, "multiply_adds": program.multiply_adds}
     dates = any(column.kind == "date" for column in program.columns)

@@ -18,21 +18,25 @@ static void NAME_layer(size_t n, size_t k, const MACRO_FLASH float *W, const MAC
 }
 """,
     "layer8": """\
-/* z = s * (W a) + b; W (n, k) in int8, row by row, and s its scale for each row */
+/* z = s * (W a) + b, or (s W) a + b where W a overflows; W (n, k) in int8, row by row, and s its scale for each row */
 static void NAME_layer8(size_t n, size_t k, const MACRO_FLASH int8_t *W, const MACRO_FLASH float *s,
                         const MACRO_FLASH float *b, const float *a, float *z) {
     size_t i, j;
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n; i++, W += k) {
         float sum = 0;
-        for (j = 0; j < k; j++) sum += (float)*W++ * a[j];
+        for (j = 0; j < k; j++) sum += (float)W[j] * a[j];
         z[i] = s[i] * sum + b[i];
+        if (isfinite(z[i])) continue;
+        z[i] = b[i];
+        for (j = 0; j < k; j++) z[i] += s[i] * (float)W[j] * a[j];
     }
 }
 """,
 }
 
+NEAR = "z[i] < -200 ? 0 : "  # of activations that would make NaN of minus infinity
 _ONE_BY_ONE = {
-    "relu": ("max(0, z)", "z[i] > 0 ? z[i] : 0", False),
+    "relu": ("max(0, z)", "z[i] < 0 ? 0 : z[i]", False),
     "leaky_relu": ("z if z > 0 else alpha z", "z[i] > 0 ? z[i] : alpha * z[i]", True),
     "elu": ("z if z > 0 else alpha (e^z - 1)", "z[i] > 0 ? z[i] : alpha * expm1f(z[i])", True),
     "selu": (
@@ -43,11 +47,11 @@ _ONE_BY_ONE = {
     "tanh": ("(e^z - e^-z) / (e^z + e^-z)", "tanhf(z[i])", False),
     "sigmoid": ("1 / (1 + e^-z)", "z[i] < 0 ? expf(z[i]) / (1 + expf(z[i])) : 1 / (1 + expf(-z[i]))", False),
     "softplus": ("log(1 + e^z)", "(z[i] > 0 ? z[i] : 0) + log1pf(expf(-fabsf(z[i])))", False),
-    "gelu": ("z times the normal distribution", "z[i] < -200 ? 0 : 0.5f * z[i] * erfcf(-0.70710678f * z[i])", False),
-    "silu": ("z / (1 + e^-z)", "z[i] < -200 ? 0 : z[i] / (1 + expf(-z[i]))", False),
+    "gelu": ("z times the normal distribution", f"{NEAR}0.5f * z[i] * erfcf(-0.70710678f * z[i])", False),
+    "silu": ("z / (1 + e^-z)", f"{NEAR}z[i] / (1 + expf(-z[i]))", False),
     "mish": (
         "z tanh(log(1 + e^z))",
-        "z[i] < -200 ? 0 : z[i] * tanhf((z[i] > 0 ? z[i] : 0) + log1pf(expf(-fabsf(z[i]))))",
+        f"{NEAR}z[i] * tanhf((z[i] > 0 ? z[i] : 0) + log1pf(expf(-fabsf(z[i]))))",
         False,
     ),
     "exp": ("e^z", "expf(z[i])", False),

@@ -54,6 +54,10 @@ function softmax(Z) {
   return e.map((t) => t / total);
 }
 """,
+    "single": """\
+// The numbers in float32, in which the network computes: what it cannot hold is infinite.
+const single = (A) => A.map((t) => Math.fround(t));
+""",
     "finite": """\
 // The answers, of which none may be infinite or NaN.
 function finite(answers) {

@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 )
 
 from chainrule._types import Array
-from chainrule.exporting.fitted import Encoded, encoded, kinds, parts_used
+from chainrule.exporting.fitted import NONE_LEFT, Encoded, encoded, kept_of, kinds, parts_used
 from chainrule.exporting.graph import WAY_OUT, ExportError
 from chainrule.exporting.source.columns import described
 from chainrule.exporting.source.program import Applied, Bag, Column, Far, Given, Hot, Line, Looked, Part, Value, Weight
@@ -132,6 +132,8 @@ class Preparation:
         unknown = None if of.unknown is None else float(of.unknown[j])
         if isinstance(each, Word):
             if each.missing is not None:
+                if None in entries:
+                    raise ExportError(f"{self.columns[column].name}: {NONE_LEFT}. {WAY_OUT}")
                 entries[None] = entries.get(each.missing, nan if unknown is None else unknown)
             same = self.columns[column].spellings.items()
             entries |= {word: entries[usual] for word, usual in same if usual in entries}
@@ -180,7 +182,7 @@ def together(given: Features | dict[str, Features]) -> Features:
 
 
 def _imputer(self: Preparation, step: SimpleImputer, given: Features) -> Features:
-    kept = ~pd.isna(step.statistics_) | step.keep_empty_features
+    kept = kept_of(step)
     indicator = step.indicator_
     flags = [] if indicator is None else _flags(self, indicator, [given[k] for k in indicator.features_])
     made = []
@@ -189,6 +191,8 @@ def _imputer(self: Preparation, step: SimpleImputer, given: Features) -> Feature
             if not pd.isna(step.missing_values):
                 raise ExportError(f"SimpleImputer(missing_values={step.missing_values!r}) of text. {WAY_OUT}")
             filled = self.columns[each.column].exact and not pd.isna(number)  # Columns leave "", which is no NaN
+            if filled and each.missing not in (None, str(number)):
+                raise ExportError(f"SimpleImputer of text behind another that fills in something else. {WAY_OUT}")
             made.append(replace(each, missing=str(number)) if filled else each)
         else:
             made.append(_marked(self, step, each).filled(0.0 if pd.isna(number) else float(number)))

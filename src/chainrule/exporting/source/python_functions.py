@@ -15,7 +15,7 @@ _APPLIED = {
 }
 FUNCTIONS = {
     "identity": "def identity(Z):\n    return Z\n",
-    "relu": "def relu(Z):\n    return [max(0.0, z) for z in Z]\n",
+    "relu": "def relu(Z):\n    return [0.0 if z < 0 else z for z in Z]\n",
     "leaky_relu": "def leaky_relu(alpha):\n    return lambda Z: [z if z > 0 else alpha * z for z in Z]\n",
     "elu": "def elu(alpha):\n    return lambda Z: [z if z > 0 else alpha * math.expm1(z) for z in Z]\n",
     "selu": (
@@ -38,6 +38,11 @@ def softmax(Z):
     return [t / total for t in e]
 """,
     "exp": "def exp(Z):\n    return [math.exp(z) if z < 709.78 else inf if z > 0 else z for z in Z]\n",
+    "single": '''\
+def single(A):
+    """The numbers in float32, in which the network computes: what it cannot hold is infinite."""
+    return list(array("f", A))
+''',
     "finite": '''\
 def finite(answers):
     """The answers, of which none may be infinite or NaN."""
