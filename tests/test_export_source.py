@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -464,6 +465,22 @@ def test_no_name_hides_in_a_file_or_ends_the_page_around_it(folder):
         assert text.count("evil") > 5
         assert "\u202e" not in text
     assert "</script" not in (folder / "strange.mjs").read_text()
+
+
+@pytest.mark.parametrize("kind", ["uint64", "int64", "M8[D]", "M8[ns]"])
+def test_a_class_is_a_number_where_the_language_has_it_exactly_and_a_date_is_a_text(kind, tmp_path):
+    X = np.random.default_rng(0).standard_normal((60, 2))
+    numbers = [7, 2**53 + 1, 2**63 + 5 if kind == "uint64" else 2**62 + 1]
+    labels = np.array(["2024-01-01", "2024-01-02", "2024-02-01"] if "M8" in kind else numbers, kind)
+    model = MLPClassifier(**QUICK).fit(X, labels[np.arange(60) % 3])
+    export_source(model, tmp_path / "m.py")
+    file = runpy.run_path(str(tmp_path / "m.py"))
+    wanted = [*map(str, labels)] if "M8" in kind else labels.tolist()
+    assert file["CLASSES"] == wanted
+    assert file["predict"](X[0]) in wanted
+    export_source(model, tmp_path / "m.mjs")
+    line = re.search(r"CLASSES = (.*);", (tmp_path / "m.mjs").read_text())[1]
+    assert json.loads(line) == [each if each == 7 else str(each) for each in wanted]
 
 
 def test_a_row_that_the_model_would_refuse_is_refused(folder):

@@ -4,6 +4,7 @@ import copy
 import datetime
 import decimal
 import pickle
+import runpy
 from unittest import SkipTest
 
 import joblib
@@ -577,6 +578,31 @@ def test_a_threshold_decides_for_the_rarer_class(rare, tmp_path):
     assert (model.predict(X) == expected).all()
     cr.save(model, tmp_path / "m")
     assert (cr.load(tmp_path / "m").predict(X) == expected).all()
+
+
+@pytest.mark.parametrize("labels", ["M8[D]", "M8[us]", "M8[ns]", [7, 2**63 + 5], [-1, 2**62 + 1]], ids=str)
+@pytest.mark.parametrize("threshold", [0.3, "auto"])
+def test_a_threshold_is_between_dates_and_between_numbers_of_any_size(labels, threshold, tmp_path):
+    X, _ = split("buys")
+    common, rare = np.array(["2024-01-01", "2024-01-02"]).astype(labels) if isinstance(labels, str) else labels
+    y = [rare if i % 4 == 0 else common for i in range(len(X))]
+    y = np.array(y, dtype=labels) if isinstance(labels, str) else y
+    model = cr.TabularClassifier(threshold=threshold, **RACE).fit(X, y)
+    assert model.positive_ == model.classes_[1] == rare
+    above = model.predict_proba(X)[:, 1] >= model.threshold_
+    assert model.predict(X).tolist() == model.classes_[above.astype(int)].tolist()
+    assert model.predict(X).dtype == model.classes_.dtype
+    assert model.score(X, y) == np.mean(above == (np.arange(len(X)) % 4 == 0))
+    cr.save(model, tmp_path / "m")
+    assert cr.load(tmp_path / "m").predict(X).tolist() == model.predict(X).tolist()
+    cr.export_source(model, tmp_path / "m.py")
+    row = X.astype(object).where(X.notna(), None).to_dict("records")[0]
+    said = runpy.run_path(str(tmp_path / "m.py"))["predict"](row)
+    assert said == (str(model.predict(X)[0]) if isinstance(labels, str) else model.predict(X)[0])
+    model.fit(X, y, X_val=X[:50], y_val=y[:50])
+    if isinstance(labels, str):
+        with pytest.raises(ValueError, match=r"y_val: got '2024-02-01.*', which is not among the labels of y"):
+            model.fit(X, y, X_val=X[:2], y_val=np.array(["2024-02-01", "2024-01-01"], "M8[s]"))
 
 
 def test_the_threshold_is_found_on_rows_that_were_held_out():

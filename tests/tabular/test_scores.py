@@ -1,9 +1,11 @@
 """Scores: scikit-learn's values, intervals that hold what they promise, and thresholds that are the best there are."""
 
+import datetime
 import time
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import metrics
 
@@ -205,6 +207,32 @@ def test_labels_and_probabilities_that_do_not_fit_are_refused():
         indices(["a", "b"], ["a", "c"])
     with pytest.raises(ValueError, match=r"probabilities: got shape \(2, 3\), wanted \(2, 2\)"):
         class_scores(["a", "b"], ["a", "b"], np.ones((2, 3)) / 3)
+
+
+DAYS = np.array(["2024-01-01", "2024-01-02"])
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "us", "ns"])
+def test_a_date_is_found_whatever_it_is_given_as(unit):
+    classes = DAYS.astype(f"M8[{unit}]")
+    day = datetime.datetime(2024, 1, 2)
+    for given in (classes[1], DAYS[1], day, pd.Timestamp(day), np.datetime64(day, "ns"), np.datetime64(day, "s")):
+        assert indices(classes, [given, given]).tolist() == [1, 1]
+    assert indices(classes, classes[[1, 0, 1]]).tolist() == [1, 0, 1]
+    for other in ("2024-01-02T01:00", np.datetime64("2024-01-03"), "tomorrow"):
+        with pytest.raises(ValueError, match="is not one of the classes"):
+            indices(classes, [other])
+    assert [row.label for row in class_table(classes, classes, classes)] == [*classes]
+
+
+def test_whole_numbers_are_labels_to_the_last_digit():
+    large = 2**63 + 5
+    for classes in ([7, large], np.array([7, large], np.uint64), [-7, large]):
+        assert indices(classes, [large, classes[0], large]).tolist() == [1, 0, 1]
+        with pytest.raises(ValueError, match=f"y: {large + 1} is not one of the classes: .*, {large}$"):
+            indices(classes, [large + 1])
+        assert decide(classes, np.array([[0.6, 0.4], [0.9, 0.1]]), 0.3, large).tolist() == [large, classes[0]]
+    assert decide([0.5, 1], np.array([[0.6, 0.4]]), 0.3, 1).tolist() == [1.0]
 
 
 def test_the_table_of_the_classes_is_that_of_scikit_learn(rng):

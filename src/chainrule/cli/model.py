@@ -211,10 +211,11 @@ class Trained:
     def positive(self) -> Any:
         """Of two classes the one that precision, recall and a threshold are of: the rarer one; None for others."""
         from chainrule.tabular.scores import rarer
+        from chainrule.tabular.values import each_label
 
         if self.classes is None or len(self.classes) != 2:
             return None
-        return rarer(dict(zip(self.classes.tolist(), (rows for _, rows in self.about["classes"]), strict=True)))
+        return rarer(dict(zip(each_label(self.classes), (rows for _, rows in self.about["classes"]), strict=True)))
 
     def threshold(self, given: float | None) -> float | None:
         """The threshold that was given as an option, or that the model has. CommandError where it has no meaning."""

@@ -18,6 +18,7 @@ from chainrule.exporting.graph import DOUBLE, WAY_OUT, ExportError, Graph, Value
 from chainrule.exporting.network import forward, labels_of, mean, prediction, probabilities
 from chainrule.exporting.numeric import INVERSES, clip, interpolate
 from chainrule.tabular.calibration import LEAST
+from chainrule.tabular.scores import index
 from chainrule.text import first_few
 
 
@@ -113,7 +114,7 @@ def classes(graph: Graph, model: Any, given: steps.Given) -> Classes:
         made = replace(made, p=graph.op("Softmax", np.log(np.maximum(p, LEAST)) / T))
     if (at_least := getattr(inner, "threshold_", None)) is None:
         return made
-    return _decided(graph, made, at_least, inner.classes_.tolist().index(inner.positive_))
+    return _decided(graph, made, at_least, index(inner.classes_, inner.positive_))
 
 
 def _decided(graph: Graph, made: Classes, at_least: float, k: int) -> Classes:
@@ -155,7 +156,7 @@ def _with_threshold(graph: Graph, model: Any, given: steps.Given) -> Classes:
         positive, at_least = model.pos_label, 0.5 if model.threshold == "auto" else model.threshold
     else:
         positive, at_least = model._curve_scorer._get_pos_label(), model.best_threshold_
-    k = 1 if positive is None else model.classes_.tolist().index(positive)
+    k = 1 if positive is None else index(model.classes_, positive)
     return _decided(graph, classes(graph, getattr(model, "estimator_", model.estimator), given), at_least, k)
 
 

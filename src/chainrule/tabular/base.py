@@ -282,7 +282,7 @@ class BaseTabular(CallbackSupportMixin, ForSkl2onnx, BaseEstimator):
         if X is None:
             return None
         rows, has_names, target, _ = self._examples(X, y, ("X_val", "y_val"))
-        if plan.classes is not None and (unknown := sorted({*target.tolist()} - {*plan.classes})):
+        if plan.classes is not None and (unknown := given.strange(target, plan.classes)):
             raise ValueError(f"y_val: got {first_few(unknown, 3, quoted=True)}, which is not among the labels of y")
         return given.as_known(rows, plan, named and has_names, type(self).__name__), target
 

@@ -12,7 +12,7 @@ from chainrule.checks import generator
 from chainrule.tabular.calendar import seconds
 from chainrule.tabular.opened import Opened, opened, taken
 from chainrule.tabular.transformers import Columns
-from chainrule.tabular.values import TableError, check_columns, numeric
+from chainrule.tabular.values import TableError, check_columns, each_label, numeric
 
 MOST, ROWS, INDIVIDUALS = 20_000, 500, 20  # rows whose values are looked at, whose mean is taken, with their own curve
 LEVELS = 20  # categories at most
@@ -101,7 +101,7 @@ def effect(model: Any, X: Any, column: Any, *, of: Any = None, points: int = 20,
     if ordered and values.dtype.kind != "b":
         numbers = _numbers(values)
         likely = _accumulated(inside, inputs, numbers[rows], numbers[at], block, asked, k)
-    label = None if inside.classes is None or k is None else np.asarray(inside.classes).tolist()[k]
+    label = None if inside.classes is None or k is None else each_label(np.asarray(inside.classes))[k]
     return Effect(name, label, values.iloc[at].to_numpy(), share, each.mean(axis=0), each[shown], likely, missing)
 
 

@@ -27,7 +27,8 @@ from chainrule.tabular.large.answers import by_block, scored
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.race import HeldOut
 from chainrule.tabular.roles import Column
-from chainrule.tabular.scores import best_threshold, decide, rarer
+from chainrule.tabular.scores import best_threshold, decide, index, rarer
+from chainrule.tabular.values import each_label, exact_labels
 
 
 @with_parameters(
@@ -150,7 +151,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     def positive_(self) -> Any:
         """Of two classes the one that precision, recall and the threshold are of: the rarer."""
         classes = self.plan_.classes or {}
-        return rarer(classes) if len(classes) == 2 else None
+        if len(classes) != 2:
+            return None
+        return each_label(self.classes_)[list(classes).index(rarer(classes))]  # of dates the plan has texts
 
     def _check_plan(self, plan: Plan) -> None:
         if self.threshold is not None and len(plan.classes or ()) != 2:
@@ -165,9 +168,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         elif held_out is not None:
             true = y[held_out.rows] == self.positive_
             weights = None if sample_weight is None else np.asarray(sample_weight)[held_out.rows]
-            said = with_temperature(held_out.outputs, self.temperature_)[
-                :, self.classes_.tolist().index(self.positive_)
-            ]
+            said = with_temperature(held_out.outputs, self.temperature_)[:, index(self.classes_, self.positive_)]
             self.threshold_ = best_threshold(true, said, sample_weight=weights)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -341,7 +342,7 @@ def from_network(
         "max_iter": 1,
         "random_state": 0,
     }
-    classes = None if plan.classes is None else np.array(list(plan.classes))
+    classes = None if plan.classes is None else exact_labels(list(plan.classes))
     rows = np.zeros((2 if classes is None else len(classes), network.sizes[0]), network.dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the fit is for all that is not the network

@@ -8,6 +8,7 @@ import numpy as np
 from chainrule._types import Array
 from chainrule.checks import generator
 from chainrule.tabular.opened import Opened, opened, taken
+from chainrule.tabular.values import each_label
 
 STEPS, MOST_STEPS = 32, 512  # points on the way from one row to another
 ENOUGH = 0.01  # of the contributions may be missing from their sum, until it is shared out among them
@@ -99,7 +100,7 @@ def explain(
     blocks = inside.blocks()
     cells = one.iloc[0] if hasattr(one, "iloc") else dict(zip(blocks, one[0].tolist(), strict=False))
     found = [Contribution(name, cells.get(name), float(parts[block].sum())) for name, block in blocks.items()]
-    label = None if k is None or inside.classes is None else np.asarray(inside.classes).tolist()[k]
+    label = None if k is None or inside.classes is None else each_label(np.asarray(inside.classes))[k]
     ordered = tuple(sorted(found, key=lambda each: -abs(each.change)))
     return Explanation(label, prediction, typical, ordered, 0 if background is None else len(others))
 

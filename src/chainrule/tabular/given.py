@@ -1,7 +1,7 @@
 """What people give from Python: a table of any library, or an array, and a target of any kind."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -201,6 +201,13 @@ def counted(labels: Array) -> dict[Any, int]:
     different, counts = np.unique(labels, return_counts=True)
     known = different.tolist() if different.dtype.kind != "M" else map(str, different)
     return dict(zip(known, counts.tolist(), strict=True))
+
+
+def strange(labels: Array, known: Iterable[Any]) -> list[Any]:
+    """Those labels that are not among the known ones, which are written as `counted` does; in order."""
+    if labels.dtype.kind == "M":  # of any unit
+        return [*map(str, np.setdiff1d(labels, np.array(list(known), "M8")))]
+    return sorted({*labels.tolist()} - {*known})
 
 
 READ: dict[str, Callable[[Any], Array]] = {"classes": as_labels, "regression": as_numbers}

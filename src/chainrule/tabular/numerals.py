@@ -25,7 +25,9 @@ from chainrule.tabular.units import (
     SO_MANY,
     TIMES,
     is_unit,
+    plain,
     scaled,
+    spellings,
     suffix,
 )
 
@@ -333,8 +335,11 @@ def _unit(cells: list[_Cell | None], rows: list[int]) -> tuple[str, dict[str, in
 def suffixes(unit: str) -> tuple[dict[str, float], dict[str, float]]:
     """What may stand behind the numbers of a column with that unit: multiples, and units, each with its factor."""
     each = [*TIMES, *PERHAPS, *(word.capitalize() for word in TIMES if word.islower())]
-    words = [unit, unit + "s", unit.title(), unit.upper(), unit.translate({ord("2"): "²", ord("3"): "³"})]
-    words += [*CURRENCIES, *SO_MANY, *(prefix + word for prefix in PREFIXES for word in SCALED)]
+    words = [unit, unit + "s", unit.translate({ord("2"): "²", ord("3"): "³"})]
+    many = [word + s for word in SO_MANY for s in ("", "s")]
+    known = [prefix + word for prefix in PREFIXES for word in SCALED]
+    words += [*CURRENCIES, *known, *many, *map(str.capitalize, many)]
+    words += map(str.upper, filter(str.isascii, known + many))
     times, units = (
         {word: _cell_factor(word, unit) for word in some} for some in (each, [] if unit in ("", MULTIPLES) else words)
     )
@@ -357,11 +362,21 @@ def pattern(form: Format) -> str:
     mark, marks, none = (",", ".' ", "(?!)") if form.decimal == "," else (".", ",' ", "(?!)")
     currencies = _either(word for word, shown in CURRENCIES.items() if shown == form.unit and word != "euro")
     times, units = map(_either, suffixes(form.unit))
+    if form.unit and form.unit != MULTIPLES and (ways := spellings(form.unit)):
+        others = [word for word in _meaning() if plain(word) == form.unit and isnan(_cell_factor(word, form.unit))]
+        units += f"|{f'(?!(?:{_either(others)})(?: ?[)]?)$)' if others else ''}{ways}"
     return _numeral(
         currencies or none,
         rf"({_grouped(marks)}|\d*)(?:[{mark}](\d+))?",
         rf"(?:({times})? ?({units})?)" if currencies else rf"(?:({times})|({units or none}))",
     )
+
+
+def _meaning() -> Iterable[str]:
+    """What means something as it is written, and something else or nothing in other letters."""
+    times = [*TIMES, *PERHAPS]
+    yield from (*times, *CURRENCIES, *SO_MANY, *(one + other for one in times for other in CURRENCIES))
+    yield from (prefix + word + s for prefix in PREFIXES for word in SCALED for s in ("", "s"))
 
 
 def described(form: Format) -> str:

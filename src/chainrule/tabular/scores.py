@@ -15,6 +15,7 @@ from scipy.special import expit, logit, stdtrit
 from chainrule._types import Array
 from chainrule.checks import generator
 from chainrule.tabular.calibration import effective, wilson
+from chainrule.tabular.values import each_label, exact_labels
 from chainrule.text import first_few, unknown
 
 DRAWS = 1000
@@ -163,7 +164,7 @@ def class_table(classes: Sequence[Any] | Array, y: Any, predicted: Any, sample_w
     hit, there, said = (np.bincount(k, v, K) for k, v in ((target, w * (target == chosen)), (target, w), (chosen, w)))
     rows = np.bincount(target, minlength=K)
     precision, recall, f1 = _share(hit, said), _share(hit, there), _share(2 * hit, there + said)
-    columns = np.asarray(classes).tolist(), precision.tolist(), recall.tolist(), f1.tolist(), rows.tolist()
+    columns = each_label(exact_labels(classes)), precision.tolist(), recall.tolist(), f1.tolist(), rows.tolist()
     return [ClassRow(*row) for row in zip(*columns, strict=True)]
 
 
@@ -179,7 +180,7 @@ def rarer(rows: Mapping[Any, int]) -> Any:
 def decide(classes: Sequence[Any] | Array, probabilities: Array, threshold: float, positive: Any = None) -> Array:
     """The positive of two classes where its probability is at least the threshold, else the other: (m,) labels."""
     one = _positive(classes, positive)
-    labels = np.asarray(classes)
+    labels = exact_labels(classes)
     chosen: Array = labels[np.where(np.asarray(probabilities)[:, one] >= threshold, one, 1 - one)]
     return chosen
 
@@ -225,19 +226,42 @@ def best_threshold(true: Any, probability: Any, metric: str = "F1", sample_weigh
 
 
 def indices(classes: Sequence[Any] | Array, y: Any) -> Array:
-    """The place of each label among the classes, (m,). ValueError for a label that is none of them."""
-    known = {label: k for k, label in enumerate(np.asarray(classes).tolist())}
-    values, which = np.unique(np.asarray(y), return_inverse=True)
-    if strange := [label for label in values.tolist() if label not in known]:
+    """The place of each label among the classes, (m,). ValueError for a label that is none of them.
+
+    Whole numbers are compared to the last digit; a date may be given as NumPy, pandas or Python has it, or as it is
+    written.
+    """
+    labels = exact_labels(classes)
+    values, which = np.unique(_alike(y, labels), return_inverse=True)
+    known = {label: k for k, label in enumerate(each_label(labels))}
+    if strange := [label for label in each_label(values) if label not in known]:
         raise ValueError(f"y: {strange[0]!r} is not one of the classes: {first_few(known)}")
-    return np.array([known[label] for label in values.tolist()], dtype=int)[which.ravel()]
+    return np.array([known[label] for label in each_label(values)], dtype=int)[which.ravel()]
+
+
+def index(classes: Sequence[Any] | Array, label: Any) -> int:
+    """The place of one label among the classes."""
+    return int(indices(classes, [label])[0])
+
+
+def _alike(y: Any, labels: Array) -> Array:
+    """Labels as an array; dates where the known ones are dates, whatever they are given as."""
+    values = exact_labels(y)
+    if labels.dtype.kind != "M" or values.dtype.kind == "M":
+        return values
+    unit = np.promote_types(labels.dtype, "M8[us]")
+    try:  # of texts, and of the objects of Python and pandas
+        found: Array = values.astype(unit)
+    except (TypeError, ValueError):
+        return values
+    return found
 
 
 def _positive(classes: Sequence[Any] | Array, positive: Any) -> int:
-    labels = np.asarray(classes).tolist()
+    labels = each_label(exact_labels(classes))
     if len(labels) != 2:
         raise ValueError(f"a threshold is between two classes; got {len(labels)}: {first_few(labels)}")
-    return 1 if positive is None else int(indices(labels, [positive])[0])
+    return 1 if positive is None else index(classes, positive)
 
 
 def weights_of(sample_weight: Any, m: int) -> Array:

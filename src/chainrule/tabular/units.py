@@ -1,5 +1,6 @@
 """Units, currencies and multiples as people write them beside numbers: ``12 km``, ``$1.2M``, ``3 Mio. €``."""
 
+import re
 from functools import lru_cache
 
 _words = str.split
@@ -53,8 +54,44 @@ def suffix(after: str) -> tuple[float, str]:
             return times, CURRENCIES[rest]
     if scaled(after):
         return 1.0, after
-    plain = after.casefold().rstrip(".")
-    return 1.0, after if len(after) == 1 else plain[:-1] if len(plain) > 3 and plain.endswith("s") else plain
+    return 1.0, plain(after)
+
+
+def plain(unit: str) -> str:
+    """A unit that is none of those above as all of its spellings are taken: without capitals, dots and an s behind."""
+    if len(unit) == 1:
+        return unit
+    small = unit.casefold().rstrip(".")
+    return small[:-1] if len(small) > 3 and small.endswith("s") else small
+
+
+def spellings(unit: str) -> str:
+    """What `plain` makes that unit of, as a regular expression of Python and of JavaScript; "" where it is nothing."""
+    ways = [_in_any_letters(word) for word in (unit, unit + "s") if len(word) > 1 and plain(word) == unit]
+    ways += [_in_any_letters(unit) + r"\."] if plain(unit + ".") == unit else []
+    return rf"(?![^()]{{20}})(?:{'|'.join(ways)})\.*" if ways else ""
+
+
+def _in_any_letters(word: str) -> str:
+    """What `casefold` makes that word of; and of a 2 or 3 as a power, which `suffix` makes of ² and ³."""
+    found, i = "", 0
+    while i < len(word):
+        one = "".join(_letters().get(word[i], word[i]))
+        one = {"2": "²", "3": "³"}.get(one, one)
+        one = f"[{one}]" if len(one) > 1 else re.sub(r"[.^$*+?()\[\]{}|\\/]", r"\\\g<0>", one)
+        if pair := _letters().get(word[i : i + 2]) if len(word[i : i + 2]) == 2 else None:  # ß of ss
+            one, i = f"(?:{one}{_in_any_letters(word[i + 1])}|[{''.join(pair)}])", i + 1
+        found, i = found + one, i + 1
+    return found
+
+
+@lru_cache(maxsize=1)
+def _letters() -> dict[str, list[str]]:
+    """What stands for a letter, or for two, where capitals do not matter."""
+    found: dict[str, list[str]] = {}
+    for letter in map(chr, range(0xD800)):
+        found.setdefault(letter.casefold(), []).append(letter)
+    return found
 
 
 def scaled(unit: str) -> tuple[float, str] | None:

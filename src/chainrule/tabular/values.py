@@ -85,6 +85,23 @@ def labels(y: Any) -> Array:
     return text.astype(str)
 
 
+def exact_labels(labels: Any) -> Array:
+    """Labels as an array in which whole numbers keep all of their digits: NumPy makes floats of 7 beside 2⁶³."""
+    found = np.asarray(labels)
+    if found.dtype.kind != "f" or isinstance(labels, np.ndarray):
+        return found
+    items = list(labels)
+    if not items or not all(isinstance(item, (int, np.integer)) for item in items):
+        return found
+    whole = np.array([int(item) for item in items], dtype=object)
+    return whole.astype(np.uint64) if whole.min() >= 0 else whole
+
+
+def each_label(labels: Array) -> list[Any]:
+    """Labels (K,) one by one, as Python has them; dates as NumPy has them, to the last digit."""
+    return list(labels) if labels.dtype.kind == "M" else labels.tolist()
+
+
 def _is_whole(item: Any) -> bool:
     """Whether a number is whole and known to the last digit, as floats are below 2⁵³ only."""
     known = abs(item) < MOST_WHOLE if isinstance(item, float) else abs(item) < inf

@@ -33,6 +33,7 @@ LANGUAGE = Language(
     entry="[{key}, {k}]",
     text=_text,
     truth=("false", "true"),
+    whole=2.0**53,
 )
 
 _FORWARD = """\

@@ -13,6 +13,8 @@ from chainrule.exporting.graph import ExportError
 from chainrule.exporting.source.preparing import Mix, Preparation, Word, together
 from chainrule.exporting.source.program import Answer, Column, Given, Layer, Line, Net, Program
 from chainrule.network import Network
+from chainrule.tabular.scores import index
+from chainrule.tabular.values import each_label
 from chainrule.text import first_few
 
 _MOST = 127  # of int8, on both sides of 0
@@ -128,11 +130,11 @@ def _answer(last: Any, networks: list[Any]) -> Answer:
             for name in ("target_mean_", "target_scale_", "target_low_", "target_high_")
         )
         return Answer("numbers", ("",) * count, mean=mean, scale=scale, low=low, high=high)
-    classes = last.classes_.tolist()
+    classes = each_label(last.classes_)
     if networks[0]._label_binarizer.y_type_.startswith("multilabel"):
         return Answer("labels", tuple(classes))
     decided, at_least = None, getattr(last, "threshold_", None)
     if at_least is not None:
-        decided = float(at_least), classes.index(last.positive_)
+        decided = float(at_least), index(last.classes_, last.positive_)
     names = tuple(classes if len(classes) > 1 else classes * 2)
     return Answer("classes", names, float(getattr(last, "temperature_", 1.0)), decided)

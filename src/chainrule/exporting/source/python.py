@@ -1,5 +1,7 @@
 """The program as one file of Python, which needs the standard library only."""
 
+from math import inf
+
 from chainrule._version import __version__
 from chainrule.exporting.source.program import Program
 from chainrule.exporting.source.python_functions import FUNCTIONS
@@ -21,6 +23,7 @@ LANGUAGE = Language(
     entry="{key}: {k}",
     text=ascii,
     truth=("False", "True"),
+    whole=inf,
 )
 
 _ANSWERS = {

@@ -42,6 +42,7 @@ class Language:
     entry: str
     text: Any  # a function from a text to its literal
     truth: tuple[str, str]
+    whole: float  # below which whole numbers are exact
 
 
 @dataclass
@@ -112,12 +113,12 @@ class Script:
         return f"[{_inside([self.text(text) for text in texts])}]"
 
     def literal(self, label: Any) -> str:
-        """A class."""
+        """A class; a date as NumPy writes it, and as a text, too, a whole number that the language would round."""
         if isinstance(label, bool):
             return self.language.truth[label]
         if isinstance(label, float):
             return self.number(label)
-        if isinstance(label, int) and abs(label) < 2**53:
+        if isinstance(label, int) and abs(label) < self.language.whole:
             return str(label)
         return self.text(str(label))
 

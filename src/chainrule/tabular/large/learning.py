@@ -19,6 +19,7 @@ from chainrule.tabular.large.table import LargeTable, Rows, together, with_missi
 from chainrule.tabular.large.windows import Pieces
 from chainrule.tabular.parts import HELD_OUT, MOST_HELD_OUT, Held, Part, given
 from chainrule.tabular.plan import Plan
+from chainrule.tabular.values import exact_labels
 
 KEPT = 4  # the part of the free memory that blocks are kept in, once they are prepared
 AT_ONCE = 8  # the part of it that a piece of a window may take: others are read, used and left over meanwhile
@@ -96,7 +97,7 @@ class InBlocks:
         validation: tuple[Any, Any] | None = None,
     ) -> None:
         self.table, self.plan = table, plan
-        self.classes = None if plan.classes is None else np.array(list(plan.classes))
+        self.classes = None if plan.classes is None else exact_labels(list(plan.classes))
         self.common = self.own = validation is not None
         self.blocks = range(len(table.blocks.sizes))
         most = min(MOST_HELD_OUT, len(table.sample.X) // 5)

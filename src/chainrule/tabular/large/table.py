@@ -17,7 +17,7 @@ from chainrule.tabular.large.statistics import FOLDS
 from chainrule.tabular.plan import Plan
 from chainrule.tabular.splits import weights_of
 from chainrule.tabular.targets import FEWEST
-from chainrule.tabular.values import TableError, check_columns
+from chainrule.tabular.values import TableError, check_columns, exact_labels
 
 MOST_TESTED = 100_000  # rows that are kept apart for a test
 
@@ -180,7 +180,7 @@ class LargeTable:
         except (TableError, ValueError) as error:
             raise TableError(f"{self.blocks.name(i)}: {error}") from None
         if plan.classes is not None:
-            kept = kept & np.isin(y, np.array(list(plan.classes)))
+            kept = kept & np.isin(y, exact_labels(list(plan.classes)))
         if self.share:
             kept = kept & ~self._apart(frame)
         X = frame[kept]
@@ -191,7 +191,7 @@ class LargeTable:
         """The rows of the sample whose target is known to the plan."""
         y, kept = (plan.read if self._read is None else self.read)(pd.Series(self.sample.y))
         if plan.classes is not None:
-            kept = kept & np.isin(y, np.array(list(plan.classes)))
+            kept = kept & np.isin(y, exact_labels(list(plan.classes)))
         X = pd.DataFrame(self.sample.X)[kept]
         return Rows(X[[column.name for column in plan.used]], y[kept], None, X.index.to_numpy(), self.folds(X.index))
 
