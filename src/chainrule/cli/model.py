@@ -187,7 +187,7 @@ class Trained:
         options["target"] = target
         held = None
         found = readers.batches(data, rows=MOST, **options)
-        for table in places.tables(data, target) if places.in_blocks(data) else found:
+        for table in places.tables(data, target, cells) if places.in_blocks(data) else found:
             if held is None:
                 held = table
             elif len(table.X) < FEW and len(held.X) < 2 * MOST:
