@@ -110,11 +110,20 @@ def test_evaluate_counts_new_classes_as_wrong_and_leaves_out_missing_targets(mod
     frame.loc[40:49, "buys"] = None
     frame.to_csv("new.csv", index=False)
     result = json.loads(ok("evaluate", model, "new.csv", "--json"))
-    right = np.sum(cr.load(model).predict(people())[50:] == people().buys[50:])
+    predicted, true = cr.load(model).predict(people()), people().buys
+    right = np.sum(predicted[50:] == true[50:])
     assert result["scores"]["accuracy"] == pytest.approx(right / 70)
-    assert (result["unknown"], result["without_target"]) == (["perhaps"], 10)
+    assert (result["rows"], result["unknown"], result["without_target"]) == (70, ["perhaps"], 10)
+    said, hit = np.delete(predicted, range(40, 50)) == "yes", (predicted[50:] == "yes") & (true[50:] == "yes")
+    by_class = {row["label"]: row for row in result["by_class"]}
+    assert by_class["yes"]["precision"] == pytest.approx(hit.sum() / said.sum())
+    assert by_class["yes"]["recall"] == pytest.approx(hit.sum() / (true[50:] == "yes").sum())
+    assert result["confusion"][2] == [(predicted[:40] == label).sum() for label in ("no", "yes")]
+    assert np.sum(result["confusion"]) == 70
     out = ok("evaluate", model, "new.csv")
-    assert "never seen, counted as wrong: perhaps" in out
+    assert "on 70 rows" in out
+    assert "never seen, counted as wrong in 40 rows: perhaps. The log" in " ".join(out.split())
+    assert any(line.split()[0] == "perhaps" for line in out.splitlines() if line.strip())
     assert "10 rows without buys" in out
 
 

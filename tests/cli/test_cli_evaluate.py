@@ -94,3 +94,13 @@ def test_evaluate_shows_it_in_80_columns(evaluated, ok):
     for words in ("balanced accuracy", "95 % interval", "PR AUC", "are of buys = ", "precision", "true \\ predicted"):
         assert words in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_many_classes_that_are_not_known_are_one_line_of_the_table(evaluated, ok):
+    evaluated("classes")
+    people().assign(buys=[f"other {i}" for i in range(40)] + [*people().buys[40:]]).to_csv("new.csv", index=False)
+    result = json.loads(ok("evaluate", "m", "new.csv", "--json"))
+    assert (len(result["unknown"]), np.shape(result["confusion"])) == (40, (42, 2))
+    lines = [line.split() for line in ok("evaluate", "m", "new.csv").splitlines()]
+    (found,) = [line[2:] for line in lines if line[:2] == ["40", "others"]]
+    assert [0 if cell == "·" else int(cell) for cell in found] == np.sum(result["confusion"][2:], axis=0).tolist()

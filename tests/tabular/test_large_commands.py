@@ -116,3 +116,24 @@ def test_where_the_data_cannot_be_written_beside_texts_are_converted_in_the_user
     assert code == 2
     assert "can be written neither beside it (No space left on device) nor in" in err
     assert "CHAINRULE_CACHE=FOLDER" in err
+
+
+def test_columns_are_kept_as_they_are_written_in_a_folder_as_in_one_text(tmp_path, monkeypatch, run, ok):
+    monkeypatch.chdir(tmp_path)
+    codes = pd.DataFrame(
+        {"code": np.resize(["1.10", "1.1", "007", "2.50"], M), "flag": np.resize(["TRUE", "FALSE"], M)}
+    )
+    table = pd.concat([codes, TABLE.assign(label=np.where(TABLE.label == "low", "4.10", "5.00"))], axis=1)
+    table.loc[M - 1 :, ["label", "flag"]] = "n/k"
+    Path("csvs").mkdir()
+    for i, rows in enumerate((slice(0, 1600), slice(1600, 1610), slice(1610, M))):
+        table[rows].to_csv(f"csvs/{i}.csv", index=False)
+    table.to_csv("one.csv", index=False)
+    assert run("train", "csvs", *OPTIONS, "--stream", "--drop", "code", "--drop", "flag")[0] == 0
+    for options in (["--keep", "code", "--keep", "flag"], ["--keep-all"]):
+        for data in ("csvs", "one.csv"):
+            ok("predict", "m", data, *options, "--out", f"{Path(data).stem}-out.csv")
+        assert Path("csvs-out.csv").read_text() == Path("one-out.csv").read_text()
+    kept = pd.read_csv("csvs-out.csv", dtype=str, keep_default_na=False)
+    pd.testing.assert_frame_equal(kept[["code", "flag", "label"]], table[["code", "flag", "label"]].astype(str))
+    assert set(kept["prediction"]) <= {"4.10", "5.00"}

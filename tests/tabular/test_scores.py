@@ -53,6 +53,42 @@ def theirs(classes, y, p, w=None):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("K", [2, 4])
+def test_rows_of_classes_that_are_not_known_count_as_scikit_learn_counts_them(K, weighted, rng):
+    classes, others = np.array(["a", "b", "c", "d"])[:K], ["x", "y"]
+    k, p = answered(rng, 600, K)
+    y = np.where(np.arange(600) % 3 == 1, np.resize(["x", "x", "y"], 600), classes[k])
+    w = rng.integers(1, 4, 600).astype(float) if weighted else np.ones(600)
+    found = {name: score.value for name, score in class_scores(classes, y, p, sample_weight=w, others=others).items()}
+    best, known, hot = classes[p.argmax(axis=1)], np.isin(y, classes), (y[:, None] == classes).astype(int)
+    labels, average = ([classes[1]], "micro") if K == 2 else (None, "macro")
+    few = {"sample_weight": w, "labels": labels, "average": average, "zero_division": 0}
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(y, best, **few)
+    each, area = (hot[:, 1], p[:, 1]) if K == 2 else (hot, p)
+    off = (area - each) ** 2
+    assert found == pytest.approx(
+        {
+            "accuracy": metrics.accuracy_score(y, best, sample_weight=w),
+            "balanced accuracy": metrics.recall_score(
+                y, best, sample_weight=w, labels=np.unique(y), average="macro", zero_division=0
+            ),
+            "ROC AUC": metrics.roc_auc_score(each, area, sample_weight=w),
+            "F1": f1,
+            "precision": precision,
+            "recall": recall,
+            "PR AUC": metrics.average_precision_score(each, area, sample_weight=w),
+            "log loss": metrics.log_loss(y[known], p[known], sample_weight=w[known], labels=classes),
+            "Brier": np.average(off if K == 2 else off.sum(axis=1), weights=w),
+        }
+    )
+    table = class_table(classes, y, best, w, others)
+    theirs = metrics.precision_recall_fscore_support(y, best, sample_weight=w, labels=classes, zero_division=0)
+    assert [row.label for row in table] == classes.tolist()
+    np.testing.assert_allclose([(row.precision, row.recall, row.f1) for row in table], np.transpose(theirs[:3]))
+    assert [row.rows for row in table] == [(y == label).sum() for label in classes]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("K", [2, 4])
 @pytest.mark.parametrize("m", [30, 500])
 def test_the_scores_of_classes_are_those_of_scikit_learn(m, K, weighted, rng):
     classes = np.array(["a", "b", "c", "d"])[:K]

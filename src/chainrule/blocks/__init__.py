@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule._types import Array
-from chainrule.blocks import ahead, formats, memory, numbers, places, schemas, text
+from chainrule.blocks import ahead, formats, memory, numbers, places, schemas
 from chainrule.blocks import classes as labels_of
 from chainrule.blocks.source import Source
 from chainrule.checks import check_whole
@@ -85,10 +85,9 @@ class Blocks(Source):
     ) -> None:
         _check_given(columns, target, weights)
         found = places.find(source)
-        if found[0].ending in places.TEXTS:
-            found = text.all_converted(found, cache)
         check_whole(window=window)
-        files = list(map(formats.opened, found))
+        is_text = found[0].ending in places.TEXTS
+        files = schemas.of_texts(found, cache) if is_text else list(map(formats.opened, found))
         if found[0].ending in places.ARRAYS:
             files, target = _with_targets(files, target)
         self._files = [file for file in files if sum(file.sizes)] or files[:1]
@@ -139,11 +138,7 @@ class Blocks(Source):
         """These columns of a block as a table of Arrow."""
         file, k = self._blocks[i]
         memory.check(self.name(i), self.sizes[i], 2 * self.weight(i, columns), "to read them takes")
-        table = file.read(k, columns)
-        for j, name in enumerate(columns):
-            if (kind := self._read_as.get(name)) is not None and "string" not in str(table.schema.field(j).type):
-                table = table.set_column(j, name, table.column(j).cast(kind))
-        return table
+        return schemas.cast(file.read(k, columns), self._read_as)
 
     def weight(self, i: int, columns: Sequence[str]) -> int:
         """Bytes that these columns of a block take in memory, about."""
@@ -251,7 +246,9 @@ class Blocks(Source):
     def check_numbers(self) -> None:
         """ReaderError for inputs that are text, dates and the like."""
         for file in self._files:
-            numbers.check_schema(file.place.name, file.schema, self.columns)
+            empty = [name for name, kind in self._read_as.items() if numbers.is_number(kind)]  # though text by its type
+            columns = [name for name in self.columns if name not in empty]
+            numbers.check_schema(file.place.name, file.schema, columns)
 
     def fingerprint(self) -> str:
         """What tells these blocks from others: columns, sizes, and the size, the beginning and the end of each file."""

@@ -30,6 +30,10 @@ class File(Protocol):
     block: str  # what one is called
     kind: str  # of what
 
+    def has_values(self, name: str) -> bool:
+        """Whether a column has a value somewhere, or may have one."""
+        ...
+
     def weight(self, i: int, names: Sequence[str]) -> int:
         """Bytes that these columns of a block take in memory."""
         ...
@@ -76,6 +80,17 @@ class Parquet:
                 self._recent.popleft()._footer = None
         return file
 
+    def has_values(self, name: str) -> bool:
+        """Whether a column has a value somewhere; of one of which the file does not say it, too."""
+        with opening(self.place.file, "Parquet"), self._file() as file:
+            about = file.metadata
+            j = next(j for j in range(about.num_columns) if about.schema.column(j).path == name)
+            for i, rows in enumerate(self.sizes):
+                counts = about.row_group(i).column(j).statistics
+                if counts is None or not counts.has_null_count or counts.null_count < rows:
+                    return True
+        return False
+
     def weight(self, i: int, names: Sequence[str]) -> int:
         """Bytes that these columns of a row group take, as the file says."""
         widths = {name: _width(self.schema.field(name).type) * self.sizes[i] for name in names}
@@ -111,6 +126,10 @@ class Arrow:
 
         fields = [self._names.index(name) for name in names] if names else None
         return pa.ipc.open_file(raw, options=pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False))
+
+    def has_values(self, name: str) -> bool:
+        """It may have some."""
+        return True
 
     def weight(self, i: int, names: Sequence[str]) -> int:
         """Bytes that these columns of a batch take, but for texts, of which it does not say."""
@@ -162,6 +181,10 @@ class Npy:
         names = [letter] if len(shape) == 1 else [f"{letter}{j + 1}" for j in range(self._width)]
         self.schema = pa.schema([(name, pa.from_numpy_dtype(self._dtype.newbyteorder("="))) for name in names])
 
+    def has_values(self, name: str) -> bool:
+        """It has."""
+        return True
+
     def weight(self, i: int, names: Sequence[str]) -> int:
         """Bytes of all columns: a row is read as a whole."""
         return self.sizes[i] * self._row
@@ -195,6 +218,10 @@ class Pair:
                 f"{Y.place.name}: has {sum(Y.sizes):,} rows, wanted {sum(X.sizes):,}, as many as {X.place.name}"
             )
         self.schema = pa.unify_schemas([X.schema, Y.schema])
+
+    def has_values(self, name: str) -> bool:
+        """It has."""
+        return True
 
     def weight(self, i: int, names: Sequence[str]) -> int:
         """Bytes of the rows of the first array."""

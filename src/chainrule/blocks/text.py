@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from chainrule.blocks.places import Place, find
 from chainrule.errors import ReadingNote
 from chainrule.files import atomic
 from chainrule.readers.common import NoRowsError, ReaderError, opening
+from chainrule.readers.frames import as_text
+from chainrule.text import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,12 +27,12 @@ FIRST_TEXT = b"first text"  # in the metadata of a column: where among numbers t
 _MADE_OF = b"chainrule"  # in the metadata of the file
 
 
-def all_converted(places: Sequence[Place], cache: str | os.PathLike[str] | None) -> list[Place]:
-    """The Parquet files of texts; those without a row are left out, unless all are."""
+def all_converted(places: Sequence[Place], cache: str | os.PathLike[str] | None) -> list[tuple[Place, Place]]:
+    """Texts, each with its Parquet file; those without a row are left out, unless all are."""
     found, empty = [], None
     for place in places:
         try:
-            found.append(converted(place, cache))
+            found.append((place, converted(place, cache)))
         except NoRowsError as error:
             empty = error
     if not found and empty is not None:
@@ -37,18 +40,16 @@ def all_converted(places: Sequence[Place], cache: str | os.PathLike[str] | None)
     return found
 
 
-def converted(place: Place, cache: str | os.PathLike[str] | None) -> Place:
-    """The Parquet file of a text, written now if it is not there, or if the text has changed since."""
+def converted(place: Place, cache: str | os.PathLike[str] | None, written: Mapping[str, str] | None = None) -> Place:
+    """The Parquet file of a text, written now if it is not there, or if the text has changed since.
+
+    written: columns to have as they are written though all of them is numbers, and for each where it is text: in
+    another file of the same table. With them it is another file, so that the text alone is read as before.
+    """
     if not place.is_local:
         raise ReaderError(f"{place.name}: is text that is not on this machine; copy it here, or write it as Parquet")
-    path, stamp = Path(place.path), json.dumps(place.stamp).encode()
-    made = Path(f"{path}.parquet")
-    if cache is not None:
-        try:
-            os.makedirs(cache, exist_ok=True)
-        except FileExistsError:
-            raise ReaderError(f"cache: {os.fspath(cache)} is a file, wanted a folder") from None
-        made = Path(cache) / f"{path.name}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}.parquet"
+    path, texts = Path(place.path), dict(written or {})
+    made, stamp = _made(path, cache, texts), json.dumps([*place.stamp, *sorted(texts)]).encode()
     if made.exists():
         from pyarrow import parquet
 
@@ -58,11 +59,28 @@ def converted(place: Place, cache: str | os.PathLike[str] | None) -> Place:
             raise ReaderError(f"{made}: is in the place of what {path} is converted to; move it, or give cache=FOLDER")
         if before == stamp:
             return replace(find(made)[0], name=place.name)
-    written: dict[str, str] = {}
-    while (wrong := _convert(path, made, stamp, written)) is not None:
-        written |= wrong
-    warnings.warn(f"{path}: converted once to {made}, from which it is read from now on", ReadingNote, stacklevel=4)
+    while (wrong := _convert(path, made, stamp, texts)) is not None:
+        texts |= wrong
+    note = f"{path}: converted once to {made}, from which it is read from now on"
+    for where in islice((written or {}).values(), 1):
+        note += f", with {first_few(written or (), 5, quoted=True)} as text, which there is in {where}"
+    warnings.warn(note, ReadingNote, stacklevel=5)
     return replace(find(made)[0], name=place.name)
+
+
+def _made(path: Path, cache: str | os.PathLike[str] | None, texts: Collection[str]) -> Path:
+    """Where a text is converted to."""
+    about = sorted(texts)
+    if cache is not None:
+        try:
+            os.makedirs(cache, exist_ok=True)
+        except FileExistsError:
+            raise ReaderError(f"cache: {os.fspath(cache)} is a file, wanted a folder") from None
+        about = [str(path.resolve()), *about]
+    if not about:
+        return Path(f"{path}.parquet")
+    folder = path.parent if cache is None else Path(cache)
+    return folder / f"{path.name}-{hashlib.sha256(chr(0).join(about).encode()).hexdigest()[:8]}.parquet"
 
 
 def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> dict[str, str] | None:
@@ -118,10 +136,14 @@ def _table(frame: "pd.DataFrame", schema: "pa.Schema", done: int) -> "pa.Table":
 
     columns = []
     for field in schema:
+        column = frame[field.name]
         try:
-            columns.append(pa.Array.from_pandas(frame[field.name], type=field.type))
+            columns.append(pa.Array.from_pandas(column, type=field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError):
-            raise _TextError(field.name, _first_text(frame[field.name], done)) from None
+            if not pa.types.is_large_string(field.type):
+                raise _TextError(field.name, _first_text(column, done)) from None
+            texts = column.map(_written, "ignore").astype(object)  # numbers of JSON, which are not written as text
+            columns.append(pa.Array.from_pandas(texts, type=field.type))
     return pa.table(columns, schema=schema)
 
 
@@ -131,10 +153,15 @@ def _schema(frame: "pd.DataFrame", stamp: bytes, written: dict[str, str]) -> "pa
 
     fields = []
     for field in pa.Schema.from_pandas(frame, preserve_index=False):
-        kind = pa.large_string() if pa.types.is_null(field.type) else field.type
+        is_text = pa.types.is_null(field.type) or field.name in written
+        kind = pa.large_string() if is_text else field.type
         about = {FIRST_TEXT: written[field.name].encode()} if field.name in written else None
         fields.append(pa.field(field.name, kind, metadata=about))
     return pa.schema(fields, {_MADE_OF: stamp})
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else as_text(value)
 
 
 def _first_text(column: "pd.Series[Any]", done: int) -> str:

@@ -13,8 +13,9 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
+from chainrule.tabular.bootstrap import Score
 from chainrule.tabular.parts import prepared
-from chainrule.tabular.scores import Score, class_scores, number_scores, rarer
+from chainrule.tabular.scores import class_scores, number_scores, rarer
 
 if TYPE_CHECKING:
     from chainrule.cli.rows import Part, Rows

@@ -187,7 +187,7 @@ class Trained:
         options["target"] = target
         held = None
         found = readers.batches(data, rows=MOST, **options)
-        for table in places.tables(data, target) if places.in_blocks(data) else found:
+        for table in places.tables(data, target, cells) if places.in_blocks(data) else found:
             if held is None:
                 held = table
             elif len(table.X) < FEW and len(held.X) < 2 * MOST:
@@ -273,8 +273,13 @@ class Trained:
         same = ", ".join(map(str, () if self.classes is None else self.classes))
         raise CommandError(f"{name}: {self.target!r} has no value that is a class of the model ({same})")
 
-    def known_examples(self, table: "Table", read: "Callable[[Any], Any]", among: "Array | None" = None) -> Examples:
-        """The same, perhaps no row. among: (m,) true for the rows that are wanted, unless all are."""
+    def known_examples(
+        self, table: "Table", read: "Callable[[Any], Any]", among: "Array | None" = None, named: bool = False
+    ) -> Examples:
+        """The same, perhaps no row. among: (m,) true for the rows that are wanted, unless all are.
+
+        named: with the rows of classes that the model has never seen; y are then the names of all classes.
+        """
         import numpy as np
 
         if table.y is None:
@@ -285,13 +290,14 @@ class Trained:
             labels = [str(label) for label in y.tolist()]
             same = {str(label): i for i, label in enumerate(self.classes)}
             others = Counter(label for label, there in zip(labels, rows, strict=True) if there and label not in same)
-            unknown, rows = dict(sorted(others.items())), rows & np.isin(labels, list(same))
-            y = self.classes[[same.get(label, 0) for label in labels]]
-        known = int(rows.sum())
-        if not known:
+            unknown, known = dict(sorted(others.items())), rows & np.isin(labels, list(same))
+            y = np.array(labels) if named else self.classes[[same.get(label, 0) for label in labels]]
+            rows = rows if named else known
+        count = int(rows.sum()) - (sum(unknown.values()) if named else 0)
+        if not rows.any():
             return Examples(table.X[:0], y[:0], untargeted, unknown, rows, 0)
         X, rows = read(table.X), rows if among is None else rows & among
-        return Examples(X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, unknown, rows, known)
+        return Examples(X.loc[rows] if hasattr(X, "loc") else X[rows], y[rows], untargeted, unknown, rows, count)
 
     def prepared(self, X: Any) -> Any:
         """The inputs (m, n[0]) of the networks that the preparation makes of the rows."""

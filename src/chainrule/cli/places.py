@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from chainrule.cli.common import CommandError
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from chainrule.blocks import Blocks
     from chainrule.cli.model import Trained
     from chainrule.readers import Table
@@ -71,12 +74,41 @@ def cache_folder() -> Path:
     return Path(base) / "chainrule"
 
 
-def tables(data: str, target: str | None) -> "Iterator[Table]":
-    """Its blocks as tables. target: the column that is to be y."""
+def tables(data: str, target: str | None, cells: bool = False) -> "Iterator[Table]":
+    """Its blocks as tables. target: the column that is to be y. cells: with those of texts as they are written."""
+    from chainrule.blocks.places import TEXTS, find
     from chainrule.readers.frames import split
 
+    texts = [place.path for place in find(data) if place.ending in TEXTS] if cells else []
+    written, held = _written(texts), list["DataFrame"]()
     for frame in blocks(data).tables():
-        yield split(data, frame, target)
+        table = split(data, frame, target)
+        if texts:
+            table = replace(table, cells=_next(written, held, len(frame)).reindex(columns=list(frame.columns)))
+        yield table
+
+
+def _written(texts: "Sequence[str]") -> "Iterator[DataFrame]":
+    """The cells of texts as they are written, some rows at a time; of JSON, where nothing is a text, the values."""
+    from chainrule import readers
+    from chainrule.readers.common import NoRowsError
+
+    for path in texts:
+        with suppress(NoRowsError):
+            for table in readers.batches(path, cells=True):
+                found: Any = table.X if table.cells is None else table.cells
+                yield found
+
+
+def _next(frames: "Iterator[DataFrame]", held: "list[DataFrame]", rows: int) -> "DataFrame":
+    """The next rows, so many. held: what is left over of the frame before, and then of the last one."""
+    import pandas as pd
+
+    while sum(map(len, held)) < rows:
+        held.append(next(frames))
+    found = pd.concat(held) if len(held) > 1 else held[0]
+    held[:] = [found[rows:]]
+    return found[:rows]
 
 
 def pieces(trained: "Trained", data: str) -> "Iterator[Table]":

@@ -24,7 +24,7 @@ NUMBERS = 20_000_000  # answers that are kept, beyond which they are those of a 
 class Scored:
     """Targets and answers.
 
-    rows: that have a target that the model can know; of those y (m,), outputs (m,) or (m, K) and weights (m,) are there
+    rows: that have a target; of those y (m,), of classes their names, outputs (m,) or (m, K) and weights (m,) are there
     for all, or for a sample. untargeted: rows without a target; unknown: classes that the model has never seen, with
     their rows.
     """
@@ -42,14 +42,14 @@ def scored(trained: Trained, data: str, read: AsTrained, weight: str | None) -> 
     """Go through DATA. Raises CommandError where there is nothing to compare."""
     read.foresee(trained.target)
     found, unknown = _Kept(max(1, NUMBERS // (1 if trained.classes is None else len(trained.classes)))), Counter[str]()
-    rows = done = untargeted = 0
+    known = done = untargeted = 0
     weighed, name = False, data
     for table in trained.tables(data, target=trained.target):
         name = table.name
         weights = None if weight is None else _weights(table, weight, done)
         weighed |= weights is not None and bool(weights.any())
-        examples = trained.known_examples(table, read, found.wanted(done, len(table.X)))
-        rows, untargeted = rows + examples.known, untargeted + examples.untargeted
+        examples = trained.known_examples(table, read, found.wanted(done, len(table.X)), named=True)
+        known, untargeted = known + examples.known, untargeted + examples.untargeted
         unknown.update(examples.unknown)
         if len(examples.y):
             kept = done + np.flatnonzero(examples.rows)
@@ -59,9 +59,16 @@ def scored(trained: Trained, data: str, read: AsTrained, weight: str | None) -> 
         done += len(table.X)
     if weight is not None and not weighed:
         raise CommandError(f"--weight {weight}: is 0 in every row")
-    trained.check_known(name, rows, unknown)
+    trained.check_known(name, known, unknown)
     y, outputs, kept_weights = found.arrays()
-    return Scored(name, rows, y, outputs, kept_weights, untargeted, dict(sorted(unknown.items())))
+    return Scored(name, known + unknown.total(), y, outputs, kept_weights, untargeted, dict(sorted(unknown.items())))
+
+
+def names_of(labels: "Array") -> "Array":
+    """Labels (m,) as text, by which a label is the same whatever type its column has."""
+    values, which = np.unique(labels, return_inverse=True)
+    names: Array = np.array([str(value) for value in values])[which]
+    return names
 
 
 class _Kept:

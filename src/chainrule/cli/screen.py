@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MANY = 20  # columns, from which they are shown by role
 LEAST = 0.01  # of what matters most: what matters less is not shown
+CLASSES = 12  # up to which it is shown which is taken for which
 WORD = 20  # letters of a word that is not broken to make room
 MOST = 500  # lines, and columns, of a table; a model file of a stranger may have any number
 LONGEST = 60  # characters of the name of a column
@@ -231,15 +232,25 @@ def history(console: Printer, given: Mapping[str, Sequence[float | None]], metri
     console.print(table(["epoch", *names], rows, right=range(len(given) + 1)))
 
 
-def confusion(console: Printer, classes: Any, y: Any, predicted: Any) -> None:
-    """Rows are what is true, columns what was predicted; nothing where there are too many classes to show."""
+def cells(classes: Any, y: Any, predicted: Any, others: Sequence[str] = ()) -> Any:
+    """How many rows of each class, and below them of others that were not there to be predicted, were predicted how."""
     from sklearn.metrics import confusion_matrix
 
-    if len(classes) > 12:
+    labels = [*classes.tolist(), *others] if others else classes
+    return confusion_matrix(y, predicted, labels=labels)[:, : len(classes)]
+
+
+def confusion(console: Printer, classes: Any, y: Any, predicted: Any, others: Sequence[str] = ()) -> None:
+    """Rows are what is true, columns what was predicted; nothing where there are too many classes to show."""
+    if len(classes) > CLASSES:
         return
-    labels, counts = classes.tolist(), confusion_matrix(y, predicted, labels=classes).tolist()
+    labels, counts = classes.tolist(), cells(classes, y, predicted, others).tolist()
+    true = [*labels, *others]
+    if len(true) > CLASSES:
+        counts = [*counts[: len(labels)], [sum(column) for column in zip(*counts[len(labels) :], strict=True)]]
+        true = [*labels, f"{len(others)} others"]
     rows = [
-        (label, *(f"{count:,}" if count else "·" for count in row)) for label, row in zip(labels, counts, strict=True)
+        (label, *(f"{count:,}" if count else "·" for count in row)) for label, row in zip(true, counts, strict=True)
     ]
     console.print(table(["true \\ predicted", *map(str, labels)], rows, right=range(1, len(labels) + 1)))
 

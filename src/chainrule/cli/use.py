@@ -1,7 +1,7 @@
 """chainrule evaluate and inspect: how good a saved model is, and what it is."""
 
 import json
-from dataclasses import asdict, astuple
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,8 +17,9 @@ from chainrule.text import first_few
 
 if TYPE_CHECKING:
     from chainrule._types import Array
+    from chainrule.tabular.bootstrap import Score
     from chainrule.tabular.importance import Importances
-    from chainrule.tabular.scores import Score
+    from chainrule.tabular.scores import ClassRow
 
 LEVEL = 0.9  # of the intervals that are tried
 
@@ -36,10 +37,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare the predictions for DATA with its target: all scores, each with its 95 % interval."""
-    from sklearn.metrics import confusion_matrix
-
-    from chainrule.cli.scored import scored
-    from chainrule.tabular.scores import class_table
+    from chainrule.cli.scored import names_of, scored
 
     trained = load(model, data, header=header, sheet=sheet)
     about, target, classes = trained.about, trained.target, trained.classes
@@ -49,12 +47,15 @@ def evaluate(
         found = scored(trained, data, read, weight)
         y, outputs, weights, unknown = found.y, found.outputs, found.weights, found.unknown
         predicted = trained.decided(outputs, threshold)
-    scores = _scores(trained, y, outputs, predicted, weights, sum(unknown.values()) / found.rows)
+    others = list(unknown)
+    if classes is not None:
+        predicted = names_of(predicted)
+    scores = _scores(trained, y, outputs, predicted, weights, others)
     coverage = _coverage(trained, y, outputs)
     read.tell()
-    by_class = [] if classes is None else class_table(classes, y, predicted, weights)
+    by_class = _by_class(classes, y, predicted, weights, others)
     if as_json:
-        counts = None if classes is None else confusion_matrix(y, predicted, labels=classes)
+        counts = None if classes is None else screen.cells(names_of(classes), y, predicted, others)
         stated = {"model": str(model), "data": found.name, "target": target, "rows": found.rows}
         stated["scores"] = {name: score.value for name, score in scores.items()}
         stated["intervals"] = {name: [score.low, score.high] for name, score in scores.items()}
@@ -63,7 +64,7 @@ def evaluate(
         more = {
             "notes": read.notes,
             "without_target": found.untargeted,
-            "unknown": list(unknown),
+            "unknown": others,
             "classes": classes,
             "confusion": counts,
         }
@@ -88,13 +89,16 @@ def evaluate(
     if found.untargeted:
         say.print(f"Left out: {screen.counted(found.untargeted)} without {target}")
     if unknown:
-        say.print(f"Classes the model has never seen, counted as wrong: {first_few(unknown, 10)}")
+        say.print(
+            f"Classes the model has never seen, counted as wrong in {screen.counted(sum(unknown.values()))}: "
+            f"{first_few(unknown, 10)}. The log loss, which they would make infinite, is without them."
+        )
     if trained.positive is not None:
         since = "" if threshold is None else f", which is predicted from a probability of {threshold:g} on"
         say.print(f"Precision, recall, F1 and PR AUC are of {target} = {trained.positive}{since}.")
     if classes is not None:
         screen.by_class(say, by_class)
-        screen.confusion(say, classes, y, predicted)
+        screen.confusion(say, names_of(classes), y, predicted, others)
     if found.name == about["data"]:
         say.print(
             f"The model has learned from {about['rows']['train']:,} rows of {found.name}; if these are among them, "
@@ -113,16 +117,29 @@ def _coverage(trained: Trained, y: "Array", predicted: "Array") -> dict[str, flo
 
 
 def _scores(
-    trained: Trained, y: "Array", outputs: "Array", predicted: "Array", weights: "Array | None", unknown: float
+    trained: Trained, y: "Array", outputs: "Array", predicted: "Array", weights: "Array | None", others: list[str]
 ) -> "dict[str, Score]":
-    """All scores; rows of classes that the model has never seen, `unknown` for each other row, are wrong."""
-    from chainrule.tabular.scores import Score, class_scores, number_scores
+    """All scores. others: classes that the model has never seen."""
+    from chainrule.cli.scored import names_of
+    from chainrule.tabular.scores import class_scores, number_scores
 
     if trained.classes is None:
         return number_scores(y, outputs, sample_weight=weights)
-    scores = class_scores(trained.classes, y, outputs, predicted, positive=trained.positive, sample_weight=weights)
-    share = 1 / (1 + unknown)
-    return scores | {"accuracy": Score(*(share * part for part in astuple(scores["accuracy"])))}
+    names, positive = names_of(trained.classes), None if trained.positive is None else str(trained.positive)
+    return class_scores(names, y, outputs, predicted, positive=positive, sample_weight=weights, others=others)
+
+
+def _by_class(
+    classes: "Array | None", y: "Array", predicted: "Array", weights: "Array | None", others: list[str]
+) -> "list[ClassRow]":
+    """How each class does, if there are some."""
+    from chainrule.cli.scored import names_of
+    from chainrule.tabular.scores import class_table
+
+    if classes is None:
+        return []
+    rows = class_table(names_of(classes), y, predicted, weights, others)
+    return [replace(row, label=label) for row, label in zip(rows, classes.tolist(), strict=True)]
 
 
 def inspect(model: Model, as_json: Json = False) -> None:

@@ -3,6 +3,7 @@
 The work on the columns is done by scikit-learn's transformers; two are our own: Columns and DateParts.
 """
 
+from chainrule.tabular.bootstrap import Score
 from chainrule.tabular.calendar import DateParts
 from chainrule.tabular.calibration import Reliability, fit_temperature, of_class, reliability, with_temperature
 from chainrule.tabular.effects import Effect, effect
@@ -15,7 +16,6 @@ from chainrule.tabular.plan import Plan, make_plan
 from chainrule.tabular.recipe import Arguments, make_pipeline, recipe
 from chainrule.tabular.roles import Column
 from chainrule.tabular.scores import (
-    Score,
     best_threshold,
     class_scores,
     class_table,

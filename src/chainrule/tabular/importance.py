@@ -8,9 +8,10 @@ import numpy as np
 
 from chainrule._types import Array
 from chainrule.checks import generator
+from chainrule.tabular.bootstrap import Z
 from chainrule.tabular.calibration import effective
 from chainrule.tabular.opened import Opened, opened, taken
-from chainrule.tabular.scores import Z, indices, weights_of
+from chainrule.tabular.scores import indices, weights_of
 from chainrule.text import html_table, in_line
 
 WORK = 250_000  # answers to ask for, about; fewer rows are looked at where there are many columns

@@ -10,27 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit, stdtrit
 
 from chainrule._types import Array
 from chainrule.checks import generator
-from chainrule.tabular.calibration import effective, wilson
+from chainrule.tabular.bootstrap import Score, areas, decisions, of_rows, share
 from chainrule.tabular.values import each_label, exact_labels
 from chainrule.text import first_few, unknown
 
-DRAWS = 1000
-MOST = 10_000  # rows that get a weight of their own in each draw; of more, some are drawn together
 RARE = 0.2  # where all other classes are below this share of the rows, accuracy says little
-Z = 1.959964  # of the normal distribution, for 95 %
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score of some rows, and the 95 % interval of what it would be on very many rows like these."""
-
-    value: float
-    low: float
-    high: float
 
 
 _EVEN = ("accuracy", "balanced accuracy", "ROC AUC", "F1", "precision", "recall", "PR AUC", "log loss", "Brier")
@@ -45,6 +32,7 @@ def class_scores(
     *,
     positive: Any = None,
     sample_weight: Any = None,
+    others: Sequence[Any] = (),
     seed: Any = 0,
 ) -> dict[str, Score]:
     """The scores of a classifier, those that matter first: where a class is rare, accuracy comes last.
@@ -61,6 +49,8 @@ def class_scores(
     positive : label, optional
         Of two classes the one that precision, recall, F1 and PR AUC are of; the second unless given.
     sample_weight : array of shape (m,), optional
+    others : sequence of labels, optional
+        Further labels that y may have, which the classifier does not know: whatever it says of their rows is wrong.
     seed : int or numpy.random.Generator, default 0
         For the draws.
 
@@ -74,9 +64,10 @@ def class_scores(
     -----
     They are scikit-learn's; of three classes and more precision, recall, F1 and the areas are the plain mean of those
     of each class against all others ("macro"), of the areas over the classes that are among the rows. The Brier score
-    of two classes is that of the positive one, of more the sum over them.
+    of two classes is that of the positive one, of more the sum over them. Rows of other labels count in all of them but
+    the log loss, which would be infinite: in the recall of their own class, 0, and as false alarms of what was said.
     """
-    target = indices(classes, y)
+    target = _targets(classes, others, y)
     p = np.asarray(probabilities, dtype=float)
     K, m = len(classes), len(target)
     if p.shape != (m, K):
@@ -90,13 +81,16 @@ def class_scores(
         return {}
     rng = generator(seed)
     one = _positive(classes, positive) if K == 2 else None
-    found = _decisions(target, chosen, w, one, rng)
-    found |= _areas(target, p, w, np.unique(target) if one is None else np.array([one]))
-    true = p[np.arange(len(p)), target].clip(np.finfo(float).eps, 1)
-    off = ((p - np.eye(K)[target]) ** 2).sum(axis=1) / (2 if K == 2 else 1)
-    found |= _of_rows(np.column_stack([-np.log(true), off]), w, lambda s: {"log loss": s[0], "Brier": s[1]}, rng)
-    share = np.bincount(target, w, K) / w.sum()
-    return {name: found[name] for name in (_UNEVEN if _uneven(share) else _EVEN) if name in found}
+    found = decisions(target, chosen, w, one, rng)
+    known = target < K
+    found |= areas(target, p, w, np.unique(target[known]) if one is None else np.array([one]))
+    true = p[np.arange(len(p)), np.where(known, target, 0)].clip(np.finfo(float).eps, 1)
+    off = (p - (target[:, None] == np.arange(K))) ** 2
+    off = off.sum(axis=1) if one is None else off[:, one]
+    values = np.column_stack([np.where(known, -np.log(true), 0), off, known])
+    found |= of_rows(values, w, lambda s: {"log loss": share(s[0], s[2]), "Brier": s[1]}, rng)
+    shares = np.bincount(target, w, K) / w.sum()
+    return {name: found[name] for name in (_UNEVEN if _uneven(shares) else _EVEN) if name in found}
 
 
 def number_scores(y: Any, predicted: Any, *, sample_weight: Any = None, seed: Any = 0) -> dict[str, Score]:
@@ -128,7 +122,7 @@ def number_scores(y: Any, predicted: Any, *, sample_weight: Any = None, seed: An
         r2 = 1 - e_square / np.where(spread > 0, spread, np.nan)
         return {"R²": r2, "RMSE": scale * np.sqrt(e_square), "MAE": scale * e_size}
 
-    found = _of_rows(np.column_stack([y, y**2, e**2, abs(e)]), w, scores, generator(seed))
+    found = of_rows(np.column_stack([y, y**2, e**2, abs(e)]), w, scores, generator(seed))
     if np.ptp(y) == 0:
         found.pop("R²", None)
     return found
@@ -145,7 +139,9 @@ class ClassRow:
     rows: int
 
 
-def class_table(classes: Sequence[Any] | Array, y: Any, predicted: Any, sample_weight: Any = None) -> list[ClassRow]:
+def class_table(
+    classes: Sequence[Any] | Array, y: Any, predicted: Any, sample_weight: Any = None, others: Sequence[Any] = ()
+) -> list[ClassRow]:
     """Precision, recall and F1 of each class, and how many rows it has.
 
     Parameters
@@ -153,17 +149,20 @@ def class_table(classes: Sequence[Any] | Array, y: Any, predicted: Any, sample_w
     classes : sequence of K labels
     y, predicted : arrays of shape (m,), labels
     sample_weight : array of shape (m,), optional
+    others : sequence of labels, optional
+        Further labels that y may have, which were not there to be predicted.
 
     Returns
     -------
     list of ClassRow
         In the order of `classes`.
     """
-    target, chosen, K = indices(classes, y), indices(classes, predicted), len(classes)
+    target, chosen, K = _targets(classes, others, y), indices(classes, predicted), len(classes)
     w = weights_of(sample_weight, len(target))
-    hit, there, said = (np.bincount(k, v, K) for k, v in ((target, w * (target == chosen)), (target, w), (chosen, w)))
-    rows = np.bincount(target, minlength=K)
-    precision, recall, f1 = _share(hit, said), _share(hit, there), _share(2 * hit, there + said)
+    sums = (target, w * (target == chosen)), (target, w), (chosen, w)
+    hit, there, said = (np.bincount(k, v, K)[:K] for k, v in sums)
+    rows = np.bincount(target, minlength=K)[:K]
+    precision, recall, f1 = share(hit, said), share(hit, there), share(2 * hit, there + said)
     columns = each_label(exact_labels(classes)), precision.tolist(), recall.tolist(), f1.tolist(), rows.tolist()
     return [ClassRow(*row) for row in zip(*columns, strict=True)]
 
@@ -272,119 +271,11 @@ def weights_of(sample_weight: Any, m: int) -> Array:
     return w
 
 
-def _uneven(share: Array) -> bool:
+def _targets(classes: Sequence[Any] | Array, others: Sequence[Any], y: Any) -> Array:
+    """The place of each label among the classes, and behind them among other labels."""
+    return indices([*np.asarray(classes).tolist(), *others] if len(others) else classes, y)
+
+
+def _uneven(shares: Array) -> bool:
     """Whether one class is so common, or of two one so rare, that always saying the common one looks accurate."""
-    return bool(share.max() > 1 - RARE)
-
-
-def _share(part: Array, whole: Array) -> Array:
-    """NaN where there is nothing to have a share of."""
-    result: Array = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
-    return result
-
-
-# -- intervals ---------------------------------------------------------------------------------------------------------
-
-
-def _interval(value: float, drawn: Array, wider: float = 1.0) -> Score:
-    """wider: how much farther from the value the draws should be."""
-    low, high = value + wider * (np.quantile(drawn, [0.025, 0.975]) - value)
-    return Score(value, float(min(low, value)), float(max(high, value)))
-
-
-def _decisions(target: Array, chosen: Array, w: Array, one: int | None, rng: np.random.Generator) -> dict[str, Score]:
-    """The scores that only count which class was decided for: functions of the cells of the confusion matrix.
-
-    So it is enough to draw the cells, however many rows there are: with the gamma distribution, which is that of the
-    sum of the weights of their rows.
-    """
-    there = np.unique(target)
-    labels = np.union1d(there, chosen) if one is None else np.arange(2)
-    K, among = len(labels), np.isin(labels, there)
-    target, chosen = np.searchsorted(labels, target), np.searchsorted(labels, chosen)
-    every = np.arange(K)  # two rows more: the same for each class, half of them right
-    extra = np.r_[every * K + every, every * K + (every + 1) % K]
-    cells, which = np.unique(np.r_[target * K + chosen, extra], return_inverse=True)
-    count = np.bincount(which[: len(w)], w, len(cells))
-    prior = np.bincount(which[len(w) :], minlength=len(cells)) / K
-    rows, columns = np.eye(K)[cells // K], np.eye(K)[cells % K]  # (cells, K)
-    right = rows * columns
-
-    def scores(C: Array) -> dict[str, Array]:
-        hit, true, said = C @ right, C @ rows, C @ columns  # (B, K)
-        recall, precision, f1 = _share(hit, true), _share(hit, said), _share(2 * hit, true + said)
-        found = {"accuracy": hit.sum(axis=1) / C.sum(axis=1), "balanced accuracy": recall[:, among].mean(axis=1)}
-        for name, part in (("precision", precision), ("recall", recall), ("F1", f1)):
-            # As in scikit-learn, in the mean a class counts 0 that is never predicted, or is not there.
-            found[name] = np.nan_to_num(part).mean(axis=1) if one is None else part[:, one]
-        return found
-
-    drawn = scores(rng.standard_gamma(count * effective(w) / w.sum() + prior, (DRAWS, len(cells))))
-    values = {name: float(value[0]) for name, value in scores(count[None]).items()}
-    return {name: _interval(value, drawn[name]) for name, value in values.items() if np.isfinite(value)}
-
-
-def _areas(target: Array, p: Array, w: Array, classes: Array) -> dict[str, Score]:
-    """The areas under the ROC and the precision-recall curve of each of some classes against all others: their mean.
-
-    Their interval is the linear part of the bootstrap: the influence of each row is the derivative by its weight. On
-    the scale of log(area / (1 − area)) it is nearly normal, and stays within 0 and 1.
-    """
-    there = [k for k in classes if 0 < w[target == k].sum() < w.sum()]
-    if not there:
-        return {}
-    areas, influences = np.zeros(2), np.zeros((2, len(w)))
-    for k in there:
-        area, influence = _area(target == k, p[:, k], w)
-        areas += area / len(there)
-        influences += influence / len(there)
-    n, least, found = effective(w), min(effective(w[target == k]) for k in there), dict[str, Score]()
-    for name, value, influence in zip(("ROC AUC", "PR AUC"), map(float, areas), influences, strict=True):
-        if min(value, 1 - value) < 1e-9:  # where nothing is wrong, no row has an influence
-            found[name] = Score(value, *wilson(round(value), least * len(there)))
-            continue
-        deviation = np.sqrt(((w * influence) ** 2).sum() * n / (n - 1))
-        half = Z * deviation / (value * (1 - value))
-        found[name] = Score(value, *map(float, expit(logit(value) + np.array([-half, half]))))
-    return found
-
-
-def _area(true: Array, score: Array, w: Array) -> tuple[Array, Array]:
-    """The areas under the two curves (2,), and their derivatives by the weight of each row (2, m)."""
-    _, at = np.unique(-score, return_inverse=True)  # the highest score first, equal ones together
-    tp, fp = np.bincount(at, w * true), np.bincount(at, w * ~true)  # of each score
-    above_tp, above_fp = tp.cumsum(), fp.cumsum()  # with those at the score itself
-    positive, negative, above = above_tp[-1], above_fp[-1], above_tp + above_fp
-    beaten = (negative - above_fp + fp / 2) / negative  # the share of negative rows that a positive one is above
-    beating = (above_tp - tp / 2) / positive
-    roc = float(tp @ beaten / positive)
-    precision = above_tp / above
-    pr = float(tp @ precision / positive)
-    gain = (tp / (positive * above))[::-1].cumsum()[::-1]
-    loss = (tp * precision / (positive * above))[::-1].cumsum()[::-1]
-    by_roc = np.where(true, (beaten[at] - roc) / positive, (beating[at] - roc) / negative)
-    by_pr = true * ((precision[at] - pr) / positive + gain[at]) - loss[at]
-    return np.array([roc, pr]), np.stack([by_roc, by_pr])
-
-
-def _of_rows(
-    values: Array, w: Array, scores: Callable[[Array], dict[str, Array]], rng: np.random.Generator
-) -> dict[str, Score]:
-    """Scores that are functions of means over the rows. values: (m, k); scores: (k, B) means → (B,) of each score."""
-    exact = scores((w @ values / w.sum())[:, None])
-    n = effective(w)
-    # A few rows differ by less from their own mean than from the true one.
-    wider = np.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975) / Z if n > 1.5 else 1.0
-    if len(w) > MOST:  # random parts of about as many rows take the place of rows
-        order, starts = rng.permutation(len(w)), np.arange(MOST) * len(w) // MOST
-        sums = np.add.reduceat((w[:, None] * values)[order], starts)
-        w = np.add.reduceat(w[order], starts)
-        values = sums / w[:, None]
-    drawn = []
-    for start in range(0, DRAWS, 100):
-        W = rng.standard_exponential((min(100, DRAWS - start), len(w))) * w
-        drawn.append(W @ values / W.sum(axis=1, keepdims=True))
-    found = scores(np.concatenate(drawn).T)
-    return {
-        name: _interval(float(value[0]), found[name], wider) for name, value in exact.items() if value[0] == value[0]
-    }
+    return bool(shares.max() > 1 - RARE)
