@@ -196,6 +196,22 @@ def test_a_sheet_without_a_header_is_noticed(excel):
     ]
 
 
+def test_a_column_of_a_sheet_without_a_heading_does_not_move_the_names(excel):
+    rows = [["id", "age", "bought"], ["K-1", 18, "yes", "called"], ["K-2", 20, "no", "mailed"], ["K-3", 30, "no", "?"]]
+    table = read(excel({"A": rows}), target="bought")
+    assert list(table.X.columns) == ["id", "age", "Unnamed: 3"]
+    assert (table.X["age"].tolist(), table.y.tolist()) == ([18, 20, 30], ["yes", "no", "no"])
+
+
+@pytest.mark.parametrize("groups", [["Person", None, "Money", "Result"], ["Person", None, "Result", None]])
+def test_names_below_merged_cells_of_a_sheet_are_the_names(excel, groups):
+    rows = [["id", "age", "income", "bought"], ["K-1", 18, 100, "yes"], ["K-2", 20, 200, "no"], ["K-3", 30, 300, "no"]]
+    with pytest.warns(ReadingNote, match="the names are id, age, income, bought"):
+        table = read(excel({"A": [groups, *rows]}), target="bought")
+    assert table.X.to_dict("list") == {"id": ["K-1", "K-2", "K-3"], "age": [18, 20, 30], "income": [100, 200, 300]}
+    assert table.y.tolist() == ["yes", "no", "no"]
+
+
 def test_of_several_sheets_the_first_that_has_something_is_read_and_the_others_said(excel):
     path = excel({"notes": [], "A": [["x", "y"], [1, 2]], "B": [["z"], [3]], "empty": []})
     with pytest.warns(ReadingNote, match="read is the sheet 'A', not 'B'; say sheet= for another"):
