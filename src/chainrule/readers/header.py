@@ -73,7 +73,8 @@ def of_two(above: Cells, rows: Sequence[Cells], target: str | None = None) -> li
     if any(name and (_kind(name) != "word" or name in column) for name, column in columns):
         return None
     over = sum(bool(name) and _kind_of(column) in ("number", "date") for name, column in columns)
-    if not (target and target in names) and over < (1 if again else 2):
+    merged = any(name and name == group for name, group in zip(names, groups, strict=True))
+    if not (target and target in names) and over < (1 if again or merged else 2):
         return None
     counts, group = Counter(names), ""
     for i, name in enumerate(names):
@@ -93,7 +94,12 @@ def below(names: Cells, rows: Sequence[Cells]) -> int:
         wordy = all(_kind(cell) == "word" or cell.lower() in _MISSING for cells in over for cell in cells)
         ruler = all(re.fullmatch(r"[-=+:\s]+", cell) for row in rows[:count] for cell in row)
         again = any(cell in column[count:] for _, column in columns for cell in column[:count] if cell)
-        if ruler or (wordy and not again and len(said) >= 2 and len(said) >= len(over) / 2):
+        merged = count == 1 and any(cell and cell == name for cell, name in zip(rows[0], names, strict=False))
+        if (
+            ruler
+            or (wordy and not again and merged)
+            or (wordy and not again and len(said) >= 2 and len(said) >= len(over) / 2)
+        ):
             return count
     return 0
 
