@@ -78,6 +78,11 @@ def in_line(text: str) -> str:
     return without_controls(text).replace("\n", "�")
 
 
+def one_blank(text: str) -> str:
+    """The text with one blank for white space of any kind, ends of lines among it, and none around it."""
+    return " ".join(text.split())
+
+
 def one_line(message: object, most: int = 300) -> str:
     """What an error says, in one line that can be printed; its type if it says nothing.
 

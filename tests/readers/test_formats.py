@@ -196,14 +196,117 @@ def test_a_sheet_without_a_header_is_noticed(excel):
     ]
 
 
+def test_a_column_of_a_sheet_without_a_heading_does_not_move_the_names(excel):
+    rows = [["id", "age", "bought"], ["K-1", 18, "yes", "called"], ["K-2", 20, "no", "mailed"], ["K-3", 30, "no", "?"]]
+    table = read(excel({"A": rows}), target="bought")
+    assert list(table.X.columns) == ["id", "age", "Unnamed: 3"]
+    assert (table.X["age"].tolist(), table.y.tolist()) == ([18, 20, 30], ["yes", "no", "no"])
+
+
+@pytest.mark.parametrize("groups", [["Person", None, "Money", "Result"], ["Person", None, "Result", None]])
+def test_names_below_merged_cells_of_a_sheet_are_the_names(excel, groups):
+    rows = [["id", "age", "income", "bought"], ["K-1", 18, 100, "yes"], ["K-2", 20, 200, "no"], ["K-3", 30, 300, "no"]]
+    with pytest.warns(ReadingNote, match="the names are id, age, income, bought"):
+        table = read(excel({"A": [groups, *rows]}), target="bought")
+    assert table.X.to_dict("list") == {"id": ["K-1", "K-2", "K-3"], "age": [18, 20, 30], "income": [100, 200, 300]}
+    assert table.y.tolist() == ["yes", "no", "no"]
+
+
 def test_of_several_sheets_the_first_that_has_something_is_read_and_the_others_said(excel):
     path = excel({"notes": [], "A": [["x", "y"], [1, 2]], "B": [["z"], [3]], "empty": []})
-    with pytest.warns(ReadingNote, match="read is the sheet 'A', not 'B'; say sheet= for another"):
+    with pytest.warns(ReadingNote, match=r"read is the sheet 'A', not 'B'; say --sheet 'B' \(sheet=\) for another"):
         assert read(path).X.to_dict("list") == {"x": [1], "y": [2]}
     for sheet in ("B", "3"):
         assert read(path, sheet=sheet).X.to_dict("list") == {"z": [3]}
     assert refusal(path, sheet="b").endswith("no sheet 'b'. Did you mean 'B'? Sheets: 'notes', 'A', 'B', 'empty'")
     assert "no examples" in refusal(path, sheet="empty") or "is empty" in refusal(path, sheet="empty")
+
+
+def test_a_sheet_of_remarks_is_no_table_beside_one(excel):
+    path = excel({"Read me": [["Sales of May"], ["Ask Ann"]], "A": [["x", "y"], [1, 2], [3, 4]]})
+    with pytest.warns(ReadingNote, match=r"read is the sheet 'A', not 'Read me'; say --sheet 'Read me'"):
+        assert read(path).X.to_dict("list") == {"x": [1, 3], "y": [2, 4]}
+
+
+def test_the_sheet_that_has_the_target_is_read(excel):
+    people, sales = [["name", "age"], ["Ann", 20], ["Bob", 30]], [["x", "sold\nat all"], [1, 2], [3, 4]]
+    path = excel({"people": people, "sales": sales, "empty": []})
+    with pytest.warns(ReadingNote, match="read is the sheet 'sales', which has the column 'sold at all', not 'people'"):
+        assert read(path, target="sold at all").y.tolist() == [2, 4]
+    with pytest.warns(ReadingNote, match="read is the sheet 'people', not 'sales'"):
+        assert read(path, target="age").y.tolist() == [20, 30]
+    with pytest.warns(ReadingNote, match="read is the sheet 'people', not 'sales'"):
+        assert "no column 'z'. Columns: 'name', 'age'" in refusal(path, target="z")
+    path = excel({"people": people, "May": sales, "June": sales})
+    assert "'sold at all' is on several sheets: 'May', 'June'; say which (--sheet 'May'" in refusal(
+        path, target="sold at all"
+    )
+
+
+def test_what_is_left_out_of_a_sheet_that_was_asked_for_is_said(excel):
+    path = excel({"A": [["Report"], [], ["name", "x"], ["Ann", 1], ["Bob", 2], ["Total", 3]], "B": [["z"], [1]]})
+    with pytest.warns(ReadingNote) as noted:
+        assert read(path, sheet="A").X.to_dict("list") == {"name": ["Ann", "Bob"], "x": [1, 2]}
+    said = [str(each.message).partition(": ")[2] for each in noted]
+    assert said == [
+        "what stands above the table is left out (Report)",
+        "what stands below the rows is left out (Total 3)",
+    ]
+
+
+@pytest.mark.parametrize("form", ["0%", "0.00%", "0%;[Red]-0%", '0.0\\ "p"%'])
+def test_percents_of_a_sheet_are_what_they_show(tmp_path, form):
+    book = openpyxl.Workbook()
+    values = [0.33, 1, 0.07, -0.125, None, 0, 1e-9, 1e300]
+    for row in (["x", "share"], *([i, value] for i, value in enumerate(values))):
+        book.active.append(row)
+    for row in range(2, len(values) + 2):
+        book.active.cell(row, 2).number_format = form
+    book.save(tmp_path / "t.xlsx")
+    table = read(tmp_path / "t.xlsx")
+    assert table.X["x"].tolist() == [*range(len(values))]
+    assert cells(table.X["share"]) == ["33%", "100%", "7%", "-12.5%", None, "0%", "1e-07%", "1e+302%"]
+
+
+@pytest.mark.parametrize("form", ["General", "0.00", '0"%"', "0\\%", "0_%"])
+def test_a_percent_sign_that_is_but_shown_changes_no_number(tmp_path, form):
+    book = openpyxl.Workbook()
+    for row in (["x", "y"], [0.33, 1], [0.5, 2]):
+        book.active.append(row)
+        book.active.cell(book.active.max_row, 1).number_format = form
+    book.save(tmp_path / "t.xlsx")
+    assert read(tmp_path / "t.xlsx").X["x"].tolist() == [0.33, 0.5]
+
+
+def test_merged_cells_have_their_value_in_all_rows(excel):
+    rows = [["city", "age", "income"], ["Bonn", 1, 10], [None, 2, None], [None, 3, 12], ["Ulm", 4, 13], [None, 5, 14]]
+    path = excel({"A": [["Report"], [None, *rows[0]], *([None, *row] for row in rows[1:])]})
+    book = openpyxl.load_workbook(path)
+    for merged in ("A1:D1", "B3:B5", "B6:B7", "D3:D4"):
+        book["A"].merge_cells(merged)
+    book.save(path)
+    with pytest.warns(ReadingNote) as noted:
+        table = read(path)
+    assert table.X.to_dict("list") == {
+        "city": ["Bonn", "Bonn", "Bonn", "Ulm", "Ulm"],
+        "age": [1, 2, 3, 4, 5],
+        "income": [10, 10, 12, 13, 14],
+    }
+    assert "of merged cells, each row has the value (city, income)" in str(noted[-1].message)
+
+
+def test_headings_that_are_merged_with_the_row_below_are_names(excel):
+    rows = [["id", "Money", None, "bought"], [None, "income", "spent", None], ["K-1", 1, 2, "yes"], ["K-2", 3, 4, "no"]]
+    path = excel({"A": [*rows, ["K-3", 5, 6, "no"]]})
+    book = openpyxl.load_workbook(path)
+    for merged in ("A1:A2", "B1:C1", "D1:D2"):
+        book["A"].merge_cells(merged)
+    book.save(path)
+    with pytest.warns(ReadingNote) as noted:
+        table = read(path, target="bought")
+    assert table.X.to_dict("list") == {"id": ["K-1", "K-2", "K-3"], "income": [1, 3, 5], "spent": [2, 4, 6]}
+    assert table.y.tolist() == ["yes", "no", "no"]
+    assert not any("of merged cells" in str(each.message) for each in noted)
 
 
 def test_hidden_sheets_are_not_read(excel):

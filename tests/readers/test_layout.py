@@ -126,6 +126,52 @@ def test_excel_says_its_delimiter_in_the_first_line(write):
     assert read(write("t.csv", "sep=;\na;b\n1,5;2\n")).X.to_dict("list") == {"a": ["1,5"], "b": [2]}
 
 
+# A header of two rows
+
+TWO_ROWS = {
+    "merged groups": ("Person,,Money,\nid,age,income,spent", ["id", "age", "income", "spent"]),
+    "groups that come again": ("Person,Person,Money,Money\nid,age,income,spent", ["id", "age", "income", "spent"]),
+    "the last group is merged": ("Person,,Result,\nid,age,income,spent", ["id", "age", "income", "spent"]),
+    "names that come again": (",,2023,2024\nid,age,income,income", ["id", "age", "2023 income", "2024 income"]),
+    "names in the first row": ("id,Money,,spent\n,age,income,", ["id", "age", "income", "spent"]),
+    "a title": ("Report of May\n\nPerson,,Money,\nid,age,income,spent", ["id", "age", "income", "spent"]),
+    "units, too": ("Person,,Money,\nid,age,income,spent\n,years,EUR,EUR", ["id", "age", "income", "spent"]),
+}
+
+
+@pytest.mark.parametrize("name", TWO_ROWS)
+def test_a_header_of_two_rows_has_its_names_in_the_second(write, name):
+    header, names = TWO_ROWS[name]
+    table, note = noted(write("t.csv", f"{header}\nK-1,18,1090,5\nK-2,20,2090,6\nK-3,20,3090,7\nK-4,50,10,8\n"))
+    assert table.X.to_dict("list") == dict(
+        zip(names, [["K-1", "K-2", "K-3", "K-4"], [18, 20, 20, 50], [1090, 2090, 3090, 10], [5, 6, 7, 8]], strict=True)
+    )
+    assert "the header has two rows (" in note
+    assert f"; the names are {', '.join(names)}" in note
+
+
+def test_a_target_is_found_in_the_second_row_of_a_header(write):
+    table, _ = noted(
+        write("t.csv", "Person,,Result\nname,sex,bought\nAnn,f,yes\nBob,m,no\nCy,m,yes\n"), target="bought"
+    )
+    assert (table.X["sex"].tolist(), table.y.tolist()) == (["f", "m", "m"], ["yes", "no", "yes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("name,,x,y\nAnn,a,1,2\nBob,b,3,4\nCy,c,5,6\n", None),  # a column without a name
+        ("name,,city\nAnn,likes,Rome\nBob,hates,Oslo\nCy,likes,Rome\n", None),
+        ("name,,city\nbad,worse,x\nAnn,a,1\nBob,b,3\nCy,c,5\n", None),  # a row of words that may be data
+        ("name,,x,y\nbad,a,b,c\nAnn,a,1,2\nBob,b,3,4\nCy,c,5,6\n", "y"),  # the target is in the first row
+    ],
+)
+def test_a_header_with_a_gap_is_one_row(write, text, target):
+    table, note = noted(write("t.csv", text), target=target)
+    assert list(table.X.columns)[:2] == ["name", "Unnamed: 1"]
+    assert "two rows" not in note
+
+
 # Between the header and the rows
 
 
@@ -198,6 +244,35 @@ def test_row_names_of_r_are_a_column(write):
         "cyl",
     ]
     assert list(read(write("v.csv", '"","mpg"\n"1",21\n"2",22\n')).X.columns) == ["Unnamed: 0", "mpg"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"id","x"\n"1","K-1",yes\n"2","K-1",no\n', "S1,S2\nG1,1,2.5\nG2,2,4\n", "id,x\n1,K-1,yes\n2,K-2,no\n"],
+)
+def test_row_names_of_r_are_told_by_quotes_by_counting_and_by_numbers(write, text):
+    table, note = noted(write("t.csv", text))
+    assert table.X.columns[0] == "row"
+    assert "as R writes it; the first column is 'row'" in note
+
+
+def test_a_column_without_a_name_behind_a_column_of_keys_does_not_move_the_names(write):
+    table, note = noted(
+        write("t.csv", "id,age,bought\nK-1,18,yes,called\nK-2,18,no,mailed\nK-3,20,no,x\n"), target="bought"
+    )
+    assert table.X.to_dict("list") == {
+        "id": ["K-1", "K-2", "K-3"], "age": [18, 18, 20], "Unnamed: 3": ["called", "mailed", "x"]
+    }  # fmt: skip
+    assert table.y.tolist() == ["yes", "no", "no"]
+    assert "the last column has no name in the header, and is called 'Unnamed: 3'" in note
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["shop,age\nK-1,18,yes\nK-2,18,no\n", "id,age\nK-1,18,yes\nK-2,19,no\n", "id,age\n1,18,yes\n2,18,no\n"],
+)
+def test_which_column_has_no_name_is_not_guessed(write, text):
+    assert "the first row has 3 fields, the header has 2; name each column there" in refusal(write("t.csv", text))
 
 
 @pytest.mark.parametrize("text", ["a,b,\n1,2,\n3,4,\n", "a,b\n1,2,\n3,4,\n", "a,b,,\n1,2,,\n3,4,,\n"])

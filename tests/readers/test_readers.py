@@ -1,6 +1,7 @@
 import gzip
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -53,9 +54,24 @@ def test_one_column_needs_no_delimiter(write):
     assert read(write("t.csv", "a\n1\n2\n")).X["a"].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("target", ["Quit (yes/no)", "Quit\n(yes/no)", " Quit   (yes/no) "])
+@pytest.mark.parametrize("name", ["t.csv", "t.xlsx", "t.json", "t.parquet", "t.feather"])
+def test_white_space_in_a_heading_is_one_blank_to_who_names_it(tmp_path, target, name):
+    frame = pd.DataFrame({"age": [1, 2, 3], "Quit\n(yes/no)": ["yes", "no", "n/a"]})
+    path = tmp_path / name
+    {
+        ".csv": partial(frame.to_csv, index=False), ".xlsx": partial(frame.to_excel, index=False),
+        ".json": partial(frame.to_json, orient="records"), ".parquet": frame.to_parquet, ".feather": frame.to_feather,
+    }[path.suffix](path)  # fmt: skip
+    table = read(path, target=target)
+    assert " ".join(table.target.split()) == "Quit (yes/no)"
+    assert table.y.tolist() == ["yes", "no", "n/a"]
+    assert table.X.to_dict("list") == {"age": [1, 2, 3]}
+
+
 def test_quoted_delimiters_and_line_ends_stay_inside_a_field(write):
     table = read(write("t.csv", 'a,"b, or\nnot b"\r\n"x, y",2\r\n"z\nw",3\r\n'))
-    assert list(table.X.columns) == ["a", "b, or\nnot b"]
+    assert list(table.X.columns) == ["a", "b, or not b"]
     assert table.X["a"].tolist() == ["x, y", "z\nw"]
 
 
@@ -115,7 +131,8 @@ def test_western_text_that_is_not_utf8_is_read_with_a_warning(write):
         ("a,b,a\n1,2,3\n", "several columns are called 'a'; rename"),
         ("a,b,a \n1,2,3\n", "several columns are called 'a'; rename"),
         ("a,b\n1,2\n3,4,5\n", "Expected 2 fields in line 3, saw 3"),
-        ("a,b\n1,2,3\n4,5,6\n", "the first row has 3 fields, the header has 2"),
+        ("a,b\n1,2,3\n4,5,6\n", "the first row has 3 fields, the header has 2; name each column there"),
+        ("a b,a\tb\n1,2\n", "several columns are called 'a b'; rename"),
         ('a,b\n1,"2\n3,4\n', "EOF inside string"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary data (byte 0 at position 8)"),
         (b"\x80\x02\x93\xff\x05 junk", "binary data or an unknown encoding"),

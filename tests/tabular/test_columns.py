@@ -64,7 +64,11 @@ def test_dates_that_leave_the_order_open_keep_that_of_the_training():
     ("values", "texts", "message"),
     [
         (NUMBERS, ["abc", "def"], r"column 'c': none of its values is a number \('abc', 'def'\)"),
-        (NUMBERS, ["45%"], r"none of its values is a number \('45%'\)"),
+        (
+            NUMBERS,
+            ["45%"],
+            r"none of its values is a number \('45%'\), as in training, where they have no %; write them",
+        ),
         ([f"{v:.1f} kg" for v in NUMBERS], ["5 m"], "none of its values is a number"),
         (DAYS, ["red", "5.5.5"], r"none of its values is a date \('red', '5.5.5'\)"),
         ([True, False] * 60, ["maybe"], "none of its values is yes or no"),

@@ -126,7 +126,8 @@ def read(source: Source, seps: str, options: Options) -> Text:
         raise ReaderError(f"{path}: the file is empty, wanted a header line and rows")
     # pandas would silently take the surplus of the first row for an index, and shift every column by one.
     if len(found.first) > len(found.names):
-        raise ReaderError(f"{path}: the first row has {len(found.first)} fields, the header has {len(found.names)}")
+        got = f"the first row has {len(found.first)} fields, the header has {len(found.names)}"
+        raise ReaderError(f"{path}: {got}; name each column there, or leave the place of its name empty, as in a,,c")
     check_names(path, found.names)
     return Text(source, data, found, len(beginning[: found.begin].encode()), options)
 

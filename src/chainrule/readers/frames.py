@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.readers.common import NoRowsError, ReaderError, Table, shown_name
-from chainrule.text import did_you_mean, first_few
+from chainrule.text import did_you_mean, first_few, one_blank
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,9 +59,15 @@ def _text(where: object, column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def named(target: str | None, names: Collection[str]) -> str | None:
-    """The name of the target: its number will do where the columns have no names of their own."""
-    numbered = f"column{target}"
-    return numbered if target not in names and numbered in names else target
+    """The name of the target: its number will do where the columns have no names of their own, and a blank for any
+    white space.
+    """
+    if target is None or target in names:
+        return target
+    if (numbered := f"column{target}") in names:
+        return numbered
+    same = [name for name in names if one_blank(str(name)) == one_blank(target)]
+    return same[0] if len(same) == 1 else target
 
 
 def column(values: list[Any], is_target: bool = False) -> "pd.Series[Any]":

@@ -10,11 +10,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from chainrule.readers import header as headers
-from chainrule.text import first_few
+from chainrule.text import first_few, one_blank
 
 LOOKED_AT = 200  # rows
 _MOST_LINES = 100_000  # in which these are looked for
 MOST_BELOW, _TAIL = 20, 1 << 16  # lines and bytes below the table that are looked at
+_QUOTED = re.compile(r'\s*"')
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _TOTALS = re.compile(
     r"((grand|sub)\W?)?total(s|es|e|i)?( g[eé]n[eé]ral)?|totaal|sums?|summen?|gesamt(summe)?|insgesamt|"
@@ -24,11 +25,14 @@ _TOTALS = re.compile(
 
 
 class Row(NamedTuple):
-    """One of the first rows: its cells, and the characters and lines of the text up to its end."""
+    """One of the first rows: its cells, the characters and lines of the text up to its end, whether it begins with a
+    quote.
+    """
 
     cells: list[str]
     end: int
     lines: int
+    quoted: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def arranged(rows: Sequence[Row], header: bool | None, target: str | None, sep: 
     if not rows:
         return Layout(sep, [], 0, 0, [], notes)
     cells = [row.cells for row in rows]
-    names = cells[0]
+    names, target = [*map(one_blank, cells[0])], target and one_blank(target)
     has = headers.has_header(names, cells[1:], target) if header is None else header
     if not has:
         named = [f"column{i + 1}" for i in range(max(map(len, cells)) if len(cells) < 3 else _width(rows))]
@@ -84,18 +88,20 @@ def arranged(rows: Sequence[Row], header: bool | None, target: str | None, sep: 
             )
         last = above[-1] if above else Row([], 0, 0)
         return Layout(sep, named, last.end, last.lines, names, notes)
-    names = [re.sub(r"^#\s+", "", names[0]), *names[1:]]
-    below = headers.below(names, cells[1:])
-    if below:
-        notes.append(f"below the header, {first_few(map(_shown, cells[1 : 1 + below]), 2)} is left out: it is no data")
-    names = _extended(names, cells[1 + below :], notes)
+    names, more = _named([re.sub(r"^#\s+", "", names[0]), *names[1:]], above, rows, target, notes)
+    below = more + headers.below(names, cells[1 + more :])
+    if below > more:
+        said = first_few(map(_shown, cells[1 + more : 1 + below]), 2)
+        notes.append(f"below the header, {said} is left out: it is no data")
+    if sep:
+        names = _extended(names, rows[0], rows[1 + below :], notes)
     first = cells[1 + below] if len(cells) > 1 + below else []
     return Layout(sep, names, rows[below].end, rows[below].lines, first, notes)
 
 
 def _rows(text: str, sep: str) -> Iterator[Row]:
     """The first rows that are not blank."""
-    end = lines = 0
+    begin = end = lines = 0
 
     def counted() -> Iterator[str]:
         nonlocal end, lines
@@ -106,7 +112,8 @@ def _rows(text: str, sep: str) -> Iterator[Row]:
     with suppress(csv.Error):  # a field beyond csv's limit; pandas, which has none, has the last word
         reader = csv.reader(counted(), delimiter=sep, skipinitialspace=True)
         for cells in islice((cells for cells in reader if len(cells) > 1 or any(map(str.strip, cells))), LOOKED_AT):
-            yield Row([cell.strip() for cell in cells], end, lines)
+            yield Row([cell.strip() for cell in cells], end, lines, bool(_QUOTED.match(text, begin)))
+            begin = end
 
 
 def _width(rows: Sequence[Row]) -> int:
@@ -127,8 +134,7 @@ def _start(rows: Sequence[Row], header: bool | None) -> int:
     while start < len(rows) and _above(rows[start], width):
         start += 1
     for i in range(start + 1, min(start + 10, len(rows))):  # a title with as many commas as the table
-        below = [row.cells for row in rows[i + 1 :]]
-        if rows[i].lines - rows[i - 1].lines > 1 and headers.words_over_numbers(rows[i].cells, below):
+        if rows[i].lines - rows[i - 1].lines > 1 and _begins(rows[i:]):
             start = i
     if start == len(rows):
         return 0
@@ -138,14 +144,16 @@ def _start(rows: Sequence[Row], header: bool | None) -> int:
         start -= not headers.words_over_numbers(cells[0], cells[1:])
     remarks = all(row.cells[0].startswith("#") for row in rows[:start])
     # In the one column "a", "1,5", "2,5" a comma is no delimiter: only a header has something above it.
-    if (
-        start
-        and not remarks
-        and not headers.words_over_numbers(rows[start].cells, [r.cells for r in rows[start + 1 :]])
-    ):
+    if start and not remarks and not _begins(rows[start:]):
         apart = rows[start].lines - rows[start - 1].lines > 1
         return start if apart and all(rows[start].cells) and header is not False else 0
     return start
+
+
+def _begins(rows: Sequence[Row]) -> bool:
+    """Whether a table surely begins with the first of these rows: with a header, of one row or of two."""
+    cells = [row.cells for row in rows]
+    return headers.words_over_numbers(cells[0], cells[1:]) or headers.of_two(cells[0], cells[1:]) is not None
 
 
 def _above(row: Row, width: int) -> bool:
@@ -158,20 +166,42 @@ def _above(row: Row, width: int) -> bool:
     return width > 2 and filled <= max(1, width // 3) and all(row.cells[:filled])
 
 
-def _extended(names: list[str], rows: Sequence[list[str]], notes: list[str]) -> list[str]:
-    """The names, and one more where every row has a field more than the header."""
-    width = len(names) + 1
-    if not rows or any(len(row) != width for row in rows):
-        return names
-    if not any(row[-1] for row in rows):
-        return [*names, ""]  # the rows end in a delimiter
-    labels = [row[0] for row in rows]
-    counted = labels == [str(i + 1) for i in range(len(rows))]
-    if len(rows) > 1 and (counted or (len(set(labels)) == len(labels) and not any(map(headers.is_number, labels)))):
+def _named(
+    names: list[str], above: Sequence[Row], rows: Sequence[Row], target: str | None, notes: list[str]
+) -> tuple[list[str], int]:
+    """The names in a header, and how many more rows of the table have them."""
+    cells = [[*map(one_blank, row.cells)] for row in rows[:2]] + [row.cells for row in rows[2:]]
+    if both := headers.of_two(names, cells[1:], target):
         notes.append(
-            "the header has one name less than the rows have fields, as R writes it; the first column is 'row'"
+            f"the header has two rows ({_shown(names)}; {_shown(cells[1])}); the names are {first_few(both, 5)}"
         )
-        return ["row", *names]
+        return both, 1
+    # A row of groups with few cells is one of those above the table.
+    if above and len(set(filter(None, names))) < sum(map(bool, names)) and above[-1].lines + 1 == rows[0].lines:
+        return headers.of_two(above[-1].cells, cells, target) or names, 0
+    return names, 0
+
+
+def _extended(names: list[str], header: Row, rows: Sequence[Row], notes: list[str]) -> list[str]:
+    """The names in a text, and one more where every row has a field more than the header.
+
+    In a workbook a name that is not there is an empty cell, and no name is in the place of another.
+    """
+    width = len(names) + 1
+    if not rows or any(len(row.cells) != width for row in rows):
+        return names
+    if not any(row.cells[-1] for row in rows):
+        return [*names, ""]  # the rows end in a delimiter
+    quoted = all(row.quoted for row in (header, *rows))
+    match headers.nameless(names, [row.cells for row in rows], quoted):
+        case "first":
+            notes.append(
+                "the header has one name less than the rows have fields, as R writes it; the first column is 'row'"
+            )
+            return ["row", *names]
+        case "last":
+            notes.append(f"the last column has no name in the header, and is called 'Unnamed: {len(names)}'")
+            return [*names, ""]
     return names
 
 

@@ -48,10 +48,12 @@ class Unlike:
     @property
     def told(self) -> str:
         """Why the column is lost, and what to do."""
-        return (
-            f"column {self.column!r}: none of its values is {WANTED[self.role][0]} "
-            f"({self._words(quoted=True)}), as in training; correct them, or leave them empty"
-        )
+        advice = "as in training; correct them, or leave them empty"
+        if self.role == "number" and all("%" in word for word in self.words):
+            # Whether 45 % is 45 or 0.45 there, only a person knows.
+            advice = "as in training, where they have no %; write them as they are there: 45 % is 45 or 0.45"
+        wanted, words = WANTED[self.role][0], self._words(quoted=True)
+        return f"column {self.column!r}: none of its values is {wanted} ({words}), {advice}"
 
     @property
     def notes(self) -> list[str]:
