@@ -97,7 +97,7 @@ class Script:
         language = self.language
         if isnan(value):
             return language.nan
-        return repr(float(value)) if abs(value) < inf else f"{'-' * (value < 0)}{language.inf}"
+        return repr(float(value)) if abs(value) < inf else f"{'-' if value < 0 else ''}{language.inf}"
 
     def numbers(self, values: Any) -> str:
         """A list of them."""
@@ -312,7 +312,7 @@ class Script:
             return f"{label} {each.code}"
         if each.slope == 0:
             return f"{label}, is missing"
-        return f"{label}, {each.low:.6g} to {each.high:.6g}" if -inf < each.low and each.high < inf else label
+        return f"{label}{each.told}"
 
 
 def _inside(items: list[str]) -> str:
