@@ -54,11 +54,6 @@ class Script:
     needed: set[str] = field(default_factory=set)
     shared: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    @property
-    def refused(self) -> str:
-        """What is said of a row of which an input of the networks is no number."""
-        return "missing or infinite" if self.program.double else "missing, infinite or too large for float32"
-
     def define(self, name: str, code: str, what: str = "") -> str:
         """A constant of the file; returns its name."""
         told = f"{self.language.mark} {what}\n" if what else ""
