@@ -130,6 +130,18 @@ def test_a_constant_factor_before_a_product_stays_float64(function):
         same_numbers(make_pipeline(step.fit(100 * X[:, :n]), net), 100 * X[:, :n], bound=1e-12)
 
 
+@pytest.mark.parametrize("size", [1e-43, 1e-44, 1e-50, 1e-100, 1e-300])
+def test_a_number_that_float32_takes_for_0_is_none(size):
+    """ONNX Runtime leaves out what adds or subtracts one number that is 0 in float32."""
+    X = size * (np.random.default_rng(0).standard_normal((40, 1)) + 0.5)
+    for step in (StandardScaler(), MinMaxScaler()):
+        net = MLPRegressor.from_network(cr.Network([1, 4, 1], hidden="tanh", output="identity", init=1.0, seed=0))
+        same_numbers(make_pipeline(step.fit(X), net), X, bound=1e-12)
+    for shift in (lambda X: (X - 2 * size) / size, lambda X: (X + 2 * size) / size):
+        net = MLPRegressor.from_network(cr.Network([1, 4, 1], hidden="tanh", output="identity", init=1.0, seed=0))
+        same_numbers(make_pipeline(FunctionTransformer(shift).fit(X), net), X, bound=1e-12)
+
+
 @pytest.mark.parametrize(
     "function",
     [

@@ -123,6 +123,8 @@ class Graph:
         symbols = [value for value in inputs if isinstance(value, Symbol)]
         if kind == "MatMul" and symbols[0].dtype == DOUBLE and self._keep_factors(symbols[0].name, len(inputs[1])):
             kind = "Mul"  # (batch, 1) by (1, n) is the same
+        if kind in ("Add", "Sub") and _lost(inputs[-1]):
+            kind, inputs = "Sum", (inputs[0], inputs[-1] if kind == "Add" else -inputs[-1])
         names = [value.name if isinstance(value, Symbol) else self._constant(np.asarray(value)) for value in inputs]
         name = self._fresh(kind)
         self._node(kind, names, name, domain, **attributes)
@@ -325,6 +327,12 @@ _FUNCTIONS: dict[Any, str | Callable[..., Value]] = {
     ndtri: _normal_quantile,
 }  # fmt: skip
 _TESTS = {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "IsNaN", "Or", "And", "Not"}
+
+
+def _lost(number: Any) -> bool:
+    """Whether ONNX Runtime takes a number of float64 for 0, which it does in float32, and leaves its Add or Sub out."""
+    alone = isinstance(number, np.ndarray) and number.dtype == DOUBLE and number.size == 1
+    return alone and 0 < abs(number.item()) < 2e-45
 
 
 def _spelled(dtype: np.dtype[Any]) -> str:

@@ -86,11 +86,12 @@ static double NAME_clip(double t, double low, double high) { return t < low ? lo
 """,
     "square": "static double NAME_square(double t) { return t * t; }\n",
     "line": """\
-/* slope * (v - zero) + offset of a value v between low and high; `missing` where it is NAN */
+/* slope * t + offset of t = v - zero between low and high, from low on if there is one; `missing` where v is NAN */
 typedef struct { uint16_t value; double missing, low, high, zero, slope, offset; } NAME_line;
 static double NAME_on_line(const MACRO_FLASH NAME_line *line, double v) {
+    const double t = NAME_clip(v - line->zero, line->low, line->high);
     if (isnan(v)) return line->missing;
-    return line->slope * (NAME_clip(v, line->low, line->high) - line->zero) + line->offset;
+    return line->slope * (line->low > -INFINITY ? t - line->low : t) + line->offset;
 }
 """,
     "plain": """\

@@ -210,8 +210,10 @@ class Writer:
 
     def _applied(self, function: str, line: Line) -> str:
         v = f"v[{line.value}]"
-        code = v if line.low == -inf and line.high == inf else f"{self._clip(v, line.low, line.high)}"
-        code = f"{number(line.slope)} * ({code} - {number(line.zero)}) + {number(line.offset)}"
+        code = f"{v} - {number(line.zero)}"
+        if line.clips:
+            code = f"{self._clip(code, line.low, line.high)} - {number(line.start)}"
+        code = f"{number(line.slope)} * ({code}) + {number(line.offset)}"
         if not isnan(line.missing):
             code = f"isnan({v}) ? {number(line.missing)} : {code}"
         if function == "square":
@@ -335,7 +337,7 @@ def _kind(each: Any) -> str:
         return f" {each.code}"
     if each.slope == 0:
         return ", is missing"
-    return f", {each.low:.6g} to {each.high:.6g}" if -inf < each.low and each.high < inf else ""
+    return str(each.told)
 
 
 def _record(kind: str, each: Any) -> str:

@@ -45,8 +45,10 @@ function forward([center, scale, smooth, layers], x) {
   return A;
 }
 """
-_SINGLE = _FORWARD.replace("  for (", "  A = single(A);\n  for (").replace(
-    "g(linear(W, s, b, A))", "single(g(single(linear(W, s, b, A))))"
+_SINGLE = (
+    _FORWARD.replace("  let A", "  x = single(x);\n  let A")
+    .replace("  for (", "  A = single(A);\n  for (")
+    .replace("g(linear(W, s, b, A))", "single(g(single(linear(W, s, b, A))))")
 )
 
 _ANSWERS = {
@@ -110,6 +112,7 @@ def source(program: Program, said: list[str]) -> str:
     lines = [*told(program), *said, f"{program.multiply_adds:,} multiply-adds for a row.", ""]
     lines += [f"import {{ {names} }} from this file, an ES module. A row is {row}."]
     head = "\n".join(f"// {line}".rstrip() for line in [*lines, f"Written by chainrule {__version__}."])
+    script.needed |= set() if program.double else {"single"}
     body = "\n".join(used(FUNCTIONS, script.needed | {"finite", "linear"}))
     return "\n".join([head, body, *script.parts, prepare, _FORWARD if program.double else _SINGLE, answers])
 
@@ -122,15 +125,12 @@ def _prepare(script: Script) -> str:
     infinite = "" if program.plain and not program.named else "v.some((t) => Math.abs(t) === Infinity) || "
     if program.plain and not program.named:
         script.needed |= {"real", "required"}
-        lines.append("let x = Object.keys(row).map((name) => required(real(row, name), name));")
+        lines.append("const x = Object.keys(row).map((name) => required(real(row, name), name));")
     else:
         lines += [f"const v = new Array({len(program.values)}).fill(NaN);", "let x = [];", *script.statements()]
-    if not program.double:
-        script.needed.add("single")
-        lines.append("x = single(x);")
     lines += [
         f"if ({infinite}!x.every(Number.isFinite)) {{",
-        f'  throw new TypeError("a value of the row is {script.refused}, and the model takes no other for it");',
+        '  throw new TypeError("a value of the row is missing or infinite, and the model takes no other for it");',
         "}",
         "return x;",
     ]

@@ -349,10 +349,10 @@ function calendar(seconds) {
 }
 """,
     "line": """\
-// slope * (v - zero) + offset of a value v between low and high.
+// slope * t + offset of t = v - zero between low and high, from low on if there is one.
 function line([value, missing, low, high, zero, slope, offset], v) {
-  const t = v[value];
-  return Number.isNaN(t) ? missing : slope * (clip(t, low, high) - zero) + offset;
+  const t = clip(v[value] - zero, low, high);
+  return Number.isNaN(t) ? missing : slope * (low > -Infinity ? t - low : t) + offset;
 }
 """,
     "plain": """\

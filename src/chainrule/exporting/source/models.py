@@ -11,7 +11,7 @@ from chainrule.activations import ACTIVATIONS
 from chainrule.exporting.fitted import OURS, networks_of, parts_of, within
 from chainrule.exporting.graph import ExportError
 from chainrule.exporting.source.preparing import Mix, Preparation, Word, together
-from chainrule.exporting.source.program import Answer, Column, Given, Layer, Line, Net, Program
+from chainrule.exporting.source.program import Answer, Applied, Column, Given, Layer, Line, Net, Program
 from chainrule.network import Network
 from chainrule.tabular.scores import index
 from chainrule.tabular.values import each_label
@@ -47,6 +47,7 @@ def program_of(model: Any, int8: bool = False, target: str = "") -> Program:
             raise ExportError("PCA of some of the columns only: apply it to all, or export the network alone")
         mix = np.array([each.weights for each in found]), np.array([each.bias for each in found])
         found = list(found[0].inputs)
+    made.check([*found, *(value.line for value in made.values if isinstance(value, Applied))])
     target = target or str(getattr(getattr(last, "plan_", None), "target", ""))
     networks = tuple(_net(each._synced(), int8) for each in networks_)
     return Program(
@@ -54,7 +55,7 @@ def program_of(model: Any, int8: bool = False, target: str = "") -> Program:
         named,
         tuple(made.values),
         tuple(made.bags),
-        tuple(found),
+        tuple(each.settled() if isinstance(each, Line) else each for each in found),
         mix,
         networks,
         _answer(last, networks_),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import nan
+from math import isfinite, nan
 from numbers import Real
 from typing import Any
 
@@ -113,6 +113,17 @@ class Preparation:
             self.values.append(value)
         return self.values.index(value)
 
+    def check(self, features: Features) -> None:
+        """Refuse a line whose numbers float64 cannot hold: 1 / a deviation below about 1e-308."""
+        for each in features:
+            if isinstance(each, Line) and not (isfinite(each.slope) and isfinite(each.offset) and isfinite(each.zero)):
+                value = self.values[each.value]
+                name = self.columns[value.column].name if isinstance(value, Given) else f"x[{each.value}]"
+                raise ExportError(
+                    f"{name}: its numbers are so near to each other that 1 / their deviation is beyond float64: "
+                    f"multiply them by a number before they are learned from. {WAY_OUT}"
+                )
+
     def _column(self, column: Column) -> Feature:
         self.columns.append(column)
         k = len(self.columns) - 1
@@ -221,8 +232,12 @@ def _marked(self: Preparation, step: Any, each: Feature) -> Feature:
 
 
 def _standard(self: Preparation, step: StandardScaler, given: Features) -> Features:
-    made = [each.shifted(-mean) for each, mean in zip(given, step.mean_, strict=True)] if step.with_mean else given
-    return [each.scaled(1 / scale) for each, scale in zip(made, step.scale_, strict=True)] if step.with_std else made
+    made = given
+    if step.with_mean:
+        made = [each.shifted(-mean) for each, mean in zip(made, step.mean_.tolist(), strict=True)]
+    if step.with_std:
+        made = [each.scaled(1 / scale) for each, scale in zip(made, step.scale_.tolist(), strict=True)]
+    return made
 
 
 def _min_max(self: Preparation, step: MinMaxScaler, given: Features) -> Features:

@@ -12,7 +12,7 @@ for a language has two loops for the preparation of a table, whatever scikit-lea
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import inf, isnan, nan
+from math import inf, isnan, nan, ulp
 from typing import Any, Self
 
 from chainrule._types import Array
@@ -22,6 +22,7 @@ PARTS = (
     "days", "year", "month", "day", "weekday", "hour", "time",
     "sin of year", "cos of year", "sin of week", "cos of week", "sin of day", "cos of day",
 )  # fmt: skip
+_EXACT = 1e-12  # of the inputs of a network
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,11 @@ class Bag:
 
 @dataclass(frozen=True)
 class Line:
-    """x = slope · (min(max(v, low), high) − zero) + offset of a value v; `missing` where v is NaN."""
+    """x = slope · (t − start) + offset, t = min(max(v − zero, low), high), of a value v; `missing` where v is NaN.
+
+    start is low, or 0 where low is −∞. So what is done to v − zero later is no smaller than its digits, however far the
+    values are from 0, and a narrow line does not leave its ends.
+    """
 
     value: int
     missing: float = nan
@@ -135,14 +140,30 @@ class Line:
     offset: float = 0.0
 
     @property
+    def start(self) -> float:
+        """Where x is the offset, from zero on."""
+        return self.low if self.low > -inf else 0.0
+
+    @property
+    def clips(self) -> bool:
+        """Whether it has an end."""
+        return self.low > -inf or self.high < inf
+
+    @property
+    def told(self) -> str:
+        """Between which values it is not clipped, for a comment."""
+        low, high = self.zero + self.low, self.zero + self.high
+        return f", {low:.6g} to {high:.6g}" if -inf < low and high < inf else ""
+
+    @property
     def plain(self) -> bool:
         """Whether it is slope · (v − zero)."""
-        return isnan(self.missing) and self.low == -inf and self.high == inf and self.offset == 0
+        return isnan(self.missing) and not self.clips and self.offset == 0
 
     def shifted(self, by: float) -> Self:
         """x + by."""
-        if self.slope and not self.offset:
-            return replace(self, missing=self.missing + by, zero=self.zero - by / self.slope)
+        if replace(self, missing=nan) == Line(self.value):
+            return replace(self, missing=self.missing + by, zero=-by)
         return replace(self, missing=self.missing + by, offset=self.offset + by)
 
     def scaled(self, by: float) -> Self:
@@ -154,12 +175,27 @@ class Line:
         missing = self.missing if isnan(self.missing) else min(max(self.missing, low), high)
         if not self.slope:
             return replace(self, missing=missing, offset=min(max(self.offset, low), high))
-        ends = sorted(self.zero + (end - self.offset) / self.slope for end in (low, high))
-        first, last = (min(max(end, ends[0]), ends[1]) for end in (self.low, self.high))
+        ends = sorted((self._place(end), end) for end in (low, high))
+        first, last = (min(max(end, ends[0][0]), ends[1][0]) for end in (self.low, self.high))
         made = replace(self, missing=missing, low=first, high=last)
-        if self.slope > 0 and first == ends[0] > -inf:  # in the units of the clipped line, of which no digit is lost
-            made = replace(made, zero=first, offset=low)
+        if first != self.low:  # at its first end x is what it is clipped to, to the last digit
+            beyond = next((x for place, x in ends if place == first), None)
+            made = replace(made, offset=self.offset + self.slope * (first - self.start) if beyond is None else beyond)
         return made
+
+    def _place(self, x: float) -> float:
+        """The t of an x; where that is a value but for rounding, the value."""
+        t = self.start + (x - self.offset) / self.slope
+        value = (self.zero + t) - self.zero
+        return value if abs(value - t) <= 8 * ulp(t) else t
+
+    def settled(self) -> Self:
+        """The same as a plain line, where that changes no x by more than 1e-12."""
+        if isnan(self.missing) and not self.clips and self.slope and self.offset:
+            zero = self.zero - self.offset / self.slope
+            if abs(self.slope) * ulp(zero) <= _EXACT:
+                return replace(self, zero=zero, offset=0.0)
+        return self
 
     def filled(self, number: float) -> Self:
         """x, or the number where it is missing."""
@@ -167,7 +203,7 @@ class Line:
 
     def flag(self) -> Self:
         """1 where it is missing, else 0."""
-        return replace(self, slope=0.0, zero=0.0, offset=0.0, missing=1.0 if isnan(self.missing) else 0.0)
+        return type(self)(self.value, missing=1.0 if isnan(self.missing) else 0.0, slope=0.0)
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,10 @@ def forward(network, x):
         A = g(linear(W, s, b, A))
     return A
 '''
-_SINGLE = _FORWARD.replace("    for W,", "    A = single(A)\n    for W,").replace(
-    "g(linear(W, s, b, A))", "single(g(single(linear(W, s, b, A))))"
+_SINGLE = (
+    _FORWARD.replace("    center,", "    x = single(x)\n    center,")
+    .replace("    for W,", "    A = single(A)\n    for W,")
+    .replace("g(linear(W, s, b, A))", "single(g(single(linear(W, s, b, A))))")
 )
 
 
@@ -94,6 +96,7 @@ def source(program: Program, said: list[str]) -> str:
     lines = [*told(program), *said, f"{program.multiply_adds:,} multiply-adds for a row.", "", *_usage(script)]
     head = "\n".join(f"# {line}".rstrip() for line in [*lines, f"Written by chainrule {__version__}."])
     forward = _FORWARD if program.double else _SINGLE
+    script.needed |= set() if program.double else {"single"}
     body = "\n\n".join(used(FUNCTIONS, script.needed | {"finite", "linear"}))
     imports = [name for name in ("datetime", "math", "re") if f"{name}." in body + prepare + answers] + [
         "from array import array"
@@ -124,12 +127,9 @@ def _prepare(script: Script) -> str:
         lines.append("    x = [required(real(row, name), name) for name in row]")
     else:
         lines += [f"    v, x = [nan] * {len(program.values)}, []", *(f"    {line}" for line in script.statements())]
-    if not program.double:
-        script.needed.add("single")
-        lines.append("    x = single(x)")
     lines += [
         f"    if {infinite}not all(map(math.isfinite, x)):",
-        f'        raise ValueError("a value of the row is {script.refused}, and the model takes no other for it")',
+        '        raise ValueError("a value of the row is missing or infinite, and the model takes no other for it")',
         "    return x",
     ]
     return (

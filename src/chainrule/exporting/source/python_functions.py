@@ -311,10 +311,10 @@ def calendar(seconds):
 ''',
     "line": '''\
 def line(each, v):
-    """slope * (v - zero) + offset of a value v between low and high."""
+    """slope * t + offset of t = v - zero between low and high, from low on if there is one."""
     value, missing, low, high, zero, slope, offset = each
-    t = v[value]
-    return missing if t != t else slope * (clip(t, low, high) - zero) + offset
+    t = clip(v[value] - zero, low, high)
+    return missing if t != t else slope * (t - low if low > -inf else t) + offset
 ''',
     "plain": '''\
 def plain(each, v):

@@ -55,11 +55,6 @@ class Script:
     needed: set[str] = field(default_factory=set)
     shared: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    @property
-    def refused(self) -> str:
-        """What is said of a row of which an input of the networks is no number."""
-        return "missing or infinite" if self.program.double else "missing, infinite or too large for float32"
-
     def define(self, name: str, code: str, what: str = "") -> str:
         """A constant of the file; returns its name."""
         told = f"{self.language.mark} {what}\n" if what else ""
@@ -98,7 +93,7 @@ class Script:
         language = self.language
         if isnan(value):
             return language.nan
-        return repr(float(value)) if abs(value) < inf else f"{'-' * (value < 0)}{language.inf}"
+        return repr(float(value)) if abs(value) < inf else f"{'-' if value < 0 else ''}{language.inf}"
 
     def numbers(self, values: Any) -> str:
         """A list of them."""
@@ -313,7 +308,7 @@ class Script:
             return f"{label} {each.code}"
         if each.slope == 0:
             return f"{label}, is missing"
-        return f"{label}, {each.low:.6g} to {each.high:.6g}" if -inf < each.low and each.high < inf else label
+        return f"{label}{each.told}"
 
 
 def _inside(items: list[str]) -> str:
