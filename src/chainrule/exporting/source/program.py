@@ -30,8 +30,8 @@ class Column:
 
     exact: it is given to scikit-learn's steps as it is, and a category is compared to the last blank; else to Columns,
     of which the others tell. missing: numbers that stand for a missing value. words: words that do. pattern, forms:
-    regular expressions for a number as text (with the groups of `numerals.pattern`) and for dates (with the fields, in
-    the letters of strptime, and the first year of two digits). spellings: other spellings of categories. levels:
+    regular expressions for a number as text (with the groups of `numerals.pattern`) and for dates (those of
+    `forms.expressions`, and the first year of two digits). spellings: other spellings of categories. levels:
     categories that are known in other letters and blanks, too. factors: of what may stand behind a number.
     """
 
@@ -42,7 +42,7 @@ class Column:
     pattern: str = ""
     missing: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
-    forms: tuple[tuple[str, str, int], ...] = ()
+    forms: tuple[tuple[str, int], ...] = ()
     spellings: dict[str, str] = field(default_factory=dict, hash=False)
     levels: tuple[str, ...] = ()
     factors: dict[str, float] = field(default_factory=dict, hash=False)

@@ -22,6 +22,7 @@ LANGUAGE = Language(
     map="{{{items}}}",
     entry="{key}: {k}",
     text=ascii,
+    groups=str,
     truth=("False", "True"),
     whole=inf,
 )
@@ -91,7 +92,7 @@ def source(program: Program, said: list[str]) -> str:
     lines = [*told(program), *said, f"{program.multiply_adds:,} multiply-adds for a row.", "", *_usage(script)]
     head = "\n".join(f"# {line}".rstrip() for line in [*lines, f"Written by chainrule {__version__}."])
     body = "\n\n".join(used(FUNCTIONS, script.needed | {"finite", "linear"}))
-    imports = [name for name in ("datetime", "math", "re") if f"{name}." in body + prepare + answers] + [
+    imports = [name for name in ("datetime", "math", "re", "unicodedata") if f"{name}." in body + prepare + answers] + [
         "from array import array"
     ]
     imports += ["from math import inf, nan", "from operator import mul"]
