@@ -324,8 +324,9 @@ np.testing.assert_allclose(outputs(model, X), net(X.T).T, rtol=1e-12)
 np.testing.assert_allclose(cr.from_keras(model)(X.T), net(X.T), rtol=1e-12)
 folded = cr.to_keras(net, fold=True, logits=True)
 np.testing.assert_allclose(cr.from_keras(folded, output="softmax")(X.T), net(X.T), rtol=1e-12)
-with pytest.raises(ConversionError, match="no layer for the normalization 'robust'"):
-    cr.to_keras(normalized(net, rng, "robust"))
+for fold in (False, True):
+    with pytest.raises(ConversionError, match="no layer for the normalization 'robust'.*whose normalizer is None$"):
+        cr.to_keras(normalized(net, rng, "robust"), fold=fold)
 
 inputs = keras.Input((5,))
 inner = [keras.Input((6,)), layers.Dense(6, "gelu", use_bias=False), layers.Dropout(0.1)]

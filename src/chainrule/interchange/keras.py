@@ -205,13 +205,14 @@ def write(network: Network, dropout: float | Sequence[float], logits: bool, fold
     """The model of a network; see `chainrule.to_keras`."""
     dtype, made = network.dtype.name, [keras.Input((network.sizes[0],), dtype=network.dtype.name)]
     with at("to_keras"):
-        names = (*(name for name in _WRITTEN if name != LOG_SOFTMAX), *_WITH_CONSTANT)
-        normalizer, chain = parts(network, dropout, logits, fold, tuple(dict.fromkeys(names)))
-        if normalizer is not None and normalizer.clip:
+        normalizer = getattr(network, "normalizer", None)
+        if normalizer is not None and normalizer.clip:  # folded or not
             raise ConversionError(
                 "Keras has no layer for the normalization 'robust': give it net.normalizer(X).T, and convert a copy of "
                 "the network whose normalizer is None"
             )
+        names = (*(name for name in _WRITTEN if name != LOG_SOFTMAX), *_WITH_CONSTANT)
+        normalizer, chain = parts(network, dropout, logits, fold, tuple(dict.fromkeys(names)))
         if normalizer is not None and normalizer.scale.max() * keras.config.epsilon() > 1:
             raise ConversionError(
                 f"Keras takes deviations below {keras.config.epsilon():g} for that, and there is one: give fold=True"

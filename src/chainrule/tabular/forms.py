@@ -79,18 +79,21 @@ def _names(words: str) -> str:
     return "|".join(sorted(set(words.split()), key=lambda word: (-len(word), word)))
 
 
+WEEKDAYS = _names(_WEEKDAYS)
 _END = r"(?![^\W\d_])"  # of a word
 _B = rf"(?P<b>(?:{_names(' '.join(MONTH))}){_END}\.?)"
-_WEEKDAY = rf"\(?(?P<a>{_names(_WEEKDAYS)}){_END}\.?\)?"
-_A = rf"(?:{_WEEKDAY},? ?)?"
+_WEEKDAY = rf"\(?(?P<a>{WEEKDAYS}){_END}\.?\)?"
+_A = rf"(?:{_WEEKDAY},? ?)?"  # which may stand before a date
 _D = r"(?P<d>00?)(?P<o>st|nd|rd|th|er|\.(?= ))?"
 _BESIDE = r"(?: of | de | del |[-/., ]*)"  # a month's name
 _YEAR = r"(?:(?P<Y>0000)|'?(?P<y>00))"
+_BEHIND = r"(?:(?P<H>00)(?P<M>00)(?P<S>00)?)?"
+_WITHIN, _BEFORE, _REST = r"(?P<t>00?:00(?::00)?(?: [-+a-z0]{1,8})?)", r"(?P<t>00?:.*?)", r"(?P<t>.*)"  # times
 # The order of a date's fields → its pattern. Weak ones follow.
 _DATES = (
     ("ymd", r"(?P<Y>0000)(?P<s>[-/._ ]|\. )(?P<m>00?)(?P=s)(?P<d>00?)\.?"),
     ("ymd", r"(?P<Y>0000) ?[年년] ?(?P<m>00?) ?[月월] ?(?P<d>00?) ?[日일]"),
-    ("ymd", r"(?P<Y>0000)(?P<m>00)(?P<d>00)(?:(?P<H>00)(?P<M>00)(?P<S>00)?)?"),
+    ("ymd", rf"(?P<Y>0000)(?P<m>00)(?P<d>00){_BEHIND}"),
     ("dmy", rf"(?P<d>00?)(?P<s>[-/.]|\. )(?P<m>00?)(?P=s){_YEAR}"),
     ("mdy", rf"(?P<m>00?)(?P<s>[-/.]|\. )(?P<d>00?)(?P=s){_YEAR}"),
     ("dmy", r"(?P<d>00?)(?P<s> )(?P<m>00?) (?P<Y>0000)"),
@@ -99,7 +102,7 @@ _DATES = (
     ("dby", rf"{_D}{_BESIDE}{_B}{_BESIDE}{_YEAR}"),
     ("bdy", rf"{_B}{_BESIDE}{_D}(?:,? |[-/.,]){_YEAR}"),
     ("ybd", rf"(?P<Y>0000){_BESIDE}{_B}{_BESIDE}(?P<d>00?)"),
-    ("bdy", rf"{_B} (?P<d>00?) (?P<t>00?:00(?::00)?(?: [-+a-z0]{{1,8}})?) (?P<Y>0000)"),
+    ("bdy", rf"{_B} (?P<d>00?) {_WITHIN} (?P<Y>0000)"),
     ("ym", r"(?P<Y>0000)(?P<s>[-/._ ])(?P<m>00)"),
     ("ym", r"(?P<Y>0000) ?[年년] ?(?P<m>00?) ?[月월]"),
     ("my", r"(?P<m>00?)(?P<s>[-/. ])(?P<Y>0000)"),
@@ -127,6 +130,7 @@ _CLOCKS = (
 )
 _AFTER = (*_CLOCKS, r"(?P<H>00)\.(?P<M>00)(?:\.(?P<S>00)(?:\.(?P<f>0{1,9}))?)?")
 _COMPACT = r"(?P<H>00)(?:(?P<M>00)(?:(?P<S>00)(?:[.,](?P<f>0{1,9}))?)?)?"
+_CLOSE = "(?:t|[ _-]?)"
 _BETWEEN = r"(?:t|,? (?:at |um |@ )?| - |[:_,-])"
 _ZONE = rf" ?(?P<z>(?:{_names(' '.join(ZONES))})?(?:[-+]00(?::?00)?)?)(?P<c> utc| ?[\[(][^()\[\]]*[\])])?"
 
@@ -140,10 +144,10 @@ def _patterns() -> tuple[list[tuple[str, bool, re.Pattern[str]]], list[re.Patter
             if "(?P<t>" in date:
                 dates.append((order, weak, re.compile(_A + date)))
                 continue
-            dates.append((order, weak, re.compile(rf"{_A}{date}(?!0)(?P<t>.*)")))
+            dates.append((order, weak, re.compile(rf"{_A}{date}(?!0){_REST}")))
             if not weak:
-                dates.append((order, weak, re.compile(rf"(?P<t>00?:.*?)[ ,]+{_A}{date}")))
-    after = [rf",? ?{_WEEKDAY}", *(_BETWEEN + clock + _ZONE for clock in _AFTER), rf"(?:t|[ _-]?){_COMPACT}{_ZONE}"]
+                dates.append((order, weak, re.compile(rf"{_BEFORE}[ ,]+{_A}{date}")))
+    after = [rf",? ?{_WEEKDAY}", *(_BETWEEN + clock + _ZONE for clock in _AFTER), _CLOSE + _COMPACT + _ZONE]
     within = [clock + _ZONE for clock in _CLOCKS]
     return dates, [re.compile(each) for each in after], [re.compile(each) for each in within]
 
@@ -155,16 +159,21 @@ def readings(layout: str) -> tuple[Reading, ...]:
     if text.count("0") != layout.count("0") or len(layout) > LONGEST:
         return ()
     found: dict[str, Reading] = {}
-    for reading in _all(text):
+    for way in _all(text):
+        reading = _reading(text, *way)
         found.setdefault(reading.form, reading)
     return tuple(found.values())
 
 
-def _all(text: str) -> Iterator[Reading]:
+# A reading's order, mark, matches of the date and of the time, and whether it is weak.
+_Way = tuple[str, str, list[re.Match[str]], bool]
+
+
+def _all(text: str) -> Iterator[_Way]:
     dates, after, within = _patterns()
     for alone in _CLOCKS:
         if match := re.fullmatch(alone, text):
-            yield _reading(text, "", "", [match])
+            yield "", "", [match], False
     for order, weak, date in dates:
         match = date.fullmatch(text)
         if match is None:
@@ -172,16 +181,16 @@ def _all(text: str) -> Iterator[Reading]:
         mark = match["s"] or "" if "s" in match.re.groupindex else ""
         start, stop = match.span("t")
         if start == stop:
-            yield _reading(text, order, mark, [match], weak)
+            yield order, mark, [match], weak
         elif not weak:
             for clock in after if stop == len(text) else within:
                 time = clock.fullmatch(text, start, stop)
                 if time and (clock is not after[-1] or text[start] == "t" or text.startswith("00000000")):
-                    yield _reading(text, order, mark, [match, time])
+                    yield order, mark, [match, time], False
                     break
 
 
-def _reading(text: str, order: str, mark: str, matches: list[re.Match[str]], weak: bool = False) -> Reading:
+def _reading(text: str, order: str, mark: str, matches: list[re.Match[str]], weak: bool) -> Reading:
     spans = sorted(
         (*match.span(name), name)
         for match in matches
@@ -206,6 +215,34 @@ def _reading(text: str, order: str, mark: str, matches: list[re.Match[str]], wea
             fields[name] = digits
     form = re.sub(r"(?<=\d)\s*t(?=%)|t(?=%[HI])", "T", form + text[last:])
     return Reading(form, order, mark, fields, weak)
+
+
+_SAMPLES = {"Y": "0000", "b": "jan", "f": "000", "p": "am", "z": "+0000", "u": "0", "a": "monday"}
+
+
+def expressions(form: str) -> list[str]:
+    """What is read in a form, as regular expressions of Python over `normalized` text, with a group for each field.
+
+    MONTH and WEEKDAY stand for their names. Empty for what is no form.
+    """
+    found = []
+    for quarter in dict.fromkeys(form.replace("Q%q", each) for each in ("q0", "0q")):
+        text = normalized(re.sub("%(.)", lambda code: _SAMPLES.get(code[1], "00"), quarter))
+        for _, mark, matches, _ in (way for way in _all(text) if _reading(text, *way).form == form):
+            found.append(_expression(mark, [match.re.pattern for match in matches], "%a" in form))
+    return found
+
+
+def _expression(mark: str, patterns: list[str], weekday: bool) -> str:
+    date, time = patterns[0], "".join(patterns[1:])
+    time = time if _BEHIND in date else time.replace(_CLOSE, "t")
+    for place in (_REST, _BEFORE, _WITHIN):
+        date = date.replace(place, time)
+    date = date.replace(_BEHIND, "") if time else date
+    date = date if weekday else date.replace(_A, "")
+    date = re.sub(r"\(\?P<s>[^()]*\)|\(\?P=s\)", lambda _: re.escape(mark), date)
+    date = re.sub(r"\(\?P<[aocx]>", "(?:", date.replace(_names(" ".join(MONTH)), "MONTH"))
+    return date.replace(WEEKDAYS, "WEEKDAY").replace("0", "[0-9]")
 
 
 def _zone(word: str, digits: slice) -> dict[str, slice | int]:

@@ -32,6 +32,7 @@ LANGUAGE = Language(
     map="new Map([{items}])",
     entry="[{key}, {k}]",
     text=_text,
+    groups=lambda pattern: pattern.replace("(?P<", "(?<"),
     truth=("false", "true"),
     whole=2.0**53,
 )

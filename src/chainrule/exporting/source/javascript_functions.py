@@ -1,6 +1,7 @@
 """The functions of a file of JavaScript that are the same for every model; of each file those that it uses."""
 
 from chainrule.exporting.source import gaps
+from chainrule.exporting.source.date_functions import JAVASCRIPT as DATES
 
 _ONE_BY_ONE = {
     "relu": "max(0, z)",
@@ -202,22 +203,18 @@ function date(row, name, words, forms) {
   if (typeof value !== "string") return value === null ? NaN : numeral(value, name, "date");
   const text = strip(value);
   if (is_mark(text, words)) return NaN;
-  for (const [pattern, fields, since] of forms) {
-    const found = new RegExp(`^(?:${pattern})$`).exec(text);
-    if (!found) continue;
-    const part = { m: 1, d: 1, H: 0, M: 0, S: 0 };
-    [...fields].forEach((field, i) => found[i + 1] && (part[field] = Number(found[i + 1])));
-    const short = since + ((((part.y - since) % 100) + 100) % 100);
-    const year = "y" in part ? short : part.Y ?? (fields.includes("d") ? 1972 : 1970);
-    const day = new Date(0);
-    day.setUTCFullYear(year, part.m - 1, part.d);
-    if (day.getUTCMonth() !== part.m - 1 || day.getUTCDate() !== part.d || year < 1) break;
-    if (60 * part.H + part.M > 1440 || part.M >= 60 || part.S >= 61) break;
-    return day.getTime() / 1000 + 3600 * part.H + 60 * part.M + part.S;
+  const small = small_letters(text);
+  for (const [pattern, since] of forms) {
+    const whole = pattern.replace("MONTH", MONTH).replace("WEEKDAY", WEEKDAY);
+    const found = new RegExp(`^(?:${whole})$`).exec(small);
+    const seconds = found && moment(Object.entries(found.groups ?? {}).filter(([, t]) => t), since);
+    if (seconds !== null) return seconds;
+    if (found) break;
   }
   throw new TypeError(`${name}: ${shown(value)} is no date as the column has them, nor one like 2024-12-31`);
 }
 """,
+    **DATES,
     "presence": """\
 // 1 where there is a value, else 0.
 function presence(row, name) {

@@ -31,8 +31,8 @@ class Column:
 
     exact: it is given to scikit-learn's steps as it is, and a category is compared to the last blank; else to Columns,
     of which the others tell. missing: numbers that stand for a missing value. words: words that do. pattern, forms:
-    regular expressions for a number as text (with the groups of `numerals.pattern`) and for dates (with the fields, in
-    the letters of strptime, and the first year of two digits). spellings: other spellings of categories. levels:
+    regular expressions for a number as text (with the groups of `numerals.pattern`) and for dates (those of
+    `forms.expressions`, and the first year of two digits). spellings: other spellings of categories. levels:
     categories that are known in other letters and blanks, too. factors: of what may stand behind a number.
     """
 
@@ -43,7 +43,7 @@ class Column:
     pattern: str = ""
     missing: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
-    forms: tuple[tuple[str, str, int], ...] = ()
+    forms: tuple[tuple[str, int], ...] = ()
     spellings: dict[str, str] = field(default_factory=dict, hash=False)
     levels: tuple[str, ...] = ()
     factors: dict[str, float] = field(default_factory=dict, hash=False)
@@ -111,13 +111,17 @@ Value = Given | Looked | Part | Far | Weight | Applied
 
 @dataclass(frozen=True)
 class Bag:
-    """The words of a column that count, with their weights; the weights of a row have the norm 1 ("l1", "l2")."""
+    """The words of a column that count, with their weights; the weights of a row have the norm 1 ("l1", "l2").
+
+    least: 1 where a word begins with a letter, 2 where it is at least two letters, digits and _.
+    """
 
     column: int
     words: tuple[str, ...]
     weights: tuple[float, ...]
     norm: str | None
     binary: bool
+    least: int
 
 
 # -- inputs of the networks --------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ LANGUAGE = Language(
     map="{{{items}}}",
     entry="{key}: {k}",
     text=ascii,
+    groups=str,
     truth=("False", "True"),
     whole=inf,
 )
@@ -98,7 +99,7 @@ def source(program: Program, said: list[str]) -> str:
     forward = _FORWARD if program.double else _SINGLE
     script.needed |= set() if program.double else {"single"}
     body = "\n\n".join(used(FUNCTIONS, script.needed | {"finite", "linear"}))
-    imports = [name for name in ("datetime", "math", "re") if f"{name}." in body + prepare + answers] + [
+    imports = [name for name in ("datetime", "math", "re", "unicodedata") if f"{name}." in body + prepare + answers] + [
         "from array import array"
     ]
     imports += ["from math import inf, nan", "from operator import mul"]

@@ -1,6 +1,7 @@
 """The functions of a file of Python that are the same for every model; of each file those that it uses."""
 
 from chainrule.exporting.source import gaps
+from chainrule.exporting.source.date_functions import PYTHON as DATES
 
 # As NumPy has them, which raises nothing.
 _APPLIED = {
@@ -168,20 +169,14 @@ def date(row, name, words, forms):
         text = value.strip()
         if is_mark(text, words):
             return nan
-        for pattern, fields, since in forms:
-            found = re.fullmatch(pattern, text, re.ASCII)
+        small = small_letters(text)
+        for pattern, since in forms:
+            found = re.fullmatch(pattern.replace("MONTH", MONTH).replace("WEEKDAY", WEEKDAY), small)
             if found:
-                part = {field: float(t) for field, t in zip(fields, found.groups()) if t}
-                minutes, second = 60 * part.get("H", 0) + part.get("M", 0), part.get("S", 0)
-                if minutes > 1440 or part.get("M", 0) >= 60 or second >= 61:
+                seconds = moment({field: t for field, t in found.groupdict().items() if t}, since)
+                if seconds is None:
                     break
-                year = part.get("Y", 1972 if "d" in part else 1970)
-                year = since + (part["y"] - since) % 100 if "y" in part else year
-                try:
-                    days = datetime.date(int(year), int(part.get("m", 1)), int(part.get("d", 1))).toordinal() - 719163
-                except ValueError:
-                    break
-                return 86400.0 * days + 60 * minutes + second
+                return seconds
         raise ValueError(f"{name}: {value!r} is no date as the column has them, nor one like 2024-12-31")
     if isinstance(value, datetime.datetime):
         utc = datetime.timezone.utc
@@ -197,6 +192,7 @@ def date(row, name, words, forms):
         raise ValueError(f"{name}: {value!r} is no date")
     return nan if value is None else numeral(value, name, "date")
 ''',
+    **DATES,
     "presence": '''\
 def presence(row, name):
     """1 where there is a value, else 0."""

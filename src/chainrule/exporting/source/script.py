@@ -41,6 +41,7 @@ class Language:
     map: str  # a template with items, of which each is an entry of key and k
     entry: str
     text: Any  # a function from a text to its literal
+    groups: Any  # a function from a pattern of Python to one of the language
     truth: tuple[str, str]
     whole: float  # below which whole numbers are exact
 
@@ -235,8 +236,9 @@ class Script:
         elif column.kind == "boolean":
             code = f"boolean(row, {name}, {words})"
         elif column.kind == "date":
-            forms = [f"[{self.text(pattern)}, {self.text(fields)}, {since}]" for pattern, fields, since in column.forms]
-            written = self.once("DATES", f"[{', '.join(forms)}]", "how dates are written: patterns and their fields")
+            forms = [f"[{self.text(self.language.groups(pattern))}, {since}]" for pattern, since in column.forms]
+            what = "how dates are written: patterns, and the first year of two digits"
+            written = self.once("DATES", f"[{_inside(forms)}]", what)
             code = f"date(row, {name}, {words}, {written})"
         else:
             pattern = self.once("NUMERAL", self.text(column.pattern), "how numbers are written, with their units")
@@ -289,7 +291,7 @@ class Script:
         words = self.define(f"BAG{number}", self.texts(bag.words), f"{self._name(bag.column)}: the words that count")
         weights = self.array(f"WEIGHTS{number}", "double", bag.weights, f"{self._name(bag.column)}: their weights")
         first = next(i for i, value in enumerate(self.program.values) if value == Weight(number, 0))
-        options = f"{self.text(bag.norm or '')}, {self.language.truth[bag.binary]}, {1 + ('2 letters' in column.note)}"
+        options = f"{self.text(bag.norm or '')}, {self.language.truth[bag.binary]}, {bag.least}"
         self.needed.add("prose")
         text = f"prose(row, {self.text(column.name)}, {self.language.truth[column.exact]})"
         return f"bag(v, {first}, {text}, {words}, {weights}, {options})"
