@@ -1,6 +1,5 @@
 """Tables read block by block: every format and place, and what is wrong with them, named."""
 
-import gzip
 import pickle
 import warnings
 
@@ -198,19 +197,6 @@ def test_hidden_files_and_folders_are_no_part_of_a_folder_or_glob_unless_it_says
     assert not places.holds_table(tmp_path / "u")
     with pytest.raises(ReaderError, match="no files that are"):
         cr.Blocks("u")
-
-
-def test_what_a_text_was_converted_to_outlives_it_only_where_all_are_gone(tmp_path):
-    one, two = csv(tmp_path / "t/1.csv"), csv(tmp_path / "t/2.csv.gz")
-    two.write_bytes(gzip.compress(two.read_bytes()))
-    csv(tmp_path / "t/README.txt", "About it.")
-    assert blocks_of(tmp_path / "t").rows == 4
-    blocks_of(one, cache=tmp_path / "t")
-    two.unlink()
-    assert blocks_of(tmp_path / "t").rows == cr.Blocks(f"{tmp_path}/t/*").rows == 2
-    one.unlink()
-    (tmp_path / "t").joinpath(next(path.name for path in (tmp_path / "t").glob("1.csv-*"))).unlink()
-    assert cr.Blocks(tmp_path / "t").rows == 4  # as Parquet
 
 
 def test_txt_is_a_table_where_all_files_are_or_by_its_name(tmp_path, folder):

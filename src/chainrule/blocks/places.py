@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -15,7 +17,8 @@ from chainrule.text import first_few
 PARQUET, ARROW, ARRAYS = (".parquet", ".pq"), (".arrow", ".feather", ".ipc"), (".npy",)
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
 _HIDDEN = ("", ".", "_")  # the first sign of names that are no part of a table: _SUCCESS, .ipynb_checkpoints
-_MADE = re.compile(r"(.+?)(-[0-9a-f]{8})?\.parquet")  # of a text: see text.py
+_MADE = re.compile(r"(.+?)(-[0-9a-f]{8})?\.parquet", re.IGNORECASE)  # of a text: see text.py
+MADE_OF = b"chainrule"  # in the metadata of such a file
 FORMATS = ".parquet, .arrow, .feather, .npy, .csv, .tsv, .txt or .jsonl (text also .gz .bz2 .xz .zst)"
 
 
@@ -63,12 +66,12 @@ def ending_of(path: str) -> str:
 def holds_table(folder: str | os.PathLike[str]) -> bool:
     """Whether the files of a folder, at any depth, are those of a table, and none is an image."""
     found = False
-    for _, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name[:1] not in _HIDDEN]
-        endings = {ending_of(name) for name in names if name[:1] not in _HIDDEN}
-        if endings & set(IMAGES):
-            return False
-        found = found or bool(endings & {*PARQUET, *ARROW, *TEXTS} - {".txt"})
+    with suppress(OSError):
+        for path, _, _ in _below(os.fspath(folder), ()):
+            ending = ending_of(path)
+            if ending in IMAGES:
+                return False
+            found = found or (ending != ".txt" and ending in (*PARQUET, *ARROW, *TEXTS))
     return found
 
 
@@ -91,28 +94,52 @@ def find(source: Any) -> list[Place]:
             f"{'; what is in memory goes to a training as it is' if hasattr(source, 'shape') else ''}"
         )
     places = [place for one in given for place in _found(one)]
-    made = {f"{place.path}.parquet" for place in places if place.ending in TEXTS}
-    places = [place for place in places if place.path not in made]
+    texts = {place.path for place in places if place.ending in TEXTS}
+    places = [place for place in places if _text_of(place.path) not in texts]
     for one, other in pairwise(places):
         if _format(one) != _format(other):
             raise ReaderError(f"{other.name}: is not of the format of {one.name}; give files of one format")
     return places
 
 
-def _of_a_table(places: list[Place]) -> list[Place]:
-    """Those of the files of a folder that are data: not what texts beside them were converted to, nor a README.txt."""
-    for is_plain in (False, True):  # .csv and the like, then .txt
-        if any(place.ending in TEXTS and (place.ending == ".txt") is is_plain for place in places):
-            places = [place for place in places if not _is_made_of(place, is_plain)]
+def _of_a_table(places: list[Place], name: str, asked: Sequence[str]) -> list[Place]:
+    """Those of the files of a folder or glob that are data: not what texts were converted to, nor a README.txt.
+
+    The former are no part of it where the text is gone, either, unless the glob says so. ReaderError for nothing else.
+    """
+    last = asked[-1].lower() if asked else ""
+    told = last.endswith(PARQUET) and any(ending in last for ending in TEXTS)
+    texts = {place.path for place in places if place.ending in TEXTS}
+    made = [] if told else [place for place in places if _is_made(place, texts)]
+    places = [place for place in places if place not in made]
     data = [place for place in places if place.ending != ".txt"]
+    if made and not data and any(ending_of(_text_of(place.path)) != ".txt" for place in made):
+        path = min((place.path for place in made), key=lambda path: len(path) - len(_text_of(path)))
+        text, names = _text_of(path), first_few((place.path.rpartition("/")[2] for place in made), 3)
+        ending = text[text.lower().rindex(ending_of(text)) :]
+        glob = f"*{ending}{re.sub('[0-9a-f]{8}', '?' * 8, path[len(text) :])}"
+        raise ReaderError(
+            f"{name}: holds only what texts were converted to ({names}): give the texts, or, if they are gone, a "
+            f"glob that asks for these files, as {glob}"
+        )
     return data or places
 
 
-def _is_made_of(place: Place, is_plain: bool) -> bool:
-    """Whether a file is what a text was converted to, by its name. is_plain: of a .txt, else of another text."""
-    made = _MADE.fullmatch(place.path.rpartition("/")[2].lower())
-    ending = "" if made is None else ending_of(made[1])
-    return ending in TEXTS and (ending == ".txt") is is_plain
+def _is_made(place: Place, texts: Collection[str]) -> bool:
+    """Whether a file is what a text was converted to: one of these texts, or, as the file says, one that is gone."""
+    text = _text_of(place.path)
+    if not text or text in texts:
+        return bool(text)
+    from pyarrow import parquet
+
+    with opening(place.name, "Parquet"), place.open() as raw:
+        return MADE_OF in (parquet.read_schema(raw).metadata or {})
+
+
+def _text_of(path: str) -> str:
+    """The text that was converted to a file, by its name; or nothing."""
+    made = _MADE.fullmatch(path)
+    return made[1] if made is not None and ending_of(made[1]) in TEXTS else ""
 
 
 def _format(place: Place) -> int:
@@ -136,38 +163,75 @@ def _found(source: Any) -> Iterator[Place]:
                 raise ReaderError(f"{name}: unknown format, wanted {FORMATS}")
             yield place
             return
-        base = path
+        base, asked = path, list[str]()
         if info.type == arrow_fs.FileType.NotFound:
             if not any(sign in path for sign in "*?["):
                 raise ReaderError(f"{name}: no such file or folder")
             parts = path.split("/")
-            base = "/".join(parts[: next(i for i, part in enumerate(parts) if any(sign in part for sign in "*?["))])
-        inside = fs.get_file_info(arrow_fs.FileSelector(base or ".", recursive=True, allow_not_found=True))
-    inside = sorted((i for i in inside if i.type == arrow_fs.FileType.File), key=lambda i: i.path)
-    pattern = "" if base == path else path
-    if pattern:
-        inside = [i for i in inside if _matches(i.path.removeprefix("./"), pattern)]
-    shown = [i for i in inside if not _is_hidden(i.path.removeprefix("./"), base, pattern)]
-    places = [Place(fs, i.path, prefix + i.path, _stamp(i)) for i in shown]
-    places = _of_a_table([place for place in places if place.ending in known])
-    if not places:
+            first = next(i for i, part in enumerate(parts) if any(sign in part for sign in "*?["))
+            base, asked = "/".join(parts[:first]) or ("/" if path.startswith("/") else ""), parts[first:]
+        inside = _local(fs, base, asked) if fs.type_name == "local" else _elsewhere(fs, base, asked)
+    places = [Place(fs, i.path, prefix + i.path, _stamp(i)) for i in sorted(inside, key=lambda i: i.path)]
+    data = _of_a_table([place for place in places if place.ending in known], name, asked)
+    if not data:
         found = f"; there are {first_few((i.base_name for i in inside), 3)}" if inside else ""
         raise ReaderError(f"{name}: no files that are {FORMATS}{found}")
-    yield from places
+    yield from data
 
 
-def _is_hidden(path: str, base: str, pattern: str) -> bool:
-    """Whether a part of a path below the base begins as no file of a table does, unless the glob says so."""
-    asked = pattern.split("/") if pattern else []
-    start = len(base.rstrip("/").split("/")) if base not in ("", ".") else 0
-    parts = list(enumerate(path.split("/")))[start:]
-    return any(part[:1] in _HIDDEN and (i >= len(asked) or asked[i][:1] != part[:1]) for i, part in parts)
+def _elsewhere(fs: Any, base: str, asked: Sequence[str]) -> list[Any]:
+    """The files of a table in a folder, or of a glob below it."""
+    from pyarrow import fs as arrow_fs
+
+    found = fs.get_file_info(arrow_fs.FileSelector(base or ".", recursive=True, allow_not_found=True))
+    files = [info for info in found if info.type == arrow_fs.FileType.File]
+    start = base.rstrip("/") + "/"
+    return [i for i in files if _is_part(i.path.removeprefix("./").removeprefix(start).split("/"), asked)]
 
 
-def _matches(path: str, pattern: str) -> bool:
-    """Whether a path is one of a glob; no sign stands for a slash."""
-    parts, patterns = path.split("/"), pattern.split("/")
-    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
+def _local(fs: Any, base: str, asked: Sequence[str]) -> list[Any]:
+    """The same on this machine: each file once, by the path without a link to it if there is one."""
+    from pyarrow import fs as arrow_fs
+
+    start, once = "" if base in ("", ".") else base.rstrip("/") + "/", dict[str, str]()
+    for _, path, real in sorted((is_link, path, real) for path, real, is_link in _below(base, asked)):
+        once.setdefault(real, start + path)
+    return [info for info in fs.get_file_info(list(once.values())) if info.type == arrow_fs.FileType.File]
+
+
+def _below(base: str, asked: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
+    """The files of a table in a folder, or of a glob below it: the path there, the real one, and whether these differ.
+
+    Of a folder each one in it comes once, and links last, so that none leads around in a circle.
+    """
+    seen, top = set[str](), os.path.realpath(base or ".")
+    folders, links = deque[tuple[str, ...]]([()] if os.path.isdir(top) else ()), deque[tuple[str, ...]]()
+    while folders or links:
+        parts = folders.popleft() if folders else links.popleft()
+        real = os.path.realpath(os.path.join(top, *parts))
+        if real in seen and not asked:
+            continue
+        seen.add(real)
+        with os.scandir(real) as inside:
+            for entry in inside:
+                here = (*parts, entry.name)
+                if os.path.isdir(entry) if entry.is_symlink() else entry.is_dir():
+                    if _is_part(here, asked, whole=False):
+                        (links if entry.is_symlink() else folders).append(here)
+                elif _is_part(here, asked):
+                    found = os.path.realpath(entry) if entry.is_symlink() else os.path.join(real, entry.name)
+                    yield "/".join(here), found, found != os.path.join(top, *here)
+
+
+def _is_part(parts: Sequence[str], asked: Sequence[str], whole: bool = True) -> bool:
+    """Whether a path below a folder is of a table, or of a glob; no sign of that stands for a slash.
+
+    No part of it begins as no file of a table does, unless the glob says so. whole: else it may lead to such a file.
+    """
+    if asked and (len(parts) > len(asked) or (whole and len(parts) < len(asked))):
+        return False
+    hidden = any(part[:1] in _HIDDEN and not (asked and asked[i][:1] == part[:1]) for i, part in enumerate(parts))
+    return not hidden and all(map(fnmatchcase, parts, asked))
 
 
 def _file_system(source: str) -> tuple[Any, str, str]:

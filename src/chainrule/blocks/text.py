@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule import readers
-from chainrule.blocks.places import Place, find
+from chainrule.blocks.places import MADE_OF, Place, find
 from chainrule.errors import ReadingNote
 from chainrule.files import atomic
 from chainrule.readers.common import NoRowsError, ReaderError, opening
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 ROWS = 65_536  # of a row group, at most
 FIRST_TEXT = b"first text"  # in the metadata of a column: where among numbers text stands first
-_MADE_OF = b"chainrule"  # in the metadata of the file
 
 
 def all_converted(places: Sequence[Place], cache: str | os.PathLike[str] | None) -> list[tuple[Place, Place]]:
@@ -54,7 +53,7 @@ def converted(place: Place, cache: str | os.PathLike[str] | None, written: Mappi
         from pyarrow import parquet
 
         with opening(made, "Parquet"):
-            before = (parquet.read_schema(made).metadata or {}).get(_MADE_OF)
+            before = (parquet.read_schema(made).metadata or {}).get(MADE_OF)
         if before is None:
             raise ReaderError(f"{made}: is in the place of what {path} is converted to; move it, or give cache=FOLDER")
         if before == stamp:
@@ -157,7 +156,7 @@ def _schema(frame: "pd.DataFrame", stamp: bytes, written: dict[str, str]) -> "pa
         kind = pa.large_string() if is_text else field.type
         about = {FIRST_TEXT: written[field.name].encode()} if field.name in written else None
         fields.append(pa.field(field.name, kind, metadata=about))
-    return pa.schema(fields, {_MADE_OF: stamp})
+    return pa.schema(fields, {MADE_OF: stamp})
 
 
 def _written(value: Any) -> str:
