@@ -12,6 +12,7 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
+import pandas as pd
 import pytest
 from websockets.exceptions import InvalidState
 
@@ -245,6 +246,20 @@ def test_a_host_that_others_reach_warns_unless_there_is_a_token(tmp_path):
         assert "warning: --host 0.0.0.0: whoever reaches this machine" in running.end()[1]
 
 
+def test_the_sheet_of_a_workbook_is_the_one_that_is_said_or_has_the_target(tmp_path):
+    rows = {"age": [*range(20, 60)], "bought": ["yes", "no"] * 20}
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        pd.DataFrame({"Read me": []}).to_excel(book, sheet_name="info", index=False)
+        pd.DataFrame(rows).to_excel(book, sheet_name="May", index=False)
+        pd.DataFrame({**rows, "sold": [7 * i % 13 for i in range(40)]}).to_excel(book, sheet_name="June", index=False)
+    for target, sheet, inputs in (("bought", "May", 1), ("bought", "June", 2), ("sold", None, 3)):
+        said = ["--target", target, *(["--sheet", sheet] if sheet else [])]
+        with command(tmp_path, "book.xlsx", *said, "--hidden", 3, "--no-open", "--port", free_port()) as running:
+            with Talk(running.at) as talk:
+                assert talk.ask("hello", version=1)["lab"]["runs"][0]["sizes"][0] == inputs
+            running.end()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -258,6 +273,8 @@ def test_a_host_that_others_reach_warns_unless_there_is_a_token(tmp_path):
         (["own.lab.json"], "own.lab.json: lab file or link: it cannot be read"),
         (["own.lab.json", "--seed", "1"], "own.lab.json: a lab that is saved has its own network and data"),
         (["own.csv", "--target", "c"], "c"),
+        (["own.csv", "--target", "b", "--no-header"], "no column 'b'. Columns: 'column1', 'column2'"),
+        (["own.csv", "--target", "b", "--sheet", "A"], "sheet goes with Excel (.xlsx) only"),
     ],
 )
 def test_what_cannot_be_is_one_line(run, tmp_path, monkeypatch, arguments, said):
@@ -280,7 +297,7 @@ def test_a_missing_extra_is_named(run, monkeypatch, package):
 def test_the_lab_of_the_flower_loads_neither_pandas_nor_scikit_learn():
     code = (
         "import sys\nfrom chainrule.cli.lab import _lab\nimport chainrule.lab.server\n"
-        "lab, kept = _lab('flower', None, '16,8', 3)\nlab.call(lambda: lab.go(step=5))\n"
+        "lab, kept = _lab('flower', {}, '16,8', 3)\nlab.call(lambda: lab.go(step=5))\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules} & {'pandas', 'sklearn', 'scipy', 'matplotlib'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

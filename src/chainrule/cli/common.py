@@ -40,7 +40,10 @@ Header = Annotated[
 ]
 Sheet = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Which sheet of a spreadsheet; unless given the first that is not empty."),
+    typer.Option(
+        metavar="NAME",
+        help="Which sheet of a spreadsheet; unless given that with the target, or the first with a table.",
+    ),
 ]
 Threshold = Annotated[
     float | None,

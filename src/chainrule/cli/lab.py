@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chainrule.cli import complete
-from chainrule.cli.common import CommandError, Stopped
+from chainrule.cli.common import CommandError, Header, Sheet, Stopped
 from chainrule.cli.output import complain, show
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def lab(
         ),
     ] = "flower",
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="What is to be learned of a table.")] = None,
+    header: Header = None,
+    sheet: Sheet = None,
     hidden: Annotated[
         str | None,
         typer.Option(metavar="UNITS", help="Units of each hidden layer, or 0 for no hidden layer; 8,4 unless given."),
@@ -59,7 +61,7 @@ def lab(
     from chainrule.lab.server import listen, serving
 
     with ExitStack() as ends:
-        made, kept = _lab(data, target, hidden, seed)
+        made, kept = _lab(data, {"target": target, "header": header, "sheet": sheet}, hidden, seed)
         ends.callback(made.close)
         try:
             listening = listen(host, port, OTHERS)
@@ -95,30 +97,30 @@ def lab(
         raise CommandError(f"the server has ended by itself; {_saved(kept)}")
 
 
-def _lab(data: str, target: str | None, hidden: str | None, seed: int | None) -> "tuple[Lab, Kept]":
-    """The lab of these arguments, and what will keep it."""
+def _lab(data: str, given: Mapping[str, Any], hidden: str | None, seed: int | None) -> "tuple[Lab, Kept]":
+    """The lab of these arguments, and what will keep it. given: what is said of the data, None where nothing is."""
     from chainrule.lab.data import load
     from chainrule.lab.design import Design, fitted, suited
     from chainrule.lab.kept import ENDING, Kept, bring_back
     from chainrule.lab.session import Lab
 
-    file = Path(data)
+    file, said = Path(data), {name: value for name, value in given.items() if value is not None}
     if data.endswith(ENDING):
-        if (target, hidden, seed) != (None, None, None):
+        if said or (hidden, seed) != (None, None):
             raise CommandError(f"{data}: a lab that is saved has its own network and data; leave the options away")
         made = Lab(Design({"kind": "bundled", "name": "flower"}))
         try:
-            said = bring_back(made, file, _agreed)
+            note = bring_back(made, file, _agreed)
         except BaseException:
             made.close()
             raise
-        if said:
-            complain("note", said)
+        if note:
+            complain("note", note)
         return made, Kept(made, file)
     change: dict[str, Any] = {} if seed is None else {"seed": seed}
     if hidden is not None:
         change["hidden"] = _units(hidden)
-    design = fitted(Design(_source(data, target)), change)
+    design = fitted(Design(_source(data, said)), change)
     examples = load(design.data)
     made = Lab(suited(design, examples), examples)
     return made, Kept(made)
@@ -135,12 +137,11 @@ def _several(paths: list[Path]) -> str:
     return " and ".join(map(str, paths))
 
 
-def _source(data: str, target: str | None) -> Mapping[str, Any]:
+def _source(data: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the lab is to load."""
     from chainrule.datasets import NAMES
     from chainrule.text import did_you_mean
 
-    said = {} if target is None else {"target": target}
     if os.path.isdir(data):
         return {"kind": "images", "path": data, **said}
     if os.path.exists(data):

@@ -80,7 +80,8 @@ def read(
     header: whether the first row of a text names the columns; None looks, and notes where it does not: then they are
         column1, column2 …, and the number of a column will do for a target. Also noted is what stands above, between
         and below the rows, and is no row.
-    sheet: the name or the number of a sheet of Excel; None takes the first that is shown and not empty.
+    sheet: the name or the number of a sheet of Excel; None takes, of those shown, that with the target, or the first
+        that is more than remarks.
     written: columns of a text to have as text even where all is numbers.
 
     Cells of a text come as written, without blanks around them, but for columns of plain numbers and of true and false.

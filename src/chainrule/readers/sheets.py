@@ -25,7 +25,7 @@ _ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "
 
 
 def read(source: Source, options: Options) -> "pd.DataFrame":
-    """The table on a sheet: on the first that is shown and not empty, if none is asked for."""
+    """The table on a sheet; see `_chosen` for which, if none is asked for."""
     if source.data.startswith(b"\xd0\xcf\x11\xe0"):
         raise ReaderError(f"{source.path}: has a password or is an old .xls file; save it as .xlsx without a password")
     with opening(source.path, "Excel"):
