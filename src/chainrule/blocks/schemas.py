@@ -34,7 +34,23 @@ def _again(place: Place, file: File, mixed: Mapping[str, File], cache: str | os.
     names = [name for name, kind in _kinds(file, mixed) if kind != "text" and file.has_values(name)]
     if not names:
         return file
-    return Parquet(text.converted(place, cache, {name: _where(mixed[name], name) for name in names}))
+    whole = [name for name in names if _has_become_float(file, name)]
+    return Parquet(text.converted(place, cache, {name: _where(mixed[name], name) for name in names}, whole))
+
+
+def _has_become_float(file: File, name: str) -> bool:
+    """Whether all numbers of a column are whole, and some are missing: pandas writes 7 as 7.0 then."""
+    from pyarrow import compute, types
+
+    if not types.is_floating(file.schema.field(name).type):
+        return False
+    missing = 0
+    for i in range(len(file.sizes)):
+        numbers = file.read(i, [name]).column(0)
+        if not compute.all(compute.equal(compute.round(numbers), numbers)).as_py():
+            return False
+        missing += numbers.null_count
+    return missing > 0
 
 
 def together(files: Sequence[File], targets: Sequence[str]) -> tuple["pa.Schema", Types]:

@@ -39,11 +39,17 @@ def all_converted(places: Sequence[Place], cache: str | os.PathLike[str] | None)
     return found
 
 
-def converted(place: Place, cache: str | os.PathLike[str] | None, written: Mapping[str, str] | None = None) -> Place:
+def converted(
+    place: Place,
+    cache: str | os.PathLike[str] | None,
+    written: Mapping[str, str] | None = None,
+    whole: Collection[str] = (),
+) -> Place:
     """The Parquet file of a text, written now if it is not there, or if the text has changed since.
 
     written: columns to have as they are written though all of them is numbers, and for each where it is text: in
-    another file of the same table. With them it is another file, so that the text alone is read as before.
+    another file of the same table. With them it is another file, so that the text alone is read as before. whole: those
+    of them that are whole numbers, though with a point: 7 for 7.0.
     """
     if not place.is_local:
         raise ReaderError(f"{place.name}: is text that is not on this machine; copy it here, or write it as Parquet")
@@ -58,7 +64,7 @@ def converted(place: Place, cache: str | os.PathLike[str] | None, written: Mappi
             raise ReaderError(f"{made}: is in the place of what {path} is converted to; move it, or give cache=FOLDER")
         if before == stamp:
             return replace(find(made)[0], name=place.name)
-    while (wrong := _convert(path, made, stamp, texts)) is not None:
+    while (wrong := _convert(path, made, stamp, texts, whole)) is not None:
         texts |= wrong
     note = f"{path}: converted once to {made}, from which it is read from now on"
     for where in islice((written or {}).values(), 1):
@@ -82,10 +88,12 @@ def _made(path: Path, cache: str | os.PathLike[str] | None, texts: Collection[st
     return folder / f"{path.name}-{hashlib.sha256(chr(0).join(about).encode()).hexdigest()[:8]}.parquet"
 
 
-def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> dict[str, str] | None:
+def _convert(
+    path: Path, made: Path, stamp: bytes, written: dict[str, str], whole: Collection[str]
+) -> dict[str, str] | None:
     """Write the Parquet file; or a column that is no column of numbers, as it seemed to be, and where this shows.
 
-    written: such columns, which are read as text.
+    written: such columns, which are read as text. whole: see `converted`.
     """
     from pyarrow import parquet
 
@@ -96,6 +104,8 @@ def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> d
             try:
                 for table in readers.batches(path, rows=ROWS, written=list(written)):
                     frame: Any = table.X
+                    for name in whole:
+                        frame[name] = frame[name].str.replace(r"^([+-]?\d+)\.0+$", r"\1", regex=True)
                     if schema is None:
                         schema = _schema(frame, stamp, written)
                         writer = parquet.ParquetWriter(raw, schema)
