@@ -236,7 +236,7 @@ def test_text_that_onnx_cannot_count_is_refused():
     model = make_pipeline(TfidfVectorizer(sublinear_tf=True), MLPClassifier(**QUICK)).fit(
         ["a b", "ab cd"] * 5, [0, 1] * 5
     )
-    with pytest.raises(ExportError, match="TfidfVectorizer with sublinear_tf of your own has no counterpart"):
+    with pytest.raises(ExportError, match=r"TfidfVectorizer\(sublinear_tf=True\) has no counterpart"):
         cr.export_onnx(model, "model.onnx")
 
 

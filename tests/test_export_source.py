@@ -459,6 +459,42 @@ def test_what_cannot_be_written_is_refused_by_its_name(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_an_option_that_cannot_be_written_is_told_as_it_is_written():
+    texts, y = ["ab cd", "cd ef gh", "ij"] * 9, [0, 1, 2] * 9
+    for options, said in (
+        ({"sublinear_tf": True}, "TfidfVectorizer(sublinear_tf=True) cannot be written"),
+        ({"token_pattern": r"\w+"}, r"TfidfVectorizer(token_pattern='\\w+') cannot be written"),
+        (
+            {"ngram_range": (1, 2), "tokenizer": str.split},
+            "TfidfVectorizer(ngram_range=(1, 2), tokenizer=split) cannot",
+        ),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a tokenizer takes the place of a pattern
+            model = make_pipeline(TfidfVectorizer(**options), MLPClassifier(**QUICK)).fit(texts, y)
+        with pytest.raises(ExportError, match=re.escape(said)):
+            export_source(model, "model.py")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        (r"[^\W\d_]\w*", "a word begins with a letter: of 3pack it is pack"),
+        (r"(?u)\b\w\w+\b", "a word is two and more letters, digits and _ in a row"),
+    ],
+)
+def test_a_file_of_c_says_what_a_word_is(pattern, said, tmp_path):
+    table = pd.DataFrame({"note": ["3pack red", "a red x2", "pack 3pack"] * 9})
+    words = ColumnTransformer([("w", TfidfVectorizer(token_pattern=pattern), "note")])
+    model = make_pipeline(words, MLPClassifier(**QUICK)).fit(table, [0, 1, 2] * 9)
+    export_source(model, tmp_path / "model.c")
+    code = (tmp_path / "model.c").read_text()
+    assert f"its words, in lower case, with NULL at the end; {said}" in " ".join(code.split())
+    assert set(re.findall(r'"(\w+)"', code)) >= set(model[0].named_transformers_["w"].vocabulary_)
+    page = (ROOT / "docs" / "export-source.md").read_text()
+    assert f'`re.findall(r"{pattern.removeprefix("(?u)")}", text.lower())`' in page
+
+
 def test_no_name_hides_in_a_file_or_ends_the_page_around_it(folder):
     for ending in ("c", "mjs", "py"):
         text = "".join((folder / f"{name}.{ending}").read_text() for name in ("strange", "labels0"))

@@ -21,7 +21,7 @@ from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 from chainrule.tabular.numerals import Format
 from chainrule.tabular.roles import WORD
-from chainrule.text import first_few
+from chainrule.text import called, first_few
 
 Given = Value | dict[str, Value]
 _NUMBER, _TEXT = "NaN = missing", '"" = missing'
@@ -287,7 +287,7 @@ def _words(step: CountVectorizer, x: Value) -> Value:
     plain = type(step)()
     own = ["analyzer", "ngram_range", "lowercase", "strip_accents", "preprocessor", "tokenizer"]
     if changed := [name for name in own if getattr(step, name) != getattr(plain, name)]:
-        raise _unsupported(f"{type(step).__name__} with {', '.join(changed)} of your own")
+        raise _unsupported(called(step, changed))
     words = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
     gram: dict[str, Any] = {"min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0, "ngram_counts": [0]}
     pool: dict[str, Any] = {"ngram_indexes": range(len(words)), "pool_strings": words}
@@ -299,7 +299,7 @@ def _words(step: CountVectorizer, x: Value) -> Value:
 def _tfidf(step: TfidfTransformer | TfidfVectorizer, counts: Value) -> Value:
     """Counts (batch, words), times idf, normalized."""
     if step.sublinear_tf:
-        raise _unsupported(f"{type(step).__name__} with sublinear_tf of your own")
+        raise _unsupported(called(step, ["sublinear_tf"]))
     weights = counts * step.idf_ if step.use_idf else counts
     return weights if step.norm is None else TRANSFORMS[Normalizer](step, weights)
 

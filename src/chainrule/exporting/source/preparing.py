@@ -34,9 +34,14 @@ from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.calendar import SIX
 from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 from chainrule.tabular.roles import WORD
-from chainrule.text import first_few
+from chainrule.text import called, first_few
 
 _FUNCTIONS = ("log", "log1p", "exp", "expm1", "sqrt", "square", "absolute", "sin", "cos", "tanh", "log2", "log10")
+
+_WORDS = {  # by the fewest characters of one
+    1: "a word begins with a letter: of 3pack it is pack",
+    2: "a word is two and more letters, digits and _ in a row",
+}
 
 
 @dataclass(frozen=True)
@@ -308,14 +313,14 @@ def _tfidf(self: Preparation, step: TfidfVectorizer, given: Features) -> Feature
     if step.token_pattern not in (WORD, plain.token_pattern):
         changed.append("token_pattern")
     if changed:
-        raise ExportError(f"TfidfVectorizer with {', '.join(changed)} of your own. {WAY_OUT}")
+        raise ExportError(f"{called(step, changed)} cannot be written as a formula here. {WAY_OUT}")
     (each,) = given
     least = 1 if step.token_pattern == WORD else 2
     column = self.columns[each.column]
-    self.columns[each.column] = replace(column, kind="text", note=f"words of {least} letter{'s' * (least > 1)} or more")
+    self.columns[each.column] = replace(column, kind="text", note=_WORDS[least])
     words = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
     weights = step.idf_ if step.use_idf else np.ones(len(words))
-    self.bags.append(Bag(each.column, tuple(words), tuple(weights.tolist()), step.norm, step.binary))
+    self.bags.append(Bag(each.column, tuple(words), tuple(weights.tolist()), step.norm, step.binary, least))
     first = len(self.values)
     self.values += [Weight(len(self.bags) - 1, j) for j in range(len(words))]
     return [Line(first + j) for j in range(len(words))]

@@ -110,13 +110,17 @@ Value = Given | Looked | Part | Far | Weight | Applied
 
 @dataclass(frozen=True)
 class Bag:
-    """The words of a column that count, with their weights; the weights of a row have the norm 1 ("l1", "l2")."""
+    """The words of a column that count, with their weights; the weights of a row have the norm 1 ("l1", "l2").
+
+    least: 1 where a word begins with a letter, 2 where it is at least two letters, digits and _.
+    """
 
     column: int
     words: tuple[str, ...]
     weights: tuple[float, ...]
     norm: str | None
     binary: bool
+    least: int
 
 
 # -- inputs of the networks --------------------------------------------------------------------------------------------

@@ -291,7 +291,7 @@ class Script:
         words = self.define(f"BAG{number}", self.texts(bag.words), f"{self._name(bag.column)}: the words that count")
         weights = self.array(f"WEIGHTS{number}", "double", bag.weights, f"{self._name(bag.column)}: their weights")
         first = next(i for i, value in enumerate(self.program.values) if value == Weight(number, 0))
-        options = f"{self.text(bag.norm or '')}, {self.language.truth[bag.binary]}, {1 + ('2 letters' in column.note)}"
+        options = f"{self.text(bag.norm or '')}, {self.language.truth[bag.binary]}, {bag.least}"
         self.needed.add("prose")
         text = f"prose(row, {self.text(column.name)}, {self.language.truth[column.exact]})"
         return f"bag(v, {first}, {text}, {words}, {weights}, {options})"
