@@ -35,6 +35,13 @@ def parse_spec(spec: str) -> tuple[str, float | None]:
     return name, value
 
 
+def called(step: Any, names: Iterable[str]) -> str:
+    """A step with some of its parameters, for an error: TfidfVectorizer(sublinear_tf=True)."""
+    values = {name: getattr(step, name) for name in names}
+    told = (f"{name}={getattr(value, '__name__', None) or repr(value)}" for name, value in values.items())
+    return f"{type(step).__name__}({', '.join(told)})"
+
+
 def did_you_mean(name: object, known: Iterable[object], most: int = 1) -> str:
     """`` Did you mean 'relu'?`` for a name that is close to a known one, upper and lower case aside; else empty."""
     by_lower = {str(other).lower(): str(other) for other in known}

@@ -32,7 +32,7 @@ from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 from chainrule.tabular.numerals import Format
 from chainrule.tabular.roles import WORD
-from chainrule.text import first_few
+from chainrule.text import called, first_few
 
 Given = Value | dict[str, Value]
 _NUMBER, _TEXT = "NaN = missing", '"" = missing'

@@ -34,7 +34,7 @@ from chainrule.tabular import Columns, DateParts
 from chainrule.tabular.calendar import SIX
 from chainrule.tabular.encoders import SIZE, PiecewiseLinear, TargetStatistics
 from chainrule.tabular.roles import WORD
-from chainrule.text import first_few
+from chainrule.text import called, first_few
 
 _FUNCTIONS = ("log", "log1p", "exp", "expm1", "sqrt", "square", "absolute", "sin", "cos", "tanh", "log2", "log10")
 
