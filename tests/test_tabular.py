@@ -141,6 +141,7 @@ SENTENCES = [f"the quick brown fox number {'one' if i % 2 else 'two'} jumps over
         ([f"C{i}" if i % 3 else None for i in range(M)], "presence", "80 different values: only whether it is given"),
         ([None] * M, "left out", "no values"),
         ([3] * M, "left out", "always 3"),
+        (["Bonn", "Ulm", "Aix"] + [None] * (M - 3), "left out", "given in 3 of 120 rows only"),
         (range(1, M + 1), "left out", "counts the rows, like an identifier"),
         (np.random.default_rng(0).permutation(M) + 1000, "left out", "counts the rows"),
         ([f"u-{i}" for i in range(M)], "left out", "120 different values, like an identifier"),

@@ -665,7 +665,53 @@ def test_impossible_paths_are_refused(source):
     assert "no such file" in refusal(source)
 
 
-@pytest.mark.parametrize("name", ["t.ods", "t", "t.xlsx.gz", "t.npz.gz", "t.gz"])
+@pytest.mark.parametrize(
+    ("name", "todo"),
+    [
+        ("t.ods", "save it as .xlsx or .csv in a spreadsheet program"),
+        ("t.XLS", "save it as .xlsx or .csv in a spreadsheet program"),
+        ("t.html", "copy its table into a spreadsheet, and save that as .xlsx or .csv"),
+        ("t.dta", "save it as .csv in Stata"),
+        ("t.sav", "save it as .csv or .xlsx in SPSS"),
+        ("t.sas7bdat", "save it as .csv in SAS"),
+        ("t.rds", "save it as .csv in R"),
+        ("t.npy", "save arrays X and y in one .npz"),
+        ("t.pkl", "save it as .csv or .parquet in Python"),
+    ],
+)
+def test_formats_of_other_programs_name_what_to_save_as(write, name, todo):
+    assert f"{name}: unknown format; {todo}" in refusal(write(name, "a,b\n1,2\n"))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt", "t.json", "t.xls", "t"])
+def test_a_workbook_with_another_ending_is_called_one(tmp_path, name):
+    pd.DataFrame({"a": [1, 2], "b": [3, 4]}).to_excel(tmp_path / "book.xlsx", index=False)
+    path = (tmp_path / "book.xlsx").rename(tmp_path / name)
+    assert refusal(path).endswith("; it is an Excel workbook; call it t.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("t.csv", gzip.compress(b"a,b\n1,2\n"), "it is packed with gzip; call it t.csv.gz"),
+        ("t.gz", gzip.compress(b"a,b\n1,2\n"), "it is packed with gzip; call it t.csv.gz if that is a table as text"),
+        ("t.csv", b"PK\3\4\0\0 X.npy", "it is arrays of NumPy; call it t.npz"),
+        ("t.csv", b"PK\3\4\0\0 mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "save it as .xlsx or .csv"),
+        ("t.csv", b"PK\3\4\0\0", "it is a zip file; call it t.zip"),
+        ("t.csv", b"PAR1\0", "it is Parquet; call it t.parquet"),
+        ("t.csv", b"\xd0\xcf\x11\xe0\0", "it is an old Excel workbook, or one with a password; save it as .xlsx"),
+        ("t.csv", b"<!DOCTYPE html>\n<p>Log in, please</p>\n", "it is a page of the web; copy its table"),
+        ("t.csv.gz", gzip.compress(b"\n<html>\n"), "it is a page of the web; copy its table"),
+        ("t.xlsx", b"<table><tr>", "not readable as Excel: it is a page of the web; copy its table"),
+        ("t.xlsx", b"a;b\n1;2\n", "not readable as Excel: it is text; call it t.csv"),
+        ("t.dat", b"\x89HDF\r\n\x1a\n", "it is HDF5; call it t.h5"),
+    ],
+)
+def test_what_has_the_name_of_something_else_is_called_what_it_is(write, name, content, what):
+    assert what in refusal(write(name, content))
+
+
+@pytest.mark.parametrize("name", ["t.zzz", "t", "t.xlsx.gz", "t.npz.gz", "t.gz"])
 def test_unknown_formats_name_the_known_ones(write, name):
     assert f"{name}: unknown format, wanted .csv .tsv .txt .json" in refusal(write(name, "a,b\n1,2\n"))
 

@@ -19,7 +19,20 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from chainrule import datasets
-from chainrule.readers import archives, delimited, feather, hdf5, idx, images, npz, parquet, records, sheets, stream
+from chainrule.readers import (
+    archives,
+    delimited,
+    feather,
+    foreign,
+    hdf5,
+    idx,
+    images,
+    npz,
+    parquet,
+    records,
+    sheets,
+    stream,
+)
 from chainrule.readers.common import (
     PACKINGS,
     Options,
@@ -128,7 +141,7 @@ def read(
         case image if image in IMAGES:
             check_target(path, target, None)
             return images.table(shown_name(path), [path], image_size, gray)
-    raise ReaderError(f"{path}: unknown format, wanted {FORMATS}")
+    raise ReaderError(f"{path}: unknown format{foreign.unknown(path) or f', wanted {FORMATS}'}")
 
 
 def batches(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from chainrule.errors import ReadingNote
-from chainrule.readers import encoding, layout
+from chainrule.readers import encoding, foreign, layout
 from chainrule.readers.common import MIB, Options, ReaderError, Source, check_size, opening
 from chainrule.readers.frames import BLANKS, MISSING, are_totals, check_names, finished, named
 
@@ -113,6 +113,8 @@ class Text:
 def read(source: Source, seps: str, options: Options) -> Text:
     """Look at a text for its table. seps: the delimiters that it may have."""
     path, data = source.path, encoding.utf8(source)
+    if foreign.is_page(data):
+        raise ReaderError(f"{path}: {foreign.misnamed(path, data)}")
     # While it reads, pandas keeps some 32 bytes for each field beside the text itself.
     check_table = partial(check_size, path, size=source.size, what="as a table it")
     lines = data.count(b"\n") + data.count(b"\r")

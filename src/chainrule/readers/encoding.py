@@ -6,6 +6,7 @@ import warnings
 from contextlib import suppress
 
 from chainrule.errors import TextEncodingWarning
+from chainrule.readers import foreign
 from chainrule.readers.common import ReaderError, Source
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
@@ -43,9 +44,9 @@ def codec(source: Source, complete: bool = True) -> str:
         raise ReaderError(f"{source.path}: looks like EBCDIC; save it as UTF-8")
     # Bytes that no text in Windows-1252 has.
     if encoding != "utf-8" or re.search(rb"[\x01-\x08\x0e-\x1f\x81\x8d\x8f\x90\x9d]", data):
-        raise ReaderError(
-            f"{source.path}: binary data or an unknown encoding, wanted a table in UTF-8, UTF-16 or UTF-32"
-        )
+        found = foreign.misnamed(source.path, data)
+        wanted = f"; {found}" if found else ", wanted a table in UTF-8, UTF-16 or UTF-32"
+        raise ReaderError(f"{source.path}: binary data or an unknown encoding{wanted}")
     _warn(source, "Windows-1252")
     return "cp1252"
 
@@ -57,7 +58,10 @@ def _told(source: Source) -> str:
     guessed = "" if marked else _ZEROS.get("".join("-" if byte else "0" for byte in data[:4]), "")
     if not marked and not guessed and b"\0" in data:
         where = f"byte 0 at position {data.index(0)}"
-        raise ReaderError(f"{source.path}: binary data ({where}), wanted a table as text")
+        found = foreign.misnamed(source.path, data)
+        raise ReaderError(
+            f"{source.path}: binary data ({where}){f'; {found}' if found else ', wanted a table as text'}"
+        )
     if data.startswith(b"+/v"):
         raise ReaderError(f"{source.path}: begins with the mark of UTF-7; save it as UTF-8")
     return marked or guessed or "utf-8"

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ReadingNote
-from chainrule.readers import archives, layout, workbook
+from chainrule.readers import archives, foreign, layout, workbook
 from chainrule.readers.common import Options, ReaderError, Source, check_size, opening
 from chainrule.readers.frames import are_totals, as_text, check_names, column, finished, named
 from chainrule.text import did_you_mean, first_few
@@ -31,6 +31,8 @@ def read(source: Source, options: Options) -> "pd.DataFrame":
     with opening(source.path, "Excel"):
         import openpyxl
 
+        if what := _no_workbook(source):
+            raise ReaderError(f"{source.path}: not readable as Excel: {what}")
         with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
             archives.members(source.path, archive, source.size, "Excel")
         with warnings.catch_warnings():
@@ -44,6 +46,14 @@ def read(source: Source, options: Options) -> "pd.DataFrame":
         for note in notes:
             warnings.warn(f"{source.path}: {note}", ReadingNote, stacklevel=4)
         return _table(source, rows, options, below)
+
+
+def _no_workbook(source: Source) -> str:
+    """What else a file is, and what to do: empty where it may be a workbook, or is nothing that is known."""
+    if not source.data or source.data.startswith(b"PK"):
+        return ""
+    text = "" if b"\0" in source.data else f"it is text; call it {source.path.stem}.csv"
+    return foreign.misnamed(source.path, source.data) or text
 
 
 def _chosen(reader: "_Reader", every: dict[str, Any]) -> tuple[str, list[str]]:

@@ -298,6 +298,8 @@ class _Judge:
             )
         if min(self.missing, rows) >= 0.05 * (self.missing + rows):
             return self.made("presence", f"{len(counts):,} different values: only whether it is given")
+        if rows < self.missing:
+            return self.made("left out", f"given in {rows:,} of {rows + self.missing:,} rows only")
         return self.made("left out", f"{len(counts):,} different values, like an identifier")
 
     def _remark_on_words(self, counts: "pd.Series[int]") -> None:
