@@ -4,7 +4,6 @@ What an encoder makes of each category is asked of the encoder itself, so that n
 """
 
 import warnings
-from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any, Literal, NamedTuple
 
@@ -47,13 +46,6 @@ class Kind(NamedTuple):
 
 
 NUMBER, CATEGORY = Kind("number"), Kind("category")
-
-
-def called(step: Any, names: Iterable[str]) -> str:
-    """A step with some of its parameters, for an error: TfidfVectorizer(sublinear_tf=True)."""
-    values = {name: getattr(step, name) for name in names}
-    told = (f"{name}={getattr(value, '__name__', None) or repr(value)}" for name, value in values.items())
-    return f"{type(step).__name__}({', '.join(told)})"
 
 
 def kinds(step: Any, count: int) -> list[Kind]:

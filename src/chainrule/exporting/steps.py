@@ -20,7 +20,6 @@ from chainrule.exporting.fitted import (
     NONE_LEFT,
     Encoded,
     Kind,
-    called,
     encoded,
     kept_of,
     kinds,

@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 )
 
 from chainrule._types import Array
-from chainrule.exporting.fitted import NONE_LEFT, Encoded, called, encoded, kept_of, kinds, parts_used
+from chainrule.exporting.fitted import NONE_LEFT, Encoded, encoded, kept_of, kinds, parts_used
 from chainrule.exporting.graph import WAY_OUT, ExportError
 from chainrule.exporting.source.columns import described
 from chainrule.exporting.source.program import Applied, Bag, Column, Far, Given, Hot, Line, Looked, Part, Value, Weight
