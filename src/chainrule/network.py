@@ -219,7 +219,7 @@ class Network:
         array of shape (n[L], m); of Blocks an iterator over those of each, in their order
         """
         if isinstance(X, stream.Streamed):
-            return map(self.forward, X.inputs(self))  # type: ignore[return-value]
+            return X.mapped(self, self.forward)  # type: ignore[return-value]
         X = self.check_inputs(X)
         compiled = self.compiled()
         if compiled is None:
@@ -346,7 +346,8 @@ class Network:
             raise ValueError("update: only the mean and deviation of method 'standard' can be told from pieces")
         if streamed:
             for i, part in enumerate(X.inputs(self)):
-                self.normalize(part, method, update=update or i > 0)
+                with X.named(i):
+                    self.normalize(part, method, update=update or i > 0)
             return self
         if method is not None:
             X = checks.check_inputs(X, self.sizes[0], self.dtype)

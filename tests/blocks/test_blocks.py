@@ -300,7 +300,66 @@ def test_row_groups_that_are_too_large_for_the_memory_are_named(folder, monkeypa
     assert memory.available() > 1 << 20
     monkeypatch.setattr(memory, "_LITTLE", 0)
     monkeypatch.setattr(memory, "available", lambda: 3000)
-    with pytest.raises(ReaderError, match=r"row group [0-9]: its 128 rows are too many for the memory.*row_group_size"):
+    with pytest.raises(ReaderError, match=r"row group [0-9]: its 128 rows are too many for the memory.*Give it more"):
         cr.Network([1, 1]).train(blocks, cr.Adam(), epochs=1, batch_size=10)
     with pytest.raises(ReaderError, match="to read them takes 0 MB, and 0 MB are left"):
         blocks.read(0)
+
+
+def test_what_is_advised_where_the_memory_is_short_helps(tmp_path, monkeypatch):
+    m = 60_000
+    whole = pa.table({"a": np.arange(m) / m, "y": np.arange(m) % 2})
+    free = [1 << 40]
+    monkeypatch.setattr(memory, "_LITTLE", 0)
+    monkeypatch.setattr(memory, "available", lambda: free[0])
+
+    def refused(size, window, left):
+        pq.write_table(whole, tmp_path / "t.parquet", row_group_size=size)
+        blocks = cr.Blocks(tmp_path / "t.parquet", target="y", window=window)
+        free[0] = left
+        with pytest.raises(ReaderError, match="too many for the memory: a window of") as error:
+            cr.Network([1, 1]).train(blocks, cr.Adam(), epochs=1, batch_size=10)
+        free[0] = 1 << 40
+        return str(error.value)
+
+    def fits(size, window, left):
+        pq.write_table(whole, tmp_path / "t.parquet", row_group_size=size)
+        blocks = cr.Blocks(tmp_path / "t.parquet", target="y", window=window)
+        free[0] = left
+        assert len(cr.Network([1, 1]).train(blocks, cr.Adam(), epochs=1, batch_size=1000).run()) == 1
+        free[0] = 1 << 40
+
+    row = 3 * 2 * 8  # bytes of three windows
+    said = refused(1000, None, 20_000 * row)
+    assert "a window of 60 such blocks" in said
+    assert said.endswith("Mix fewer blocks at a time, Blocks(…, window=16), or give it more memory")
+    fits(1000, 16, 20_000 * row)
+    said = refused(20_000, 2, 20_000 * row)
+    assert said.endswith("write_table(table, file, row_group_size=8000), or give it more memory")
+    fits(8000, 2, 20_000 * row)
+    assert refused(1000, 2, 1000 * row).endswith("Give it more memory, or take fewer columns")
+
+
+@pytest.mark.parametrize("rows", [300_000, 5000])
+def test_a_block_that_the_memory_does_not_hold_is_named_wherever_that_shows(tmp_path, rows, monkeypatch):
+    pq.write_table(pa.table({"a": np.zeros(rows), "y": np.zeros(rows)}), tmp_path / "t.parquet", row_group_size=rows)
+    blocks, net = cr.Blocks(tmp_path / "t.parquet", target="y"), cr.Network([1, 1])
+    advice = "row_group_size=65536" if rows > 10_000 else "Give it more memory"
+    says = rf"t.parquet, row group 0: its {rows:,} rows are too many for the memory \(no room\).*{advice}"
+
+    def short(*_, **__):
+        raise MemoryError("no room")
+
+    calls = [
+        ("chainrule.blocks.formats.Parquet.read", lambda: blocks.read(0)),
+        ("chainrule.blocks.numbers.matrix", lambda: net.cost(blocks)),
+        ("chainrule.blocks.numbers.matrix", lambda: list(net.forward(blocks))),
+        ("chainrule.network.Normalizer.measure", lambda: net.normalize(blocks)),
+        ("chainrule.network.Network.compiled", lambda: list(net.forward(blocks))),
+        ("chainrule.network.Network.compiled", lambda: net.cost(blocks)),
+    ]
+    for where, call in calls:
+        with monkeypatch.context() as patch:
+            patch.setattr(where, short)
+            with pytest.raises(ReaderError, match=says):
+                call()

@@ -138,7 +138,8 @@ class Blocks(Source):
         """These columns of a block as a table of Arrow."""
         file, k = self._blocks[i]
         memory.check(self.name(i), self.sizes[i], 2 * self.weight(i, columns), "to read them takes")
-        return schemas.cast(file.read(k, columns), self._read_as)
+        with self.named(i):
+            return schemas.cast(file.read(k, columns), self._read_as)
 
     def weight(self, i: int, columns: Sequence[str]) -> int:
         """Bytes that these columns of a block take in memory, about."""
@@ -160,7 +161,8 @@ class Blocks(Source):
         pandas.DataFrame
         """
         names = self._names if columns is None else columns
-        frame = arrow.frame(self.name(i), self.arrow(i, names))
+        with self.named(i):
+            frame = arrow.frame(self.name(i), self.arrow(i, names))
         frame.index += self.starts[i]
         return frame
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from chainrule.engines import interrupts
+from chainrule.readers.common import ReaderError
 
 T = TypeVar("T")
 _LOOK = 0.1  # seconds between two looks at signals while a piece is waited for
@@ -18,7 +19,10 @@ class Ahead(Generic[T]):
         self._found: list[T] = []
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._call, name="chainrule reads ahead")
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise ReaderError(f"no thread can be started that reads ahead ({error}); give it more memory") from None
 
     def _call(self) -> None:
         try:

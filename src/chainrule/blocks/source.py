@@ -3,6 +3,7 @@
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -79,11 +80,19 @@ class Source(Streamed):
     def check_numbers(self) -> None:
         """ReaderError for inputs that are known to be no numbers before any is read."""
 
+    def named(self, i: int) -> AbstractContextManager[None]:
+        """Around what is done with a block: an error that names it where the memory does not suffice."""
+        return memory.named(self.name(i), self.sizes[i])
+
     def inputs(self, network: "Network") -> Iterator[Array]:
         """X (n[0], r) of each block, checked but not normalized."""
         self._check(network)
-        each = (partial(self.unlabeled, i, network.dtype) for i in range(len(self.sizes)))
-        return (X.T for X in ahead.each(each))
+
+        def block(i: int) -> Array:
+            with self.named(i):
+                return self.unlabeled(i, network.dtype)
+
+        return (X.T for X in ahead.each(partial(block, i) for i in range(len(self.sizes))))
 
     def examples(self, network: "Network") -> tuple[Windows, Targets, None]:
         """X, Y and weights to measure a network on: of labels one-hot columns, if it is clear which output is which.
@@ -222,20 +231,21 @@ class Source(Streamed):
         self._check(network)
 
         def block(i: int) -> Rows:
-            X, y, w = self.labeled(i, network.dtype, labels)
-            try:
-                Y, w = encode(y, w)
-                columns, targets, _ = network.check_examples(X.T, Y.T, known_finite=True)
-            except ValueError as error:
-                raise ReaderError(f"{self.name(i)}: {self._advised(str(error))}") from None
-            return columns.T, targets.T, None if w is None else w[:, None].astype(network.dtype, copy=False)
+            with self.named(i):
+                X, y, w = self.labeled(i, network.dtype, labels)
+                try:
+                    Y, w = encode(y, w)
+                    columns, targets, _ = network.check_examples(X.T, Y.T, known_finite=True)
+                except ValueError as error:
+                    raise ReaderError(f"{self.name(i)}: {self._advised(str(error))}") from None
+                return columns.T, targets.T, None if w is None else w[:, None].astype(network.dtype, copy=False)
 
         row = (network.sizes[0] + network.sizes[-1] + weighted) * network.dtype.itemsize
         count = together(self.sizes, row, self.window)
         self._check_memory(count, row)
         shape = network.sizes[0], self.rows
         X = Windows(self.sizes, shape, network.sizes[-1], network.dtype, block, count, weighted, self.fingerprint)
-        X.names = self.names
+        X.names, X.within = self.names, self.named
         return X, Targets((network.sizes[-1], self.rows)), None
 
     def _advised(self, message: str) -> str:
@@ -259,4 +269,4 @@ class Source(Streamed):
         needed = 3 * row * sum(self.sizes[i] for i in largest)
         several = f"{len(largest)} such blocks" if len(largest) > 1 else "one block"
         what = f"a window of {several}, while the next one is read, takes"
-        memory.check(self.name(largest[-1]), self.sizes[largest[-1]], needed, what)
+        memory.check(self.name(largest[-1]), self.sizes[largest[-1]], needed, what, len(largest))

@@ -1,6 +1,7 @@
 """The examples of a network out of blocks: what an engine trains on, window by window, read ahead."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -27,7 +28,8 @@ class Windows(stream.Windows):
     """X of a training whose examples are read by and by; see `engines.stream`.
 
     sizes: the rows of each block. block: reads one, as a network takes it; called in threads. together: the blocks of
-    a window. weighted: whether examples have weights. about: what tells these examples from others.
+    a window. weighted: whether examples have weights. about: what tells these examples from others. within: around what
+    is done with a block.
     """
 
     sizes: Sequence[int]
@@ -38,6 +40,7 @@ class Windows(stream.Windows):
     together: int
     weighted: bool
     about: Callable[[], str]
+    within: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext()
     shuffle: bool = True
     _total: float | None = None
 
@@ -61,6 +64,10 @@ class Windows(stream.Windows):
     def blocks(self) -> Iterator[Rows]:
         """All examples once, in the order of the files."""
         return ahead.each(partial(self.block, i) for i in range(len(self.sizes)))
+
+    def named(self, i: int) -> AbstractContextManager[None]:
+        """Around what is done with the examples of one of the blocks: errors that name it."""
+        return self.within(i)
 
     def windows(self, key: int | None, epoch: int, example: int, room: int) -> Iterator[Rows]:
         """The examples from this one of this epoch on, without an end, and one window ahead.

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from chainrule.tabular.targets import FEWEST
 from chainrule.text import first_few
 
 TIMES = 4  # what a text that is packed opens to, about
+ROWS = 10_000  # of a block, of which smaller ones would hardly help
 HEAD = 2000  # rows by which it is told what a table takes
 _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
 _ARROW = (".arrow", ".feather")
@@ -51,7 +52,7 @@ def advised(run: Run, streamed: bool) -> Iterator[None]:
     """Around the work: where the memory does not suffice, the error says what to do."""
     advice = "give it more memory, or train on a part of its rows"
     if streamed:
-        advice = "write it in smaller row groups (row_group_size=10_000), or give it more memory"
+        advice = _of_blocks(run)
     elif _kind(Path(run.data)):
         advice = "try --stream, which holds some of its rows at a time"
     try:
@@ -61,9 +62,17 @@ def advised(run: Run, streamed: bool) -> Iterator[None]:
             f"{run.data}: the memory does not suffice ({str(error) or 'MemoryError'}); {advice}"
         ) from None
     except (CommandError, ReaderError) as error:
-        if not isinstance(error.__context__, MemoryError):
+        if isinstance(error, memory.TooLargeError) or not isinstance(error.__context__, MemoryError):
             raise
         raise CommandError(f"{error}; {advice}") from None
+
+
+def _of_blocks(run: Run) -> str:
+    """What to do where a table in blocks does not fit: smaller ones help only where they are large."""
+    with suppress(Exception):
+        if max(places.blocks(run.data).sizes) > ROWS:
+            return f"write it in smaller row groups (row_group_size={ROWS}), or give it more memory"
+    return "give it more memory, or leave columns out (--drop)"
 
 
 def _kind(path: Path) -> str:

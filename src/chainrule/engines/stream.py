@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +18,7 @@ from chainrule.engines.state import State
 if TYPE_CHECKING:
     from chainrule.network import Network
 
+T = TypeVar("T")
 _WINDOW = 64 << 20
 Rows = tuple[Array, Array, Array | None]  # X (r, n[0]), Y (r, n[L]) and weights (r, 1) of r examples
 
@@ -46,6 +48,10 @@ class Windows(ABC):
     @abstractmethod
     def blocks(self) -> Iterator[Rows]:
         """All examples once, in the order of the files."""
+
+    def named(self, i: int) -> AbstractContextManager[None]:
+        """Around what is done with the examples of one of the blocks: errors that name it."""
+        return nullcontext()
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -77,6 +83,17 @@ class Streamed(ABC):
     def inputs(self, network: "Network") -> Iterator[Array]:
         """X (n[0], r) of each block, checked but not normalized."""
 
+    def named(self, i: int) -> AbstractContextManager[None]:
+        """Around what is done with a block: errors that name it."""
+        return nullcontext()
+
+    def mapped(self, network: "Network", function: Callable[[Array], T]) -> Iterator[T]:
+        """What a function gives for X (n[0], r) of each block."""
+        for i, X in enumerate(self.inputs(network)):
+            with self.named(i):
+                answer = function(X)
+            yield answer
+
 
 def check_alone(Y: Any, weights: Any) -> None:
     """ValueError for targets or weights beside what has its own."""
@@ -90,10 +107,11 @@ def mean(X: Windows, function: Callable[[Array, Array, Array | None, float], Any
     function: X (n[0], r), Y (n[L], r), weights (1, r) or None, and that number.
     """
     value, total = 0.0, 0.0
-    for rows, targets, w in X.blocks():
+    for i, (rows, targets, w) in enumerate(X.blocks()):
         interrupts.check()
         if size := len(rows) if w is None else float(w.sum(dtype=float)):
-            value = value + size * function(rows.T, targets.T, None if w is None else w.T, size)
+            with X.named(i):
+                value = value + size * function(rows.T, targets.T, None if w is None else w.T, size)
             total += size
     if not total:
         raise ValueError(f"weights: wanted some above 0; those of all {X.shape[1]:,} examples are 0")

@@ -257,7 +257,8 @@ class Prepared(Source):
         self._piece = max(ROWS, memory.released() // AT_ONCE // row)
         largest = max(range(len(self.sizes)), key=lambda i: self.sizes[i])
         rows = min(ROWS, self.rows)
-        memory.check(self.name(largest), self.sizes[largest], 4 * row * rows, f"to prepare {rows:,} of them takes")
+        what = f"to prepare {rows:,} of them takes"
+        memory.check(self.name(largest), self.sizes[largest], 4 * row * rows, what, advice=memory.MORE)
 
     def numbers(self, i: int, dtype: np.dtype[Any]) -> Array:
         """y (r, 1) of a block, which need not be prepared for it."""
