@@ -418,5 +418,5 @@ def test_the_example_in_a_file_is_clean_in_c_and_in_cpp(of_dates, tmp_path):
             assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr == ""
             said = subprocess.run([f"./{name}"], cwd=tmp_path, capture_output=True, text=True).stdout
             assert said.split()[0] in map(str, each.classes_)
-    assert "words of 2 letters or more" in (tmp_path / "words.c").read_text()
+    assert "a word is two and more letters, digits and _ in a row" in (tmp_path / "words.c").read_text()
     assert "1 letters" not in (tmp_path / "dates.c").read_text()

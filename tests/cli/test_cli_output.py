@@ -113,7 +113,7 @@ def test_no_name_reaches_a_terminal_as_a_command_or_as_a_line_of_its_own(which, 
         assert not any(line.startswith("Saved all") for line in (out + err).splitlines())
     if "--json" in which and which.split()[0] in ("train", "inspect"):
         result = json.loads(out)
-        assert result.get("about", result)["target"] == " ".join(EVIL.split())  # as the header is read
+        assert result.get("about", result)["target"] == " ".join(EVIL.split())  # as in any heading
 
 
 def test_a_bug_is_shown_without_what_terminals_obey(capsys, monkeypatch):
