@@ -56,7 +56,7 @@ def jacobian(network: "Network", X: Any, output: int | None = None, *, of: str =
     if output is not None and not (isinstance(output, Integral) and 0 <= output < outputs):
         raise ValueError(f"output: got {output!r}, wanted a whole number from 0 to {outputs - 1}, or None for all")
     if isinstance(X, stream.Streamed):
-        return X.mapped(network, partial(jacobian, network, output=output, of=of))  # type: ignore[return-value]
+        return stream.mapped(X, network, partial(jacobian, network, output=output, of=of))  # type: ignore[return-value]
     X = network.check_inputs(X)
     m, dtype = X.shape[1], network.dtype
     unit = np.eye(outputs, dtype=dtype)[:, :, None]  # (n[L], n[L], 1): row k is the derivative of output k by itself

@@ -219,7 +219,7 @@ class Network:
         array of shape (n[L], m); of Blocks an iterator over those of each, in their order
         """
         if isinstance(X, stream.Streamed):
-            return X.mapped(self, self.forward)  # type: ignore[return-value]
+            return stream.mapped(X, self, self.forward)  # type: ignore[return-value]
         X = self.check_inputs(X)
         compiled = self.compiled()
         if compiled is None:

@@ -81,7 +81,18 @@ class Source(Streamed):
         """ReaderError for inputs that are known to be no numbers before any is read."""
 
     def named(self, i: int) -> AbstractContextManager[None]:
-        """Around what is done with a block: an error that names it where the memory does not suffice."""
+        """Around what is done with a block: an error that names it where the memory does not suffice.
+
+        Parameters
+        ----------
+        i : int
+            Which block.
+
+        Returns
+        -------
+        context manager
+            A MemoryError within it becomes a TooLargeError.
+        """
         return memory.named(self.name(i), self.sizes[i])
 
     def inputs(self, network: "Network") -> Iterator[Array]:

@@ -87,12 +87,13 @@ class Streamed(ABC):
         """Around what is done with a block: errors that name it."""
         return nullcontext()
 
-    def mapped(self, network: "Network", function: Callable[[Array], T]) -> Iterator[T]:
-        """What a function gives for X (n[0], r) of each block."""
-        for i, X in enumerate(self.inputs(network)):
-            with self.named(i):
-                answer = function(X)
-            yield answer
+
+def mapped(source: Streamed, network: "Network", function: Callable[[Array], T]) -> Iterator[T]:
+    """What a function gives for X (n[0], r) of each block."""
+    for i, X in enumerate(source.inputs(network)):
+        with source.named(i):
+            answer = function(X)
+        yield answer
 
 
 def check_alone(Y: Any, weights: Any) -> None:
