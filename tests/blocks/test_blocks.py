@@ -363,3 +363,20 @@ def test_a_block_that_the_memory_does_not_hold_is_named_wherever_that_shows(tmp_
             patch.setattr(where, short)
             with pytest.raises(ReaderError, match=says):
                 call()
+
+
+@pytest.mark.parametrize("options", [{"target": "y"}, {"columns": ["y"]}, {"columns": ["a"], "weights": "y"}])
+def test_a_column_of_lists_that_is_asked_for_is_named_with_what_it_holds(tmp_path, options):
+    pq.write_table(pa.table({"a": [1.0, 2.0], "y": [[1.0], [2.0]]}), tmp_path / "t.parquet")
+    with (
+        pytest.warns(ReadingNote, match="left out"),
+        pytest.raises(ReaderError, match=r"column 'y' holds list<.*one value"),
+    ):
+        cr.Blocks(tmp_path / "t.parquet", **options)
+
+
+def test_a_target_of_text_is_no_column_to_leave_out(folder):
+    blocks = cr.Blocks(folder / "t.parquet", columns=["a", "b"], target="c")
+    with pytest.raises(ReaderError, match=r"column 'c' holds text, wanted numbers. It is the target") as error:
+        cr.MLPRegressor(max_iter=1).fit(blocks)
+    assert "Leave it out" not in str(error.value)

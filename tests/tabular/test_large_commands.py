@@ -137,3 +137,13 @@ def test_columns_are_kept_as_they_are_written_in_a_folder_as_in_one_text(tmp_pat
     kept = pd.read_csv("csvs-out.csv", dtype=str, keep_default_na=False)
     pd.testing.assert_frame_equal(kept[["code", "flag", "label"]], table[["code", "flag", "label"]].astype(str))
     assert set(kept["prediction"]) <= {"4.10", "5.00"}
+
+
+def test_a_date_is_warned_of_where_the_rows_to_test_on_are_drawn_out_of_blocks(here, ok):
+    days = pd.date_range("2024-01-01", periods=M, freq="h").strftime("%Y-%m-%d %H:%M")
+    TABLE.assign(day=days).to_parquet("days.parquet")
+    drawn = json.loads(ok("train", "days.parquet", *OPTIONS, "--stream", "--json"))
+    assert [found["column"] for found in drawn["warnings"] if found["kind"] == "time"] == ["day"]
+    TABLE[:500].assign(day=days[:500]).to_parquet("test.parquet")
+    given = ok("train", "days.parquet", *OPTIONS, "--stream", "--test-file", "test.parquet")
+    assert "both sides" not in given

@@ -121,6 +121,11 @@ class Blocks(Source):
         wanted = (*self.columns, *self.targets, *filter(None, [self.weights]))
         for file in self._files:
             for name in wanted:
+                if name in file.nested:
+                    raise ReaderError(
+                        f"{file.place.name}: column {name!r} holds {file.nested[name]}, wanted one value in each row; "
+                        "make columns of numbers of it, or leave it out"
+                    )
                 if name not in file.schema.names:
                     hint, known = did_you_mean(name, file.schema.names, 3), first_few(file.schema.names, quoted=True)
                     raise ReaderError(f"{file.place.name}: no column {name!r}.{hint} Columns: {known}")
@@ -232,14 +237,16 @@ class Blocks(Source):
             different, found = numbers.labels(name, start, table.column(self.targets[0]), self.targets[0])
             y = different[found]
         else:
-            y = numbers.matrix(name, start, table, self.targets, dtype)
+            y = numbers.matrix(name, start, table, self.targets, dtype, numbers.TARGET)
         if self.weights is not None:
             w = numbers.weights(name, start, table, self.weights, dtype)
         return X, y, w
 
     def numbers(self, i: int, dtype: np.dtype[Any]) -> Array:
         """The targets (r, outputs) of a block, which are numbers."""
-        return numbers.matrix(self.name(i), self.starts[i], self.arrow(i, self.targets), self.targets, dtype)
+        return numbers.matrix(
+            self.name(i), self.starts[i], self.arrow(i, self.targets), self.targets, dtype, numbers.TARGET
+        )
 
     def unlabeled(self, i: int, dtype: np.dtype[Any]) -> Array:
         """X (r, n) of a block."""

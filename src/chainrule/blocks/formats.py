@@ -22,10 +22,11 @@ _FOOTERS = 32  # of Parquet files that are kept
 
 
 class File(Protocol):
-    """A file of blocks. sizes: the rows of each. schema: the columns that have one value in each row."""
+    """A file of blocks. sizes: the rows of each. schema: columns that have one value in each row. nested: others."""
 
     place: Place
     schema: "pa.Schema"
+    nested: dict[str, str]  # with what they hold
     sizes: list[int]
     block: str  # what one is called
     kind: str  # of what
@@ -62,6 +63,7 @@ class Parquet:
         with opening(place.file, "Parquet"), self._file() as file:
             about = file.metadata
             self.schema = arrow.plain(place.name, file.schema_arrow, about.num_rows)
+            self.nested = _others(file.schema_arrow, self.schema)
             self.sizes = [about.row_group(i).num_rows for i in range(about.num_row_groups)]
             leaf = {about.schema.column(j).path: j for j in range(about.num_columns)}
             self._weights = [
@@ -118,6 +120,7 @@ class Arrow:
             reader = self._reader(raw, [])
             self._names = reader.schema.names
             self.schema = arrow.plain(place.name, reader.schema, 0)
+            self.nested = _others(reader.schema, self.schema)
             first = self._reader(raw, self.schema.names[:1])  # the rows are counted by one column
             self.sizes = [first.get_batch(i).num_rows for i in range(first.num_record_batches)]
 
@@ -153,7 +156,7 @@ class Npy:
     def __init__(self, place: Place, letter: str = "x") -> None:
         import pyarrow as pa
 
-        self.place = place
+        self.place, self.nested = place, dict[str, str]()
         with opening(place.name, "an array (.npy)"), place.open() as raw:
             version = np.lib.format.read_magic(raw)
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -212,7 +215,7 @@ class Pair:
     def __init__(self, X: Npy, Y: Npy) -> None:
         import pyarrow as pa
 
-        self.place, self.sizes, self._parts = X.place, X.sizes, (X, Y)
+        self.place, self.sizes, self._parts, self.nested = X.place, X.sizes, (X, Y), X.nested
         if sum(X.sizes) != sum(Y.sizes):
             raise ReaderError(
                 f"{Y.place.name}: has {sum(Y.sizes):,} rows, wanted {sum(X.sizes):,}, as many as {X.place.name}"
@@ -236,6 +239,11 @@ class Pair:
             some = [name for name in names if name in part.schema.names]
             columns |= part.slice(self._parts[0].starts[i], self.sizes[i], some)
         return pa.table({name: columns[name] for name in names})
+
+
+def _others(every: "pa.Schema", plain: "pa.Schema") -> dict[str, str]:
+    """The columns that are left out, with their types."""
+    return {field.name: str(field.type) for field in every if field.name not in plain.names}
 
 
 def _width(kind: "pa.DataType") -> int:

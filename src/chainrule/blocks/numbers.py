@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 10_000
 _AT_ONCE = 1024  # rows that are turned at once, so that they stay in the cache
+TARGET = "It is the target: a regression learns numbers, MLPClassifier and TabularClassifier learn classes"
 _ADVICE = "TabularClassifier and TabularRegressor take tables as they are"
 
 
-def check_schema(name: str, schema: "pa.Schema", columns: Sequence[str]) -> None:
-    """ReaderError for a column that does not hold numbers."""
+def check_schema(name: str, schema: "pa.Schema", columns: Sequence[str], advice: str = "") -> None:
+    """ReaderError for a column that does not hold numbers. advice: what to do, of other columns than inputs."""
     for column in columns:
         field = schema.field(column)
         if not is_number(field.type):
@@ -27,7 +28,7 @@ def check_schema(name: str, schema: "pa.Schema", columns: Sequence[str]) -> None
             where = f"; the first that is no number is in {first}" if first else ""
             raise ReaderError(
                 f"{name}: column {column!r} holds {'text' if _is_text(field.type) else field.type}, wanted numbers"
-                f"{where}. Leave it out (columns=[…]) or make numbers of it; {_ADVICE}"
+                f"{where}. {advice or f'Leave it out (columns=[…]) or make numbers of it; {_ADVICE}'}"
             )
 
 
@@ -42,12 +43,14 @@ def _is_text(kind: "pa.DataType") -> bool:
     return "string" in str(kind)
 
 
-def matrix(name: str, start: int, table: "pa.Table", columns: Sequence[str], dtype: np.dtype[Any]) -> Array:
+def matrix(
+    name: str, start: int, table: "pa.Table", columns: Sequence[str], dtype: np.dtype[Any], advice: str = ""
+) -> Array:
     """These columns of a block as rows (r, n). name, start: its name, and how many rows of the table are before it.
 
     ReaderError for what is missing, NaN or infinite, with the row and the column.
     """
-    check_schema(name, table.schema, columns)
+    check_schema(name, table.schema, columns, advice)
     values = []
     for column in columns:
         cells = table.column(column)

@@ -112,7 +112,7 @@ class Material:
         train, test = self.splits[0]
         if self.tested is not None:
             test = np.arange(len(train), len(y))
-        by_chance = self.tested is None and self.testing.group is None and self.testing.time is None
+        by_chance = self.testing.file is None and self.testing.group is None and self.testing.time is None
         return findings(self.plan, X, y, train, test, random=by_chance)
 
 

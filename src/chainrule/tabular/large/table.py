@@ -106,7 +106,7 @@ class LargeTable:
             if read is not None and (gaps := frame[self.target].isna()).any():
                 raise TableError(
                     f"{blocks.name(i)}: the target {self.target!r} is missing in {int(gaps.sum()):,} of {len(frame):,} "
-                    f"rows; the first is row {frame.index[gaps][0] + 1:,} of the table: leave such rows out"
+                    f"rows; the first is row {frame.index[gaps][0]:,} of all, counted from 0. Leave such rows out"
                 )
             if self.share:
                 apart = self._apart(frame)
