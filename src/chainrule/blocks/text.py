@@ -58,7 +58,7 @@ def converted(place: Place, cache: str | os.PathLike[str] | None, written: Mappi
             raise ReaderError(f"{made}: is in the place of what {path} is converted to; move it, or give cache=FOLDER")
         if before == stamp:
             return replace(find(made)[0], name=place.name)
-    while (wrong := _convert(path, made, stamp, texts)) is not None:
+    while (wrong := _convert(path, made, stamp, texts, written or ())) is not None:
         texts |= wrong
     note = f"{path}: converted once to {made}, from which it is read from now on"
     for where in islice((written or {}).values(), 1):
@@ -82,10 +82,12 @@ def _made(path: Path, cache: str | os.PathLike[str] | None, texts: Collection[st
     return folder / f"{path.name}-{hashlib.sha256(chr(0).join(about).encode()).hexdigest()[:8]}.parquet"
 
 
-def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> dict[str, str] | None:
+def _convert(
+    path: Path, made: Path, stamp: bytes, written: dict[str, str], codes: Collection[str]
+) -> dict[str, str] | None:
     """Write the Parquet file; or a column that is no column of numbers, as it seemed to be, and where this shows.
 
-    written: such columns, which are read as text.
+    written: such columns, which are read as text. codes: those that are numbers here, and text in another file.
     """
     from pyarrow import parquet
 
@@ -96,6 +98,7 @@ def _convert(path: Path, made: Path, stamp: bytes, written: dict[str, str]) -> d
             try:
                 for table in readers.batches(path, rows=ROWS, written=list(written)):
                     frame: Any = table.X
+                    frame = frame.assign(**{name: _whole(frame[name]) for name in codes})
                     if schema is None:
                         schema = _schema(frame, stamp, written)
                         writer = parquet.ParquetWriter(raw, schema)
@@ -157,6 +160,14 @@ def _schema(frame: "pd.DataFrame", stamp: bytes, written: dict[str, str]) -> "pa
         about = {FIRST_TEXT: written[field.name].encode()} if field.name in written else None
         fields.append(pa.field(field.name, kind, metadata=about))
     return pa.schema(fields, {MADE_OF: stamp})
+
+
+def _whole(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Whole numbers as such where pandas has written 1.0 for them, because others are missing."""
+    given = column.dropna().astype(str)
+    if len(given) == len(column) or not given.str.fullmatch(r"[-+]?\d+\.0").all():
+        return column
+    return column.astype(str).str.removesuffix(".0").where(column.notna())
 
 
 def _written(value: Any) -> str:
