@@ -224,7 +224,7 @@ def test_with_little_memory_a_window_is_prepared_in_pieces_and_the_model_is_the_
 def test_where_not_even_a_piece_fits_the_block_is_named_with_what_to_do(file, small, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 1000)
     monkeypatch.setattr(memory, "_LITTLE", 2000)
-    wanted = r"row group \d: its 700 rows are too many for the memory: .* left\. Write"
+    wanted = r"row group \d: its 700 rows are too many for the memory: .* left\. Give"
     with pytest.raises(ValueError, match=wanted):  # before the passes
         cr.TabularRegressor(**QUICK).fit(blocks(file, "score"))
 
