@@ -14,6 +14,7 @@ from chainrule.blocks import memory, places
 from chainrule.errors import ReadingNote
 from chainrule.readers import ReaderError, batches, read
 from chainrule.tabular.values import TableError
+from support.blocks import blocks_of, csv
 
 M = 1000
 
@@ -168,18 +169,6 @@ def test_names_that_are_not_there_files_that_are_not_and_odd_ones(folder, tmp_pa
     pq.write_table(pa.table({"a": pa.array([], pa.float64())}), tmp_path / "empty.parquet")
     with pytest.raises(ReaderError, match="no examples"):
         cr.Blocks(tmp_path / "empty.parquet")
-
-
-def csv(path, text="x,y\n1,1\n2,0\n"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def blocks_of(source, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReadingNote)
-        return cr.Blocks(source, **options)
 
 
 def test_hidden_files_and_folders_are_no_part_of_a_folder_or_glob_unless_it_says_so(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import warnings
 
 import pandas as pd
 import pyarrow as pa
@@ -11,20 +10,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.blocks import places
-from chainrule.errors import ReadingNote
 from chainrule.readers import ReaderError
-
-
-def csv(path, text="x,y\n1,1\n2,0\n"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def blocks_of(source, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReadingNote)
-        return cr.Blocks(source, **options)
+from support.blocks import blocks_of, csv
 
 
 def linked(path, to):

@@ -1,7 +1,5 @@
 """Tables of several texts are what one text of all their rows is: labels, categories and what is kept of them."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,12 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule.errors import ReadingNote
 from chainrule.readers import ReaderError
-
-
-def blocks_of(source, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReadingNote)
-        return cr.Blocks(source, **options)
+from support.blocks import blocks_of
 
 
 def written(path, *texts):
