@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 
 import chainrule as cr
 from chainrule.engines import hosts
+from chainrule.training.train import _check_part
 
 pytest.importorskip("jax")
 
@@ -69,6 +70,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def drawn(parts: list[int], epoch: int) -> list[np.ndarray]:
+    """The orders in which the processes take their own examples."""
+    key = int(np.random.default_rng(worker.OPTIONS["seed"]).integers(2**63))
+    return [hosts.drawn(key, epoch, process, part) for process, part in enumerate(parts)]
+
+
 def by_one_process(parts: list[int], orders: list[np.ndarray], devices: int = 1) -> np.ndarray:
     """The order in which one process takes the examples that these parts take together, each in its own order."""
     first, own, sizes = 0, [], []
@@ -86,12 +93,11 @@ def by_one_process(parts: list[int], orders: list[np.ndarray], devices: int = 1)
     [("two", 2, 1, True), ("four", 4, 1, True), ("blocks", 2, 1, False), ("devices", 1, 4, True)],
 )
 def test_it_is_the_training_of_one_process(folder, name, processes, devices, shuffled):
-    key = int(np.random.default_rng(worker.OPTIONS["seed"]).integers(2**63))
     parts = worker.PARTS.get(name, worker.PARTS["two"])
 
     def order(epoch):
-        orders = [hosts.drawn(key, epoch, process, part) for process, part in enumerate(parts)]
-        return by_one_process(parts, orders if shuffled else [np.arange(part) for part in parts], devices)
+        orders = drawn(parts, epoch) if shuffled else [np.arange(part) for part in parts]
+        return by_one_process(parts, orders, devices)
 
     net, (X, Y, w) = worker.network(), worker.examples(weighted=devices > 1)
     options = worker.OPTIONS | {"engine": "numpy", "weights": w, "order": order}
@@ -123,13 +129,9 @@ def test_labels_that_lie_in_one_process_only_are_classes_of_all(folder):
 
 def test_examples_of_a_process_may_all_have_no_weight_and_it_may_watch_none(folder):
     parts, (X, Y, w) = worker.PARTS["two"], worker.weights_of_one()
-    key = int(np.random.default_rng(worker.OPTIONS["seed"]).integers(2**63))
-
-    def order(epoch):
-        return by_one_process(parts, [hosts.drawn(key, epoch, process, part) for process, part in enumerate(parts)])
-
     net = worker.network()
-    options = worker.OPTIONS | {"engine": "numpy", "weights": w, "order": order, "validation": (X, Y, w)}
+    options = worker.OPTIONS | {"engine": "numpy", "weights": w, "validation": (X, Y, w)}
+    options["order"] = lambda epoch: by_one_process(parts, drawn(parts, epoch))
     steps = net.train(X, Y, worker.optimizer(), epochs=worker.EPOCHS, **options).run()
     for process in range(2):
         found = np.load(folder / f"silent{process}.npz")
@@ -139,6 +141,14 @@ def test_examples_of_a_process_may_all_have_no_weight_and_it_may_watch_none(fold
         assert refused == "weights: wanted some above 0; those of all 43 examples are 0"
         refused = (folder / f"refused watched {process}").read_text()
         assert refused == "validation: got no examples that count in any of 2 processes"
+
+
+def test_weights_of_one_process_that_are_no_numbers_are_no_zeros():
+    X, Y, _ = worker.examples(weighted=False)
+    for wrong in ([None] * worker.M, [""] * worker.M, np.zeros(worker.M + 1), []):
+        with pytest.raises(ValueError, match="weights: "):
+            _check_part(worker.network(), X, Y, wrong)
+    assert not _check_part(worker.network(), X, Y, [0] * worker.M)[2].any()
 
 
 def test_what_jax_says_of_a_process_that_is_gone_is_a_connection_error_and_nothing_else_is():

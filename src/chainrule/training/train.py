@@ -343,8 +343,9 @@ def _check_part(network: "Network", X: Any, Y: Any, weights: Any = None) -> Exam
         return X
     if 0 in np.shape(X):  # there may be more processes than examples
         return np.zeros((network.sizes[0], 0), network.dtype), np.zeros((network.sizes[-1], 0), network.dtype), None
-    nothing = weights is not None and not np.any(weights)
-    X, Y, w = network.check_examples(X, Y, np.ones(np.shape(weights)) if nothing else weights)
+    given = np.asarray(weights)
+    nothing = given.dtype.kind in "biuf" and not given.any()
+    X, Y, w = network.check_examples(X, Y, np.ones(given.shape) if nothing else weights)
     return X, Y, 0 * w if nothing and w is not None else w
 
 
