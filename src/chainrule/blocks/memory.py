@@ -8,8 +8,8 @@ from pathlib import Path
 
 from chainrule.readers.common import ReaderError
 
+SMALL = 10_000  # rows of a block, of which smaller ones would hardly help
 _BLOCK, _FEWEST = 65_536, 1000  # rows of a block that are advised, at most and at least
-_SMALL = 10_000  # rows of a block, of which smaller ones would hardly help
 _ROOM = 0.8  # of what is left, which is advised to be used
 MORE = "Give it more memory, or take fewer columns"
 _MB = 1e6
@@ -60,7 +60,7 @@ def named(name: str, rows: int) -> Iterator[None]:
         if isinstance(error, TooLargeError) or not isinstance(cause, MemoryError):
             raise
         told = f" ({cause})" if str(cause) else ""
-        advice = _smaller(rows, 0.5) if rows > _SMALL else MORE
+        advice = _smaller(rows, 0.5) if rows > SMALL else MORE
         raise TooLargeError(f"{name}: its {rows:,} rows are too many for the memory{told}. {advice}") from None
 
 

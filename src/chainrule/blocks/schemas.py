@@ -34,11 +34,11 @@ def _again(place: Place, file: File, mixed: Mapping[str, File], cache: str | os.
     names = [name for name, kind in _kinds(file, mixed) if kind != "text" and file.has_values(name)]
     if not names:
         return file
-    whole = [name for name in names if _has_become_float(file, name)]
+    whole = [name for name in names if _is_whole_with_gaps(file, name)]
     return Parquet(text.converted(place, cache, {name: _where(mixed[name], name) for name in names}, whole))
 
 
-def _has_become_float(file: File, name: str) -> bool:
+def _is_whole_with_gaps(file: File, name: str) -> bool:
     """Whether all numbers of a column are whole, and some are missing: pandas writes 7 as 7.0 then."""
     from pyarrow import compute, types
 

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +66,8 @@ def converted(
     while (wrong := _convert(path, made, stamp, texts, whole)) is not None:
         texts |= wrong
     note = f"{path}: converted once to {made}, from which it is read from now on"
-    for where in islice((written or {}).values(), 1):
-        note += f", with {first_few(written or (), 5, quoted=True)} as text, which there is in {where}"
+    if written:
+        note += f", with {first_few(written, 5, quoted=True)} as text, which there is in {next(iter(written.values()))}"
     warnings.warn(note, ReadingNote, stacklevel=5)
     return replace(find(made)[0], name=place.name)
 

@@ -22,7 +22,6 @@ from chainrule.tabular.targets import FEWEST
 from chainrule.text import first_few
 
 TIMES = 4  # what a text that is packed opens to, about
-ROWS = 10_000  # of a block, of which smaller ones would hardly help
 HEAD = 2000  # rows by which it is told what a table takes
 _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
 _ARROW = (".arrow", ".feather")
@@ -70,8 +69,8 @@ def advised(run: Run, streamed: bool) -> Iterator[None]:
 def _of_blocks(run: Run) -> str:
     """What to do where a table in blocks does not fit: smaller ones help only where they are large."""
     with suppress(Exception):
-        if max(places.blocks(run.data).sizes) > ROWS:
-            return f"write it in smaller row groups (row_group_size={ROWS}), or give it more memory"
+        if max(places.blocks(run.data).sizes) > memory.SMALL:
+            return f"write it in smaller row groups (row_group_size={memory.SMALL}), or give it more memory"
     return "give it more memory, or leave columns out (--drop)"
 
 

@@ -273,7 +273,7 @@ def weights_of(sample_weight: Any, m: int) -> Array:
 
 def _targets(classes: Sequence[Any] | Array, others: Sequence[Any], y: Any) -> Array:
     """The place of each label among the classes, and behind them among other labels."""
-    return indices([*np.asarray(classes).tolist(), *others] if len(others) else classes, y)
+    return indices([*each_label(exact_labels(classes)), *others] if len(others) else classes, y)
 
 
 def _uneven(shares: Array) -> bool:

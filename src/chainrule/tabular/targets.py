@@ -15,6 +15,7 @@ from chainrule.tabular.values import TableError, labels, numbers, numeric, to_fl
 from chainrule.text import first_few
 
 FEWEST = 4  # rows a class needs: two to train on, one to validate, one to test
+_OF_DATES = "it is a date: make it a number, as the days since the first of them"
 _AMOUNT = re.compile(r"(rating|score|stars?|count|number|num|quality|grade|level|rank|age|points?|visits?|size)$", re.I)
 
 
@@ -183,8 +184,8 @@ class _Judge:
                 f"at least two classes with {FEWEST} rows each are needed" + (f"; {advice}" if advice else "")
             )
         rare = {label: count for label, count in rows.items() if count < FEWEST}
-        if self.task is None and (len(rows) > 20 or _is_most(rare, rows)) and "date" in (advice := self._advice()):
-            raise TableError(f"the target {self.name!r} has {len(rows)} different values: {advice}")
+        if self.task is None and (len(rows) > 20 or _is_most(rare, rows)) and self._is_date():
+            raise TableError(f"the target {self.name!r} has {len(rows)} different values: {_OF_DATES}")
         if _is_most(rare, rows):
             self.remarks.append(
                 f"{self.name}: {sum(rare.values()):,} of {sum(rows.values()):,} rows are of classes with fewer than "
@@ -215,12 +216,14 @@ class _Judge:
             gaps[np.flatnonzero(self.known)] = of_gaps[self.texts.of]
         return gaps
 
+    def _is_date(self) -> bool:
+        return dates.recognize(self.y[self.known]) is not None
+
     def _advice(self) -> str:
         """What to do with dates and sentences, which nothing here can predict."""
-        given = self.y[self.known]
-        if dates.recognize(given) is not None:
-            return "it is a date: make it a number, as the days since the first of them"
-        if given.astype(str).str.split().map(len).mean() >= 3:
+        if self._is_date():
+            return _OF_DATES
+        if self.y[self.known].astype(str).str.split().map(len).mean() >= 3:
             return "it is free text: make it a number, or a few classes"
         return ""
 
